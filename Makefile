@@ -1,0 +1,72 @@
+# Needs make and Python 3.11, 3.12 or 3.13; everything else (Kafka and its Java too) comes by itself.
+.DEFAULT_GOAL := help
+.PHONY: help install up down demo test e2e check bench lock lock-broker clean
+
+PY := .venv/bin/python
+UV_VERSION := 0.13.9
+TOCSIN_HOME ?= .tocsin
+PID := $(TOCSIN_HOME)/up.pid
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: .venv/.installed ## everything into .venv, exactly as locked (done only when something changed)
+
+up: install ## the whole bus with a Kafka of its own, until Ctrl-C
+	@mkdir -p $(TOCSIN_HOME)
+	@echo $$$$ > $(PID); exec .venv/bin/tocsin up
+
+down: ## stop what `make up` started
+	@pid=$$(cat $(PID) 2>/dev/null); \
+	case "$$(ps -o command= -p "$${pid:-0}" 2>/dev/null)" in \
+	  *"tocsin up"*) kill $$pid; n=0; \
+	    while kill -0 $$pid 2>/dev/null && [ $$n -lt 300 ]; do sleep 0.1; n=$$((n + 1)); done; \
+	    ! kill -0 $$pid 2>/dev/null || { echo "process $$pid does not end: kill -9 $$pid" >&2; exit 1; } ;; \
+	  *) echo "nothing is up (of $(TOCSIN_HOME))" ;; \
+	esac; rm -f $(PID)
+
+demo: install ## see real problem reports travel through the bus, step by step
+	.venv/bin/tocsin demo
+
+test: install ## all tests: first those without Kafka, then those with the embedded one
+	.venv/bin/pytest
+
+e2e: install ## only the tests with Kafka
+	.venv/bin/pytest -m kafka
+
+check: install ## lint, format, types, import contracts, schemas, layout
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/tocsin schemas check
+	.venv/bin/pytest -q tests/test_contracts.py tests/test_layout.py
+
+bench: install ## the figures, measured on this machine
+	$(PY) tests/bench/bench.py
+
+lock: install ## choose the newest allowed versions anew: requirements.lock
+	.venv/bin/uv pip compile --upgrade --universal --python-version 3.11 --all-extras --group dev --generate-hashes \
+	  --no-emit-index-url --no-header -q pyproject.toml -o requirements.lock
+
+lock-broker: install ## resolve and hash Kafka's jars anew: kafka.lock.toml
+	$(PY) -m tocsin.streams.broker.relock
+
+clean: ## remove .venv and caches (not the data in TOCSIN_HOME)
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist build
+	find schemas connectors streams tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.installed: pyproject.toml requirements.lock
+	@[ -x $(PY) ] && $(PY) -c 'import pip' 2>/dev/null || { \
+	  for python in python3.13 python3.12 python3.11 python3; do \
+	    $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && break; python=; done; \
+	  [ -n "$$python" ] || { echo "Tocsin needs Python 3.11, 3.12 or 3.13; none of python3.13, python3.12, python3.11," \
+	    "python3 is one. Install it, then run make again." >&2; exit 1; }; \
+	  echo "making .venv with $$($$python --version)"; \
+	  $$python -m venv --clear .venv || { echo "$$python has no working venv module (Debian, Ubuntu: python3-venv)." >&2; exit 1; }; }
+	@$(PY) -m pip install -q --disable-pip-version-check uv==$(UV_VERSION) \
+	  || echo "uv cannot be had; going on with pip, which is slower"
+	@if [ -x .venv/bin/uv ]; then install="env VIRTUAL_ENV=.venv .venv/bin/uv pip install -q"; \
+	  else install="$(PY) -m pip install -q --disable-pip-version-check"; fi; \
+	$$install --require-hashes -r requirements.lock && $$install --no-deps -e .
+	@touch $@

@@ -1,0 +1,168 @@
+"""What can be set: by flag, else by environment variable `TOCSIN_*`, else in `tocsin.toml`, else the default."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from tocsin.schemas.errors import TocsinError
+
+ENV_PREFIX = "TOCSIN_"
+FILE_VARIABLE = "TOCSIN_CONFIG"
+DEFAULT_FILE = "tocsin.toml"
+MASK = "***"
+
+
+class SettingsInvalid(TocsinError):
+    """Wrong settings, all of them at once in `problems`, one line each that says which, where it came from, and why."""
+
+    exit_code = 78
+
+    def __init__(self, problems: list[str]) -> None:
+        """`problems` are lines for a person."""
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def _bootstrap(value: str) -> str:
+    for server in value.split(","):
+        host, _, port = server.strip().rpartition(":")
+        if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+            raise ValueError(f"{server.strip()!r} is not host:port")
+    return value
+
+
+def _store(value: str) -> str:
+    if value and not value.startswith(("sqlite:///", "postgresql://")):
+        raise ValueError("must start with sqlite:/// or postgresql://")
+    return value
+
+
+def _absolute(value: Path) -> Path:
+    return value.expanduser().absolute()
+
+
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+
+
+class Settings(BaseSettings):
+    """Every setting of every process; frozen. Use `load_settings`, which reports what is wrong for people."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    bootstrap: Annotated[str, AfterValidator(_bootstrap)] | None = None
+    """Kafka, `host:port[,host:port...]`; absent = `tocsin up` starts the embedded one."""
+    home: AbsolutePath = Field(default=Path(".tocsin"), validate_default=True)
+    """The folder of data: the embedded Kafka, the SQLite store, pid files."""
+    host: str = "127.0.0.1"
+    """The address that the gateway and the metrics listen on."""
+    port: int = Field(default=8700, ge=0, le=65_535)
+    """The gateway's port; 0 = any free one."""
+    metrics_port: int = Field(default=0, ge=0, le=65_535)
+    """The port of `/healthz`, `/readyz`, `/metrics` of a process other than the gateway; 0 = any free one."""
+    rules: AbsolutePath | None = None
+    """The rules file (YAML); absent = everything goes to the default route."""
+    store: Annotated[str, AfterValidator(_store)] = ""
+    """Where records are projected to, `sqlite:///...` or `postgresql://...`; empty = SQLite in `home`."""
+    prefix: str = Field(default="tocsin.", pattern=r"^[A-Za-z0-9._-]{1,100}$")
+    """What the name of each topic begins with."""
+    partitions: int = Field(default=12, ge=1, le=1000)
+    """How many partitions a topic gets when it is made; fixed from then on."""
+    replication: int = Field(default=1, ge=1, le=9)
+    """How many brokers keep each record; 3 for production."""
+    tenant: str = Field(default="default", pattern=r"^[A-Za-z0-9._-]{1,64}$")
+    """The tenant of what is published without naming one."""
+    dedupe_window: float = Field(default=3600, gt=0)
+    """How long a problem's repeats are folded into it, in seconds."""
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^\s?#]+$")
+    """The address of the gateway as others reach it, for links and instances; absent = relative ones."""
+    log_format: Literal["console", "json"] = "console"
+    """For people or for machines."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severe line that is logged."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _store_in_home(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if values.get("store"):
+            return values
+        home = _absolute(Path(values.get("home") or cls.model_fields["home"].default))
+        return {**values, "store": f"sqlite:///{home / 'tocsin.db'}"}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, then the environment, then the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=settings_file())
+
+    def masked(self) -> dict[str, object]:
+        """The effective settings, for `tocsin config`: passwords are hidden."""
+        values: dict[str, object] = self.model_dump(mode="json")
+        return {**values, "store": _without_password(self.store)}
+
+    def but(self, **changes: object) -> Self:
+        """The same settings with some changed, unchecked: for what a running process learnt, such as the bootstrap."""
+        return self.model_copy(update=changes)
+
+
+def load_settings(**flags: object) -> Settings:
+    """The effective settings; a flag that is None was not given. Raises SettingsInvalid with all that is wrong."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    file = settings_file()
+    if not file.is_file() and FILE_VARIABLE in os.environ:
+        raise SettingsInvalid([f"{FILE_VARIABLE}: there is no file {file}"])
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        in_file = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
+        raise SettingsInvalid([_line(dict(row), given, file, in_file) for row in error.errors()]) from None
+    except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as error:
+        raise SettingsInvalid([f"{file}: {error}"]) from None
+
+
+def settings_file() -> Path:
+    """The file that TOCSIN_CONFIG names, else `tocsin.toml` in the current folder (which need not exist)."""
+    return Path(os.environ.get(FILE_VARIABLE) or DEFAULT_FILE).expanduser()
+
+
+def _line(row: Mapping[str, Any], given: Mapping[str, object], file: Path, in_file: Mapping[str, object]) -> str:
+    name = str(row["loc"][0]) if row["loc"] else "settings"
+    variable = ENV_PREFIX + name.upper()
+    if name in given:
+        where = f"--{name.replace('_', '-')}"
+    elif variable in {key.upper() for key in os.environ} or name not in in_file:
+        where = variable
+    else:
+        where = f"{file}: {name}"
+    why = (
+        "there is no such setting"
+        if row["type"] == "extra_forbidden"
+        else str(row["msg"]).removeprefix("Value error, ")
+    )
+    return f"{where}: {why}" + (
+        "" if row["type"] == "extra_forbidden" else f" (it is {_shown(name, row.get('input'))})"
+    )
+
+
+def _shown(name: str, value: object) -> str:
+    return repr(_without_password(str(value))) if name == "store" else repr(value)[:100]
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    if not parts.password:
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", f":{MASK}@")))
