@@ -1,0 +1,153 @@
+"""Every event of the bus, by topic. `Event` is their union and `EVENTS` finds the class by its name.
+
+They are frozen msgspec structs: constructing one does not check types (mypy does); `decode` does, and so does `encode`.
+"""
+
+from __future__ import annotations
+
+from tocsin.schemas.events.base import EventBase
+from tocsin.schemas.events.deliveries import (
+    DeliveryAttempt,
+    DeliveryOutcome,
+    DeliveryRequested,
+    EndpointCommand,
+    EndpointCommandKind,
+    Outcome,
+)
+from tocsin.schemas.events.escalations import (
+    EscalationAcknowledged,
+    EscalationCancelled,
+    EscalationExhausted,
+    EscalationRaised,
+    EscalationStepped,
+)
+from tocsin.schemas.events.inbox import (
+    ActivityKind,
+    ActivityObserved,
+    CommandIssued,
+    CommandKind,
+    ProblemReported,
+    Tick,
+)
+from tocsin.schemas.events.problems import (
+    ConflictNoticed,
+    ProblemOpened,
+    ProblemPromoted,
+    ProblemRepeated,
+    ProblemResolved,
+    ProblemSuppressed,
+    ProblemUnrouted,
+    ThreadContext,
+    TimeoutNoticed,
+)
+from tocsin.schemas.events.settings import (
+    Matcher,
+    MatchOperator,
+    OverrideSet,
+    SchemaInUse,
+    SilenceSet,
+    SubscriptionSet,
+    TenantSet,
+)
+
+Event = (
+    ProblemReported
+    | ActivityObserved
+    | CommandIssued
+    | Tick
+    | ProblemOpened
+    | ProblemRepeated
+    | ProblemSuppressed
+    | ProblemUnrouted
+    | ProblemPromoted
+    | ProblemResolved
+    | TimeoutNoticed
+    | ConflictNoticed
+    | EscalationRaised
+    | EscalationStepped
+    | EscalationAcknowledged
+    | EscalationExhausted
+    | EscalationCancelled
+    | DeliveryRequested
+    | DeliveryOutcome
+    | EndpointCommand
+    | DeliveryAttempt
+    | TenantSet
+    | SubscriptionSet
+    | SilenceSet
+    | OverrideSet
+    | SchemaInUse
+)
+"""Any event of the bus."""
+
+EVENTS: dict[str, type[Event]] = {
+    event.__name__: event
+    for event in (
+        ProblemReported,
+        ActivityObserved,
+        CommandIssued,
+        Tick,
+        ProblemOpened,
+        ProblemRepeated,
+        ProblemSuppressed,
+        ProblemUnrouted,
+        ProblemPromoted,
+        ProblemResolved,
+        TimeoutNoticed,
+        ConflictNoticed,
+        EscalationRaised,
+        EscalationStepped,
+        EscalationAcknowledged,
+        EscalationExhausted,
+        EscalationCancelled,
+        DeliveryRequested,
+        DeliveryOutcome,
+        EndpointCommand,
+        DeliveryAttempt,
+        TenantSet,
+        SubscriptionSet,
+        SilenceSet,
+        OverrideSet,
+        SchemaInUse,
+    )
+}
+"""Every event class by its name, which is also the last part of its subject (`io.tocsin.<name>`)."""
+
+__all__ = [
+    "EVENTS",
+    "ActivityKind",
+    "ActivityObserved",
+    "CommandIssued",
+    "CommandKind",
+    "ConflictNoticed",
+    "DeliveryAttempt",
+    "DeliveryOutcome",
+    "DeliveryRequested",
+    "EndpointCommand",
+    "EndpointCommandKind",
+    "EscalationAcknowledged",
+    "EscalationCancelled",
+    "EscalationExhausted",
+    "EscalationRaised",
+    "EscalationStepped",
+    "Event",
+    "EventBase",
+    "MatchOperator",
+    "Matcher",
+    "Outcome",
+    "OverrideSet",
+    "ProblemOpened",
+    "ProblemPromoted",
+    "ProblemRepeated",
+    "ProblemReported",
+    "ProblemResolved",
+    "ProblemSuppressed",
+    "ProblemUnrouted",
+    "SchemaInUse",
+    "SilenceSet",
+    "SubscriptionSet",
+    "TenantSet",
+    "ThreadContext",
+    "Tick",
+    "TimeoutNoticed",
+]

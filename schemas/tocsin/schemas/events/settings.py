@@ -1,0 +1,91 @@
+"""Events of the compacted topic `settings` (key: setting id): what every process reads whole. The last one stands;
+`removed` ends a setting before its tombstone."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct, field
+
+from tocsin.schemas.events.base import EventBase
+
+
+class MatchOperator(StrEnum):
+    """How a matcher compares; a matcher with `unknown` matches nothing."""
+
+    EQUAL = "equal"
+    NOT_EQUAL = "not_equal"
+    PREFIX = "prefix"
+    MATCHES = "matches"
+    NOT_MATCHES = "not_matches"
+    UNKNOWN = "unknown"
+
+
+class Matcher(Struct, frozen=True, kw_only=True):
+    """One condition on a field of the problem; `prefix` compares code tokens, `matches` is a linear-time regex."""
+
+    field: str
+    operator: MatchOperator
+    value: str
+
+
+class TenantSet(EventBase, frozen=True, kw_only=True):
+    """A tenant's own settings. `quota` is events a second; `dedupe_window` microseconds; `shards` needs DESIGN 3."""
+
+    display_name: str | None = None
+    quota: int | None = None
+    shards: int = 1
+    dedupe_window: int | None = None
+    default_endpoints: list[str] = field(default_factory=list)
+    language: str | None = None
+    by: str
+    removed: bool = False
+
+
+class SubscriptionSet(EventBase, frozen=True, kw_only=True):
+    """A subscription made through the API: an endpoint and what it wants. `config` is JSON text for the sink;
+    `secrets` are signing secrets, newest first, masked wherever settings are shown; `filter` is CEL."""
+
+    subscription: str
+    endpoint: str
+    sink: str
+    config: str = "{}"
+    secrets: list[str] = field(default_factory=list)
+    codes: list[str] = field(default_factory=list)
+    filter: str | None = None
+    enabled: bool = True
+    by: str
+    removed: bool = False
+
+
+class SilenceSet(EventBase, frozen=True, kw_only=True):
+    """A silence: what all `matchers` match tells nobody from `starts_at` until `ends_at` (microseconds, UTC)."""
+
+    silence: str
+    matchers: list[Matcher]
+    starts_at: int
+    ends_at: int
+    by: str
+    why: str | None = None
+    removed: bool = False
+
+
+class OverrideSet(EventBase, frozen=True, kw_only=True):
+    """One value of the rules or settings, changed while running; `value` is JSON text, `until` microseconds (UTC)."""
+
+    override: str
+    setting: str
+    value: str
+    until: int | None = None
+    by: str
+    why: str | None = None
+    removed: bool = False
+
+
+class SchemaInUse(EventBase, frozen=True, kw_only=True):
+    """A process is about to write with this schema: published before its first write, so older ones can read it."""
+
+    schema_id: int
+    subject: str
+    schema: str
+    process: str

@@ -1,0 +1,52 @@
+"""Avro's integers: zig-zag, seven bits a byte, low bits first, at most ten bytes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+
+class MalformedValue(ValueError):
+    """Bytes that cannot be an Avro value of their schema."""
+
+
+def long_bytes(value: int) -> bytes:
+    """The Avro bytes of a long. Raises OverflowError outside 64 bits and TypeError for what is not an integer."""
+    if not -0x8000000000000000 <= value <= 0x7FFFFFFFFFFFFFFF:
+        raise OverflowError(f"{value} does not fit in 64 bits")
+    rest = (value << 1) ^ (value >> 63)
+    out = bytearray()
+    while rest > 0x7F:
+        out.append((rest & 0x7F) | 0x80)
+        rest >>= 7
+    out.append(rest)
+    return bytes(out)
+
+
+SHORT: Final = tuple(long_bytes(number) for number in range(1024))
+"""The bytes of small numbers, made once: most lengths and counts are small."""
+
+
+def read_long(data: bytes, pos: int) -> tuple[int, int]:
+    """The long at `pos` and the position after it. Raises IndexError at the end of the data, MalformedValue when the
+    number does not fit in 64 bits."""
+    byte = data[pos]
+    rest = byte & 0x7F
+    shift = 0
+    while byte & 0x80:
+        pos += 1
+        shift += 7
+        byte = data[pos]
+        rest |= (byte & 0x7F) << shift
+        if shift > 63:
+            raise MalformedValue("an integer of more than ten bytes")
+    if rest >> 64:
+        raise MalformedValue("an integer of more than 64 bits")
+    return (rest >> 1) ^ -(rest & 1), pos + 1
+
+
+def read_length(data: bytes, pos: int) -> tuple[int, int]:
+    """The length at `pos` and the position after it. Raises as `read_long`, and MalformedValue below zero."""
+    length, pos = read_long(data, pos)
+    if length < 0:
+        raise MalformedValue("a negative length")
+    return length, pos

@@ -1,0 +1,110 @@
+"""The generated writers and readers against two independent Avro implementations: fastavro and Apache's avro."""
+
+from __future__ import annotations
+
+import json
+from io import BytesIO
+from typing import Any
+
+import avro.io
+import avro.schema
+import fastavro
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tocsin.schemas.compiled import compile_codec
+from tocsin.schemas.events import EVENTS, Event
+from tocsin.schemas.lock import shipped_entries
+from tocsin.schemas.resolving import parsed
+
+NEWEST = {entry.event_name: entry for entry in sorted(shipped_entries(), key=lambda entry: entry.version or 0)}
+
+
+def as_dict(event: Event) -> Any:
+    return msgspec.to_builtins(event, builtin_types=(bytes,))
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_same_bytes_and_values_as_fastavro(event: str) -> None:
+    schema = json.loads(NEWEST[event].text)
+    codec = compile_codec(schema, EVENTS[event])
+    theirs = parsed(schema)
+
+    @given(st.from_type(EVENTS[event]))
+    def same(value: Event) -> None:
+        pieces: list[bytes] = []
+        codec.write(value, pieces.append)
+        ours = b"".join(pieces)
+        sink = BytesIO()
+        fastavro.schemaless_writer(sink, theirs, as_dict(value))
+        assert ours == sink.getvalue()
+        assert fastavro.schemaless_reader(BytesIO(ours), theirs, None) == as_dict(value)
+        assert codec.read(ours, 0) == (value, len(ours))
+
+    same()
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_same_bytes_and_values_as_apache_avro(event: str) -> None:
+    schema = json.loads(NEWEST[event].text)
+    codec = compile_codec(schema, EVENTS[event])
+    theirs = avro.schema.parse(json.dumps(parsed_plain(schema)))
+
+    @settings(max_examples=20)
+    @given(st.from_type(EVENTS[event]))
+    def same(value: Event) -> None:
+        pieces: list[bytes] = []
+        codec.write(value, pieces.append)
+        ours = b"".join(pieces)
+        sink = BytesIO()
+        avro.io.DatumWriter(theirs).write(as_dict(value), avro.io.BinaryEncoder(sink))
+        assert ours == sink.getvalue()
+        read = avro.io.DatumReader(theirs).read(avro.io.BinaryDecoder(BytesIO(ours)))
+        assert msgspec.convert(read, EVENTS[event], builtin_types=(bytes,)) == value
+
+    same()
+
+
+def parsed_plain(schema: Any) -> Any:
+    """The schema without logical types, which avro would turn into datetime values."""
+    if isinstance(schema, list):
+        return [parsed_plain(each) for each in schema]
+    if isinstance(schema, dict):
+        return {key: parsed_plain(value) for key, value in schema.items() if key != "logicalType"}
+    return schema
+
+
+class _Lists(msgspec.Struct):
+    texts: list[str]
+    named: dict[str, int]
+
+
+LISTS = {
+    "type": "record",
+    "name": "_Lists",
+    "fields": [
+        {"name": "texts", "type": {"type": "array", "items": "string"}},
+        {"name": "named", "type": {"type": "map", "values": "long"}},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("what", "data"),
+    [
+        ("one block each", b"\4\2a\2b\0" + b"\2\2k\6\0"),
+        ("a block for each item", b"\2\2a\2\2b\0" + b"\2\2k\6\0"),
+        ("blocks with their size in bytes", b"\3\x08\2a\2b\0" + b"\1\6\2k\6\0"),
+    ],
+)
+def test_every_form_of_blocks_that_avro_allows_is_read(what: str, data: bytes) -> None:
+    read = compile_codec(LISTS, _Lists).read
+    assert read(data, 0) == (_Lists(texts=["a", "b"], named={"k": 3}), len(data))
+
+
+@pytest.mark.parametrize("type_", ["double", {"type": "fixed", "name": "F", "size": 2}, ["null", "string", "long"]])
+def test_a_type_that_our_models_do_not_use_is_refused_when_compiling(type_: Any) -> None:
+    with pytest.raises((NotImplementedError, KeyError)):
+        compile_codec({"type": "record", "name": "_Lists", "fields": [{"name": "texts", "type": type_}]}, _Lists)
