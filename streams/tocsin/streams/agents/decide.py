@@ -1,0 +1,46 @@
+"""The agent `decide`: inbox -> problems, escalations, deliveries.
+
+Delivery: each event of `inbox` is decided exactly once; what is said about it is said at least once, repeats being
+the same bytes under the same event id (DESIGN.md section 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from tocsin.schemas.schema_book import SchemaBook
+from tocsin.streams.agents.shell import AgentShell, row_bytes, row_from
+from tocsin.streams.engine.record import Output, Record, Rows
+from tocsin.streams.rules import decide
+from tocsin.streams.rules.rows import ROW_VERSION
+
+
+class DecideAgent:
+    """The rule set `decide` for the engine. `config` is asked at every event, so that rules may be reloaded."""
+
+    name = "decide"
+    input_topic = "inbox"
+    changelog = "decide-changelog"
+    row_version = ROW_VERSION
+
+    def __init__(self, config: Callable[[], decide.DecideConfig], prefix: str, book: SchemaBook) -> None:
+        self._config = config
+        self._shell = AgentShell(self.name, prefix, book)
+        self.decode = self._shell.decode
+        self.encode_row = row_bytes
+        self.decode_row = row_from
+
+    def partition_key(self, event: Any) -> bytes | None:
+        """The tenant: everything of one tenant is decided in one order (DESIGN.md section 3)."""
+        tenant: str = event.tenant
+        return tenant.encode()
+
+    def fold(self, event: Any, rows: Rows, now: int, record: Record) -> Iterable[Output]:
+        return self._shell.outputs(decide.decide(event, rows, now, self._config()), record)
+
+    def fire(self, key: str, rows: Rows, now: int) -> Iterable[Output]:
+        return self._shell.outputs(decide.fire(key, rows, now, self._config()), None)
+
+    def tick(self, partition: int, now: int) -> Output:
+        return self._shell.tick(self.input_topic, partition, now)

@@ -1,0 +1,96 @@
+"""What both agents share: events out of records, decisions into outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from tocsin.connectors.publish.headers import cloud_event_headers
+from tocsin.schemas.codec import decode, encode
+from tocsin.schemas.errors import Undecodable, UndecodableReason, Unencodable
+from tocsin.schemas.events import Event, Tick
+from tocsin.schemas.ids import derived_id
+from tocsin.schemas.schema_book import SchemaBook
+from tocsin.streams.engine.dead import DEAD_TOPIC, dead_headers, dead_letter
+from tocsin.streams.engine.record import TICK, Halt, NotYetReadable, Output, Record, Refused
+from tocsin.streams.rules.decision import DeadLetter, Decision
+from tocsin.streams.rules.rows import Row, RowUnreadable, decode_row, encode_row
+
+TICK_TENANT = "tocsin"
+"""The tenant of events that belong to the bus itself."""
+
+
+class AgentShell:
+    """Codec and addresses of one agent; `source` is the CloudEvents source of what it says."""
+
+    def __init__(self, name: str, prefix: str, book: SchemaBook) -> None:
+        self._name = name
+        self._prefix = prefix
+        self._book = book
+        self._source = f"/tocsin/{name}".encode()
+
+    def decode(self, record: Record) -> Any:
+        """The event in a record; raises Refused (poison) or NotYetReadable (a newer version of us wrote it)."""
+        try:
+            event = decode(record.value, book=self._book)
+        except Undecodable as undecodable:
+            if undecodable.reason is UndecodableReason.UNKNOWN_OWN_SCHEMA:
+                raise NotYetReadable(undecodable.detail) from undecodable
+            raise Refused(undecodable.reason.value, undecodable.detail) from undecodable
+        return TICK if isinstance(event, Tick) else event
+
+    def outputs(self, decisions: Iterable[Decision], record: Record | None) -> list[Output]:
+        """Decisions as records to produce, in their order; `record` is the input that a dead letter may stand for."""
+        return [self._output(decision, record) for decision in decisions]
+
+    def _output(self, decision: Decision, record: Record | None) -> Output:
+        if isinstance(decision, DeadLetter):
+            return self._dead(decision, record)
+        event = decision.event
+        return Output(decision.topic, decision.key.encode(), self._encode(event), self._headers(event), said=decision)
+
+    def _dead(self, letter: DeadLetter, record: Record | None) -> Output:
+        if letter.event is None and record is not None:
+            dead = dead_letter(record, letter.stage, letter.reason, letter.detail)
+            return Output(dead.topic, dead.key, dead.value, dead.headers, said=letter)
+        topic, partition, offset = (record.topic, record.partition, record.offset) if record else ("", -1, -1)
+        headers = (
+            *dead_headers(
+                topic or self._prefix + letter.topic, partition, offset, letter.stage, letter.reason, letter.detail
+            ),
+            ("tocsin.attempts", str(letter.attempts).encode()),
+        )
+        value = None if letter.event is None else self._encode(letter.event)
+        return Output(DEAD_TOPIC, letter.key.encode(), value, headers, said=letter)
+
+    def _encode(self, event: Event) -> bytes:
+        try:
+            return encode(event, book=self._book)
+        except Unencodable as unencodable:
+            raise Refused("output_unencodable", str(unencodable)) from unencodable
+
+    def _headers(self, event: Event) -> tuple[tuple[str, bytes], ...]:
+        return tuple(cloud_event_headers(event, self._source))
+
+    def tick(self, topic: str, partition: int, now: int) -> Output:
+        """A tick record; its id says which partition and when, so that two are never taken for one."""
+        tick = Tick(
+            event_id=derived_id("tick", self._name, str(partition), str(now)),
+            tenant=TICK_TENANT,
+            occurred_at=now,
+            recorded_at=now,
+            partition=partition,
+        )
+        return Output(topic, None, encode(tick, book=self._book), self._headers(tick))
+
+
+def row_bytes(row: Row) -> bytes:
+    return encode_row(row)
+
+
+def row_from(data: bytes, version: int) -> Row:
+    """The row, or Halt: a row is never discarded because it cannot be read (DESIGN.md section 4)."""
+    try:
+        return decode_row(data, version)
+    except RowUnreadable as unreadable:
+        raise Halt(str(unreadable)) from unreadable

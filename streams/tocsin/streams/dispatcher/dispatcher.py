@@ -1,0 +1,241 @@
+"""Reads attempts, makes them concurrently, and commits an attempt only when its outcome is in Kafka.
+
+Delivery: at least once. A dispatcher killed after the sink answered and before the outcome was acknowledged makes the
+attempt again, with the same delivery id and body; one that is killed later makes it again only until it is committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import aiokafka.abc
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+from aiokafka.structs import OffsetAndMetadata
+
+from tocsin.connectors.publish.headers import cloud_event_headers
+from tocsin.connectors.sinks import Sink
+from tocsin.schemas.codec import decode_as, encode
+from tocsin.schemas.errors import Undecodable, UndecodableReason
+from tocsin.schemas.events import DeliveryAttempt, DeliveryOutcome
+from tocsin.schemas.schema_book import SchemaBook
+from tocsin.streams.dispatcher.attempting import make_attempt
+from tocsin.streams.dispatcher.progress import PartitionProgress
+from tocsin.streams.engine.dead import dead_letter
+from tocsin.streams.engine.failpoints import failpoint_from
+from tocsin.streams.engine.kafka_log import LARGEST_BATCH, record_from
+
+_log = structlog.get_logger("tocsin.dispatch")
+
+SOURCE = b"/tocsin/dispatch"
+REMEMBERED = 20_000
+"""Attempts whose outcome is in Kafka that are remembered, so that a re-spoken attempt is not made twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class DispatcherSettings:
+    """How the dispatcher runs; times in seconds. `per_endpoint` bounds what one endpoint gets at the same time."""
+
+    bootstrap: str
+    prefix: str
+    per_endpoint: int = 8
+    under_way: int = 256
+    commit_interval: float = 0.5
+    drain_within: float = 16.0
+    failpoint: str | None = None
+
+
+class Dispatcher:
+    """One consumer of `attempts`. `on_outcome` is called when an outcome is acknowledged by Kafka."""
+
+    def __init__(
+        self,
+        settings: DispatcherSettings,
+        sinks: Mapping[str, Sink],
+        book: SchemaBook,
+        on_outcome: Callable[[DeliveryOutcome], None] = lambda outcome: None,
+        on_dead: Callable[[str], None] = lambda reason: None,
+    ) -> None:
+        self._settings, self._sinks, self._book = settings, sinks, book
+        self._on_outcome, self._on_dead = on_outcome, on_dead
+        self._failpoint = failpoint_from(settings.failpoint)
+        self._progress: dict[TopicPartition, PartitionProgress] = {}
+        self._running: set[asyncio.Task[None]] = set()
+        self._turns: dict[str, asyncio.Semaphore] = {}
+        self._finished: OrderedDict[tuple[str, int], None] = OrderedDict()
+        self._room = asyncio.Event()
+        self._consumer: AIOKafkaConsumer | None = None
+        self._producer: AIOKafkaProducer | None = None
+        self.failure: BaseException | None = None
+
+    async def run(self, stop: asyncio.Event, ready: asyncio.Event) -> None:
+        """Dispatch until `stop` is set, then let what is under way end. Raises what makes going on impossible."""
+        await self._connect()
+        ready.set()
+        committing = asyncio.create_task(self._commit_regularly())
+        try:
+            while not stop.is_set() and self.failure is None:
+                await self._read_some()
+        finally:
+            committing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await committing
+            await self._disconnect()
+        if self.failure is not None:
+            raise self.failure
+
+    async def _connect(self) -> None:
+        prefix = self._settings.prefix
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=self._settings.bootstrap,
+            acks="all",
+            enable_idempotence=True,
+            max_batch_size=LARGEST_BATCH,
+            max_request_size=LARGEST_BATCH + 64 * 1024,
+        )
+        await self._producer.start()
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._settings.bootstrap,
+            group_id=f"{prefix}dispatch",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=10_000,
+            heartbeat_interval_ms=3_000,
+            max_poll_interval_ms=300_000,
+            fetch_max_wait_ms=100,
+        )
+        await self._consumer.start()
+        self._consumer.subscribe([f"{prefix}attempts"], listener=_Listener(self))
+
+    async def _disconnect(self) -> None:
+        if self._running:
+            await asyncio.wait(self._running, timeout=self._settings.drain_within)
+        for task in list(self._running):
+            task.cancel()
+        await self.commit()
+        assert self._consumer is not None
+        assert self._producer is not None
+        await self._consumer.stop()
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(self._producer.stop(), 5.0)
+
+    async def _read_some(self) -> None:
+        assert self._consumer is not None
+        room = self._settings.under_way - len(self._running)
+        if room <= 0:
+            self._room.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._room.wait(), 0.5)
+            return
+        found = await self._consumer.getmany(timeout_ms=200, max_records=room)
+        for partition, records in found.items():
+            progress = self._progress.setdefault(partition, PartitionProgress())
+            for record in records:
+                progress.begin(record.offset)
+                self._failpoint("attempt_read")
+                task = asyncio.create_task(self._handle(partition, progress, record))
+                self._running.add(task)
+                task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._room.set()
+        if not task.cancelled() and task.exception() is not None and self.failure is None:
+            # Not committed, so the attempt is made again by the next dispatcher.
+            self.failure = task.exception()
+
+    async def _handle(self, partition: TopicPartition, progress: PartitionProgress, record: ConsumerRecord) -> None:
+        attempt = await self._read(record)
+        if attempt is not None:
+            turn = self._turns.setdefault(attempt.endpoint, asyncio.Semaphore(self._settings.per_endpoint))
+            async with turn:
+                await self._attempt(attempt)
+        progress.end(record.offset)
+
+    async def _attempt(self, attempt: DeliveryAttempt) -> None:
+        identity = (attempt.delivery_id, attempt.attempt)
+        if identity in self._finished:
+            return
+        outcome = await make_attempt(attempt, self._sinks)
+        self._failpoint("sink_answered")
+        await self._say(outcome)
+        self._failpoint("outcome_written")
+        self._finished[identity] = None
+        if len(self._finished) > REMEMBERED:
+            self._finished.popitem(last=False)
+        self._on_outcome(outcome)
+
+    async def _say(self, outcome: DeliveryOutcome) -> None:
+        assert self._producer is not None
+        await self._producer.send_and_wait(
+            f"{self._settings.prefix}deliveries",
+            encode(outcome, book=self._book),
+            key=outcome.endpoint.encode(),
+            headers=cloud_event_headers(outcome, SOURCE),
+        )
+
+    async def _read(self, record: ConsumerRecord) -> DeliveryAttempt | None:
+        """The attempt, or None when the record went to `dead`. One that a newer version wrote is waited for."""
+        while True:
+            try:
+                return decode_as(record.value, DeliveryAttempt, book=self._book)
+            except Undecodable as undecodable:
+                if undecodable.reason is not UndecodableReason.UNKNOWN_OWN_SCHEMA:
+                    await self._bury(record, undecodable)
+                    return None
+                _log.error("attempt waits for a schema", detail=undecodable.detail)
+                await asyncio.sleep(2.0)
+
+    async def _bury(self, record: ConsumerRecord, undecodable: Undecodable) -> None:
+        assert self._producer is not None
+        letter = dead_letter(
+            record_from(record, record.topic), "dispatch", undecodable.reason.value, undecodable.detail
+        )
+        await self._producer.send_and_wait(
+            f"{self._settings.prefix}{letter.topic}", letter.value, key=letter.key, headers=list(letter.headers)
+        )
+        self._on_dead(undecodable.reason.value)
+
+    async def commit(self) -> None:
+        """Commit what is done; a failed commit only means that some attempts may be made again."""
+        if self._consumer is None:
+            return
+        held = self._consumer.assignment()
+        offsets = {
+            partition: OffsetAndMetadata(at, "")
+            for partition, progress in self._progress.items()
+            if partition in held and (at := progress.committable()) is not None
+        }
+        if offsets:
+            with contextlib.suppress(KafkaError):
+                await self._consumer.commit(offsets)
+                self._failpoint("attempt_committed")
+
+    async def _commit_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.commit_interval)
+            await self.commit()
+
+    async def give_up(self, partitions: set[TopicPartition]) -> None:
+        """Partitions go elsewhere: let what is under way end for a moment, commit, forget."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=5.0)
+        await self.commit()
+        for partition in partitions:
+            self._progress.pop(partition, None)
+
+
+class _Listener(aiokafka.abc.ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        await self._dispatcher.give_up(set(revoked))
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        return None

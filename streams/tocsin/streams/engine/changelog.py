@@ -1,0 +1,104 @@
+"""What a changelog partition holds, and how it is read back: rows, mark, outbox and owners.
+
+One input batch is one Kafka record batch here, appended whole or not at all. Every record names its owner in a
+header; records of an owner that was already replaced are void (DESIGN.md section 5, 'One owner').
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tocsin.streams.engine.mark import Mark
+from tocsin.streams.engine.outbox import Spoken, decode_outbox, encode_outbox
+from tocsin.streams.engine.record import Record
+from tocsin.streams.engine.rows import RowStore
+
+OWNER_HEADER = "o"
+_ROW = b"r"
+_MARK = b"m"
+_OUTBOX = b"b"
+_OWNER = b"w"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record to append to a changelog partition."""
+
+    key: bytes
+    value: bytes | None
+
+
+def owner_entry(owner: bytes) -> Entry:
+    return Entry(_OWNER, owner)
+
+
+def batch_entries(rows: RowStore, extra_keys: Iterable[str], mark: Mark | None, outbox: list[Spoken]) -> list[Entry]:
+    """The changed rows (and `extra_keys`, rewritten), the mark and the outbox, in one list for one record batch."""
+    changed = [Entry(_ROW + key.encode(), stored.encode() if stored else None) for key, stored in rows.changed()]
+    written = {entry.key for entry in changed}
+    again = [Entry(_ROW + key.encode(), rows.encoded(key)) for key in extra_keys if _ROW + key.encode() not in written]
+    stand = Entry(_MARK, None if mark is None else mark.encode())
+    return [*changed, *again, stand, Entry(_OUTBOX, encode_outbox(outbox))]
+
+
+def owner_of(record: Record) -> bytes | None:
+    """The owner that a changelog record names, or None for a record that no owner of ours wrote."""
+    for name, value in record.headers:
+        if name == OWNER_HEADER:
+            return value
+    return None
+
+
+def is_owner_record(record: Record) -> bool:
+    return record.key == _OWNER
+
+
+def row_key(record: Record) -> str | None:
+    """The row's key, or None when the record is not a row."""
+    if record.key is None or not record.key.startswith(_ROW):
+        return None
+    return record.key[1:].decode("utf-8", "replace")
+
+
+@dataclass(slots=True)
+class Replay:
+    """Folds changelog records, oldest first, into rows, mark and outbox; keeps the keys that a void record touched.
+
+    Compaction keeps only the newest owner record. Records before the first owner record seen are therefore taken as
+    valid: their owners found and rewrote every void record long before compaction may touch it
+    (`min.compaction.lag.ms`, 15 minutes).
+    """
+
+    rows: RowStore
+    owner: bytes | None = None
+    mark: Mark | None = None
+    outbox: list[Spoken] = field(default_factory=list)
+    void_keys: set[str] = field(default_factory=set)
+    void_records: int = 0
+
+    def read(self, record: Record) -> None:
+        owner = owner_of(record)
+        if is_owner_record(record):
+            if owner is not None and record.value == owner:
+                self.owner = owner
+            return
+        if owner is None or (self.owner is not None and owner != self.owner):
+            self._void(record)
+            return
+        self._apply(record)
+
+    def _void(self, record: Record) -> None:
+        self.void_records += 1
+        key = row_key(record)
+        if key is not None:
+            self.void_keys.add(key)
+
+    def _apply(self, record: Record) -> None:
+        key = row_key(record)
+        if key is not None:
+            self.rows.load(key, record.value)
+        elif record.key == _MARK:
+            self.mark = None if record.value is None else Mark.decode(record.value)
+        elif record.key == _OUTBOX and record.value is not None:
+            self.outbox = decode_outbox(record.value)

@@ -1,0 +1,53 @@
+"""Named places where a test kills the process: `TOCSIN_FAILPOINT=name:nth` dies the nth time `name` is passed.
+
+The kill is a real SIGKILL of this process, so nothing is flushed, closed or said (RELIABILITY.md F2).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+
+FAILPOINTS = (
+    "owner_written",
+    "rows_recovered",
+    "outbox_spoken_again",
+    "mark_checked",
+    "batch_folded",
+    "changelog_written",
+    "ownership_checked",
+    "outputs_half_written",
+    "outputs_written",
+    "tick_written",
+    "attempt_read",
+    "sink_answered",
+    "outcome_written",
+    "attempt_committed",
+)
+
+
+def failpoint_from(environment: str | None) -> Callable[[str], None]:
+    """A function to call at each named place; does nothing unless `environment` is `name:nth`.
+
+    Raises ValueError for a name that does not exist: a test that never fires would prove nothing.
+    """
+    if not environment:
+        return _pass_by
+    name, _, nth = environment.partition(":")
+    if name not in FAILPOINTS:
+        raise ValueError(f"no failpoint is called {name!r}; there are: {', '.join(FAILPOINTS)}")
+    left = int(nth or 1)
+
+    def check(place: str) -> None:
+        nonlocal left
+        if place == name:
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return check
+
+
+def _pass_by(place: str) -> None:
+    return None

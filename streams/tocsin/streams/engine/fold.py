@@ -1,0 +1,177 @@
+"""Step 1 of the write order: records into changed rows and outputs, in memory, without any await."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from tocsin.streams.engine.dead import dead_letter
+from tocsin.streams.engine.mark import Mark
+from tocsin.streams.engine.outbox import Spoken
+from tocsin.streams.engine.record import TICK, Halt, NotYetReadable, Output, Record, Refused, RuleSet
+from tocsin.streams.engine.rows import RowStore
+
+HOPS_HEADER = "tocsin-hops"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one batch may hold. Bytes are of the changelog record batch; one event may use up to `event_bytes`."""
+
+    records: int = 1000
+    batch_bytes: int = 1_000_000
+    event_bytes: int = 2_800_000
+    output_bytes: int = 1_200_000
+    timers_per_tick: int = 500
+
+
+@dataclass(slots=True)
+class Folded:
+    """The outcome of folding: how many records were taken, what to say, where the input then stands."""
+
+    taken: int = 0
+    outputs: list[Spoken] = field(default_factory=list)
+    mark: Mark | None = None
+    now: int = 0
+    waits_for: str | None = None
+    more_timers: bool = False
+    dead: dict[str, int] = field(default_factory=dict)
+    forwarded: int = 0
+    spoken_bytes: int = 0
+    said: list[object] = field(default_factory=list)
+
+    def say(self, outputs: Sequence[Spoken]) -> None:
+        self.outputs.extend(outputs)
+        self.spoken_bytes += sum(output.size() for output in outputs)
+
+
+class Folder:
+    """Folds batches of one partition. Pure but for the rows that it is given: no I/O, no clock.
+
+    `partition_for` says where a key belongs (None: unknown), so that a record which a foreign client hashed
+    otherwise is forwarded once (DESIGN.md section 3, 'Foreign clients').
+    """
+
+    def __init__(
+        self,
+        rules: RuleSet,
+        rows: RowStore,
+        partition: int,
+        limits: Limits,
+        partition_for: Callable[[bytes], int | None],
+    ) -> None:
+        self._rules = rules
+        self._rows = rows
+        self._partition = partition
+        self._limits = limits
+        self._partition_for = partition_for
+
+    def fold(self, records: Sequence[Record], now: int) -> Folded:
+        """Fold records until they are used up or the batch is full; `now` is the time of the last record before."""
+        rows = self._rows
+        rows.begin_batch()
+        folded = Folded(now=now)
+        for record in records[: self._limits.records]:
+            folded.now = max(folded.now, record.timestamp)
+            try:
+                self._fold_one(record, folded)
+            except NotYetReadable as newer:
+                folded.waits_for = str(newer)
+                return folded
+            folded.taken += 1
+            folded.mark = Mark.of(record)
+            if self._full(folded):
+                break
+        return folded
+
+    def _fold_one(self, record: Record, folded: Folded) -> None:
+        rules = self._rules
+        try:
+            event = rules.decode(record)
+        except Refused as refused:
+            self._bury(folded, record, "decode", refused.reason, refused.detail)
+            return
+        except NotYetReadable:
+            raise
+        except Exception as error:
+            self._bury(folded, record, "decode", "decoder_raised", type(error).__name__)
+            return
+        if event is TICK:
+            self._fire_due(record, folded)
+        elif not self._forward(event, record, folded):
+            self._apply(record, folded, lambda: rules.fold(event, self._rows, folded.now, record), "fold")
+
+    def _forward(self, event: object, record: Record, folded: Folded) -> bool:
+        key = self._rules.partition_key(event)
+        if key is None or any(name == HOPS_HEADER for name, _ in record.headers):
+            return False
+        home = self._partition_for(key)
+        if home is None or home == self._partition:
+            return False
+        headers = (*record.headers, (HOPS_HEADER, b"1"))
+        self._say(folded, Output(self._rules.input_topic, key, record.value, headers))
+        folded.forwarded += 1
+        return True
+
+    def _fire_due(self, record: Record, folded: Folded) -> None:
+        for _ in range(self._limits.timers_per_tick):
+            key = self._rows.take_due(folded.now)
+            if key is None:
+                return
+            self._fire(key, record, folded)
+            if self._full(folded):
+                break
+        folded.more_timers = True
+
+    def _full(self, folded: Folded) -> bool:
+        return self._rows.size_changed + folded.spoken_bytes >= self._limits.batch_bytes
+
+    def _fire(self, key: str, record: Record, folded: Folded) -> None:
+        def fire() -> list[Output]:
+            outputs = list(self._rules.fire(key, self._rows, folded.now))
+            if self._rows.due(key) is not None and (self._rows.due(key) or 0) <= folded.now:
+                raise ValueError("the rule left the timer due: it would fire for ever")
+            return outputs
+
+        if self._attempt(folded, fire) is not None:
+            self._rows.begin_event(folded.now)
+            row = self._rows.fail_timer(key)
+            letter = dead_letter(record, "timer", "timer_rule_raised", key, key=key.encode(), value=row)
+            self._say(folded, letter)
+
+    def _apply(self, record: Record, folded: Folded, rule: Callable[[], Iterable[Output]], stage: str) -> None:
+        failure = self._attempt(folded, rule)
+        if failure is not None:
+            self._bury(folded, record, stage, *failure)
+
+    def _attempt(self, folded: Folded, rule: Callable[[], Iterable[Output]]) -> tuple[str, str] | None:
+        """Run a rule as one event; on failure nothing of it remains, and the reason is returned."""
+        self._rows.begin_event(folded.now)
+        try:
+            said = list(rule())
+            outputs = [Spoken.of(output, folded.now) for output in said]
+        except Halt:
+            raise
+        except Refused as refused:
+            self._rows.undo_event()
+            return refused.reason, refused.detail
+        except Exception as error:
+            self._rows.undo_event()
+            return "rule_raised", f"{type(error).__name__}: {error}"
+        sizes = [output.size() for output in outputs]
+        if any(size > self._limits.output_bytes for size in sizes):
+            self._rows.undo_event()
+            return "output_too_large", f"{max(sizes)} bytes"
+        if sum(sizes) + self._rows.event_size() > self._limits.event_bytes:
+            self._rows.undo_event()
+            return "event_too_large", f"{sum(sizes) + self._rows.event_size()} bytes"
+        folded.say(outputs)
+        folded.said += [output.said for output in said if output.said is not None]
+        return None
+
+    def _bury(self, folded: Folded, record: Record, stage: str, reason: str, detail: str = "") -> None:
+        folded.dead[reason] = folded.dead.get(reason, 0) + 1
+        self._say(folded, dead_letter(record, stage, reason, detail))
+
+    def _say(self, folded: Folded, output: Output) -> None:
+        folded.say([Spoken.of(output, folded.now)])

@@ -1,0 +1,45 @@
+"""The outbox: the outputs of one batch, written down before they are spoken, so that a restart says the same bytes."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+import msgspec
+
+from tocsin.streams.engine.record import Output
+
+_FORMAT = 1
+_HEAD = struct.Struct(">B")
+
+
+class Spoken(msgspec.Struct, frozen=True, array_like=True):
+    """One output with everything that decides its bytes; `timestamp` is in milliseconds, as Kafka carries it."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    timestamp: int
+
+    @classmethod
+    def of(cls, output: Output, now: int) -> Spoken:
+        return cls(output.topic, output.key, output.value, output.headers, now // 1000)
+
+    def size(self) -> int:
+        """An upper estimate in bytes, on Kafka and in the outbox."""
+        headers = sum(len(name) + len(value) + 8 for name, value in self.headers)
+        return len(self.key or b"") + len(self.value or b"") + headers + 64
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(list[Spoken])
+
+
+def encode_outbox(outputs: Sequence[Spoken]) -> bytes:
+    return _HEAD.pack(_FORMAT) + _encoder.encode(outputs)
+
+
+def decode_outbox(data: bytes) -> list[Spoken]:
+    """Raises msgspec.DecodeError when the bytes are not an outbox."""
+    return _decoder.decode(memoryview(data)[_HEAD.size :])

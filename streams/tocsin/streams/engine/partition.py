@@ -1,0 +1,210 @@
+"""The write order of one partition: decide once, speak at least once (DESIGN.md section 5).
+
+1. fold records into rows and outputs, in memory; 2. append rows, mark and outbox as ONE record batch to the
+changelog; 3. produce the outbox's bytes; 4. only then the next batch. A process killed anywhere between these
+steps is continued by the next owner from the changelog alone: what is in it was decided, what is not was not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from tocsin.streams.engine.changelog import Replay, batch_entries, is_owner_record, owner_entry, owner_of, row_key
+from tocsin.streams.engine.dead import DEAD_TOPIC, dead_headers
+from tocsin.streams.engine.fold import Folded, Folder, Limits
+from tocsin.streams.engine.mark import Mark, Standing, Verdict, judge
+from tocsin.streams.engine.outbox import Spoken
+from tocsin.streams.engine.ports import Log, LogUnavailable
+from tocsin.streams.engine.record import Output, Record, RuleSet
+from tocsin.streams.engine.rows import RowStore
+
+
+class Superseded(Exception):
+    """Another owner wrote to our changelog partition: nothing more may be said from this memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The topic names of one rule set, with the deployment's prefix."""
+
+    input: str
+    changelog: str
+
+
+@dataclass(slots=True)
+class PartitionState:
+    """What one owner holds in memory of one partition; thrown away after any failed or cancelled write."""
+
+    owner: bytes
+    rows: RowStore
+    log_end: int = 0
+    mark: Mark | None = None
+    outbox: list[Spoken] = field(default_factory=list)
+    rewrite: set[str] = field(default_factory=set)
+    now: int = 0
+    needs_rewrite: bool = False
+
+
+class PartitionWriter:
+    """Owns one partition: takes it over, then writes batch after batch. Not concurrent: one call at a time.
+
+    Raises `Superseded` or `LogUnavailable`; after either the object must not be used again.
+    """
+
+    def __init__(
+        self,
+        rules: RuleSet,
+        names: Names,
+        partition: int,
+        log: Log,
+        owner: bytes,
+        *,
+        limits: Limits | None = None,
+        failpoint: Callable[[str], None] = lambda place: None,
+    ) -> None:
+        self._rules = rules
+        self._names = names
+        self._partition = partition
+        self._log = log
+        self._failpoint = failpoint
+        rows = RowStore(rules.encode_row, rules.decode_row, rules.row_version)
+        self.state = PartitionState(owner, rows)
+        self._folder = Folder(
+            rules, rows, partition, limits or Limits(), lambda key: log.partition_for(names.input, key)
+        )
+
+    async def take_over(self) -> Verdict:
+        """Become the owner: append the owner record, read the changelog up to it, speak the last outbox again,
+        compare the input with the mark. Returns where to read on.
+        """
+        state = self.state
+        start, _ = await self._log.bounds(self._names.changelog, self._partition)
+        at = await self._append([owner_entry(state.owner)])
+        self._failpoint("owner_written")
+        if at is None:
+            raise LogUnavailable("Kafka did not tell the offset of our owner record")
+        await self._replay(start, at)
+        self._failpoint("rows_recovered")
+        await self._log.speak(state.outbox)
+        self._failpoint("outbox_spoken_again")
+        verdict = await self.check_mark()
+        self._failpoint("mark_checked")
+        await self._settle(verdict)
+        return verdict
+
+    async def _replay(self, start: int, at: int) -> None:
+        state = self.state
+        replay = Replay(state.rows)
+        async for record in self._log.read(self._names.changelog, self._partition, start, at + 1):
+            replay.read(record)
+        if replay.owner not in (None, state.owner):
+            raise Superseded("a newer owner took the partition while we were taking it")
+        state.rows.start_timers()
+        state.mark, state.outbox = replay.mark, replay.outbox
+        state.rewrite = replay.void_keys
+        state.needs_rewrite = replay.void_records > 0
+        state.log_end = at + 1
+        state.now = replay.mark.timestamp if replay.mark else 0
+
+    async def check_mark(self) -> Verdict:
+        """Compare the input topic with the mark: is it the topic that we read, and does it still hold what follows?"""
+        mark = self.state.mark
+        start, end = await self._log.bounds(self._names.input, self._partition)
+        at_mark = None
+        if mark is not None and start <= mark.offset < end:
+            at_mark = await self._log.record_at(self._names.input, self._partition, mark.offset)
+        return judge(mark, start, end, at_mark)
+
+    async def _settle(self, verdict: Verdict) -> None:
+        """Write down what the take-over found, so that it is said once and not again at the next restart."""
+        state = self.state
+        report = self._report(verdict)
+        if verdict.standing in (Standing.RECREATED, Standing.TRUNCATED):
+            state.mark = None
+        elif verdict.lost:
+            state.mark = Mark(verdict.position - 1, state.now, 0)
+        if report or state.needs_rewrite:
+            folded = Folded(outputs=report, mark=state.mark, now=state.now)
+            state.rows.begin_batch()
+            await self.write(folded)
+
+    def _report(self, verdict: Verdict) -> list[Spoken]:
+        if verdict.standing is Standing.SAME or (verdict.standing is Standing.FRESH and not verdict.lost):
+            return []
+        mark = self.state.mark
+        offset = mark.offset if mark else -1
+        detail = f"standing={verdict.standing} lost={verdict.lost} mark={offset} reading_on_at={verdict.position}"
+        headers = dead_headers(self._names.input, self._partition, offset, "input", f"input_{verdict.standing}", detail)
+        return [Spoken.of(Output(DEAD_TOPIC, None, None, headers), self.state.now)]
+
+    def fold(self, records: Sequence[Record]) -> Folded:
+        """Step 1; no await, so it is whole or not at all as far as this process is concerned."""
+        folded = self._folder.fold(records, self.state.now)
+        self._failpoint("batch_folded")
+        return folded
+
+    async def write(self, folded: Folded) -> None:
+        """Steps 2 and 3: the record batch, proof that we still own the partition, then the outputs."""
+        state = self.state
+        mark = folded.mark or state.mark
+        entries = batch_entries(state.rows, state.rewrite, mark, folded.outputs)
+        at = await self._append(entries)
+        self._failpoint("changelog_written")
+        await self._prove_ownership(at, len(entries))
+        self._failpoint("ownership_checked")
+        await self._log.speak(folded.outputs)
+        self._failpoint("outputs_written")
+        state.mark, state.now, state.outbox = mark, folded.now, folded.outputs
+
+    async def watch_changelog(self) -> None:
+        """Look for foreign records since our last write, and rewrite what they would shadow; call it when idle."""
+        state = self.state
+        _, end = await self._log.bounds(self._names.changelog, self._partition)
+        if end > state.log_end:
+            await self._examine(state.log_end, end)
+            state.log_end = end
+        if state.needs_rewrite:
+            state.rows.begin_batch()
+            await self.write(Folded(mark=state.mark, now=state.now))
+
+    async def rest(self) -> None:
+        """Before a clean stop: an empty outbox, so that the next owner has nothing to say twice."""
+        if self.state.outbox:
+            self.state.rows.begin_batch()
+            await self.write(Folded(mark=self.state.mark, now=self.state.now))
+
+    async def _append(self, entries: Sequence) -> int | None:  # type: ignore[type-arg]
+        return await self._log.append(self._names.changelog, self._partition, self.state.owner, entries)
+
+    async def _prove_ownership(self, at: int | None, count: int) -> None:
+        """Our batch landed right behind our last one: nobody wrote between, so nobody took over before it.
+
+        Only when it did not, the records between are read. This replaces a consumer that tails the changelog
+        (streams/decisions/0002).
+        """
+        state = self.state
+        if at == state.log_end:
+            state.rewrite, state.needs_rewrite = set(), False
+            state.log_end = at + count
+            return
+        if at is None or at < state.log_end:
+            _, end = await self._log.bounds(self._names.changelog, self._partition)
+        else:
+            end = at + count
+        state.rewrite, state.needs_rewrite = set(), False
+        await self._examine(state.log_end, end)
+        state.log_end = end
+
+    async def _examine(self, start: int, end: int) -> None:
+        state = self.state
+        async for record in self._log.read(self._names.changelog, self._partition, start, end):
+            owner = owner_of(record)
+            if owner == state.owner:
+                continue
+            if is_owner_record(record) and owner is not None:
+                raise Superseded(f"offset {record.offset} of {self._names.changelog}/{self._partition}")
+            state.needs_rewrite = True
+            key = row_key(record)
+            if key is not None:
+                state.rewrite.add(key)

@@ -1,0 +1,45 @@
+"""What the write order needs from the outside world: a log. Kafka in production, a simulated log in tests.
+
+Every method may raise `LogUnavailable`; the partition then throws its memory away and recovers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from tocsin.streams.engine.changelog import Entry
+from tocsin.streams.engine.outbox import Spoken
+from tocsin.streams.engine.record import Output, Record
+
+
+class LogUnavailable(Exception):
+    """A read or write failed or its outcome is unknown."""
+
+
+class Log(Protocol):
+    """One worker's access to Kafka, shared by its partitions."""
+
+    async def append(self, topic: str, partition: int, owner: bytes, entries: Sequence[Entry]) -> int | None:
+        """Append one record batch, whole or not at all; its first offset, or None when Kafka did not tell.
+
+        Every record carries `owner` in its header. Idempotent producer, acks=all.
+        """
+
+    async def speak(self, outputs: Sequence[Spoken]) -> None:
+        """Produce these bytes in this order per partition; returns when all are acknowledged (acks=all)."""
+
+    async def produce_tick(self, partition: int, tick: Output) -> None:
+        """Append a tick to one input partition; returns when acknowledged."""
+
+    def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Record]:
+        """Every record from offset `start` up to, not including, `end`."""
+
+    async def bounds(self, topic: str, partition: int) -> tuple[int, int]:
+        """The first offset that the partition still holds, and the next that it will give."""
+
+    async def record_at(self, topic: str, partition: int, offset: int) -> Record | None:
+        """The record at exactly this offset, or None when there is none (any more)."""
+
+    def partition_for(self, topic: str, key: bytes) -> int | None:
+        """The partition that Kafka's default partitioner (murmur2) gives a key; None when the topic is unknown."""

@@ -1,0 +1,109 @@
+"""What the engine and a rule set say to each other: records in, rows kept, outputs out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final, Protocol
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as Kafka gave it; `timestamp` is in microseconds since the epoch (the broker's LogAppendTime)."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One record to produce: `topic` without the prefix, `key` decides the partition.
+
+    `said` is what observers (metrics) are told once it is durable; it never leaves the process.
+    """
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+    said: Any = None
+
+
+class Tick(Enum):
+    """The event that says: timers that are due by the time of this record fire now."""
+
+    TICK = "tick"
+
+
+TICK: Final = Tick.TICK
+
+
+class Halt(Exception):
+    """This partition must not go on until a person has looked; nothing is discarded, other partitions go on."""
+
+
+class NotYetReadable(Exception):
+    """This record is ours but newer than this process: the partition waits for it, it is not poison."""
+
+
+class Refused(Exception):
+    """This record cannot be decoded, for a reason from a closed set; it goes to `dead` with its bytes."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail
+
+
+class Rows(Protocol):
+    """The rows of one partition, as a rule sees them during one event."""
+
+    def get(self, key: str) -> Any | None:
+        """The row, decoded, or None when there is none."""
+
+    def put(self, key: str, row: Any, due: int | None = None) -> None:
+        """Keep the row; `due` (microseconds) is when its timer fires, None is no timer."""
+
+    def delete(self, key: str) -> None:
+        """Forget the row and its timer."""
+
+    def due(self, key: str) -> int | None:
+        """When the row's timer fires (microseconds), or None."""
+
+
+class RuleSet(Protocol):
+    """What one stateful agent decides: synchronous, no I/O, no clock (STYLE.md habit 1)."""
+
+    name: str
+    input_topic: str
+    changelog: str
+    row_version: int
+
+    def decode(self, record: Record) -> Any:
+        """The event in a record, or TICK; raises `Refused` or `NotYetReadable`."""
+
+    def partition_key(self, event: Any) -> bytes | None:
+        """The key whose partition must hold this event, or None when any will do."""
+
+    def fold(self, event: Any, rows: Rows, now: int, record: Record) -> Iterable[Output]:
+        """Change rows and return outputs; whatever it raises undoes this event alone."""
+
+    def fire(self, key: str, rows: Rows, now: int) -> Iterable[Output]:
+        """The timer of row `key` is due by `now`; same rules as `fold`."""
+
+    def encode_row(self, row: Any) -> bytes:
+        """A row as bytes of format `row_version`."""
+
+    def decode_row(self, data: bytes, version: int) -> Any:
+        """Bytes of an equal or older format as a row."""
+
+    def tick(self, partition: int, now: int) -> Output:
+        """A tick for one input partition (the engine chooses the partition, not the key)."""

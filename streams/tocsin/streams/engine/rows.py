@@ -1,0 +1,175 @@
+"""The rows of one partition: encoded in memory, decoded on demand, undone event by event."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tocsin.streams.engine.record import Halt
+from tocsin.streams.engine.timers import TimerHeap
+
+_LAYOUT = struct.Struct(">BBBq")
+_FORMAT = 1
+_DELETED = 1
+_TIMER_FAILED = 2
+_NO_TIMER = -1
+
+TOMBSTONE_AFTER = 3600 * 1_000_000
+"""Microseconds between a deletion and its real tombstone, so that no reader of the changelog misses it."""
+
+
+class RowFormatNewer(Halt):
+    """A row was written by a newer version of us: the partition halts, the row is never discarded."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRow:
+    """A row as it stands in memory and in the changelog: rule bytes, their format, the timer, the flags."""
+
+    payload: bytes
+    version: int
+    due: int | None = None
+    deleted: bool = False
+    timer_failed: bool = False
+
+    def encode(self) -> bytes:
+        flags = (_DELETED if self.deleted else 0) | (_TIMER_FAILED if self.timer_failed else 0)
+        return _LAYOUT.pack(_FORMAT, self.version, flags, _NO_TIMER if self.due is None else self.due) + self.payload
+
+    @classmethod
+    def decode(cls, data: bytes) -> StoredRow:
+        """Raises RowFormatNewer for an envelope of a later release."""
+        envelope, version, flags, due = _LAYOUT.unpack_from(data)
+        if envelope > _FORMAT:
+            raise RowFormatNewer(f"row envelope format {envelope}, this process reads up to {_FORMAT}")
+        return cls(
+            bytes(data[_LAYOUT.size :]),
+            version,
+            None if due == _NO_TIMER else due,
+            bool(flags & _DELETED),
+            bool(flags & _TIMER_FAILED),
+        )
+
+
+class RowStore:
+    """All rows of a partition, with the keys changed since the last write and what they were before.
+
+    `encode` and `decode` come from the rule set; a row decoded once is kept until its key changes.
+    """
+
+    def __init__(self, encode: Callable[[Any], bytes], decode: Callable[[bytes, int], Any], version: int) -> None:
+        self._encode = encode
+        self._decode = decode
+        self._version = version
+        self._rows: dict[str, StoredRow] = {}
+        self._before_batch: dict[str, StoredRow | None] = {}
+        self._before_event: dict[str, StoredRow | None] = {}
+        self.timers = TimerHeap()
+        self.size_changed = 0
+        self._size_before_event = 0
+
+    def get(self, key: str) -> Any | None:
+        stored = self._rows.get(key)
+        if stored is None or stored.deleted:
+            return None
+        return self._decode(stored.payload, stored.version)
+
+    def put(self, key: str, row: Any, due: int | None = None) -> None:
+        self._set(key, StoredRow(self._encode(row), self._version, due))
+
+    def delete(self, key: str) -> None:
+        stored = self._rows.get(key)
+        if stored is not None and not stored.deleted:
+            self._set(key, StoredRow(b"", self._version, self._purge_at, deleted=True))
+
+    def due(self, key: str) -> int | None:
+        stored = self._rows.get(key)
+        return None if stored is None or stored.deleted else stored.due
+
+    def begin_event(self, now: int) -> None:
+        self._before_event = {}
+        self._size_before_event = self.size_changed
+        self._purge_at = now + TOMBSTONE_AFTER
+
+    def undo_event(self) -> None:
+        for key, before in self._before_event.items():
+            self._restore(key, before)
+        self._before_event = {}
+        self.size_changed = self._size_before_event
+
+    def begin_batch(self) -> None:
+        self._before_batch = {}
+        self.size_changed = 0
+
+    def event_size(self) -> int:
+        """Bytes that the current event adds to the changelog batch (an upper estimate)."""
+        return self.size_changed - self._size_before_event
+
+    def changed(self) -> Iterator[tuple[str, StoredRow | None]]:
+        """Every key changed in this batch with its row now; None is a real tombstone."""
+        for key in self._before_batch:
+            yield key, self._rows.get(key)
+
+    def fail_timer(self, key: str) -> bytes:
+        """Take the timer off a row whose rule raised, mark it failed, and give the row's bytes for the dead letter."""
+        stored = self._rows[key]
+        self._set(key, StoredRow(stored.payload, stored.version, None, timer_failed=True))
+        return stored.payload
+
+    def take_due(self, now: int) -> str | None:
+        """The next row whose timer is due; rows deleted long ago are turned into tombstones on the way."""
+        while (key := self.timers.pop_due(now, self._raw_due)) is not None:
+            if not self._rows[key].deleted:
+                return key
+            self._set(key, None)
+        return None
+
+    def timer_head(self) -> int | None:
+        return self.timers.head(self._raw_due)
+
+    def load(self, key: str, data: bytes | None) -> None:
+        """Put a row read from the changelog, without marking it as changed; its timer waits for `start_timers`."""
+        if data is None:
+            self._rows.pop(key, None)
+        else:
+            self._rows[key] = StoredRow.decode(data)
+
+    def start_timers(self) -> None:
+        """Fill the heap from the rows, and refuse rows of a later format; call once after the last `load`."""
+        for key, stored in self._rows.items():
+            if stored.version > self._version:
+                raise RowFormatNewer(f"row {key!r} has format {stored.version}, this process reads {self._version}")
+            if stored.due is not None:
+                self.timers.set(key, stored.due)
+
+    def encoded(self, key: str) -> bytes | None:
+        """The row as the changelog carries it, or None when there is none."""
+        stored = self._rows.get(key)
+        return None if stored is None else stored.encode()
+
+    def items(self) -> Iterator[tuple[str, StoredRow]]:
+        yield from self._rows.items()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def _raw_due(self, key: str) -> int | None:
+        stored = self._rows.get(key)
+        return None if stored is None else stored.due
+
+    def _set(self, key: str, stored: StoredRow | None) -> None:
+        before = self._rows.get(key)
+        self._before_event.setdefault(key, before)
+        self._before_batch.setdefault(key, before)
+        self.size_changed += len(key) + 64 + (len(stored.payload) if stored else 0)
+        self._restore(key, stored)
+
+    def _restore(self, key: str, stored: StoredRow | None) -> None:
+        if stored is None:
+            self._rows.pop(key, None)
+            return
+        self._rows[key] = stored
+        if stored.due is not None:
+            self.timers.set(key, stored.due)

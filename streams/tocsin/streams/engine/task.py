@@ -1,0 +1,240 @@
+"""The life of one partition in this worker: take over, serve, recover after failures, halt alone.
+
+One asyncio task per partition, one batch at a time, partitions concurrent (DESIGN.md section 5, 'Concurrency').
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import uuid
+from collections import deque
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+
+import structlog
+
+from tocsin.streams.engine.fold import Folded
+from tocsin.streams.engine.mark import Standing
+from tocsin.streams.engine.partition import PartitionWriter, Superseded
+from tocsin.streams.engine.ports import Log, LogUnavailable
+from tocsin.streams.engine.record import Halt, Record, RuleSet
+
+_log = structlog.get_logger("tocsin.engine")
+
+QUEUED_BATCHES = 2
+"""Batches that may wait in memory: one being folded, one behind it. Memory is bounded by partitions, not by backlog."""
+
+IDLE_CHECK = 30.0
+"""Seconds without input after which the changelog and the mark are looked at; far below min.compaction.lag.ms."""
+
+
+class Phase(StrEnum):
+    """Where a partition's task is; the value is the label of the metric."""
+
+    TAKING_OVER = "taking_over"
+    RUNNING = "running"
+    WAITING = "waiting"
+    HALTED = "halted"
+    STOPPED = "stopped"
+
+
+class PartitionTask:
+    """Runs the write order for one partition until stopped. No exception leaves it.
+
+    `seek(offset)` tells the consumer where to read; it is called after each take-over. `clock` gives microseconds
+    and decides only when to ask for a tick, never what `now` is.
+    """
+
+    def __init__(
+        self,
+        rules: RuleSet,
+        partition: int,
+        log: Log,
+        writer: Callable[[bytes], PartitionWriter],
+        seek: Callable[[int], None],
+        clock: Callable[[], int],
+        *,
+        on_written: Callable[[int, Folded], None] = lambda partition, folded: None,
+        retry_delay: float = 1.0,
+    ) -> None:
+        self.partition = partition
+        self.phase = Phase.TAKING_OVER
+        self.reason = ""
+        self.next_offset: int | None = None
+        self.epoch = 0
+        self.progress = 0
+        self.stalled = False
+        self._rules, self._kafka, self._new_writer = rules, log, writer
+        self._seek, self._clock, self._on_written = seek, clock, on_written
+        self._retry_delay = retry_delay
+        self._queue: deque[Sequence[Record]] = deque()
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._tick_asked_at = 0
+        self._expected = 0
+        self._setbacks = 0
+        self._writer: PartitionWriter | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._log = _log.bind(agent=rules.name, partition=partition)
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name=f"{self._rules.name}/{self.partition}")
+
+    async def stop(self, within: float) -> None:
+        """Finish the batch at hand and rest, or give up after `within` seconds; the next owner recovers either way."""
+        self._stopping = True
+        self._wake.set()
+        if self._task is not None:
+            _, pending = await asyncio.wait({self._task}, timeout=within)
+            for task in pending:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+        self.phase = Phase.STOPPED
+
+    def has_room(self) -> bool:
+        """Whether another batch may be offered."""
+        return self.phase is Phase.RUNNING and len(self._queue) < QUEUED_BATCHES and not self._stopping
+
+    def resume_at(self) -> int | None:
+        """Where the consumer must read on after a rebalance; batches fetched before it are void from now on."""
+        self.epoch += 1
+        return self.next_offset
+
+    def offer(self, records: Sequence[Record], epoch: int) -> None:
+        """Queue a batch; one that was fetched before the last seek is dropped, the consumer reads it again."""
+        if epoch != self.epoch or self.next_offset is None or not records or self._stopping:
+            return
+        fresh = [record for record in records if record.offset >= self.next_offset]
+        if not fresh:
+            return
+        self._queue.append(fresh)
+        self.next_offset = fresh[-1].offset + 1
+        self._wake.set()
+
+    def mark_offset(self) -> int | None:
+        """The offset after the last record that is folded and written down, for lag tools."""
+        writer = self._writer
+        if writer is None or writer.state.mark is None:
+            return None
+        return writer.state.mark.offset + 1
+
+    def rows_held(self) -> int:
+        return len(self._writer.state.rows) if self._writer else 0
+
+    def timer_is_due(self) -> bool:
+        """Whether the owner should append a tick now; asks again only after a second without one."""
+        if self.phase is not Phase.RUNNING or self._writer is None:
+            return False
+        head = self._writer.state.rows.timer_head()
+        now = self._clock()
+        return head is not None and head <= now and now - self._tick_asked_at >= 1_000_000
+
+    async def append_tick(self) -> None:
+        """Put a tick behind everything that was accepted so far; timers fire when it is read."""
+        self._tick_asked_at = self._clock()
+        with contextlib.suppress(LogUnavailable):
+            await self._kafka.produce_tick(self.partition, self._rules.tick(self.partition, self._clock()))
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            try:
+                await self._take_over()
+                await self._serve()
+            except Superseded as superseded:
+                self._set_back(Phase.TAKING_OVER, "superseded", str(superseded))
+            except LogUnavailable as unavailable:
+                self._set_back(Phase.TAKING_OVER, "kafka_unavailable", str(unavailable))
+            except Halt as halt:
+                self._set_back(Phase.HALTED, "needs_a_person", f"{type(halt).__name__}: {halt}")
+            except Exception as error:
+                self._set_back(Phase.HALTED, "unexpected", f"{type(error).__name__}: {error}", exc_info=True)
+            if not self._stopping:
+                await self._pause(
+                    self._retry_delay * (0.5 + random.random()) * (10 if self.reason == "unexpected" else 1)
+                )
+
+    def _patience(self) -> float:
+        """Seconds until the next try: doubling up to 32 delays, spread so that partitions do not march in step."""
+        doubling = 5 if self.phase is Phase.HALTED else min(self._setbacks - 1, 5)
+        return float(self._retry_delay * 2**doubling * (0.5 + random.random()))
+
+    def _set_back(self, phase: Phase, reason: str, detail: str, *, exc_info: bool = False) -> None:
+        """Throw the partition's memory away: after a failed write nobody knows what of it is in the log."""
+        self.phase, self.reason = phase, reason
+        self._setbacks += 1
+        self._writer, self.next_offset = None, None
+        self.epoch += 1
+        self._queue.clear()
+        self._log.warning("partition set back", phase=phase, reason=reason, detail=detail, exc_info=exc_info)
+
+    async def _take_over(self) -> None:
+        self.phase = Phase.TAKING_OVER
+        writer = self._new_writer(uuid.uuid4().bytes)
+        verdict = await writer.take_over()
+        if verdict.standing not in (Standing.SAME, Standing.FRESH):
+            self._log.error("input changed", standing=verdict.standing, lost=verdict.lost, position=verdict.position)
+        self._writer, self.next_offset = writer, verdict.position
+        self._queue.clear()
+        self._tick_asked_at = 0
+        self._expected = verdict.position
+        self.epoch += 1
+        self._seek(verdict.position)
+        self.phase, self.reason = Phase.RUNNING, ""
+        self.progress += 1
+
+    async def _serve(self) -> None:
+        writer = self._writer
+        assert writer is not None
+        while not self._stopping:
+            if not self._queue:
+                await self._idle(writer)
+                continue
+            records = self._queue.popleft()
+            if records[0].offset != self._expected:
+                await self._verify_input(writer)
+            self._expected = records[-1].offset + 1
+            while records and not self._stopping:
+                records = await self._take(writer, records)
+        await writer.rest()
+
+    async def _take(self, writer: PartitionWriter, records: Sequence[Record]) -> Sequence[Record]:
+        folded = writer.fold(records)
+        if folded.taken:
+            await writer.write(folded)
+            self.progress += 1
+            self._setbacks = 0
+            self._on_written(self.partition, folded)
+        if folded.more_timers:
+            self._tick_asked_at = 0
+        if folded.waits_for is not None:
+            if self.phase is not Phase.WAITING:
+                self._log.error("partition waits for a schema", detail=folded.waits_for)
+            self.phase, self.reason = Phase.WAITING, "schema_not_known_yet"
+            await self._pause(self._retry_delay)
+        elif self.phase is Phase.WAITING:
+            self.phase, self.reason = Phase.RUNNING, ""
+        return records[folded.taken :]
+
+    async def _idle(self, writer: PartitionWriter) -> None:
+        self._wake.clear()
+        try:
+            await asyncio.wait_for(self._wake.wait(), IDLE_CHECK)
+        except TimeoutError:
+            await writer.watch_changelog()
+            await self._verify_input(writer)
+
+    async def _verify_input(self, writer: PartitionWriter) -> None:
+        """Is it still the topic that we read? A hole in the offsets may be harmless (transaction markers) or a loss."""
+        verdict = await writer.check_mark()
+        if verdict.standing not in (Standing.SAME, Standing.FRESH):
+            raise LogUnavailable(f"the input changed under us: {verdict.standing}")
+
+    async def _pause(self, seconds: float) -> None:
+        self._wake.clear()
+        if self._stopping:
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), seconds)
