@@ -1,0 +1,85 @@
+"""Dialects: the shapes that problems have elsewhere. One file each, pure: `read(document)` and `write(problem)`.
+
+`DIALECTS` is the table: name -> import string of the module. To add one, add its file, a row, and its vectors' test.
+Readers are lenient (what breaks a rule is flagged in `violations`), writers strict.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Protocol, cast
+
+from tocsin.connectors.dialects.detection import ALIASES, DIALECT_OF_MEDIA_TYPE, detect
+from tocsin.connectors.dialects.json_text import MAX_BYTES, parse_json
+from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason, Unwritable
+from tocsin.schemas.problem import Problem
+
+AUTO = "auto"
+"""The dialect that means: find out from the media type, else from the document's shape."""
+
+DIALECTS: dict[str, str] = {
+    "canonical": "tocsin.connectors.dialects.canonical",
+    "rfc9457": "tocsin.connectors.dialects.rfc9457",
+    "didcomm-2.0": "tocsin.connectors.dialects.didcomm2",
+}
+"""Name of each dialect -> the module that reads and writes it (imported when it is first used)."""
+
+
+class Dialect(Protocol):
+    """What the module of a dialect offers."""
+
+    NAME: str
+
+    def read(self, document: object) -> Problem | NotAProblem:
+        """The parsed JSON document as a canonical problem. Raises Unreadable and nothing else."""
+        ...
+
+    def write(self, problem: Problem) -> dict[str, object]:
+        """The problem as a strictly conformant document. Raises Unwritable if the dialect cannot say it."""
+        ...
+
+
+def load_dialect(name: str) -> Dialect:
+    """The dialect's module, by its name or an alias (`didcomm2`). Raises Unreadable(unknown_dialect)."""
+    known = ALIASES.get(name, name)
+    if known not in DIALECTS:
+        raise Unreadable(UnreadableReason.UNKNOWN_DIALECT, expected=f"one of {', '.join([AUTO, *DIALECTS])}")
+    return cast(Dialect, import_module(DIALECTS[known]))
+
+
+def read_document(
+    raw: bytes, dialect: str = AUTO, media_type: str | None = None, *, max_bytes: int = MAX_BYTES
+) -> Problem | NotAProblem:
+    """The bytes of one document, at most `max_bytes`, as a canonical problem. Raises Unreadable and nothing else."""
+    if dialect != AUTO:
+        load_dialect(dialect)
+    return read_parsed(parse_json(raw, max_bytes=max_bytes), dialect, media_type)
+
+
+def read_parsed(document: object, dialect: str = AUTO, media_type: str | None = None) -> Problem | NotAProblem:
+    """The same for a document that `parse_json` has read already."""
+    if dialect == AUTO:
+        dialect = DIALECT_OF_MEDIA_TYPE.get(media_type or "") or detect(document)
+    return load_dialect(dialect).read(document)
+
+
+def write_document(problem: Problem, dialect: str) -> dict[str, object]:
+    """The problem in a dialect, strictly. Raises Unwritable, or Unreadable(unknown_dialect)."""
+    return load_dialect(dialect).write(problem)
+
+
+__all__ = [
+    "AUTO",
+    "DIALECTS",
+    "DIALECT_OF_MEDIA_TYPE",
+    "Dialect",
+    "NotAProblem",
+    "Unreadable",
+    "UnreadableReason",
+    "Unwritable",
+    "detect",
+    "load_dialect",
+    "read_document",
+    "read_parsed",
+    "write_document",
+]

@@ -1,0 +1,106 @@
+"""Our own form in JSON: the members of `Problem`, of which only `code` is required."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, Code, code_key, parse_code
+from tocsin.connectors.dialects.interpolation import interpolate
+from tocsin.connectors.dialects.json_text import json_text, parse_json
+from tocsin.connectors.dialects.members import MAX_ID_LENGTH, distinct
+from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason
+from tocsin.schemas.problem import Problem, Severity
+
+NAME = "canonical"
+_FIELDS = frozenset(Problem.__struct_fields__)
+_MEMBER_PATH = re.compile(r"`\$(?P<path>[^`]*)`")
+
+
+def read(document: object) -> Problem | NotAProblem:
+    """An object with the members of `Problem`. Unknown members become extensions; what follows from the code (key,
+    severity, scope, category) and the text is filled in where it is missing. Raises Unreadable naming the member."""
+    if not isinstance(document, dict):
+        raise Unreadable(UnreadableReason.WRONG_TYPE, expected="an object")
+    members = {name: value for name, value in document.items() if name in _FIELDS and value is not None}
+    unknown = {name: value for name, value in document.items() if name not in _FIELDS}
+    if not members.get("code"):
+        raise Unreadable(UnreadableReason.MISSING_MEMBER, "/code", "a problem code")
+    members["extensions"] = _extensions(members.get("extensions"), unknown)
+    try:
+        problem = msgspec.convert({"dialect": NAME, **members}, Problem)
+    except msgspec.ValidationError as error:
+        raise unreadable(error) from None
+    _check_lengths(problem)
+    return complete(problem)
+
+
+def write(problem: Problem) -> dict[str, object]:
+    """Every member that says something, as JSON types: the form that `read` takes back unchanged."""
+    written = msgspec.to_builtins(problem)
+    assert isinstance(written, dict)
+    return {name: value for name, value in written.items() if value not in (None, [], {}, "")}
+
+
+def complete(problem: Problem) -> Problem:
+    """The problem with the members that follow from others filled in; what is stated already is not touched."""
+    code = parse_code(problem.code)
+    changes: dict[str, object] = {}
+    if not problem.code_key:
+        changes["code_key"] = code.key
+    if problem.severity is Severity.UNKNOWN:
+        changes["severity"] = code.severity
+    if problem.text is None and problem.text_template is not None:
+        changes["text"] = interpolate(problem.text_template, problem.args)
+    if not problem.context_ids:
+        own = None if problem.thread_id_derived else problem.thread_id
+        changes["context_ids"] = distinct([problem.parent_thread_id, own, *problem.ack])
+    changes.update(_from_code(problem, code))
+    return msgspec.structs.replace(problem, **changes)
+
+
+def _from_code(problem: Problem, code: Code) -> dict[str, object]:
+    # A code_key that was given is another code's than v2 would read from the verbatim one: do not mix the two.
+    if problem.code_key and problem.code_key != code_key(problem.code):
+        return {}
+    found = {"scope": code.scope, "category": code.category}
+    return {name: value for name, value in found.items() if value is not None and getattr(problem, name) is None}
+
+
+def _extensions(stated: object, unknown: dict[str, object]) -> dict[str, str]:
+    if stated is not None and not isinstance(stated, dict):
+        raise Unreadable(UnreadableReason.WRONG_TYPE, "/extensions", "an object")
+    return {name: _json(value) for name, value in (stated or {}).items()} | {
+        name: json_text(value) for name, value in unknown.items()
+    }
+
+
+def _json(value: object) -> str:
+    """A stated extension that is JSON text stays; of plain text or an object the JSON is meant."""
+    if isinstance(value, str):
+        try:
+            parse_json(value.encode())
+        except Unreadable:
+            return json_text(value)
+        return value
+    return json_text(value)
+
+
+def _check_lengths(problem: Problem) -> None:
+    if len(problem.code) > MAX_CODE_LENGTH:
+        raise Unreadable(UnreadableReason.TOO_LONG, "/code", f"at most {MAX_CODE_LENGTH} characters")
+    for name in ("message_id", "thread_id", "parent_thread_id"):
+        if len(getattr(problem, name) or "") > MAX_ID_LENGTH:
+            raise Unreadable(UnreadableReason.TOO_LONG, f"/{name}", f"at most {MAX_ID_LENGTH} characters")
+
+
+def unreadable(error: msgspec.ValidationError) -> Unreadable:
+    """msgspec says "Expected `int`, got `str` - at `$.http.status`": the type is kept, the path becomes a pointer."""
+    message = str(error)
+    path = _MEMBER_PATH.search(message)
+    pointer = re.sub(r"\[(\d+)\]", r"/\1", path.group("path").replace(".", "/")) if path else ""
+    expected = re.match(r"Expected `([^`]+)`", message)
+    if expected:
+        return Unreadable(UnreadableReason.WRONG_TYPE, pointer, expected.group(1))
+    return Unreadable(UnreadableReason.WRONG_TYPE, pointer, "a value that the field allows")

@@ -1,0 +1,148 @@
+"""DIDComm v2 problem codes: sorter, scope, descriptors (DIDComm v2 "Problem Codes"; REQUIREMENTS b.1 2-5, 20-24).
+
+A code is kept verbatim; `code_key` is what is compared. Reading is lenient (`parse_code` takes any text and lists the
+rules it breaks); `read_code` is for a bare code, where a text that breaks the grammar is refused.
+"""
+
+from __future__ import annotations
+
+import re
+
+from msgspec import Struct
+
+from tocsin.connectors.dialects.reading import Unreadable, UnreadableReason
+from tocsin.schemas.problem import Severity
+
+MAX_CODE_LENGTH = 1024
+"""Longer codes are refused whatever the dialect (a `type` URI may be long; nothing real is longer than this)."""
+CONFORMANT_LENGTH = 128
+CONFORMANT_TOKENS = 16
+"""A v2 code beyond either is read and flagged (RELIABILITY 3.5)."""
+
+SEVERITIES = {"e": Severity.ERROR, "w": Severity.WARNING}
+"""The sorter: the first token."""
+SCOPES = {"p": "protocol", "m": "message"}
+"""The scope: the second token. Any other name is the state to go back to, written `state:<name>`."""
+DESCRIPTORS = (
+    "trust", "trust.crypto", "xfer", "did", "msg", "me", "me.res", "me.res.net", "me.res.memory", "me.res.storage",
+    "me.res.compute", "me.res.money", "req", "req.time", "legal",
+)  # fmt: skip
+"""The descriptors that DIDComm v2 defines; a category is the longest of them that a code's descriptors begin with."""
+CATEGORY_OF_DESCRIPTOR = {
+    "crypto": "trust.crypto",
+    "cryto": "trust.crypto",
+    "error": "me",
+    "not-enroll": "req",
+    "live-mode-not-supported": "req",
+    "live-delivery-not-supported": "req",
+}
+"""First descriptors in real use outside the specification, and the category they mean (REQUIREMENTS b.1 20, 22-24)."""
+CATEGORY_OF_CODE = {"e.p.msg": "trust.crypto", "e.p.me.res.not-enroll": "req"}
+"""Whole codes (as keys) whose category differs from what the tokens say (REQUIREMENTS b.1 21, 23)."""
+
+_TOKEN = re.compile(r"[a-z0-9]+(?:-+[a-z0-9]+)*")
+_ROOTS = frozenset(name.partition(".")[0] for name in DESCRIPTORS)
+
+
+class Code(Struct, frozen=True, kw_only=True):
+    """A code taken apart. `scope` is message, protocol, state:<name> or None (not stated); `stated_scope` is the second
+    token as it stands; `violations` name the grammar rules that it breaks."""
+
+    text: str
+    key: str
+    severity: Severity
+    scope: str | None
+    stated_scope: str | None
+    descriptors: tuple[str, ...]
+    category: str | None
+    violations: tuple[str, ...]
+
+
+def code_key(text: str) -> str:
+    """What is compared of a code: trimmed, case folded, `_` as `-` (REQUIREMENTS b.1 2)."""
+    return text.strip().casefold().replace("_", "-")
+
+
+def parse_code(text: str) -> Code:
+    """Any text as a code; total. If it does not begin `e.` or `w.` it is opaque: an error with no scope."""
+    key = code_key(text)
+    tokens = text.strip().split(".")
+    folded = key.split(".")
+    violations = _violations(text, tokens)
+    severity = SEVERITIES.get(folded[0])
+    if severity is None or len(folded) < 2 or not folded[1]:
+        return Code(
+            text=text, key=key, severity=Severity.ERROR, scope=None, stated_scope=None, descriptors=(),
+            category=None, violations=violations,
+        )  # fmt: skip
+    unstated = folded[1] in _ROOTS
+    if unstated:
+        violations = (*violations, "code-scope-missing")
+    first = 1 if unstated else 2
+    return Code(
+        text=text,
+        key=key,
+        severity=severity,
+        scope=None if unstated else SCOPES.get(folded[1], f"state:{tokens[1]}"),
+        stated_scope=tokens[1],
+        descriptors=tuple(tokens[first:]),
+        category=_category(key, folded[first:]),
+        violations=violations,
+    )
+
+
+def read_code(text: str) -> Code:
+    """A bare code. Raises Unreadable(bad_code) for what is none: another sorter, no scope, an empty token, capitals, a
+    token that begins or ends with a hyphen. An underscore, or a URI as a token, is in real use: read and flagged."""
+    code = parse_code(text)
+    fatal = {"code-sorter", "code-too-few-tokens", "code-empty-token", "code-not-lower-case", "code-hyphen-at-edge"}
+    if text != text.strip() or fatal.intersection(code.violations):
+        raise Unreadable(UnreadableReason.BAD_CODE, expected="sorter.scope.descriptors in lower kebab-case")
+    if len(text) > MAX_CODE_LENGTH:
+        raise Unreadable(UnreadableReason.TOO_LONG, expected=f"at most {MAX_CODE_LENGTH} characters")
+    return code
+
+
+def matches_prefix(code: str, prefix: str) -> bool:
+    """Whether `code` begins with the whole tokens of `prefix`, compared as keys; an empty prefix matches none."""
+    if not prefix:
+        return False
+    key, start = code_key(code), code_key(prefix)
+    return key == start or key.startswith(f"{start}.")
+
+
+def escalation_allowed(warning: str, reply: str) -> bool:
+    """Whether `reply` may answer `warning`: an error, of a scope at least as broad, message < state < protocol
+    (DIDComm v2 "Replying to Warnings")."""
+    first, second = parse_code(warning), parse_code(reply)
+    if first.severity is not Severity.WARNING or second.severity is not Severity.ERROR or not second.stated_scope:
+        return False
+    return _breadth(second.scope) >= _breadth(first.scope)
+
+
+def _breadth(scope: str | None) -> int:
+    return {"message": 0, "protocol": 2, None: 2}.get(scope, 1)
+
+
+def _category(key: str, descriptors: list[str]) -> str | None:
+    if key in CATEGORY_OF_CODE:
+        return CATEGORY_OF_CODE[key]
+    for length in range(len(descriptors), 0, -1):
+        name = ".".join(descriptors[:length])
+        if name in DESCRIPTORS:
+            return name
+    return CATEGORY_OF_DESCRIPTOR.get(descriptors[0]) if descriptors else None
+
+
+def _violations(text: str, tokens: list[str]) -> tuple[str, ...]:
+    rules = {
+        "code-sorter": tokens[0] not in SEVERITIES,
+        "code-too-few-tokens": len(tokens) < 2,
+        "code-empty-token": "" in tokens,
+        "code-not-lower-case": text != text.lower(),
+        "code-hyphen-at-edge": any(token.startswith("-") or token.endswith("-") for token in tokens),
+        "code-not-kebab-case": any(token and not _TOKEN.fullmatch(token.lower().strip("-")) for token in tokens),
+        "code-too-long": len(text) > CONFORMANT_LENGTH,
+        "code-too-many-tokens": len(tokens) > CONFORMANT_TOKENS,
+    }
+    return tuple(rule for rule, broken in rules.items() if broken)

@@ -1,0 +1,175 @@
+"""DIDComm v2 `report-problem/2.0`, plaintext: a whole message, or only its body (DIDComm v2 "Problem Reports").
+
+A protocol may carry the report under its own family: the last segment of `type` decides (`problem-report` or
+`problem_report`). A missing `pthid` is flagged, not refused: real mediators leave it out (REQUIREMENTS b.1 10).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, code_key, parse_code
+from tocsin.connectors.dialects.interpolation import interpolate
+from tocsin.connectors.dialects.json_text import json_text
+from tocsin.connectors.dialects.members import Members, as_extensions, distinct
+from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason, Unwritable
+from tocsin.schemas.problem import Item, Problem, Source, Violation
+
+NAME = "didcomm-2.0"
+MESSAGE_TYPE = "https://didcomm.org/report-problem/2.0/problem-report"
+MAX_COMMENT = 4096
+MAX_ARGS = 32
+"""A longer comment, or more arguments, is flagged (RELIABILITY 3.5)."""
+MICROSECONDS = 1_000_000
+
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
+
+
+def read(document: object) -> Problem | NotAProblem:
+    """A plaintext message, or only its body, as a canonical problem. Raises Unreadable without a code."""
+    if not isinstance(document, dict):
+        raise Unreadable(UnreadableReason.WRONG_TYPE, expected="an object")
+    violations: list[Violation] = []
+    if "body" not in document and "type" not in document:
+        return _read(Members({}, violations), Members(document, violations), violations)
+    envelope = Members(document, violations)
+    body = envelope.take("body")
+    kind = envelope.left.get("type")
+    if isinstance(kind, str) and not is_report_type(kind):
+        return NotAProblem(NAME, "a message of another type")
+    if not isinstance(body, dict):
+        raise Unreadable(UnreadableReason.WRONG_TYPE, "/body", "an object")
+    return _read(envelope, Members(body, violations, "/body"), violations)
+
+
+def is_report_type(message_type: str) -> bool:
+    """Whether a message type ends in `/problem-report` (or `problem_report`), whatever its protocol."""
+    return code_key(message_type.rstrip("/").rpartition("/")[2]) == "problem-report"
+
+
+def write(problem: Problem) -> dict[str, object]:
+    """The problem as a strictly conformant message without `id`, `from` and `to`, which the sender adds.
+
+    A code that v2 does not allow is replaced by one built from severity, scope and category, and the comment then names
+    the original. Raises Unwritable when no thread is known: `pthid` is required.
+    """
+    thread = problem.parent_thread_id or problem.thread_id
+    if not thread:
+        raise Unwritable(NAME, "parent_thread_id", "the thread in which the problem occurred")
+    code = parse_code(problem.code)
+    body: dict[str, object] = {"code": problem.code if not code.violations else _built_code(problem)}
+    comment = problem.text_template or problem.text
+    if comment:
+        body["comment"] = comment
+    if problem.text_template and problem.args:
+        body["args"] = list(problem.args)
+    escalate_to = _as_uri(problem.escalation_uri)
+    if escalate_to:
+        body["escalate_to"] = escalate_to
+    message: dict[str, object] = {"type": MESSAGE_TYPE, "pthid": thread, "body": body}
+    if problem.ack:
+        message["ack"] = list(problem.ack)
+    return message
+
+
+def _read(envelope: Members, body: Members, violations: list[Violation]) -> Problem:
+    code = _take_code(body)
+    message_id, thid, pthid = envelope.take_id("id"), envelope.take_id("thid"), envelope.take_id("pthid")
+    message_type = envelope.take_text("type")
+    ack = envelope.take_texts("ack")
+    template, args = body.take_text("comment"), _take_args(body)
+    if template is not None and len(template) > MAX_COMMENT:
+        body.flag("comment-too-long", "comment")
+    escalation = body.take_text("escalate_to")
+    if escalation is not None and not _URI.fullmatch(escalation):
+        body.flag("escalate-to-not-a-uri", "escalate_to")
+    text = None if template is None and not args else interpolate(template or "", args).removeprefix(", ")
+    noticed_at = _take_time(envelope)
+    sender, recipients, lang = envelope.take_text("from"), envelope.take_texts("to"), envelope.take_text("lang")
+    envelope.take("typ")
+    for name, value in (("id", message_id), ("type", message_type), ("pthid", pthid)):
+        if value is None:
+            envelope.flag("required-member-missing", name)
+    parsed = parse_code(code)
+    violations.extend(Violation(rule=rule, pointer=f"{body.at}/code") for rule in parsed.violations)
+    return Problem(
+        dialect=NAME,
+        conformant=not violations,
+        violations=violations,
+        code=code,
+        code_key=parsed.key,
+        category=parsed.category,
+        severity=parsed.severity,
+        scope=parsed.scope,
+        message_id=message_id,
+        message_type=message_type,
+        thread_id=thid or message_id,
+        thread_id_derived=thid is None and message_id is not None,
+        parent_thread_id=pthid,
+        ack=ack,
+        context_ids=distinct([pthid, thid, *ack]),
+        text_template=template,
+        args=["?" if value is None else value for value in args],
+        text=text,
+        localized={lang: text} if lang and text else {},
+        items=[Item(key=str(n), value="?" if value is None else value) for n, value in enumerate(args, 1)],
+        noticed_at=noticed_at,
+        time_source=None if noticed_at is None else "created_time",
+        escalation_uri=escalation or None,
+        source=Source(sender=sender, recipients=recipients),
+        extensions=as_extensions(("", envelope.left), ("body.", body.left)),
+    )
+
+
+def _take_code(body: Members) -> str:
+    value = body.take("code")
+    if value is None or value == "":
+        raise Unreadable(UnreadableReason.MISSING_MEMBER, f"{body.at}/code", "a problem code")
+    if not isinstance(value, str):
+        raise Unreadable(UnreadableReason.WRONG_TYPE, f"{body.at}/code", "a string")
+    if len(value) > MAX_CODE_LENGTH:
+        raise Unreadable(UnreadableReason.TOO_LONG, f"{body.at}/code", f"at most {MAX_CODE_LENGTH} characters")
+    return value
+
+
+def _take_args(body: Members) -> list[str | None]:
+    value = body.take("args")
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        body.flag("not-a-list", "args")
+        value = list(value.values()) if isinstance(value, Mapping) else [value]
+    if len(value) > MAX_ARGS:
+        body.flag("too-many-args", "args")
+    if any(item is not None and not isinstance(item, str) for item in value):
+        body.flag("not-a-string", "args")
+    return [item if item is None or isinstance(item, str) else json_text(item) for item in value]
+
+
+def _take_time(envelope: Members) -> int | None:
+    """`created_time` in microseconds: seconds since the epoch, as a number (the specification) or as text (in use)."""
+    value = envelope.take("created_time")
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,11}", value):
+        envelope.flag("not-a-number", "created_time")
+        value = int(value)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 10**11:
+        envelope.flag("not-a-time", "created_time")
+        return None
+    return round(value * MICROSECONDS)
+
+
+def _built_code(problem: Problem) -> str:
+    sorter = "w" if problem.severity == "warning" else "e"
+    scope = {"message": "m"}.get(problem.scope or "", "p")
+    slug = re.sub(r"[^a-z0-9]+", "-", problem.code_key or code_key(problem.code)).strip("-")[:64].strip("-")
+    return ".".join(part for part in (sorter, scope, problem.category, slug or "unknown") if part)
+
+
+def _as_uri(escalation: str | None) -> str | None:
+    """A bare e-mail address becomes `mailto:` (REQUIREMENTS b.1 19); what is no URI is left out."""
+    if escalation and re.fullmatch(r"[^\s@:/]+@[^\s@:/]+", escalation):
+        return f"mailto:{escalation}"
+    return escalation if escalation and _URI.fullmatch(escalation) else None

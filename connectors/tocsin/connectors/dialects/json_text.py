@@ -1,0 +1,107 @@
+"""JSON from strangers: bounded before it is parsed, and one exception whatever the bytes (RELIABILITY 3.4, 3.5)."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+
+from tocsin.connectors.dialects.reading import Unreadable, UnreadableReason
+
+MAX_BYTES = 1024 * 1024
+"""The largest document, in bytes (REQUIREMENTS: an event is at most 1 MiB)."""
+MAX_DEPTH = 32
+"""How deep arrays and objects may nest."""
+MAX_MEMBERS = 256
+"""How many members one object may have."""
+MAX_DIGITS = 100
+"""How many digits an integer may have: beyond any identifier, and far below what makes `int()` slow."""
+
+# Possessive and with an alternative for the open end, so that no input makes it scan a stretch twice.
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
+_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def parse_json(raw: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> object:
+    """The JSON value of `raw` (UTF-8, a byte order mark is skipped).
+
+    Raises Unreadable, and nothing else: too large, too deep, not UTF-8, not JSON, a member twice in one object, a
+    number that cannot be kept (NaN, infinity, over 100 digits), a lone surrogate.
+    """
+    if len(raw) > max_bytes:
+        raise Unreadable(UnreadableReason.TOO_LARGE, expected=f"at most {max_bytes} bytes")
+    if not raw.strip():
+        raise Unreadable(UnreadableReason.EMPTY, expected="a JSON document")
+    _check_depth(raw, max_depth)
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unreadable(UnreadableReason.NOT_UTF8, expected="UTF-8", offset=error.start) from None
+    try:
+        value: object = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        raise Unreadable(UnreadableReason.NOT_JSON, expected="JSON", offset=error.pos) from None
+    except RecursionError:
+        raise Unreadable(UnreadableReason.TOO_DEEP, expected=f"at most {max_depth} levels") from None
+    if _SURROGATE_ESCAPE.search(raw):
+        _check_surrogates(value)
+    return value
+
+
+def json_text(value: object) -> str:
+    """The compact JSON text of an already parsed value, as kept in `Problem.extensions`."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _check_depth(raw: bytes, max_depth: int) -> None:
+    if raw.count(b"[") + raw.count(b"{") <= max_depth:
+        return
+    depth = 0
+    for match in _STRING_OR_BRACKET.finditer(raw):
+        found = match.group()
+        if found in (b"[", b"{"):
+            depth += 1
+            if depth > max_depth:
+                offset = match.start()
+                raise Unreadable(UnreadableReason.TOO_DEEP, expected=f"at most {max_depth} levels", offset=offset)
+        elif found in (b"]", b"}"):
+            depth -= 1
+
+
+def _check_surrogates(value: object) -> None:
+    try:
+        json_text(value).encode()
+    except UnicodeEncodeError:
+        raise Unreadable(UnreadableReason.LONE_SURROGATE, expected="text that UTF-8 can hold") from None
+
+
+def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if len(pairs) > MAX_MEMBERS:
+        raise Unreadable(UnreadableReason.TOO_MANY_MEMBERS, expected=f"at most {MAX_MEMBERS} members in an object")
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        # The name itself is not quoted: an error message must not carry the document (RELIABILITY 3.1, I).
+        raise Unreadable(UnreadableReason.DUPLICATE_MEMBER, expected="each member once in its object")
+    return members
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise Unreadable(UnreadableReason.NUMBER_OUT_OF_RANGE, expected=f"at most {MAX_DIGITS} digits")
+    return int(digits)
+
+
+def _float(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise Unreadable(UnreadableReason.NUMBER_OUT_OF_RANGE, expected="a finite number")
+    return value
+
+
+def _constant(name: str) -> object:
+    raise Unreadable(UnreadableReason.NOT_JSON, expected="JSON (NaN and Infinity are not)")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_members, parse_int=_integer, parse_float=_float, parse_constant=_constant
+)

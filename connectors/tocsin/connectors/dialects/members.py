@@ -1,0 +1,91 @@
+"""Taking known members out of a foreign object: what has the wrong type is left out and flagged, never a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from tocsin.connectors.dialects.json_text import json_text
+from tocsin.connectors.dialects.reading import Unreadable, UnreadableReason
+from tocsin.schemas.problem import Violation
+
+MAX_ID_LENGTH = 255
+"""Thread and message ids become keys of rows: longer ones are refused (RELIABILITY 3.5)."""
+
+
+def escape(name: str) -> str:
+    """A member's name as one step of an RFC 6901 pointer."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+class Members:
+    """The members of one JSON object at `at`. Each `take_*` removes a member; what is `left` at the end is unknown.
+
+    Names are found by folding case, `-` and `_` (REQUIREMENTS b.1 1), for asked names only; another spelling is
+    flagged. A null member counts as absent.
+    """
+
+    def __init__(self, document: Mapping[str, object], violations: list[Violation], at: str = "") -> None:
+        self.left = dict(document)
+        self.at = at
+        self.violations = violations
+        self._spellings = {_fold(name): name for name in reversed(self.left)}
+
+    def flag(self, rule: str, name: str | None = None) -> None:
+        """Note that the document breaks `rule` at the member `name` (or as a whole)."""
+        pointer = self.at if name is None else f"{self.at}/{escape(name)}"
+        self.violations.append(Violation(rule=rule, pointer=pointer))
+
+    def take(self, name: str) -> object:
+        """The raw value of a member, None if absent."""
+        spelling = name if name in self.left else self._spellings.get(_fold(name))
+        if spelling is None:
+            return None
+        value = self.left.pop(spelling, None)
+        if spelling != name:
+            self.flag("member-spelling", spelling)
+        return value
+
+    def take_text(self, name: str) -> str | None:
+        """A string member; any other type is left out and flagged."""
+        value = self.take(name)
+        if value is None or isinstance(value, str):
+            return value
+        self.flag("not-a-string", name)
+        return None
+
+    def take_id(self, name: str) -> str | None:
+        """A string member that names a message or thread; empty counts as absent. Raises Unreadable(too_long)."""
+        value = self.take_text(name)
+        if value is not None and len(value) > MAX_ID_LENGTH:
+            raise Unreadable(UnreadableReason.TOO_LONG, f"{self.at}/{name}", f"at most {MAX_ID_LENGTH} characters")
+        return value or None
+
+    def take_texts(self, name: str) -> list[str]:
+        """A member that is a list of strings; a single string counts as a list of one, and is flagged."""
+        value = self.take(name)
+        if value is None:
+            return []
+        if isinstance(value, str):
+            self.flag("not-a-list", name)
+            return [value]
+        if not isinstance(value, list):
+            self.flag("not-a-list", name)
+            return []
+        texts = [item for item in value if isinstance(item, str)]
+        if len(texts) < len(value):
+            self.flag("not-a-string", name)
+        return texts
+
+
+def as_extensions(*groups: tuple[str, Mapping[str, object]]) -> dict[str, str]:
+    """The unknown members as `Problem.extensions`: (prefix of the names, members) each; values become JSON text."""
+    return {f"{prefix}{name}": json_text(value) for prefix, members in groups for name, value in members.items()}
+
+
+def distinct(ids: Iterable[str | None]) -> list[str]:
+    """The ids that are there, each once, in order."""
+    return list(dict.fromkeys(each for each in ids if each))
+
+
+def _fold(name: str) -> str:
+    return name.replace("-", "").replace("_", "").casefold()

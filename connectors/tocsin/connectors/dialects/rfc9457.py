@@ -1,0 +1,123 @@
+"""RFC 9457 problem details, `application/problem+json` (REQUIREMENTS b.1 32, 33).
+
+A member of the wrong type is ignored, as RFC 9457 section 3.1 demands, and flagged. `code` is the `type` verbatim;
+the severity is always error, unless the type begins `w.` (REQUIREMENTS b.1 5).
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, code_key, parse_code
+from tocsin.connectors.dialects.json_text import json_text, parse_json
+from tocsin.connectors.dialects.members import as_extensions, escape
+from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason
+from tocsin.schemas.problem import Http, Item, Problem, Severity, Source, Violation
+
+NAME = "rfc9457"
+BLANK = "about:blank"
+"""The type of a problem that says no more than its status (RFC 9457 section 4.2.1); also what an absent type means."""
+_KNOWN = ("type", "title", "status", "detail", "instance")
+_DETAIL_LISTS = ("errors", "violations", "invalid-params", "invalid_params", "invalidParams")
+
+
+def read(document: object) -> Problem | NotAProblem:
+    """A problem document as a canonical problem; unknown members are kept whole as extensions. Raises Unreadable when
+    it is not an object or its type is longer than any code may be."""
+    if not isinstance(document, dict):
+        raise Unreadable(UnreadableReason.WRONG_TYPE, expected="an object")
+    violations: list[Violation] = []
+    texts = {name: _text(document, name, violations) for name in ("type", "title", "detail", "instance")}
+    status = _status(document.get("status"), violations)
+    code = texts["type"] or BLANK
+    if len(code) > MAX_CODE_LENGTH:
+        raise Unreadable(UnreadableReason.TOO_LONG, "/type", f"at most {MAX_CODE_LENGTH} characters")
+    extensions = {name: value for name, value in document.items() if name not in _KNOWN}
+    parsed = parse_code(code)
+    wallet = extensions.get("walletId")
+    return Problem(
+        dialect=NAME,
+        conformant=not violations,
+        violations=violations,
+        code=code,
+        code_key=_key(code, status),
+        category=parsed.category,
+        severity=parsed.severity if parsed.stated_scope else Severity.ERROR,
+        scope=parsed.scope,
+        text=texts["detail"] or texts["title"],
+        items=_items(extensions),
+        http=Http(
+            type=texts["type"], title=texts["title"], status=status, detail=texts["detail"], instance=texts["instance"]
+        ),
+        source=Source(wallet=wallet if isinstance(wallet, str) else None),
+        extensions=as_extensions(("", extensions)),
+    )
+
+
+def write(problem: Problem) -> dict[str, object]:
+    """The problem as a problem document. What RFC 9457 has no member for goes out as extensions, named as in canonical
+    form; a problem that came as RFC 9457 goes out with the members it came with."""
+    http = problem.http or Http()
+    document: dict[str, object] = {}
+    if problem.dialect == NAME:
+        for name, text in problem.extensions.items():
+            document[name] = parse_json(text.encode())
+    else:
+        for name in ("code", "severity", "scope", "category", "thread_id", "parent_thread_id", "tracking_uri"):
+            value = getattr(problem, name)
+            if value is not None:
+                document[name] = value
+    kind = http.type or (None if problem.dialect == NAME else quote(problem.code, safe="/:?#[]@!$&'()*+,;=-._~%"))
+    standard = {
+        "type": kind,
+        "title": http.title,
+        "status": http.status,
+        "detail": http.detail or (problem.text if problem.text != http.title else None),
+        "instance": http.instance,
+    }
+    return {name: value for name, value in standard.items() if value is not None} | document
+
+
+def _text(document: dict[str, object], name: str, violations: list[Violation]) -> str | None:
+    value = document.get(name)
+    if value is None or isinstance(value, str):
+        return value or None
+    violations.append(Violation(rule="not-a-string", pointer=f"/{escape(name)}"))
+    return None
+
+
+def _status(value: object, violations: list[Violation]) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599:
+        if value < 400:
+            violations.append(Violation(rule="status-not-an-error", pointer="/status"))
+        return value
+    violations.append(Violation(rule="status-invalid", pointer="/status"))
+    return None
+
+
+def _key(code: str, status: int | None) -> str:
+    """The last segment of the type; `about:blank` stands for its status (RFC 9457 section 4.2.1)."""
+    if code == BLANK:
+        return f"http-{status}" if status else BLANK
+    segments = [part for part in re.split(r"[/:#]", code) if part]
+    return code_key(segments[-1] if segments else code)
+
+
+def _items(extensions: dict[str, object]) -> list[Item]:
+    """The single errors of a validation problem, in the shapes that frameworks use."""
+    for name in _DETAIL_LISTS:
+        entries = extensions.get(name)
+        if isinstance(entries, list):
+            return [_item(entry) for entry in entries]
+    return []
+
+
+def _item(entry: object) -> Item:
+    if not isinstance(entry, dict):
+        return Item(value=entry if isinstance(entry, str) else json_text(entry))
+    key = next((entry[name] for name in ("pointer", "name", "field", "parameter") if name in entry), None)
+    text = next((entry[name] for name in ("detail", "reason", "message", "msg") if name in entry), None)
+    return Item(key=key if isinstance(key, str) else None, value=text if isinstance(text, str) else json_text(entry))

@@ -1,0 +1,58 @@
+"""The gateway's FastAPI application, put together."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tocsin.connectors.gateway.config import GatewayConfig
+from tocsin.connectors.gateway.counting import CountRequests
+from tocsin.connectors.gateway.ingest import ingest_routes
+from tocsin.connectors.gateway.metrics import GatewayMetrics
+from tocsin.connectors.gateway.problems import INTERNAL, Refusal, of_http_status, refuse
+from tocsin.connectors.gateway.taking import EventPort, Taking
+from tocsin.connectors.gateway.watching import Ready, registry_routes, watching_routes
+from tocsin.schemas.codec import SHIPPED
+from tocsin.schemas.registry import Registry
+
+
+def build_gateway(
+    config: GatewayConfig,
+    publisher: EventPort,
+    ready: Ready,
+    metrics: CollectorRegistry,
+    *,
+    schemas: Registry | None = None,
+) -> FastAPI:
+    """The application. `publisher` is open already and is closed by who opened it; `metrics` is shown at /metrics and
+    gets the gateway's own; `schemas` is the registry that is served (default: the shipped schemas)."""
+    app = FastAPI(title="Tocsin gateway", version="1", docs_url=None, redoc_url=None)
+    counts = GatewayMetrics(metrics)
+    app.include_router(ingest_routes(config, Taking(config, publisher, counts)))
+    app.include_router(watching_routes(ready, metrics))
+    app.include_router(registry_routes(schemas or Registry(SHIPPED)))
+    _handle_errors(app, counts)
+    app.add_middleware(CountRequests, counts=counts)
+    return app
+
+
+def _handle_errors(app: FastAPI, counts: GatewayMetrics) -> None:
+    @app.exception_handler(Refusal)
+    async def refused(request: Request, refusal: Refusal) -> Response:
+        counts.count_refused(refusal.kind.name)
+        return refuse(refusal)
+
+    @app.exception_handler(HTTPException)
+    async def by_the_framework(request: Request, error: HTTPException) -> Response:
+        refusal = Refusal(of_http_status(error.status_code))
+        counts.count_refused(refusal.kind.name)
+        return refuse(refusal, dict(error.headers or {}))
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> Response:
+        # The framework logs it; the client learns nothing of it.
+        counts.count_refused(INTERNAL.name)
+        return refuse(Refusal(INTERNAL))

@@ -1,0 +1,93 @@
+"""What a request says besides its body: tenant, dialect, media type, idempotency key."""
+
+from __future__ import annotations
+
+import re
+
+from msgspec import Struct
+from starlette.requests import Request
+
+from tocsin.connectors.dialects import AUTO, DIALECT_OF_MEDIA_TYPE, DIALECTS
+from tocsin.connectors.dialects.detection import ALIASES
+from tocsin.connectors.gateway.config import TENANT, GatewayConfig
+from tocsin.connectors.gateway.problems import BAD_KEY, BAD_TENANT, UNKNOWN_DIALECT, UNSUPPORTED, Refusal
+from tocsin.connectors.publish import Origin
+
+JSON = "application/json"
+NDJSON = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
+CLOUD_EVENT = "application/cloudevents+json"
+CLOUD_EVENTS = "application/cloudevents-batch+json"
+KNOWN = (JSON, *DIALECT_OF_MEDIA_TYPE, *sorted(NDJSON), CLOUD_EVENT, CLOUD_EVENTS)
+"""Every media type that is taken."""
+
+_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """What was asked for. `media_type` is without parameters; `dialect` is `auto` unless something names one."""
+
+    tenant: str
+    dialect: str
+    media_type: str
+    idempotency_key: str | None
+    traceparent: str | None
+
+    def origin(self, item: int | None = None) -> Origin:
+        """The origin of the document, or of one item of a batch: there each has its own key, `<key>/<position>`."""
+        key = self.idempotency_key
+        return Origin(
+            tenant=self.tenant,
+            dialect=self.dialect,
+            media_type=self.media_type,
+            idempotency_key=key if key is None or item is None else f"{key}/{item}",
+            traceparent=self.traceparent,
+        )
+
+
+def asked(request: Request, config: GatewayConfig) -> Asked:
+    """Raises Refusal: a tenant, key, dialect or media type that cannot be."""
+    traceparent = request.headers.get("traceparent", "")
+    return Asked(
+        tenant=_tenant(request, config),
+        dialect=_dialect(request),
+        media_type=_media_type(request),
+        idempotency_key=_idempotency_key(request),
+        traceparent=traceparent if _TRACEPARENT.fullmatch(traceparent) else None,
+    )
+
+
+def _tenant(request: Request, config: GatewayConfig) -> str:
+    said = {*request.query_params.getlist("tenant"), *request.headers.getlist("tocsin-tenant")}
+    if len(said) > 1:
+        raise Refusal(BAD_TENANT)
+    tenant = said.pop() if said else config.default_tenant
+    if not TENANT.fullmatch(tenant):
+        raise Refusal(BAD_TENANT)
+    return tenant
+
+
+def _dialect(request: Request) -> str:
+    name = request.query_params.get("dialect", AUTO)
+    if name != AUTO and ALIASES.get(name, name) not in DIALECTS:
+        raise Refusal(UNKNOWN_DIALECT, dialects=[AUTO, *DIALECTS])
+    return ALIASES.get(name, name)
+
+
+def _media_type(request: Request) -> str:
+    said = request.headers.get("content-type", JSON)
+    media_type, _, parameters = said.partition(";")
+    charset = re.search(r"charset\s*=\s*\"?([^\s\";]+)", parameters, re.IGNORECASE)
+    media_type = media_type.strip().lower()
+    if media_type not in KNOWN or (charset and charset.group(1).lower() not in ("utf-8", "utf8", "us-ascii")):
+        raise Refusal(UNSUPPORTED, supported=list(KNOWN), charset="utf-8")
+    return media_type
+
+
+def _idempotency_key(request: Request) -> str | None:
+    said = request.headers.getlist("idempotency-key")
+    if not said:
+        return None
+    if len(said) > 1 or not _KEY.fullmatch(said[0]):
+        raise Refusal(BAD_KEY)
+    return said[0]

@@ -1,0 +1,117 @@
+"""The gateway's own refusals: a closed catalogue of problem documents (RFC 9457). No exception's text gets in here."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import msgspec
+from msgspec import Struct
+from starlette.responses import Response
+
+from tocsin.schemas.ids import new_event_id
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:tocsin:problem:"
+
+
+class Kind(Struct, frozen=True):
+    """One entry of the catalogue. `name` ends the type URI and is a metric label; `retry_after` is in seconds."""
+
+    name: str
+    status: int
+    title: str
+    detail: str
+    retry_after: int | None = None
+    close: bool = False
+
+
+MALFORMED = Kind("malformed", 400, "The body cannot be parsed", "The body must be a JSON document in UTF-8.")
+BAD_ENCODING = Kind("bad-encoding", 400, "The body cannot be decoded", "The content encoding of the body is broken.")
+BAD_TENANT = Kind("bad-tenant", 400, "Not a tenant", "A tenant is 1 to 64 letters, digits, '.', '_' or '-', said once.")
+BAD_KEY = Kind(
+    "bad-idempotency-key", 400, "Not an idempotency key", "Idempotency-Key is 1 to 255 visible ASCII characters."
+)
+UNKNOWN_DIALECT = Kind("unknown-dialect", 400, "Unknown dialect", "There is no such dialect.")
+NOT_FOUND = Kind("not-found", 404, "Not found", "There is nothing here.")
+METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "Method not allowed", "See the Allow header.")
+TOO_SLOW = Kind("too-slow", 408, "The body came too slowly", "Send the whole body at once.", close=True)
+TOO_LARGE = Kind("too-large", 413, "Too large", "The body, decoded, or the event made of it is too large.", close=True)
+TOO_MANY = Kind("too-many-items", 413, "Too many items", "Send smaller batches.")
+UNSUPPORTED = Kind("unsupported-media-type", 415, "Unsupported media type", "The media type is not known here.")
+UNSUPPORTED_ENCODING = Kind(
+    "unsupported-encoding", 415, "Unsupported content encoding", "Only gzip and identity are understood."
+)
+NOT_VALID = Kind("not-valid", 422, "The document is not valid", "The document was parsed but breaks its dialect.")
+NOT_A_PROBLEM = Kind("not-a-problem", 422, "Not a problem", "The document reports no problem, so no event was made.")
+NONE_ACCEPTED = Kind("none-accepted", 422, "No item was accepted", "See the items.")
+QUOTA = Kind("quota", 429, "Too many events", "The tenant's quota is used up.", retry_after=1)
+INTERNAL = Kind("internal", 500, "Internal error", "The fault is ours; it has been logged.")
+UNCONFIRMED = Kind(
+    "unconfirmed",
+    503,
+    "The outcome is unknown",
+    "Kafka did not acknowledge in time; the event may be stored or not. Repeat the request with the same "
+    "Idempotency-Key: a repeat is never counted twice.",
+    retry_after=5,
+)
+KAFKA_AWAY = Kind(
+    "kafka-away",
+    503,
+    "The bus cannot store events now",
+    "Nothing was stored. Repeat the request, best with the same Idempotency-Key.",
+    retry_after=5,
+)
+REFUSED_BY_KAFKA = Kind(
+    "refused-by-kafka", 503, "The bus may not store this", "Kafka refuses the event.", retry_after=60
+)
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        MALFORMED, BAD_ENCODING, BAD_TENANT, BAD_KEY, UNKNOWN_DIALECT, NOT_FOUND, METHOD_NOT_ALLOWED, TOO_SLOW,
+        TOO_LARGE, TOO_MANY, UNSUPPORTED, UNSUPPORTED_ENCODING, NOT_VALID, NOT_A_PROBLEM, NONE_ACCEPTED, QUOTA,
+        INTERNAL, UNCONFIRMED, KAFKA_AWAY, REFUSED_BY_KAFKA,
+    )
+}  # fmt: skip
+"""The whole catalogue by name."""
+
+
+class Refusal(Exception):
+    """The request, or one item of a batch, is refused as `kind`; `more` are extension members, or another `detail`."""
+
+    def __init__(self, kind: Kind, **more: object) -> None:
+        super().__init__(kind.name)
+        self.kind = kind
+        self.more = {name: value for name, value in more.items() if value not in (None, "")}
+
+    def document(self) -> dict[str, object]:
+        """The problem document of this one occurrence."""
+        return {
+            "type": f"{TYPE_PREFIX}{self.kind.name}",
+            "title": self.kind.title,
+            "status": self.kind.status,
+            "detail": self.kind.detail,
+            "instance": f"urn:uuid:{new_event_id()}",
+        } | self.more
+
+
+def of_http_status(status: int) -> Kind:
+    """The catalogue's kind for a status that the framework answers by itself."""
+    known = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 413: TOO_LARGE, 415: UNSUPPORTED}
+    if status in known:
+        return known[status]
+    if status >= 500:
+        return INTERNAL
+    return Kind("refused", status, HTTPStatus(status).phrase, "The request was refused.")
+
+
+def refuse(refusal: Refusal, headers: dict[str, str] | None = None) -> Response:
+    """The response of a refusal, with Retry-After where it helps, and Connection: close where the body was not read."""
+    kind, extra = refusal.kind, dict(headers or {})
+    retry_after = refusal.more.get("retry_after", kind.retry_after)
+    if retry_after is not None:
+        extra["retry-after"] = str(retry_after)
+    if kind.close:
+        extra["connection"] = "close"
+    body = msgspec.json.encode(refusal.document())
+    return Response(body, kind.status, headers=extra, media_type=MEDIA_TYPE)

@@ -1,0 +1,77 @@
+"""What others look at: /healthz, /readyz, /metrics, and the read-only schema registry."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from fastapi import APIRouter
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from tocsin.schemas.registry import Registry, answer
+
+Ready = Callable[[], Awaitable[bool | str]]
+"""True = ready; False or a sentence = not ready, and why."""
+
+READY_WITHIN = 5.0
+REGISTRY_MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
+REGISTRY_BODY = 1024 * 1024
+
+
+def watching_routes(ready: Ready, registry: CollectorRegistry) -> APIRouter:
+    """The routes for probes and for Prometheus."""
+    router = APIRouter()
+
+    @router.get("/healthz")
+    async def healthz() -> Response:
+        """200 as long as the process answers."""
+        return PlainTextResponse("ok\n")
+
+    @router.get("/readyz", responses={503: {"description": "Not ready, and why"}})
+    async def readyz() -> Response:
+        """200 when events can be stored; else 503 and the reason."""
+        reason = await _reason(ready)
+        if reason is None:
+            return PlainTextResponse("ready\n")
+        return PlainTextResponse(f"{reason}\n", 503, headers={"retry-after": "1"})
+
+    @router.get("/metrics")
+    async def metrics() -> Response:
+        """The metrics of this process, for Prometheus."""
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+def registry_routes(registry: Registry) -> APIRouter:
+    """The Confluent-compatible registry, read-only; its errors have the Confluent shape, not RFC 9457's."""
+    router = APIRouter()
+
+    async def ask(request: Request) -> Response:
+        body = b""
+        if request.method == "POST":
+            body = (await request.body())[:REGISTRY_BODY]
+        status, document = answer(registry, request.method, request.url.path, body)
+        return Response(msgspec.json.encode(document), status, media_type=REGISTRY_MEDIA_TYPE)
+
+    for path in ("/schemas/{rest:path}", "/subjects", "/subjects/{rest:path}", "/config", "/mode"):
+        router.add_api_route(path, ask, methods=["GET"], include_in_schema=False)
+    router.add_api_route("/subjects/{rest:path}", ask, methods=["POST", "PUT", "DELETE"], include_in_schema=False)
+    return router
+
+
+async def _reason(ready: Ready) -> str | None:
+    try:
+        async with asyncio.timeout(READY_WITHIN):
+            state = await ready()
+    except TimeoutError:
+        return "not ready: the check takes too long"
+    except Exception:
+        return "not ready: the check failed"
+    if state is True:
+        return None
+    return state if isinstance(state, str) else "not ready"

@@ -1,0 +1,56 @@
+"""How one attempt to deliver ended: three values, each named for the reaction, with a closed set of reasons."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Reason(StrEnum):
+    """Why an attempt did not deliver: a closed set, the label of the failure metric.
+
+    `gone` ends the endpoint (RELIABILITY F8); `unacceptable` ends the delivery; the others are tried again.
+    """
+
+    GONE = "gone"
+    UNACCEPTABLE = "unacceptable"
+    CLIENT_ERROR = "client_error"
+    AUTH_ERROR = "auth_error"
+    RATE_LIMITED = "rate_limited"
+    SERVER_ERROR = "server_error"
+    REDIRECTED = "redirected"
+    BAD_ANSWER = "bad_answer"
+    TIMEOUT = "timeout"
+    DNS_FAILED = "dns_failed"
+    CONNECT_FAILED = "connect_failed"
+    CONNECTION_LOST = "connection_lost"
+    TLS_FAILED = "tls_failed"
+    ADDRESS_REFUSED = "address_refused"
+    SINK_FAILED = "sink_failed"
+
+
+class Delivered(Struct, frozen=True, kw_only=True):
+    """The other side has taken it; `status` is the protocol's, if it has one."""
+
+    status: int | None = None
+
+
+class RetryLater(Struct, frozen=True, kw_only=True):
+    """Not now. `after` is what the other side asked for, in microseconds from now: a hint that never makes the next
+    attempt earlier than the schedule does (RELIABILITY F7)."""
+
+    reason: Reason
+    after: int | None = None
+    status: int | None = None
+
+
+class Rejected(Struct, frozen=True, kw_only=True):
+    """Never: trying again cannot help."""
+
+    reason: Reason
+    status: int | None = None
+
+
+SinkOutcome = Delivered | RetryLater | Rejected
+"""How one attempt ended, as the sink saw it."""

@@ -1,0 +1,62 @@
+"""What a publisher is, whatever stands behind it: Kafka, or a list."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from msgspec import Struct
+
+from tocsin.connectors.dialects import AUTO
+from tocsin.connectors.publish.reporting import Origin, Report, problem_reported
+from tocsin.schemas.events import ActivityObserved, CommandIssued, ProblemReported
+
+InboxEvent = ProblemReported | ActivityObserved | CommandIssued
+"""What may be written to the topic `inbox` from outside."""
+
+
+class Receipt(Struct, frozen=True, kw_only=True):
+    """Kafka has acknowledged the event: all in-sync replicas have it."""
+
+    event_id: str
+    partition: int
+    offset: int
+
+
+class EventPublisher(ABC):
+    """Publishes reports and events; `send` is what a kind of publisher adds."""
+
+    tenant: str
+
+    @abstractmethod
+    async def send(self, event: InboxEvent) -> Receipt:
+        """Store the event; returns only once it is stored. Raises Unencodable, or a PublishFailed."""
+
+    async def publish(
+        self,
+        report: Report | InboxEvent,
+        *,
+        dialect: str = AUTO,
+        media_type: str | None = None,
+        tenant: str | None = None,
+        idempotency_key: str | None = None,
+        event_id: str | None = None,
+    ) -> Receipt:
+        """Publish a problem, a document of a dialect (parsed, or its bytes), or a ready event, which is sent as it is.
+
+        Returns after Kafka's acknowledgement. At least once: a publication repeated under the same `event_id` or
+        `idempotency_key` counts once. Raises Unreadable, NothingToPublish, Unencodable, or a PublishFailed.
+        """
+        if isinstance(report, InboxEvent):
+            return await self.send(report)
+        origin = Origin(
+            tenant=tenant or self.tenant,
+            dialect=dialect,
+            media_type=media_type,
+            idempotency_key=idempotency_key,
+            event_id=event_id,
+        )
+        return await self.send(problem_reported(report, origin))
+
+    async def publish_activity(self, activity: ActivityObserved) -> Receipt:
+        """Publish something that explains problems (a message sent, a record changed). Raises as `send` does."""
+        return await self.send(activity)

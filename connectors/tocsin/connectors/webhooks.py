@@ -1,0 +1,142 @@
+"""Signatures of webhooks by Standard Webhooks 1.0.0, `v1` (HMAC-SHA256): `sign` for the sender, `verify` for receivers.
+
+Needs nothing but the standard library, so that a receiver can install the light package. The signed content is
+`<webhook-id>.<webhook-timestamp>.<body>`, the body being bytes (RELIABILITY 3.3).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+import time
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+
+from msgspec import Struct
+
+from tocsin.schemas.errors import TocsinError
+
+SECRET_PREFIX = "whsec_"
+MIN_SECRET_BYTES = 24
+MAX_SECRET_BYTES = 64
+MAX_SIGNATURES = 16
+"""How many signatures of one header are looked at: one per current and previous secret, at most 10 old ones."""
+TOLERANCE = 300
+"""How many seconds a timestamp may lie in the past or the future."""
+MICROSECONDS = 1_000_000
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_TIMESTAMP = re.compile(r"[0-9]{1,15}")
+
+
+class RefusalReason(StrEnum):
+    """Why a webhook is not to be trusted: a closed set, safe as a metric label."""
+
+    MISSING_HEADER = "missing_header"
+    MALFORMED_HEADER = "malformed_header"
+    TOO_OLD = "too_old"
+    TOO_NEW = "too_new"
+    NO_MATCH = "no_match"
+    UNUSABLE_SECRET = "unusable_secret"
+
+
+class SignatureRefused(TocsinError):
+    """The webhook is not from who holds the secret, or not from now: answer 401 and do nothing with the body."""
+
+    def __init__(self, reason: RefusalReason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Verified(Struct, frozen=True, kw_only=True):
+    """What the signature vouches for. `webhook_id` is the same for every attempt of one delivery: absorb repeats by it.
+    `sent_at` is the time of the attempt, in microseconds since the epoch."""
+
+    webhook_id: str
+    sent_at: int
+
+
+def sign(webhook_id: str, sent_at: int, body: bytes, secrets: Sequence[str]) -> dict[str, str]:
+    """The three Standard Webhooks headers; one signature for each secret, so that secrets can be rotated.
+
+    `sent_at` is the time of this attempt in microseconds. Raises ValueError for an id with other characters than
+    `A-Za-z0-9_-`, for no secret and for one that is not `whsec_` + base64 of 24 to 64 bytes.
+    """
+    if not _ID.fullmatch(webhook_id):
+        raise ValueError("a webhook id has only letters, digits, _ and -")
+    if not secrets:
+        raise ValueError("a webhook needs at least one secret")
+    timestamp = str(sent_at // MICROSECONDS)
+    signatures = [_signature(decode_secret(secret), webhook_id, timestamp, body) for secret in secrets]
+    return {
+        "webhook-id": webhook_id,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": " ".join(signatures),
+    }
+
+
+def verify(
+    body: bytes,
+    headers: Mapping[str, str],
+    secrets: Sequence[str],
+    *,
+    now: int | None = None,
+    tolerance: int = TOLERANCE,
+) -> Verified:
+    """Check the raw body and headers of a received webhook against any of `secrets`.
+
+    `now` is in microseconds (default: the clock), `tolerance` in seconds. Raises SignatureRefused and nothing else.
+    The body must be the bytes as received: parsing and writing JSON again changes them.
+    """
+    webhook_id, timestamp, signatures = _headers(headers)
+    sent_at = int(timestamp) * MICROSECONDS
+    seconds = ((time.time_ns() // 1000 if now is None else now) - sent_at) / MICROSECONDS
+    if seconds > tolerance:
+        raise SignatureRefused(RefusalReason.TOO_OLD)
+    if seconds < -tolerance:
+        raise SignatureRefused(RefusalReason.TOO_NEW)
+    for secret in secrets:
+        expected = _signature(_usable(secret), webhook_id, timestamp, body).encode()
+        # Compared as text, not as decoded bytes: base64 has several spellings of the same bytes.
+        if any(hmac.compare_digest(expected, signature) for signature in signatures):
+            return Verified(webhook_id=webhook_id, sent_at=sent_at)
+    raise SignatureRefused(RefusalReason.NO_MATCH)
+
+
+def decode_secret(secret: str) -> bytes:
+    """The key of a secret `whsec_<base64>`. Raises ValueError, which does not quote the secret."""
+    encoded = secret.removeprefix(SECRET_PREFIX)
+    try:
+        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("a webhook secret is whsec_ and base64") from None
+    if not MIN_SECRET_BYTES <= len(key) <= MAX_SECRET_BYTES:
+        raise ValueError(f"a webhook secret has {MIN_SECRET_BYTES} to {MAX_SECRET_BYTES} bytes")
+    return key
+
+
+def _headers(headers: Mapping[str, str]) -> tuple[str, str, list[bytes]]:
+    lower = {name.lower(): value for name, value in headers.items()}
+    found = [lower.get(name) for name in ("webhook-id", "webhook-timestamp", "webhook-signature")]
+    webhook_id, timestamp, signature = found
+    if not webhook_id or not timestamp or not signature:
+        raise SignatureRefused(RefusalReason.MISSING_HEADER)
+    if not _ID.fullmatch(webhook_id) or not _TIMESTAMP.fullmatch(timestamp):
+        raise SignatureRefused(RefusalReason.MALFORMED_HEADER)
+    signatures = signature.split(" ", MAX_SIGNATURES)[:MAX_SIGNATURES]
+    return webhook_id, timestamp, [each.encode("utf-8", "surrogatepass") for each in signatures]
+
+
+def _usable(secret: str) -> bytes:
+    try:
+        return decode_secret(secret)
+    except ValueError:
+        raise SignatureRefused(RefusalReason.UNUSABLE_SECRET) from None
+
+
+def _signature(key: bytes, webhook_id: str, timestamp: str, body: bytes) -> str:
+    content = f"{webhook_id}.{timestamp}.".encode() + body
+    return "v1," + base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()

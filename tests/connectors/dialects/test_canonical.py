@@ -1,0 +1,85 @@
+"""Our own JSON form."""
+
+from __future__ import annotations
+
+import pytest
+
+from tocsin.connectors.dialects import canonical
+from tocsin.connectors.dialects.reading import Unreadable
+from tocsin.schemas.problem import Http, Problem, Severity, Source
+
+
+def read(document: object) -> Problem:
+    problem = canonical.read(document)
+    assert isinstance(problem, Problem)
+    return problem
+
+
+def test_a_code_is_enough() -> None:
+    problem = read({"code": "w.m.x_y"})
+    assert (problem.dialect, problem.code_key, problem.severity, problem.scope) == (
+        "canonical",
+        "w.m.x-y",
+        "warning",
+        "message",
+    )
+
+
+def test_what_is_stated_is_not_touched() -> None:
+    stated = {
+        "code": "w.m.x",
+        "severity": "error",
+        "scope": "thread",
+        "category": "mine",
+        "text": "t",
+        "text_template": "{1}",
+    }
+    problem = read(stated)
+    assert (problem.severity, problem.scope, problem.category, problem.text) == ("error", "thread", "mine", "t")
+
+
+def test_unknown_members_become_extensions() -> None:
+    problem = read({"code": "x", "job": {"n": 1}, "extensions": {"a": '{"b":1}', "c": "plain", "d": [1]}})
+    assert problem.extensions == {"a": '{"b":1}', "c": '"plain"', "d": "[1]", "job": '{"n":1}'}
+
+
+def test_the_text_is_rendered() -> None:
+    assert read({"code": "x", "text_template": "a {1}", "args": ["b"]}).text == "a b"
+
+
+@pytest.mark.parametrize(
+    ("document", "pointer", "expected"),
+    [
+        ([], "", "an object"),
+        ({}, "/code", "a problem code"),
+        ({"code": ""}, "/code", "a problem code"),
+        ({"code": 5}, "/code", "str"),
+        ({"code": "x", "http": {"status": "x"}}, "/http/status", "int | null"),
+        ({"code": "x", "items": [{"value": "a"}, {"value": 1}]}, "/items/1/value", "str"),
+        ({"code": "x", "severity": "critical"}, "/severity", "a value that the field allows"),
+        ({"code": "x", "extensions": 1}, "/extensions", "an object"),
+        ({"code": "x" * 1025}, "/code", "at most 1024 characters"),
+        ({"code": "x", "thread_id": "t" * 256}, "/thread_id", "at most 255 characters"),
+    ],
+)
+def test_refused_with_the_place_and_what_is_expected(document: object, pointer: str, expected: str) -> None:
+    with pytest.raises(Unreadable) as refusal:
+        canonical.read(document)
+    assert (refusal.value.pointer, refusal.value.expected) == (pointer, expected)
+
+
+def test_what_is_written_is_read_back_the_same() -> None:
+    problem = read(
+        {
+            "code": "e.p.x",
+            "severity": "warning",
+            "http": {"status": 500},
+            "source": {"service": "s", "recipients": ["did:a:b"]},
+            "extensions": {"k": '"v"'},
+            "noticed_at": 5,
+        }
+    )
+    assert problem.http == Http(status=500)
+    assert problem.source == Source(service="s", recipients=["did:a:b"])
+    assert problem.severity is Severity.WARNING
+    assert read(canonical.write(problem)) == problem

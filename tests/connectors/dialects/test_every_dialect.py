@@ -1,0 +1,100 @@
+"""What holds for each dialect of the table, and that none is forgotten."""
+
+from __future__ import annotations
+
+import pkgutil
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tocsin.connectors import dialects
+from tocsin.connectors.dialects import (
+    AUTO,
+    DIALECT_OF_MEDIA_TYPE,
+    DIALECTS,
+    NotAProblem,
+    Unreadable,
+    load_dialect,
+    read_document,
+    read_parsed,
+)
+from tocsin.connectors.dialects.detection import ALIASES
+from tocsin.schemas.problem import Problem
+
+SMALLEST: dict[str, dict[str, object]] = {
+    "canonical": {"code": "e.p.x"},
+    "rfc9457": {"title": "Out of credit", "status": 403},
+    "didcomm-2.0": {
+        "type": "https://didcomm.org/report-problem/2.0/problem-report",
+        "id": "m",
+        "body": {"code": "e.p.x"},
+    },
+}
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+names = st.sampled_from(
+    [
+        *Problem.__struct_fields__,
+        *("type", "title", "status", "detail", "instance", "body", "comment", "args", "id", "thid", "pthid", "ack"),
+        *("to", "from", "lang", "created_time", "escalate_to", "escalateTo", "errors", "typ", "walletId"),
+    ]
+)
+kinds = st.sampled_from(["https://didcomm.org/report-problem/2.0/problem-report", "e.p.x", "about:blank"])
+documents = st.dictionaries(
+    names, json_values | kinds | st.dictionaries(names, json_values | kinds, max_size=6), max_size=10
+)
+
+
+def test_no_dialect_is_forgotten() -> None:
+    assert SMALLEST.keys() == DIALECTS.keys()
+    modules = {module.name for module in pkgutil.iter_modules(dialects.__path__, f"{dialects.__name__}.")}
+    readers = {name for name in modules if hasattr(__import__(name, fromlist=["read"]), "read")}
+    assert readers == set(DIALECTS.values())
+
+
+def test_aliases_and_media_types_name_dialects_of_the_table() -> None:
+    assert set(ALIASES.values()) <= DIALECTS.keys()
+    assert set(DIALECT_OF_MEDIA_TYPE.values()) <= DIALECTS.keys()
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_the_smallest_document_is_read_and_detected(name: str) -> None:
+    problem = read_parsed(SMALLEST[name])
+    assert isinstance(problem, Problem)
+    assert problem.dialect == name == load_dialect(name).NAME
+    assert problem == load_dialect(name).read(SMALLEST[name])
+
+
+@pytest.mark.parametrize("name", [AUTO, *DIALECTS])
+@given(document=documents | json_values)
+def test_any_document_gives_a_problem_or_unreadable(name: str, document: object) -> None:
+    try:
+        problem = read_parsed(document, name)
+    except Unreadable:
+        return
+    assert isinstance(problem, NotAProblem) or problem.code
+
+
+@given(raw=st.binary(max_size=100))
+def test_any_bytes_give_a_problem_or_unreadable(raw: bytes) -> None:
+    for name in (AUTO, *DIALECTS):
+        try:
+            read_document(raw, name)
+        except Unreadable:
+            continue
+
+
+def test_an_unknown_dialect_is_named_as_such_before_the_document_is_read() -> None:
+    with pytest.raises(Unreadable, match="one of auto, canonical"):
+        read_document(b"not json", "morse")
+
+
+def test_the_media_type_wins_over_the_shape() -> None:
+    problem = read_document(b'{"code": "e.p.x"}', media_type="application/problem+json")
+    assert isinstance(problem, Problem)
+    assert problem.dialect == "rfc9457"

@@ -1,0 +1,68 @@
+"""The gateway under uvicorn on a free port, over a publisher that keeps events in a list."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import pytest
+import uvicorn
+from prometheus_client import CollectorRegistry
+
+from tocsin.connectors.gateway import GatewayConfig, build_gateway
+from tocsin.connectors.publish import MemoryPublisher
+from tocsin.schemas.events import ProblemReported
+
+
+@dataclass
+class Gateway:
+    """One gateway and all that stands round it."""
+
+    publisher: MemoryPublisher
+    http: aiohttp.ClientSession
+    port: int
+    state: dict[str, Any] = field(default_factory=dict)
+
+    async def post(self, path: str, data: Any = None, **options: Any) -> tuple[int, Any, Mapping[str, str]]:
+        """Status, JSON and headers of a POST, of `application/json` unless the headers say otherwise."""
+        headers = {"content-type": "application/json"} | options.pop("headers", {})
+        async with self.http.post(path, data=data, headers=headers, **options) as answer:
+            return answer.status, await answer.json(content_type=None), answer.headers
+
+    @property
+    def reported(self) -> list[ProblemReported]:
+        """The problems that were stored."""
+        return [event for event in self.publisher.events if isinstance(event, ProblemReported)]
+
+
+async def serve(app: Any) -> tuple[uvicorn.Server, asyncio.Task[None], int]:
+    """Run an application on a free port of 127.0.0.1."""
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="off"))
+    task = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event to wait for
+        await asyncio.sleep(0.005)
+    return server, task, server.servers[0].sockets[0].getsockname()[1]
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[Gateway]:
+    """Limits are small, so that tests of them are quick: 64 kB bodies, 20 items, 0.5 s."""
+    state: dict[str, Any] = {"ready": True, "quota": None}
+    publisher = MemoryPublisher()
+
+    async def ready() -> bool | str:
+        if isinstance(state["ready"], Exception):
+            raise state["ready"]
+        return state["ready"]  # type: ignore[no-any-return]
+
+    config = GatewayConfig(max_body=64 * 1024, max_items=20, deadline=0.5, quota=lambda tenant, events: state["quota"])
+    server, task, port = await serve(build_gateway(config, publisher, ready, CollectorRegistry()))
+    try:
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", auto_decompress=True) as http:
+            yield Gateway(publisher, http, port, state)
+    finally:
+        server.should_exit = True
+        await task

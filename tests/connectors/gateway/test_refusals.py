@@ -1,0 +1,141 @@
+"""What the gateway refuses: always with a problem document, and reading no more than the limits allow."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import zlib
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from .conftest import Gateway
+
+JSON = {"content-type": "application/json"}
+NAMES = st.sampled_from(["code", "type", "title", "status", "body", "id", "source", "data", "kind", "detail"])
+json_bodies = st.recursive(
+    st.none() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+).map(lambda value: json.dumps(value).encode())
+
+
+def name(answer: dict[str, Any]) -> str:
+    assert {"type", "title", "status", "detail", "instance"} <= answer.keys()
+    return str(answer["type"]).removeprefix("urn:tocsin:problem:")
+
+
+@pytest.mark.parametrize(
+    ("body", "options", "status", "problem", "member"),
+    [
+        (b"", {}, 400, "malformed", {"reason": "empty"}),
+        (b'{"title": ', {}, 400, "malformed", {"reason": "not_json", "position": 10}),
+        (b"\xff", {}, 400, "malformed", {"reason": "not_utf8", "position": 0}),
+        (b"[" * 1000, {}, 400, "malformed", {"reason": "too_deep"}),
+        (b'{"a": 1, "a": 2}', {}, 400, "malformed", {"reason": "duplicate_member"}),
+        (b"[]", {}, 400, "malformed", {"reason": "empty"}),
+        (b'"text"', {}, 422, "not-valid", {"expected": "an object"}),
+        (b'{"x": 1}', {}, 422, "not-valid", {"reason": "undetected"}),
+        (b'{"code": 1}', {"params": {"dialect": "canonical"}}, 422, "not-valid", {"pointer": "/code"}),
+        (b'{"id": "x", "type": "https://x/y", "body": {}}', {}, 422, "not-a-problem", {}),
+        (b"{}", {"params": {"dialect": "morse"}}, 400, "unknown-dialect", {}),
+        (b"{}", {"params": {"tenant": ""}}, 400, "bad-tenant", {}),
+        (b"{}", {"params": {"tenant": "a/b"}}, 400, "bad-tenant", {}),
+        (b"{}", {"params": {"tenant": "a" * 65}}, 400, "bad-tenant", {}),
+        (b"{}", {"params": {"tenant": "a"}, "headers": JSON | {"tocsin-tenant": "b"}}, 400, "bad-tenant", {}),
+        (b"{}", {"headers": JSON | {"idempotency-key": ""}}, 400, "bad-idempotency-key", {}),
+        (b"{}", {"headers": JSON | {"idempotency-key": "k" * 256}}, 400, "bad-idempotency-key", {}),
+        (b"{}", {"headers": {"content-type": "text/xml"}}, 415, "unsupported-media-type", {}),
+        (b"{}", {"headers": {"content-type": "application/json; charset=utf-16"}}, 415, "unsupported-media-type", {}),
+        (b"{}", {"headers": JSON | {"content-encoding": "br"}}, 415, "unsupported-encoding", {}),
+        (b"{}", {"headers": JSON | {"content-encoding": "gzip, gzip"}}, 415, "unsupported-encoding", {}),
+        (b"{}", {"headers": JSON | {"content-encoding": "gzip"}}, 400, "bad-encoding", {}),
+        (gzip.compress(b"{}")[:-4], {"headers": JSON | {"content-encoding": "gzip"}}, 400, "bad-encoding", {}),
+        (gzip.compress(b"{}") * 2, {"headers": JSON | {"content-encoding": "gzip"}}, 400, "bad-encoding", {}),
+        (zlib.compress(b"{}"), {"headers": JSON | {"content-encoding": "gzip"}}, 400, "bad-encoding", {}),
+        (json.dumps([{}] * 21).encode(), {}, 413, "too-many-items", {"limit": 20}),
+        (b"x" * 65_537, {}, 413, "too-large", {"limit": 65_536}),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+async def test_refused(
+    gateway: Gateway, body: bytes, options: dict[str, Any], status: int, problem: str, member: dict[str, object]
+) -> None:
+    got, answer, headers = await gateway.post("/v1/problems", body, **({"headers": JSON} | options))
+    assert (got, answer["status"], name(answer)) == (status, status, problem)
+    assert headers["content-type"] == "application/problem+json"
+    assert {key: answer.get(key) for key in member} == member
+    assert gateway.publisher.events == []
+
+
+async def test_the_largest_body_is_taken_and_one_more_byte_is_not(gateway: Gateway) -> None:
+    frame = len(b'{"code":""}')
+    for size, status in ((65_536, 422), (65_537, 413)):  # a code of that length is too long, but it is read
+        got, _, _ = await gateway.post("/v1/problems", b'{"code":"' + b"x" * (size - frame) + b'"}', headers=JSON)
+        assert got == status
+
+
+async def test_a_body_of_unknown_length_is_read_no_further_than_the_limit(gateway: Gateway) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write(b"POST /v1/problems HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n")
+    sent = 0
+    chunk = b"4000\r\n" + b"x" * 0x4000 + b"\r\n"
+    try:
+        while sent < 100 * 1024 * 1024 and not reader._buffer:  # type: ignore[attr-defined]
+            writer.write(chunk)
+            await writer.drain()
+            await asyncio.sleep(0)
+            sent += 0x4000
+    except ConnectionError:
+        pass
+    assert b" 413 " in await reader.readline()
+    writer.close()
+    assert sent < 20 * 1024 * 1024  # the sockets' buffers hold what the gateway has not read
+
+
+async def test_a_gzip_bomb_is_inflated_no_further_than_the_limit(gateway: Gateway) -> None:
+    bomb = gzip.compress(bytes(40 * 1024 * 1024))
+    assert len(bomb) < 65_536
+    got, answer, _ = await gateway.post("/v1/problems", bomb, headers=JSON | {"content-encoding": "gzip"})
+    assert (got, name(answer)) == (413, "too-large")
+
+
+async def test_a_body_that_drips_is_given_up(gateway: Gateway) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write(b"POST /v1/problems HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
+    async with asyncio.timeout(3):
+        head = await reader.readuntil(b"\r\n\r\n")
+    assert b" 408 " in head
+    assert b"connection: close" in head.lower()
+    writer.close()
+
+
+async def test_quota(gateway: Gateway) -> None:
+    gateway.state["quota"] = 2.2
+    got, answer, headers = await gateway.post("/v1/problems", json={"title": "t"})
+    assert (got, name(answer), headers["retry-after"]) == (429, "quota", "3")
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nowhere", 404), ("DELETE", "/v1/problems", 405)])
+async def test_what_the_framework_refuses(gateway: Gateway, method: str, path: str, status: int) -> None:
+    async with gateway.http.request(method, path) as answer:
+        assert (answer.status, answer.content_type) == (status, "application/problem+json")
+        assert (await answer.json(content_type=None))["status"] == status
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    body=st.binary(max_size=60) | json_bodies,
+    media_type=st.sampled_from(
+        ["application/json", "application/problem+json", "application/x-ndjson", "application/cloudevents+json", "x"]
+    ),
+    path=st.sampled_from(["/v1/problems", "/v1/activity"]),
+)
+async def test_any_body_is_answered_and_never_with_500(
+    gateway: Gateway, body: bytes, media_type: str, path: str
+) -> None:
+    status, answer, _ = await gateway.post(path, body, headers={"content-type": media_type})
+    assert status in (202, 400, 413, 415, 422)
+    assert isinstance(answer, dict)

@@ -1,0 +1,32 @@
+"""One timer for all deadlines."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tocsin.connectors.publish.deadlines import SLOT, Deadlines
+from tocsin.connectors.publish.outgoing import Outgoing
+
+
+async def test_what_is_not_taken_off_expires_never_early_and_little_late() -> None:
+    loop = asyncio.get_running_loop()
+    expired: dict[str, float] = {}
+
+    def expire(record: Outgoing) -> None:
+        expired[record.event_id] = loop.time()
+
+    deadlines = Deadlines(0.4, expire)
+    started = loop.time()
+    records = {name: Outgoing(name, b"", b"", [], 0) for name in ("kept", "taken off", "begun before")}
+    deadlines.watch(records["kept"], started)
+    deadlines.forget(deadlines.watch(records["taken off"], started), records["taken off"])
+    deadlines.watch(records["begun before"], started - 0.35)
+    await asyncio.sleep(0.7)
+    assert expired.keys() == {"kept", "begun before"}
+    assert 0.4 <= expired["kept"] - started < 0.4 + 2 * SLOT
+    assert 0.05 <= expired["begun before"] - started < 0.05 + 2 * SLOT
+    late = Outgoing("later", b"", b"", [], 0)
+    deadlines.watch(late, loop.time())
+    await asyncio.sleep(0.7)
+    assert "later" in expired, "the timer starts again after it had nothing to do"
+    deadlines.close()

@@ -1,0 +1,267 @@
+"""The webhook sink against receivers that behave, and such that do not."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from tocsin.connectors.sinks.base import Delivered, Reason, Rejected, RetryLater, SinkMisconfigured
+from tocsin.connectors.sinks.webhook import READ_AT_MOST, WebhookConfig, WebhookSink
+from tocsin.connectors.webhooks import verify
+from tocsin.schemas.events import DeliveryAttempt
+
+SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+OLD_SECRET = "whsec_" + base64.b64encode(bytes(range(1, 33))).decode()
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def attempt(**changes: Any) -> DeliveryAttempt:
+    fields: dict[str, Any] = {
+        "event_id": "e", "tenant": "t", "occurred_at": 1, "recorded_at": 1, "delivery_id": "d-1", "endpoint": "ep",
+        "attempt": 2, "about": "e0", "content_type": "application/json", "body": b'{"n": 1}',
+    }  # fmt: skip
+    return DeliveryAttempt(**(fields | changes))
+
+
+@asynccontextmanager
+async def receiver(handler: Handler) -> AsyncIterator[str]:
+    app = web.Application()
+    app.router.add_post("/{path:.*}", handler)
+    async with TestServer(app) as server:
+        yield str(server.make_url("/hook?x=1"))
+
+
+@asynccontextmanager
+async def bare(answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> AsyncIterator[str]:
+    """A receiver that writes whatever it likes on the socket."""
+
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await answer(reader, writer)
+        except (ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(one, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        server.close()
+
+
+def config(url: str, **changes: Any) -> WebhookConfig:
+    settings: dict[str, Any] = {"url": url, "secrets": [SECRET], "allow_private": True}
+    return WebhookConfig(**(settings | changes))
+
+
+async def deliver(url: str, *, given: DeliveryAttempt | None = None, **changes: Any) -> object:
+    async with WebhookSink(config(url, **changes)) as sink:
+        return await sink.deliver(given or attempt())
+
+
+async def test_what_the_receiver_gets_can_be_verified() -> None:
+    seen: list[tuple[bytes, dict[str, str], str]] = []
+
+    async def take(request: web.Request) -> web.Response:
+        seen.append((await request.read(), dict(request.headers), request.path_qs))
+        return web.Response(status=204)
+
+    async with receiver(take) as url:
+        assert await deliver(url, secrets=[SECRET, OLD_SECRET], headers={"x-team": "a"}) == Delivered(status=204)
+        assert await deliver(url, given=attempt(replay=2)) == Delivered(status=204)
+    body, headers, path = seen[0]
+    for secret in (SECRET, OLD_SECRET):
+        assert verify(body, headers, [secret]).webhook_id == "d-1"
+    assert (body, path) == (b'{"n": 1}', "/hook?x=1")
+    assert (headers["tocsin-attempt"], headers["Content-Type"], headers["x-team"]) == ("2", "application/json", "a")
+    assert headers["Accept-Encoding"] == "identity"
+    assert "tocsin-replay" not in headers
+    assert seen[1][1]["tocsin-replay"] == "2"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_not_followed(status: int) -> None:
+    visited: list[str] = []
+
+    async def elsewhere(request: web.Request) -> web.Response:
+        visited.append(request.method)
+        return web.Response()
+
+    async with receiver(elsewhere) as second:
+
+        async def redirect(request: web.Request) -> web.Response:
+            return web.Response(status=status, headers={"location": second})
+
+        async with receiver(redirect) as first:
+            assert await deliver(first) == RetryLater(reason=Reason.REDIRECTED, status=status)
+    assert visited == []
+
+
+async def test_gone_and_busy() -> None:
+    async def gone(request: web.Request) -> web.Response:
+        return web.Response(status=410)
+
+    async def busy(request: web.Request) -> web.Response:
+        return web.Response(status=429, headers={"retry-after": "30"})
+
+    async with receiver(gone) as url:
+        assert await deliver(url) == Rejected(reason=Reason.GONE, status=410)
+    async with receiver(busy) as url:
+        assert await deliver(url) == RetryLater(reason=Reason.RATE_LIMITED, after=30_000_000, status=429)
+
+
+async def test_the_time_limit_covers_a_receiver_that_hangs() -> None:
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(30)
+
+    async def drip_headers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for byte in b"HTTP/1.1 200 OK\r\nx: " + b"y" * 1000:
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    for behaviour in (hang, drip_headers):
+        async with bare(behaviour) as url:
+            started = time.monotonic()
+            assert await deliver(url, timeout=0.5) == RetryLater(reason=Reason.TIMEOUT)
+            assert time.monotonic() - started < 2
+
+
+async def test_a_status_stands_though_the_rest_of_the_answer_never_ends() -> None:
+    sent = 0
+
+    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+        while True:
+            writer.write(b"1000\r\n" + b"x" * 4096 + b"\r\n")
+            sent += 4096
+            await writer.drain()
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 500 No\r\ncontent-length: 100\r\n\r\n")
+        await asyncio.sleep(30)
+
+    async with bare(endless) as url:
+        started = time.monotonic()
+        assert await deliver(url, timeout=5) == Delivered(status=200)
+        assert time.monotonic() - started < 2
+        assert sent < READ_AT_MOST + 8 * 1024 * 1024  # what the sockets buffer is the rest
+    async with bare(slow) as url:
+        assert await deliver(url, timeout=0.5) == RetryLater(reason=Reason.SERVER_ERROR, status=500)
+
+
+async def test_a_compressed_answer_is_not_inflated() -> None:
+    async def bomb(request: web.Request) -> web.Response:
+        return web.Response(body=b"\x1f\x8b not gzip at all", headers={"content-encoding": "gzip"})
+
+    async with receiver(bomb) as url:
+        assert await deliver(url) == Delivered(status=200)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b"", Reason.CONNECTION_LOST),
+        (b"SSH-2.0-OpenSSH\r\n", Reason.BAD_ANSWER),
+        (b"HTTP/1.1 abc\r\n\r\n", Reason.BAD_ANSWER),
+        (b"HTTP/1.1 200 OK\r\nx: " + b"y" * 20_000 + b"\r\n\r\n", Reason.BAD_ANSWER),
+        (b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 1000 + b"\r\n", Reason.BAD_ANSWER),
+    ],
+    ids=["nothing", "another protocol", "no status", "a huge header", "a thousand headers"],
+)
+async def test_an_answer_that_is_none(answer: bytes, reason: Reason) -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(8)
+        writer.write(answer)
+        await writer.drain()
+
+    async with bare(respond) as url:
+        assert await deliver(url) == RetryLater(reason=reason)
+
+
+async def test_nobody_listens() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        assert await deliver(f"http://127.0.0.1:{port}/") == RetryLater(reason=Reason.CONNECT_FAILED)
+
+
+async def test_a_name_that_is_none() -> None:
+    assert await deliver("http://no-such-host.invalid/") == RetryLater(reason=Reason.DNS_FAILED)
+
+
+async def test_plain_http_where_tls_is_expected() -> None:
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await writer.drain()
+
+    async with bare(plain) as url:
+        assert await deliver(url.replace("http:", "https:")) == RetryLater(reason=Reason.TLS_FAILED)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]"])
+async def test_a_private_address_is_never_connected_to(host: str) -> None:
+    outcome = await deliver(f"https://{host}/", allow_private=False)
+    assert isinstance(outcome, RetryLater)
+    assert outcome.reason in (Reason.ADDRESS_REFUSED, Reason.DNS_FAILED)
+
+
+async def test_a_proxy_from_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def take(request: web.Request) -> web.Response:
+        return web.Response()
+
+    async with receiver(take) as url:
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+        assert await deliver(url) == Delivered(status=200)
+
+
+async def test_a_sink_that_is_not_open_says_so() -> None:
+    assert await WebhookSink(config("http://x/")).deliver(attempt()) == RetryLater(reason=Reason.SINK_FAILED)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"url": "http://example.org/", "allow_private": False}, "url"),
+        ({"url": "https://example.org:8443/", "allow_private": False}, "url"),
+        ({"url": "ftp://example.org/"}, "url"),
+        ({"url": "https://user:pass@example.org/"}, "url"),
+        ({"url": "https://example.org/#x"}, "url"),
+        ({"url": "/relative"}, "url"),
+        ({"url": "https://"}, "url"),
+        ({"url": "http://[::1/"}, "url"),
+        ({"secrets": []}, "secrets"),
+        ({"secrets": ["whsec_short"]}, "secrets"),
+        ({"headers": {"x": "a\r\nb: c"}}, "headers"),
+        ({"headers": {"a b": "c"}}, "headers"),
+        ({"headers": {"Webhook-Id": "c"}}, "headers"),
+        ({"headers": {"Host": "c"}}, "headers"),
+    ],
+    ids=str,
+)
+def test_settings_that_cannot_work(changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(SinkMisconfigured) as refusal:
+        WebhookSink(config(**({"url": "https://example.org/"} | changes)))
+    assert refusal.value.field == field
+
+
+def test_the_settings_do_not_show_secrets() -> None:
+    shown = repr(config("https://example.org/token-in-path?k=v", headers={"authorization": "Bearer zzz"}))
+    assert shown == "WebhookConfig(url='https://example.org', secrets=***)"
+    assert "?" in repr(config("nonsense"))
