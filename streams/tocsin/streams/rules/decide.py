@@ -138,7 +138,7 @@ def _deliveries(
     for endpoint in routing.endpoints:
         delivery_id = derived_id("delivery", report.event_id, endpoint)
         request = DeliveryRequested(
-            **about(notice, derived_id("requested", delivery_id), now),
+            **about(notice, delivery_id, now),
             delivery_id=delivery_id,
             endpoint=endpoint,
             lane=None if thread_id is None else f"{report.tenant}/{thread_id}",

@@ -45,14 +45,18 @@ def matches(match: Match, problem: Problem, tenant: str) -> bool:
         return False
     if match.severities and problem.severity not in match.severities:
         return False
-    if match.codes and not any(code_fits(problem, prefix) for prefix in match.codes):
+    if match.codes and not _code_fits(problem, match.codes):
         return False
     return not match.protocols or _protocol_fits(problem, match.protocols)
 
 
-def code_fits(problem: Problem, prefix: str) -> bool:
-    """Whether `prefix` is the verbatim code, or leading whole tokens of its key (REQUIREMENTS b.1 2)."""
-    return prefix == problem.code or has_token_prefix(problem.code_key or fold_code(problem.code), fold_code(prefix))
+def _code_fits(problem: Problem, prefixes: tuple[str, ...]) -> bool:
+    """Whether one of `prefixes` is the verbatim code, or leading whole tokens of its key (REQUIREMENTS b.1 2)."""
+    key = problem.code_key or fold_code(problem.code)
+    for prefix in prefixes:  # noqa: SIM110 - a generator costs more than the comparison
+        if has_token_prefix(key, fold_code(prefix)) or prefix == problem.code:
+            return True
+    return False
 
 
 def has_token_prefix(code: str, prefix: str) -> bool:
@@ -90,3 +94,21 @@ def protocol_fits(protocol: str, wanted: str) -> bool:
         return True
     have, want = protocol.split("/"), wanted.split("/")
     return have[-2:] == want if len(want) == 2 else len(want) == 1 and len(have) > 1 and have[-2] == want[0]
+
+
+def covers(wider: Match, match: Match) -> bool:
+    """Whether everything that fits `match` surely fits `wider` too."""
+    return (
+        _covers(wider.tenants, match.tenants)
+        and _covers(wider.severities, match.severities)
+        and _covers(wider.protocols, match.protocols)
+        and (not wider.codes or (bool(match.codes) and all(_code_covered(code, wider.codes) for code in match.codes)))
+    )
+
+
+def _covers(wider: tuple[str, ...], narrow: tuple[str, ...]) -> bool:
+    return not wider or (bool(narrow) and set(narrow) <= set(wider))
+
+
+def _code_covered(code: str, prefixes: tuple[str, ...]) -> bool:
+    return any(has_token_prefix(fold_code(code), fold_code(prefix)) for prefix in prefixes)

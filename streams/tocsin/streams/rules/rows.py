@@ -152,6 +152,9 @@ def decode_row(data: bytes, version: int) -> Row:
 
 def row_key(kind: str, *parts: str) -> str:
     """`kind/part/part`, with the separator escaped in parts, so that two different subjects never share a row."""
+    key = "/".join((kind, *parts))
+    if len(key) <= MAX_KEY_PART and "%" not in key and key.count("/") == len(parts):
+        return key  # nothing to escape, and this is called several times for each event
     return "/".join((kind, *[_key_part(part) for part in parts]))
 
 

@@ -1,0 +1,17 @@
+"""The rules file: YAML 1.2, checked whole, every finding with its line, into the RuleBook that the rules use."""
+
+from tocsin.streams.rules.rulebook import default_rulebook
+from tocsin.streams.rulesfile.endpoints import sink_settings
+from tocsin.streams.rulesfile.finding import Finding, RulesFileError
+from tocsin.streams.rulesfile.loading import check_rulebook, json_schema, load_rulebook, read_rules
+
+__all__ = [
+    "Finding",
+    "RulesFileError",
+    "check_rulebook",
+    "default_rulebook",
+    "json_schema",
+    "load_rulebook",
+    "read_rules",
+    "sink_settings",
+]

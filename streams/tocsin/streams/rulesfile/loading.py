@@ -1,0 +1,100 @@
+"""A rules file from disk to a RuleBook, with every error at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path as FilePath
+from typing import Any
+
+from pydantic import ValidationError
+
+from tocsin.streams.rules.rulebook import RuleBook, default_rulebook
+from tocsin.streams.rulesfile.build import build
+from tocsin.streams.rulesfile.document import MAX_BYTES, Unusable, read_document
+from tocsin.streams.rulesfile.endpoints import endpoints_of
+from tocsin.streams.rulesfile.finding import Finding, Findings, RulesFileError
+from tocsin.streams.rulesfile.model import RulesModel
+from tocsin.streams.rulesfile.wording import note_errors
+
+NOT_YET = ("escalations", "inhibit", "silences", "mediation", "timeouts", "tenants")
+"""Sections of DESIGN 11 that this version does not carry out, and therefore refuses."""
+
+
+def load_rulebook(path: str | FilePath | None, environment: Mapping[str, str] | None = None) -> RuleBook:
+    """The rules in a file, or the default ones without a file. Raises RulesFileError with all findings.
+
+    Secrets are looked up in `environment` (default: the process's own) and in files.
+    """
+    if path is None:
+        return default_rulebook()
+    book, findings = read_rules(path, environment)
+    if book is None:
+        raise RulesFileError(findings)
+    return book
+
+
+def check_rulebook(path: str | FilePath, environment: Mapping[str, str] | None = None) -> list[Finding]:
+    """Every error and warning in a rules file, in its order; empty when all is well."""
+    return read_rules(path, environment)[1]
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a rules file, for editors."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **RulesModel.model_json_schema(by_alias=True, mode="validation"),
+    }
+
+
+def read_rules(
+    path: str | FilePath, environment: Mapping[str, str] | None = None
+) -> tuple[RuleBook | None, list[Finding]]:
+    """The rule book, None when there is an error, and all findings."""
+    file = FilePath(path)
+    findings = Findings(str(path))
+    data = _data(file, findings)
+    model = None if findings.failed else _model(data, findings)
+    if model is None:
+        return None, findings.in_order()
+    endpoints = endpoints_of(model, file.parent, os.environ if environment is None else environment, findings)
+    book = build(model, endpoints, findings)
+    return None if findings.failed else book, findings.in_order()
+
+
+def _data(file: FilePath, findings: Findings) -> Any:
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(MAX_BYTES + 1)
+    except OSError as error:
+        findings.error((), f"the rules file cannot be read: {error.strerror}", remedy="check TOCSIN_RULES or --rules")
+        return None
+    if len(data) > MAX_BYTES:
+        findings.error((), "the rules file is too large", f"at most {MAX_BYTES} bytes")
+        return None
+    try:
+        found, findings.lines = read_document(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        findings.lines = {(): line}
+        findings.error((), "this is not UTF-8", remedy="save it as UTF-8")
+        return None
+    except Unusable as unusable:
+        findings.lines = {(): unusable.line}
+        findings.error((), unusable.message, remedy=unusable.remedy)
+        return None
+    return found
+
+
+def _model(data: Any, findings: Findings) -> RulesModel | None:
+    if not isinstance(data, dict):
+        findings.error((), "a rules file is a mapping", "endpoints, default_route and routes at the top")
+        return None
+    for section in NOT_YET:
+        if data.pop(section, None):
+            findings.error((section,), f"{section} is not supported yet", remedy="remove this section")
+    try:
+        return RulesModel.model_validate(data)
+    except ValidationError as error:
+        note_errors(error, findings)
+        return None

@@ -1,0 +1,153 @@
+"""The body that an owner receives: golden, deterministic, bounded."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tocsin.schemas.events import ProblemOpened, ProblemRepeated, ThreadContext
+from tocsin.schemas.problem import Http, Item, Problem, Severity, Source
+from tocsin.streams.rules.notification import MAX_BODY, MAX_OVERFLOW_BODY, Notice, notification, timestamp
+
+WHEN = 1_800_000_000_123_456
+THREAD = ThreadContext(
+    thread_id="t", parents=["p"], depth=1, count=2, first_seen=WHEN - 5_000_000, last_seen=WHEN, codes=["e.p.xfer"]
+)
+PROBLEM = Problem(
+    dialect="didcomm-2.0",
+    code="e.p.xfer",
+    code_key="e.p.xfer",
+    severity=Severity.ERROR,
+    thread_id="t",
+    text="no way",
+    items=[Item(key="1", value="x")],
+    noticed_at=WHEN,
+    http=Http(status=503),
+    source=Source(service="issuer"),
+    extensions={"balance": "30", "broken": "{", "deep": "[" * 5000},
+)
+
+
+def a_notice(problem: Problem = PROBLEM, count: int = 1) -> Notice:
+    common: dict[str, Any] = {
+        "event_id": "00000000-0000-5000-8000-000000000001",
+        "tenant": "acme",
+        "occurred_at": WHEN,
+        "recorded_at": WHEN,
+        "case": "00000000-0000-5000-8000-00000000000c",
+        "report": "00000000-0000-7000-8000-00000000000a",
+        "problem": problem,
+        "thread": THREAD,
+        "endpoints": ["owner"],
+    }
+    return ProblemOpened(**common) if count == 1 else ProblemRepeated(**common, count=count)
+
+
+def test_the_whole_body() -> None:
+    body = json.loads(notification(a_notice(), WHEN, "https://bus.example/"))
+    assert body == {
+        "type": "problem.opened",
+        "timestamp": "2027-01-15T08:00:00.123Z",
+        "data": {
+            "case": "00000000-0000-5000-8000-00000000000c",
+            "count": 1,
+            "event_id": "00000000-0000-7000-8000-00000000000a",
+            "instance": "urn:uuid:00000000-0000-7000-8000-00000000000a",
+            "tenant": "acme",
+            "links": {"self": "https://bus.example/v1/problems/00000000-0000-7000-8000-00000000000a"},
+            "problem": {
+                "dialect": "didcomm-2.0",
+                "conformant": True,
+                "code": "e.p.xfer",
+                "code_key": "e.p.xfer",
+                "severity": "error",
+                "thread_id": "t",
+                "thread_id_derived": False,
+                "text": "no way",
+                "items": [{"key": "1", "value": "x"}],
+                "noticed_at": "2027-01-15T08:00:00.123Z",
+                "retry_party": "unknown",
+                "http": {"status": 503},
+                "source": {"service": "issuer"},
+                "extensions": {"balance": 30, "broken": "{", "deep": "[" * 5000},
+            },
+            "thread": {
+                "thread_id": "t",
+                "parents": ["p"],
+                "depth": 1,
+                "count": 2,
+                "first_seen": "2027-01-15T07:59:55.123Z",
+                "last_seen": "2027-01-15T08:00:00.123Z",
+                "codes": ["e.p.xfer"],
+            },
+        },
+    }
+
+
+def test_a_repeat_says_so() -> None:
+    body = json.loads(notification(a_notice(count=7), WHEN, None))
+    assert (body["type"], body["data"]["count"]) == ("problem.repeated", 7)
+    assert "links" not in body["data"]
+
+
+def test_the_same_notice_has_the_same_bytes() -> None:
+    turned = msgspec.structs.replace(PROBLEM, localized={"en": "a", "de": "b"})
+    turned_round = msgspec.structs.replace(PROBLEM, localized={"de": "b", "en": "a"})
+    assert notification(a_notice(turned), WHEN, None) == notification(a_notice(turned_round), WHEN, None)
+
+
+def with_text(length: int) -> Notice:
+    return a_notice(msgspec.structs.replace(PROBLEM, extensions={}, text="x" * length))
+
+
+def test_at_the_limit_and_one_byte_over_it() -> None:
+    room = MAX_BODY - len(notification(with_text(1), WHEN, None)) + 1
+    fits = notification(with_text(room), WHEN, None)
+    assert len(fits) == MAX_BODY
+    assert "overflow" not in json.loads(fits)["data"]
+    over = json.loads(notification(with_text(room + 1), WHEN, None))["data"]
+    assert over["overflow"]["bytes"] == MAX_BODY + 1
+    assert over["overflow"]["limit"] == MAX_BODY
+    assert "items" in over["overflow"]["omitted"]
+    assert over["problem"]["code"] == "e.p.xfer"
+    assert over["problem"]["text"].endswith("…")
+    assert over["event_id"] == "00000000-0000-7000-8000-00000000000a"
+
+
+NASTY = st.sampled_from(["\x00", "\U0001f514", "a", '"', "\\"]).map(lambda one: one * 70_000)
+
+
+@given(text=NASTY, code=NASTY, name=NASTY)
+def test_no_overflow_form_is_longer_than_its_bound(text: str, code: str, name: str) -> None:
+    members = {
+        field.name: name
+        for field in msgspec.structs.fields(Problem)
+        if field.type in (str | None,) and field.name not in ("text",)
+    }
+    problem = Problem(dialect=name, code=code, text=text, code_key=code, **members)  # type: ignore[arg-type]
+    notice = msgspec.structs.replace(
+        a_notice(problem),
+        tenant=name,
+        thread=msgspec.structs.replace(THREAD, thread_id=name, parents=[name] * 16, codes=[code] * 16),
+    )
+    body = notification(notice, WHEN, "https://bus.example")
+    assert len(body) <= MAX_OVERFLOW_BODY
+    assert json.loads(body)["data"]["overflow"]["bytes"] > MAX_BODY
+
+
+@pytest.mark.parametrize(
+    ("micros", "text"),
+    [
+        pytest.param(0, "1970-01-01T00:00:00.000Z", id="the epoch"),
+        pytest.param(WHEN, "2027-01-15T08:00:00.123Z", id="cut to milliseconds"),
+        pytest.param(-1, "1970-01-01T00:00:00.000Z", id="before the epoch"),
+        pytest.param(2**62, "9999-12-31T23:59:59.999Z", id="after the year 9999"),
+    ],
+)
+def test_timestamps(micros: int, text: str) -> None:
+    assert timestamp(micros) == text

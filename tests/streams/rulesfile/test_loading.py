@@ -1,0 +1,341 @@
+"""A rules file from disk: what it becomes, and every kind of finding with its line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tocsin.streams.rules.rulebook import Endpoint, Match, Route, default_rulebook
+from tocsin.streams.rulesfile import RulesFileError, check_rulebook, json_schema, load_rulebook, sink_settings
+from tocsin.streams.rulesfile.document import MAX_BYTES
+from tocsin.streams.rulesfile.loading import NOT_YET
+from tocsin.streams.rulesfile.model import MAX_ENDPOINTS
+
+EXAMPLE = Path(__file__).parents[3] / "deploy" / "rules.example.yaml"
+SECRET = "whsec_TfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+TOP = "endpoints:\n  desk: {sink: memory}\n  owner: {sink: memory}\ndefault_route: desk\n"
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "rules.yaml"
+    file.write_text(text)
+    return file
+
+
+def shown(folder: Path, text: str) -> list[str]:
+    file = write(folder, text)
+    return [str(finding).removeprefix(f"{file}:") for finding in check_rulebook(file, {})]
+
+
+def test_the_example_loads_without_a_finding() -> None:
+    assert check_rulebook(EXAMPLE, {}) == []
+    book = load_rulebook(EXAMPLE, {})
+    assert list(book.endpoints) == ["issuer-team", "wallet-desk", "operators"]
+    assert book.default_endpoint == "operators"
+    assert [route.name for route in book.routes] == ["issuing", "resources", "wallets"]
+    assert len(book.endpoints["issuer-team"].secrets) == 2
+
+
+def test_without_a_file_there_are_the_default_rules() -> None:
+    assert load_rulebook(None) == default_rulebook()
+
+
+def test_what_a_file_becomes(tmp_path: Path) -> None:
+    (tmp_path / "old").write_text(SECRET + "\n")
+    text = """
+endpoints:
+  owner:
+    sink: webhook
+    url: https://owner.example/hook
+    secret_env: OWNER
+    secrets: [{file: old}, {env: OLDER}]
+    headers: {X-Team: a}
+  desk: {sink: memory}
+default_route: {endpoint: desk}
+routes:
+  - name: first
+    match: {code: e.p, tenant: [acme], severity: error, protocol: issue-credential}
+    endpoints: owner
+    continue: true
+    routes:
+      - match: {code: [e.p.xfer]}
+  - endpoints: [desk, owner]
+"""
+    book = load_rulebook(write(tmp_path, text), {"OWNER": SECRET, "OLDER": SECRET})
+    assert book.endpoints["owner"] == Endpoint(
+        name="owner",
+        sink="webhook",
+        url="https://owner.example/hook",
+        secrets=(SECRET, SECRET, SECRET),
+        headers=(("X-Team", "a"),),
+    )
+    assert sink_settings(book.endpoints["desk"]) == {}
+    assert sink_settings(book.endpoints["owner"])["url"] == "https://owner.example/hook"
+    inner = Route(name="route-1", match=Match(codes=("e.p.xfer",)), endpoints=("owner",))
+    assert book.routes == (
+        Route(
+            name="first",
+            match=Match(codes=("e.p",), tenants=("acme",), severities=("error",), protocols=("issue-credential",)),
+            endpoints=("owner",),
+            go_on=True,
+            routes=(inner,),
+        ),
+        Route(name="route-2", endpoints=("desk", "owner")),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        pytest.param(
+            "", ["1: a rules file is a mapping (expected endpoints, default_route and routes at the top)"], id="empty"
+        ),
+        pytest.param("a: b: c", ["1: this is not YAML: mapping values are not allowed here"], id="not YAML"),
+        pytest.param(
+            "default_route: x\n",
+            ["1: endpoints is missing (add it)"],
+            id="no endpoints",
+        ),
+        pytest.param(
+            "endpoints:\n  desk: {sink: memory}\n", ["1: default_route is missing (add it)"], id="no default route"
+        ),
+        pytest.param(
+            TOP + "rotues: []\n",
+            [
+                "5: rotues is not a key that there is (expected one of endpoints, default_route, routes; "
+                "did you mean routes?)"
+            ],
+            id="a key that is misspelt",
+        ),
+        pytest.param(
+            TOP + "routes:\n  - endpoints: owner\n    match:\n      tennant: a\n",
+            [
+                "8: routes[0].match.tennant is not a key that there is "
+                "(expected one of code, tenant, severity, protocol; did you mean tenant?)"
+            ],
+            id="a nested key that is misspelt",
+        ),
+        pytest.param(
+            TOP + "routes:\n  - endpoints: [desk, ownr]\n",
+            ["6: there is no endpoint ownr (expected one of desk, owner; did you mean owner?)"],
+            id="an unknown endpoint in a route",
+        ),
+        pytest.param(
+            "endpoints: {desk: {sink: memory}}\ndefault_route: zzz\n",
+            ["2: there is no endpoint zzz (expected one of desk; add zzz under endpoints)"],
+            id="an unknown default endpoint",
+        ),
+        pytest.param(
+            TOP + "routes:\n  - match: {tenant: a}\n",
+            ["6: this route tells nobody (expected endpoints; add endpoints)"],
+            id="a route without endpoints",
+        ),
+        pytest.param(
+            TOP + "routes:\n  - endpoints: []\n",
+            ["6: routes[0].endpoints: list should have at least 1 item after validation, not 0"],
+            id="a route with no endpoints",
+        ),
+        pytest.param(
+            TOP + "routes:\n  - {name: a, endpoints: owner, match: {tenant: x}}\n  - {name: a, endpoints: owner}\n",
+            ["7: two routes beside each other are named a (rename one)"],
+            id="two routes of one name",
+        ),
+        pytest.param(
+            TOP + "routes:\n  - {endpoints: owner, match: {tenant: 42}}\n",
+            [
+                "6: routes[0].match.tenant has the wrong type "
+                "(expected a list (or text, in quotes if it looks like a number))"
+            ],
+            id="a number where text belongs",
+        ),
+        pytest.param(
+            TOP + "routes:\n  - {endpoints: owner, match: {code: e.p.}}\n",
+            ["6: routes[0].match.code[0]: a code prefix is whole tokens, such as e.p.xfer, without a dot at its ends"],
+            id="half a token",
+        ),
+        pytest.param(
+            TOP + "routes:\n  - {endpoints: owner, match: {severity: fatal}}\n",
+            ["6: routes[0].match.severity[0]: input should be 'error', 'warning' or 'unknown'"],
+            id="an unknown severity",
+        ),
+        pytest.param(
+            TOP + "routes:\n  - {endpoints: owner, continue: yes}\n",
+            ["6: routes[0].continue has the wrong type (expected true or false)"],
+            id="yes is not true in YAML 1.2",
+        ),
+        pytest.param(
+            "endpoints:\n  desk: {sink: memory}\n  fax: {sink: telefax}\ndefault_route: desk\n",
+            ["3: endpoints.fax has no sink that there is (expected sink: webhook or sink: memory; set its sink)"],
+            id="an unknown sink",
+        ),
+        pytest.param(
+            "endpoints:\n  Desk/1: {sink: memory}\ndefault_route: desk\n",
+            [
+                "2: endpoints.Desk/1 is not a name "
+                "(expected at most 64 of a-z, 0-9, dot, _ and -, beginning with a letter or digit)"
+            ],
+            id="a name that cannot be a key",
+        ),
+        pytest.param(
+            TOP + "routes:\n  - endpoints: owner\n  - {name: late, endpoints: desk}\n",
+            [
+                "7: warning: route late is never reached: route route-1 before it takes everything that it matches "
+                "(put late first, or set continue: true on route-1)"
+            ],
+            id="a route after a catch-all",
+        ),
+        pytest.param(
+            TOP + "routes:\n  - {endpoints: owner, match: {code: e.p}}\n"
+            "  - {name: late, endpoints: desk, match: {code: e.p.xfer}}\n",
+            [
+                "7: warning: route late is never reached: route route-1 before it takes everything that it matches "
+                "(put late first, or set continue: true on route-1)"
+            ],
+            id="a narrower route after a wider one",
+        ),
+        pytest.param(
+            TOP + "routes:\n  - {endpoints: owner, continue: true}\n  - {endpoints: desk}\n", [], id="continue is fine"
+        ),
+        pytest.param(
+            TOP + "routes:\n  - {endpoints: owner, match: {code: e.p, tenant: a}}\n"
+            "  - {endpoints: desk, match: {code: e.p.xfer}}\n",
+            [],
+            id="a narrower code but more tenants is fine",
+        ),
+        pytest.param(
+            TOP, ["3: warning: no route leads to endpoint owner (name it in a route, or remove it)"], id="unused"
+        ),
+    ],
+)
+def test_findings(tmp_path: Path, text: str, found: list[str]) -> None:
+    unused = "3: warning: no route leads to endpoint owner"
+    assert [one for one in shown(tmp_path, text) if not one.startswith(unused) or one in found] == found
+
+
+@pytest.mark.parametrize("section", NOT_YET)
+def test_sections_that_are_not_supported_yet_are_refused_and_empty_ones_are_not(tmp_path: Path, section: str) -> None:
+    text = TOP.replace("desk: {sink: memory}\n  owner", "desk")
+    assert shown(tmp_path, f"{text}{section}: []\n") == []
+    (said,) = shown(tmp_path, f"{text}{section}:\n  - a: b\n")
+    assert said == f"4: {section} is not supported yet (remove this section)"
+
+
+WEBHOOK = "endpoints:\n  owner:\n    sink: webhook\n    url: {url}\n    {secret}\ndefault_route: owner\n"
+URL = "https://owner.example/hook"
+
+
+@pytest.mark.parametrize(
+    ("url", "secret", "found"),
+    [
+        pytest.param(URL, f"secret: {SECRET}", [], id="a good one"),
+        pytest.param(
+            URL,
+            "allow_private: false",
+            ["2: endpoints.owner: a webhook needs exactly one of secret, secret_env and secret_file"],
+            id="no secret",
+        ),
+        pytest.param(
+            URL,
+            f"secret: {SECRET}\n    secret_env: X",
+            ["2: endpoints.owner: a webhook needs exactly one of secret, secret_env and secret_file"],
+            id="two secrets",
+        ),
+        pytest.param(
+            URL,
+            "secret: hunter2",
+            ["5: a webhook secret has 24 to 64 bytes (make one: whsec_ and what `openssl rand -base64 32` prints)"],
+            id="a secret that is too short",
+        ),
+        pytest.param(
+            URL,
+            "secret_env: NOT_THERE",
+            ["5: the environment variable NOT_THERE is not set (expected a secret in it; set NOT_THERE)"],
+            id="a variable that is not set",
+        ),
+        pytest.param(
+            URL,
+            "secret_file: /nowhere/at/all",
+            ["5: the secret file /nowhere/at/all cannot be read: No such file or directory"],
+            id="a file that is not there",
+        ),
+        pytest.param(
+            "http://owner.example/",
+            f"secret: {SECRET}",
+            [
+                "4: endpoint owner, url: must be https on port 443, unless allow_private is set (correct it)",
+            ],
+            id="plain http",
+        ),
+        pytest.param(
+            "http://127.0.0.1:9000/", f"secret: {SECRET}\n    allow_private: true", [], id="plain http, on purpose"
+        ),
+        pytest.param(
+            URL,
+            f'secret: {SECRET}\n    headers: {{webhook-id: "1"}}',
+            ["6: endpoint owner, headers: webhook-id is set by the sink (correct it)"],
+            id="a header that is the sink's",
+        ),
+    ],
+)
+def test_webhooks(tmp_path: Path, url: str, secret: str, found: list[str]) -> None:
+    assert shown(tmp_path, WEBHOOK.replace("{url}", url).replace("{secret}", secret)) == found
+
+
+def test_all_findings_come_at_once_in_order_and_without_secrets(tmp_path: Path) -> None:
+    file = write(
+        tmp_path,
+        "silences: [{}]\nendpoints:\n  a: {sink: webhook, url: 1, secret: tell-no-one, more: tell-no-one}\n"
+        "routes: [{endpoints: 7}]\n",
+    )
+    with pytest.raises(RulesFileError) as refused:
+        load_rulebook(file, {})
+    said = str(refused.value)
+    assert [finding.line for finding in refused.value.findings] == [1, 1, 3, 3, 4]
+    assert "tell-no-one" not in said
+    assert said.count("\n") == 4
+    assert all(line.startswith(f"{file}:") for line in said.splitlines())
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    (said,) = check_rulebook(tmp_path / "none.yaml")
+    assert "the rules file cannot be read: No such file or directory" in str(said)
+
+
+def test_size(tmp_path: Path) -> None:
+    base = TOP + "routes:\n  - endpoints: owner\n# "
+    fits = base + "x" * (MAX_BYTES - len(base))
+    assert shown(tmp_path, fits) == []
+    assert shown(tmp_path, fits + "x") == [f"1: the rules file is too large (expected at most {MAX_BYTES} bytes)"]
+
+
+def test_not_utf8(tmp_path: Path) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_bytes(b"a: b\nc: \xff\n")
+    assert [str(one) for one in check_rulebook(file)] == [f"{file}:2: this is not UTF-8 (save it as UTF-8)"]
+
+
+@pytest.mark.parametrize(("count", "errors"), [(MAX_ENDPOINTS, 0), (MAX_ENDPOINTS + 1, 1)])
+def test_the_number_of_endpoints(tmp_path: Path, count: int, errors: int) -> None:
+    text = "endpoints:\n" + "".join(f"  e{number}: {{sink: memory}}\n" for number in range(count))
+    found = check_rulebook(write(tmp_path, text + "default_route: e0\n"))
+    assert len([one for one in found if one.level == "error"]) == errors
+
+
+def test_the_schema_knows_every_key() -> None:
+    schema = json_schema()
+    assert set(schema["properties"]) == {"endpoints", "default_route", "routes"}
+    assert schema["required"] == ["endpoints", "default_route"]
+    assert set(schema["$defs"]["RouteModel"]["properties"]) == {"name", "match", "endpoints", "continue", "routes"}
+    json.dumps(schema)
+
+
+@given(st.text())
+def test_any_text_is_a_rule_book_or_findings(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    file = tmp_path_factory.getbasetemp() / "any.yaml"
+    file.write_bytes((TOP + text).encode("utf-8", "surrogatepass"))
+    for finding in check_rulebook(file, {}):
+        assert finding.line >= 1
