@@ -13,8 +13,7 @@ help: ## this list
 install: .venv/.installed ## everything into .venv, exactly as locked (done only when something changed)
 
 up: install ## the whole bus with a Kafka of its own, until Ctrl-C
-	@mkdir -p $(TOCSIN_HOME)
-	@echo $$$$ > $(PID); exec .venv/bin/tocsin up
+	@exec .venv/bin/tocsin up
 
 down: ## stop what `make up` started
 	@pid=$$(cat $(PID) 2>/dev/null); \
@@ -23,7 +22,7 @@ down: ## stop what `make up` started
 	    while kill -0 $$pid 2>/dev/null && [ $$n -lt 300 ]; do sleep 0.1; n=$$((n + 1)); done; \
 	    ! kill -0 $$pid 2>/dev/null || { echo "process $$pid does not end: kill -9 $$pid" >&2; exit 1; } ;; \
 	  *) echo "nothing is up (of $(TOCSIN_HOME))" ;; \
-	esac; rm -f $(PID)
+	esac
 
 demo: install ## see real problem reports travel through the bus, step by step
 	.venv/bin/tocsin demo

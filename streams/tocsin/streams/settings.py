@@ -55,7 +55,9 @@ AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 class Settings(BaseSettings):
     """Every setting of every process; frozen. Use `load_settings`, which reports what is wrong for people."""
 
-    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_ignore_empty=True, frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
 
     bootstrap: Annotated[str, AfterValidator(_bootstrap)] | None = None
     """Kafka, `host:port[,host:port...]`; absent = `tocsin up` starts the embedded one."""
@@ -79,6 +81,8 @@ class Settings(BaseSettings):
     """How many brokers keep each record; 3 for production."""
     tenant: str = Field(default="default", pattern=r"^[A-Za-z0-9._-]{1,64}$")
     """The tenant of what is published without naming one."""
+    session_timeout: float = Field(default=10.0, ge=6.0, le=300.0)
+    """After how many seconds of silence a worker or dispatcher is taken for dead and its partitions go elsewhere."""
     dedupe_window: float = Field(default=3600, gt=0)
     """How long a problem's repeats are folded into it, in seconds."""
     public_url: str | None = Field(default=None, pattern=r"^https?://[^\s?#]+$")

@@ -26,6 +26,7 @@ from tocsin.schemas.events import DeliveryAttempt, DeliveryOutcome
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.dispatcher.attempting import make_attempt
 from tocsin.streams.dispatcher.progress import PartitionProgress
+from tocsin.streams.dispatcher.recall import finished_attempts, is_stale, offsets_are_missing
 from tocsin.streams.engine.dead import dead_letter
 from tocsin.streams.engine.failpoints import failpoint_from
 from tocsin.streams.engine.kafka_log import LARGEST_BATCH, record_from
@@ -45,8 +46,9 @@ class DispatcherSettings:
     prefix: str
     per_endpoint: int = 8
     under_way: int = 256
-    commit_interval: float = 0.5
+    commit_interval: float = 0.1
     drain_within: float = 16.0
+    session_timeout: float = 10.0
     failpoint: str | None = None
 
 
@@ -68,6 +70,10 @@ class Dispatcher:
         self._running: set[asyncio.Task[None]] = set()
         self._turns: dict[str, asyncio.Semaphore] = {}
         self._finished: OrderedDict[tuple[str, int], None] = OrderedDict()
+        self._recalled: set[tuple[str, int]] = set()
+        self._newly_assigned: set[TopicPartition] = set()
+        self._committed: dict[TopicPartition, int] = {}
+        self._under_way: dict[tuple[str, int], asyncio.Lock] = {}
         self._room = asyncio.Event()
         self._consumer: AIOKafkaConsumer | None = None
         self._producer: AIOKafkaProducer | None = None
@@ -99,13 +105,16 @@ class Dispatcher:
             max_request_size=LARGEST_BATCH + 64 * 1024,
         )
         await self._producer.start()
+        bootstrap, group = self._settings.bootstrap, f"{prefix}dispatch"
+        if await offsets_are_missing(bootstrap, group, f"{prefix}attempts"):
+            self._recalled = await finished_attempts(bootstrap, f"{prefix}deliveries", self._book)
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._settings.bootstrap,
-            group_id=f"{prefix}dispatch",
+            bootstrap_servers=bootstrap,
+            group_id=group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            session_timeout_ms=10_000,
-            heartbeat_interval_ms=3_000,
+            session_timeout_ms=int(self._settings.session_timeout * 1000),
+            heartbeat_interval_ms=int(self._settings.session_timeout * 300),
             max_poll_interval_ms=300_000,
             fetch_max_wait_ms=100,
         )
@@ -151,15 +160,26 @@ class Dispatcher:
 
     async def _handle(self, partition: TopicPartition, progress: PartitionProgress, record: ConsumerRecord) -> None:
         attempt = await self._read(record)
-        if attempt is not None:
+        if attempt is not None and not is_stale(record.timestamp):
             turn = self._turns.setdefault(attempt.endpoint, asyncio.Semaphore(self._settings.per_endpoint))
             async with turn:
-                await self._attempt(attempt)
+                await self._attempt_once(attempt)
         progress.end(record.offset)
+
+    async def _attempt_once(self, attempt: DeliveryAttempt) -> None:
+        """The same attempt read twice (spoken again, or after a rebalance) waits for the first, and is not doubled."""
+        identity = (attempt.delivery_id, attempt.attempt)
+        alone = self._under_way.setdefault(identity, asyncio.Lock())
+        try:
+            async with alone:
+                await self._attempt(attempt)
+        finally:
+            if not alone.locked():
+                self._under_way.pop(identity, None)
 
     async def _attempt(self, attempt: DeliveryAttempt) -> None:
         identity = (attempt.delivery_id, attempt.attempt)
-        if identity in self._finished:
+        if identity in self._finished or identity in self._recalled:
             return
         outcome = await make_attempt(attempt, self._sinks)
         self._failpoint("sink_answered")
@@ -206,28 +226,48 @@ class Dispatcher:
         if self._consumer is None:
             return
         held = self._consumer.assignment()
-        offsets = {
-            partition: OffsetAndMetadata(at, "")
+        done = {
+            partition: at
             for partition, progress in self._progress.items()
-            if partition in held and (at := progress.committable()) is not None
+            if partition in held and (at := progress.committable()) not in (None, self._committed.get(partition))
         }
-        if offsets:
+        if done:
             with contextlib.suppress(KafkaError):
-                await self._consumer.commit(offsets)
+                await self._consumer.commit({place: OffsetAndMetadata(at, "") for place, at in done.items()})
+                self._committed.update(done)
                 self._failpoint("attempt_committed")
 
     async def _commit_regularly(self) -> None:
         while True:
             await asyncio.sleep(self._settings.commit_interval)
+            if self._newly_assigned:
+                await self.hold_offsets(self._newly_assigned)
+                self._newly_assigned = set()
             await self.commit()
 
-    async def give_up(self, partitions: set[TopicPartition]) -> None:
-        """Partitions go elsewhere: let what is under way end for a moment, commit, forget."""
+    async def give_up(self) -> None:
+        """Partitions may go elsewhere: let what is under way end for a moment, and commit."""
         if self._running:
             await asyncio.wait(self._running, timeout=5.0)
         await self.commit()
-        for partition in partitions:
-            self._progress.pop(partition, None)
+
+    def keep_only(self, partitions: set[TopicPartition]) -> None:
+        """Forget what went elsewhere; what we kept still holds its commits back for what is under way."""
+        for partition in self._progress.keys() - partitions:
+            del self._progress[partition]
+        self._committed.clear()
+        self._newly_assigned = set(partitions)
+
+    async def hold_offsets(self, partitions: set[TopicPartition]) -> None:
+        """Commit where we stand even where nothing was read, so that a missing offset means a lost one."""
+        assert self._consumer is not None
+        with contextlib.suppress(KafkaError):
+            missing = [place for place in partitions if await self._consumer.committed(place) is None]
+            starts = {place: OffsetAndMetadata(await self._consumer.position(place), "") for place in missing}
+            # Where something was read meanwhile, its own progress says what may be committed.
+            unread = {place: start for place, start in starts.items() if place not in self._progress}
+            if unread:
+                await self._consumer.commit(unread)
 
 
 class _Listener(aiokafka.abc.ConsumerRebalanceListener):  # type: ignore[misc]
@@ -235,7 +275,7 @@ class _Listener(aiokafka.abc.ConsumerRebalanceListener):  # type: ignore[misc]
         self._dispatcher = dispatcher
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        await self._dispatcher.give_up(set(revoked))
+        await self._dispatcher.give_up()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        return None
+        self._dispatcher.keep_only(set(assigned))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 
 class PartitionProgress:
     """Tracks attempts under way: the lowest offset that is not done may be committed, nothing is passed over."""
@@ -9,23 +11,25 @@ class PartitionProgress:
     __slots__ = ("_done", "_next", "_under_way")
 
     def __init__(self) -> None:
-        self._under_way: dict[int, None] = {}
+        self._under_way: Counter[int] = Counter()
         self._next: int | None = None
         self._done = 0
 
     def begin(self, offset: int) -> None:
-        """An offset was read; offsets begin in rising order."""
-        self._under_way[offset] = None
+        """An offset was read. After a rebalance offsets are read again while their first attempt is under way."""
+        self._under_way[offset] += 1
         self._next = offset + 1
 
     def end(self, offset: int) -> None:
         """Its outcome is in Kafka."""
-        self._under_way.pop(offset, None)
+        self._under_way[offset] -= 1
+        if self._under_way[offset] <= 0:
+            del self._under_way[offset]
         self._done += 1
 
     def committable(self) -> int | None:
         """The offset to read next after a crash now, or None when nothing was read yet."""
-        return next(iter(self._under_way), self._next)
+        return min(self._under_way, default=self._next)
 
     def under_way(self) -> int:
-        return len(self._under_way)
+        return self._under_way.total()

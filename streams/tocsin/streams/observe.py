@@ -1,0 +1,171 @@
+"""What is counted: every metric with its kind, labels and meaning in one place, and bounded label values.
+
+A label value comes from a closed set or from the rules file; anything else becomes `other`, and a metric that would
+have more than `MAX_SERIES` label sets counts the rest under `overflow` (RELIABILITY.md 3.4: 100,000 random codes).
+"""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from collections.abc import Callable, Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from tocsin.schemas.events import DeliveryOutcome, Event, EventBase
+from tocsin.streams.engine.engine import Engine
+from tocsin.streams.engine.fold import Folded
+from tocsin.streams.engine.record import RuleSet
+from tocsin.streams.engine.task import Phase
+from tocsin.streams.rules.decision import DeadLetter, Emit
+
+MAX_SERIES = 2000
+OTHER = "other"
+OVERFLOW = "overflow"
+
+CATEGORIES = frozenset(
+    {
+        "trust", "trust.crypto", "xfer", "did", "msg", "me", "me.res", "me.res.net", "me.res.memory",
+        "me.res.storage", "me.res.compute", "me.res.money", "req", "req.time", "legal",
+    }
+)  # fmt: skip
+"""The descriptors of DIDComm v2 (REQUIREMENTS.md a.5): the only values of the label `category`."""
+
+DIALECTS = frozenset({"canonical", "hipe", "aries-1.0", "didcomm-2.0", "rfc9457", "jsonrpc", "dwn-status"})
+
+OUTCOME_OF = {
+    "ProblemOpened": "opened",
+    "ProblemRepeated": "repeated",
+    "ProblemSuppressed": "suppressed",
+    "ProblemUnrouted": "unrouted",
+    "ProblemPromoted": "promoted",
+    "ProblemResolved": "resolved",
+    "TimeoutNoticed": "timeout",
+    "ConflictNoticed": "conflict",
+}
+
+
+class BoundedLabels:
+    """Lets at most `MAX_SERIES` label sets through and turns every later new one into `overflow`."""
+
+    def __init__(self) -> None:
+        self._seen: set[tuple[str, ...]] = set()
+
+    def __call__(self, *values: str) -> tuple[str, ...]:
+        if values in self._seen:
+            return values
+        if len(self._seen) >= MAX_SERIES:
+            return (OVERFLOW,) * len(values)
+        self._seen.add(values)
+        return values
+
+
+def one_of(known: frozenset[str], value: str | None) -> str:
+    """The value when it is known, `none` when there is none, else `other`."""
+    if value is None:
+        return "none"
+    return value if value in known else OTHER
+
+
+class WorkerMetrics:
+    """The metrics of a worker; give `written` to the engine. A batch is counted once its outputs are acknowledged."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._events = Counter("tocsin_events_total", "Input records folded, by agent.", ["agent"], registry=registry)
+        self._batch = Histogram(
+            "tocsin_batch_records", "Records in one batch.", ["agent"], registry=registry,
+            buckets=(1, 3, 10, 30, 100, 300, 1000),
+        )  # fmt: skip
+        self._problems = Counter(
+            "tocsin_problems_total",
+            "What became of problems.",
+            ["outcome", "severity", "category", "dialect"],
+            registry=registry,
+        )
+        self._requested = Counter(
+            "tocsin_deliveries_requested_total", "Deliveries asked for.", ["endpoint"], registry=registry
+        )
+        self._attempts = Counter(
+            "tocsin_attempts_requested_total", "Attempts asked for.", ["endpoint"], registry=registry
+        )
+        self._dead = Counter("tocsin_dead_total", "Dead letters.", ["stage", "reason"], registry=registry)
+        self._forwarded = Counter(
+            "tocsin_forwarded_total", "Records that a foreign client put into the wrong partition.", ["agent"],
+            registry=registry,
+        )  # fmt: skip
+        self._problem_labels = BoundedLabels()
+        self._endpoint_labels = BoundedLabels()
+        self._dead_labels = BoundedLabels()
+
+    def written(self, rules: RuleSet, partition: int, folded: Folded) -> None:
+        """Count one batch."""
+        self._events.labels(rules.name).inc(folded.taken)
+        self._batch.labels(rules.name).observe(folded.taken)
+        if folded.forwarded:
+            self._forwarded.labels(rules.name).inc(folded.forwarded)
+        for reason, count in folded.dead.items():
+            self._dead.labels(*self._dead_labels(rules.name, reason)).inc(count)
+        for said in folded.said:
+            if isinstance(said, DeadLetter):
+                self._dead.labels(*self._dead_labels(said.stage, said.reason)).inc()
+            elif isinstance(said, Emit):
+                self._emitted(said.event)
+
+    def _emitted(self, event: Event) -> None:
+        name = type(event).__name__
+        if name == "DeliveryRequested":
+            self._requested.labels(*self._endpoint_labels(event.endpoint)).inc()  # type: ignore[union-attr]
+        elif name == "DeliveryAttempt":
+            self._attempts.labels(*self._endpoint_labels(event.endpoint)).inc()  # type: ignore[union-attr]
+        elif name in OUTCOME_OF:
+            self._problems.labels(*self._problem_labels(OUTCOME_OF[name], *_problem_labels(event))).inc()
+
+
+def _problem_labels(event: EventBase) -> tuple[str, str, str]:
+    problem = getattr(event, "problem", None)
+    if problem is None:
+        return "none", "none", "none"
+    return problem.severity.value, one_of(CATEGORIES, problem.category), one_of(DIALECTS, problem.dialect)
+
+
+class DispatchMetrics:
+    """The metrics of a dispatcher; endpoints come from the rules file, reasons from a closed set."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._attempts = Counter(
+            "tocsin_attempts_total", "Attempts made.", ["endpoint", "outcome", "reason"], registry=registry
+        )
+        self._seconds = Histogram("tocsin_attempt_seconds", "How long attempts took.", ["endpoint"], registry=registry)
+        self._dead = Counter("tocsin_dead_total", "Dead letters.", ["stage", "reason"], registry=registry)
+        self._labels = BoundedLabels()
+
+    def outcome(self, outcome: DeliveryOutcome) -> None:
+        self._attempts.labels(*self._labels(outcome.endpoint, outcome.outcome.value, outcome.reason)).inc()
+        self._seconds.labels(outcome.endpoint).observe(outcome.duration / 1e6)
+
+    def dead(self, reason: str) -> None:
+        self._dead.labels("dispatch", reason).inc()
+
+
+def watch_engine(registry: CollectorRegistry, engine: Engine) -> None:
+    """Gauges that are read from the engine at each scrape: partitions by phase, stalled ones, rows held."""
+    phases = Gauge("tocsin_partitions", "Partitions held, by agent and phase.", ["agent", "phase"], registry=registry)
+    stalled = Gauge("tocsin_partitions_stalled", "Partitions that have input and do not move.", registry=registry)
+    rows = Gauge("tocsin_rows", "Rows in memory, by agent.", ["agent"], registry=registry)
+    agents = engine.agents()
+    for agent in agents:
+        rows.labels(agent).set_function(_rows_of(engine, agent))
+        for phase in Phase:
+            phases.labels(agent, phase.value).set_function(_count_of(engine, agent, phase))
+    stalled.set_function(lambda: sum(task.stalled for task in engine.tasks.values()))
+
+
+def _rows_of(engine: Engine, agent: str) -> Callable[[], float]:
+    return lambda: sum(task.rows_held() for task in engine.tasks_of(agent))
+
+
+def _count_of(engine: Engine, agent: str, phase: Phase) -> Callable[[], float]:
+    return lambda: Tally(_phases(engine.tasks_of(agent)))[phase]
+
+
+def _phases(tasks: Iterable[object]) -> list[Phase]:
+    return [task.phase for task in tasks]  # type: ignore[attr-defined]

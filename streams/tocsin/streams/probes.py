@@ -1,0 +1,53 @@
+"""What each process tells the outside: `/healthz` (alive), `/readyz` (ready to work, or why not), `/metrics`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+Readiness = Callable[[], str | None]
+"""None when ready, else why not, in words for an operator."""
+
+
+@asynccontextmanager
+async def serve_probes(host: str, port: int, registry: CollectorRegistry, not_ready: Readiness) -> AsyncIterator[str]:
+    """Serve the three paths while the block runs; yields the base URL. Port 0 is any free one.
+
+    Raises OSError when the address is taken.
+    """
+    app = web.Application()
+    app.add_routes(
+        [
+            web.get("/healthz", _healthy),
+            web.get("/readyz", lambda request: _ready(not_ready)),
+            web.get("/metrics", lambda request: _metrics(registry)),
+        ]
+    )
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        await site.start()
+        bound = runner.addresses[0][1]
+        yield f"http://{host}:{bound}"
+    finally:
+        await runner.cleanup()
+
+
+async def _healthy(request: web.Request) -> web.Response:
+    return web.json_response({"alive": True})
+
+
+async def _ready(not_ready: Readiness) -> web.Response:
+    reason = not_ready()
+    if reason is None:
+        return web.json_response({"ready": True})
+    return web.json_response({"ready": False, "reason": reason}, status=503, headers={"Retry-After": "2"})
+
+
+async def _metrics(registry: CollectorRegistry) -> web.Response:
+    return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,0 +1,60 @@
+"""What all processes have in common: they say when they are ready, and stop when asked."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiokafka.errors import KafkaError
+
+from tocsin.schemas.errors import TocsinError
+from tocsin.streams.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A process is ready: which one, and the base URL of its `/healthz`, `/readyz`, `/metrics` (and API)."""
+
+    process: str
+    url: str
+
+
+OnReady = Callable[[Ready], None]
+
+
+class ServiceUnreachable(TocsinError):
+    """Something that this process needs does not answer; says which and how to start it. Exit code 69."""
+
+    exit_code = 69
+
+
+def needed_bootstrap(settings: Settings) -> str:
+    """The Kafka to use; raises ServiceUnreachable when none is set."""
+    if settings.bootstrap is None:
+        raise ServiceUnreachable(
+            "TOCSIN_BOOTSTRAP is not set: give the address of Kafka (host:port), or start everything with `tocsin up`"
+        )
+    return settings.bootstrap
+
+
+def kafka_unreachable(bootstrap: str, error: KafkaError | OSError) -> ServiceUnreachable:
+    return ServiceUnreachable(
+        f"Kafka at {bootstrap} does not answer ({type(error).__name__}); "
+        "start it (`tocsin broker`) or correct TOCSIN_BOOTSTRAP"
+    )
+
+
+def stop_on_signals() -> asyncio.Event:
+    """An event that SIGINT and SIGTERM set; a second signal of the same kind ends the process at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def ask(number: int) -> None:
+        stop.set()
+        loop.remove_signal_handler(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ask, number)
+    return stop

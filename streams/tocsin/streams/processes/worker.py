@@ -1,0 +1,83 @@
+"""`tocsin worker`: Faust, the engine, and the two agents."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+
+import faust
+from aiokafka.errors import KafkaError
+from prometheus_client import CollectorRegistry
+
+from tocsin.schemas.schema_book import SchemaBook
+from tocsin.streams.agents.decide import DecideAgent
+from tocsin.streams.agents.deliver import DeliverAgent
+from tocsin.streams.engine.engine import Engine, EngineSettings
+from tocsin.streams.engine.worker import FatalWorker, build_app, run_worker
+from tocsin.streams.observe import WorkerMetrics, watch_engine
+from tocsin.streams.probes import serve_probes
+from tocsin.streams.processes.running import OnReady, Ready, kafka_unreachable, needed_bootstrap
+from tocsin.streams.rules.decide import DecideConfig
+from tocsin.streams.rules.deliver_config import DeliverConfig
+from tocsin.streams.rulesfile import load_rulebook
+from tocsin.streams.settings import Settings
+from tocsin.streams.settings_topic import SettingsTopic
+
+
+async def run_worker_process(settings: Settings, stop: asyncio.Event, on_ready: OnReady) -> None:
+    """Work until `stop` is set. Raises RulesFileError, ServiceUnreachable, FatalWorker (start it again), OSError."""
+    bootstrap = needed_bootstrap(settings)
+    rulebook = load_rulebook(settings.rules)
+    book = SchemaBook()
+    decide_config = DecideConfig(
+        book=rulebook, public_url=settings.public_url, dedupe_window=int(settings.dedupe_window * 1e6)
+    )
+    deliver_config = DeliverConfig()
+    agents = (
+        DecideAgent(lambda: decide_config, settings.prefix, book),
+        DeliverAgent(lambda: deliver_config, settings.prefix, book),
+    )
+    registry = CollectorRegistry()
+    metrics = WorkerMetrics(registry)
+    fatal: list[str] = []
+
+    def give_up(reason: str) -> None:
+        fatal.append(reason)
+        stop.set()
+
+    engine = Engine(
+        agents,
+        EngineSettings(bootstrap, settings.prefix, failpoint=os.environ.get("TOCSIN_FAILPOINT")),
+        on_written=metrics.written,
+        on_fatal=give_up,
+    )
+    watch_engine(registry, engine)
+    app = build_app(f"{settings.prefix}worker", engine, agents, bootstrap, settings.prefix, settings.session_timeout)
+    try:
+        async with (
+            serve_probes(settings.host, settings.metrics_port, registry, engine.not_ready) as url,
+            SettingsTopic(bootstrap, settings.prefix, book, "worker"),
+        ):
+            await _run(app, engine, stop, lambda: on_ready(Ready("worker", url)))
+    except KafkaError as error:
+        raise kafka_unreachable(bootstrap, error) from error
+    if fatal:
+        raise FatalWorker(fatal[0])
+
+
+async def _run(app: faust.App, engine: Engine, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+    started = asyncio.Event()
+    working = asyncio.create_task(run_worker(app, engine, stop, started))
+    waiting = asyncio.create_task(_announce(engine, started, ready))
+    try:
+        await working
+    finally:
+        waiting.cancel()
+
+
+async def _announce(engine: Engine, started: asyncio.Event, ready: Callable[[], None]) -> None:
+    await started.wait()
+    while engine.not_ready() is not None:  # noqa: ASYNC110 - readiness is the state of many tasks
+        await asyncio.sleep(0.05)
+    ready()

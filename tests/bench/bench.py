@@ -1,0 +1,137 @@
+"""`make bench`: one JSON object of ratios, all measured in this one run against one embedded Kafka.
+
+A benchmark, not a test: it asserts nothing. Each contender is a process of its own that reads the same topics from
+their beginning; the clock runs from its first record to its last acknowledged output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+from workload import activity, fill, make_topics, report
+
+from tocsin.schemas.codec import encode
+from tocsin.streams.broker import EmbeddedBroker
+
+HERE = Path(__file__).parent
+Configs = dict[str, dict[str, str]]
+CHANGELOG = {"cleanup.policy": "compact", "max.message.bytes": "4259840"}
+
+
+async def measure(name: str, bootstrap: str, prefix: str, events: int) -> dict[str, float]:
+    environment = {**os.environ, "PYTHONPATH": str(HERE)}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(HERE / "contenders" / f"{name}.py"), bootstrap, prefix, str(events),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment,
+    )  # fmt: skip
+    try:
+        out, problems = await asyncio.wait_for(process.communicate(), 300)
+    except TimeoutError:
+        process.kill()
+        raise SystemExit(f"bench: {name} did not finish within 300 s") from None
+    lines = [line for line in out.decode().splitlines() if line.startswith("{")]
+    if not lines:
+        raise SystemExit(f"bench: {name} failed:\n{problems.decode()[-3000:]}")
+    figures = json.loads(lines[-1])
+    rate = figures["events"] / figures["seconds"]
+    return {"events_per_s": round(rate), "cpu_ms_per_1000": round(1e6 * figures["cpu_seconds"] / figures["events"], 1)}
+
+
+async def throughput(bootstrap: str, events: int, rounds: int, progress: Progress) -> dict[str, dict[str, float]]:
+    results: dict[str, list[dict[str, float]]] = {}
+    step = progress.add_task("throughput", total=rounds * 4 + 2)
+    for turn in range(rounds):
+        # A fresh set of topics each round: nobody may profit from what another round left behind.
+        prefix = f"r{turn}."
+        values = [(f"tenant-{n % 1000}".encode(), encode(activity(n))) for n in range(events)]
+        await fill(bootstrap, f"{prefix}in", values)
+        outs: Configs = {f"{prefix}{name}": {} for name in ("raw-out", "count-out", "faust-out", "quix-out")}
+        await make_topics(bootstrap, {**outs, f"{prefix}count-changelog": CHANGELOG, f"{prefix}dead": {}})
+        for name in ("raw_loop", "engine_count", "quix_state"):
+            results.setdefault(name, []).append(await measure(name, bootstrap, prefix, events))
+            progress.advance(step)
+        progress.advance(step)
+    await fill(bootstrap, "f.in", [(f"tenant-{n % 1000}".encode(), encode(activity(n))) for n in range(events // 5)])
+    await make_topics(bootstrap, {"f.faust-out": {}})
+    results["faust_table"] = [await measure("faust_table", bootstrap, "f.", events // 5)]
+    progress.advance(step)
+    await fill(bootstrap, "d.inbox", [(f"tenant-{n % 1000}".encode(), report(n)) for n in range(events // 2)])
+    flow: Configs = {f"d.{name}": {} for name in ("problems", "deliveries", "dead")}
+    await make_topics(bootstrap, {**flow, "d.decide-changelog": CHANGELOG})
+    results["decide_rules"] = [await measure("decide_rules", bootstrap, "d.", events // 2)]
+    progress.advance(step)
+    return {name: _median(found) for name, found in results.items()}
+
+
+def _median(found: list[dict[str, float]]) -> dict[str, float]:
+    return {key: statistics.median(row[key] for row in found) for key in found[0]}
+
+
+async def latency(progress: Progress, seconds: int) -> dict[str, float]:
+    step = progress.add_task("publish -> webhook", total=1)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(HERE / "webhook_latency.py"), str(seconds), stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await asyncio.wait_for(process.communicate(), 180 + seconds)
+    progress.advance(step)
+    found: dict[str, float] = json.loads(out.decode().splitlines()[-1])
+    return found
+
+
+def ratios(found: dict[str, dict[str, float]]) -> dict[str, float]:
+    hop = found["engine_count"]["events_per_s"]
+    against = {
+        "engine_to_raw_loop": hop / found["raw_loop"]["events_per_s"],
+        "engine_to_quix_state": hop / found["quix_state"]["events_per_s"],
+        "engine_to_plain_faust_table": hop / found["faust_table"]["events_per_s"],
+        "decide_to_raw_loop": found["decide_rules"]["events_per_s"] / found["raw_loop"]["events_per_s"],
+    }
+    return {name: round(value, 2) for name, value in against.items()}
+
+
+def machine() -> dict[str, object]:
+    with open("/proc/meminfo") as memory:
+        total = int(memory.readline().split()[1]) // 1024
+    return {
+        "cores": os.cpu_count(),
+        "memory_mib": total,
+        "python": platform.python_version(),
+        "os": platform.platform(),
+    }
+
+
+async def main(events: int, rounds: int, seconds: int) -> None:
+    with Progress(console=Console(stderr=True)) as progress, tempfile.TemporaryDirectory() as home:
+        async with EmbeddedBroker(Path(home)) as broker:
+            found = await throughput(broker.bootstrap, events, rounds, progress)
+            recovered = await measure("recovery", broker.bootstrap, "rec.", 300_000)
+        delay = await latency(progress, seconds)
+    told = {
+        "ratios": ratios(found),
+        "contenders": found,
+        "recovery_rows_per_s": recovered["events_per_s"],
+        "publish_to_webhook": delay,
+        "events": events,
+        "rounds": rounds,
+        "machine": machine(),
+    }
+    sys.stdout.write(json.dumps(told, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=60_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--latency-seconds", type=int, default=15)
+    chosen = parser.parse_args()
+    asyncio.run(main(chosen.events, chosen.rounds, chosen.latency_seconds))

@@ -1,0 +1,107 @@
+"""What every contender folds: the same Avro bytes, the same count by tenant, the same kind of output."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+import sys
+import time
+from dataclasses import dataclass, field
+
+import msgspec
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from tocsin.connectors.publish import Origin, problem, problem_reported
+from tocsin.schemas.codec import encode
+from tocsin.schemas.events import ActivityKind, ActivityObserved
+
+PARTITIONS = 12
+TENANTS = 1000
+START = 1_795_000_000_000_000
+
+
+def activity(number: int) -> ActivityObserved:
+    """A small event, about 150 bytes of Avro."""
+    return ActivityObserved(
+        event_id=f"019ab7c1-5f00-7000-8000-{number:012x}",
+        tenant=f"tenant-{number % TENANTS}",
+        occurred_at=START + number,
+        recorded_at=START + number,
+        kind=ActivityKind.RECORD_CHANGED,
+        record_type="connection",
+        record_id=f"record-{number % 7919}",
+    )
+
+
+def counted(event: ActivityObserved, count: int) -> ActivityObserved:
+    """The output of the small fold."""
+    return msgspec.structs.replace(event, record_state=str(count))
+
+
+def report(number: int) -> bytes:
+    """A typical problem report as it lies in `inbox`."""
+    told = problem(
+        "e.p.xfer.cant-use-endpoint",
+        text_template="Unable to use the {1} endpoint for {2}.",
+        args=["https://agents.r.us/inbox", "did:sov:C805sNYhMrjHiqZDTUASHg"],
+        thread_id=f"thread-{number}",
+        message_id=f"message-{number}",
+    )
+    origin = Origin(tenant=f"tenant-{number % TENANTS}", event_id=f"019ab7c1-5f00-7000-8000-{number:012x}")
+    event = problem_reported(told, origin)
+    return encode(event)
+
+
+async def fill(bootstrap: str, topic: str, values: list[tuple[bytes, bytes]]) -> None:
+    """Put (key, value) pairs into a topic of `PARTITIONS` partitions, made here."""
+    await make_topics(bootstrap, {topic: {"message.timestamp.type": "LogAppendTime"}})
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=20, max_batch_size=256 * 1024)
+    await producer.start()
+    for key, value in values:
+        await producer.send(topic, value, key=key)
+    await producer.stop()
+
+
+async def make_topics(bootstrap: str, topics: dict[str, dict[str, str]]) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    await admin.create_topics([NewTopic(name, PARTITIONS, 1, topic_configs=config) for name, config in topics.items()])
+    await admin.close()
+    await asyncio.sleep(1.0)
+
+
+@dataclass
+class Stopwatch:
+    """Time and CPU from the first record to the last output that was acknowledged."""
+
+    wanted: int
+    taken: int = 0
+    started: float = 0.0
+    cpu: float = 0.0
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def count(self, number: int) -> None:
+        if not self.started:
+            self.started, self.cpu = time.perf_counter(), cpu_seconds()
+        self.taken += number
+        if self.taken >= self.wanted:
+            self.seconds = time.perf_counter() - self.started
+            self.cpu_used = cpu_seconds() - self.cpu
+            self.done.set()
+
+    def begin(self) -> None:
+        if not self.started:
+            self.started, self.cpu = time.perf_counter(), cpu_seconds()
+
+    def tell(self) -> None:
+        """Print the figures as one JSON line on standard output."""
+        figures = {"events": self.taken, "seconds": self.seconds, "cpu_seconds": self.cpu_used}
+        sys.stdout.write(json.dumps(figures) + "\n")
+        sys.stdout.flush()
+
+
+def cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime

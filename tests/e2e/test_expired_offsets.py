@@ -1,0 +1,80 @@
+"""The group's committed offsets are gone, for workers and dispatchers: nothing is lost, nothing is repeated."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+from bus import Bus
+from confluent_kafka.admin import AdminClient
+from judging import agents, read_topic, rows_differ
+from receiver import Receiver, rules_for
+
+from tocsin.connectors.publish import Publisher, problem
+from tocsin.schemas.ids import derived_id
+from tocsin.streams.rulesfile import load_rulebook
+
+
+async def publish(bootstrap: str, prefix: str, count: int) -> set[str]:
+    """Publish `count` reports; the delivery ids that must arrive."""
+    async with Publisher(bootstrap, prefix=prefix) as publisher:
+        receipts = [
+            await publisher.publish(problem("e.p.msg", text=str(number)), tenant=f"tenant-{number % 9}")
+            for number in range(count)
+        ]
+    return {derived_id("delivery", receipt.event_id, "owner") for receipt in receipts}
+
+
+async def arrived(receiver: Receiver, wanted: set[str]) -> None:
+    deadline = time.monotonic() + 60
+    while not wanted <= receiver.delivered().keys() and time.monotonic() < deadline:  # noqa: ASYNC110
+        await asyncio.sleep(0.2)
+    assert wanted <= receiver.delivered().keys()
+
+
+async def stop(bus: Bus) -> None:
+    for child in bus.children:
+        if child.alive():
+            child.signal(15)
+    await asyncio.gather(*(child.process.wait() for child in bus.children))
+
+
+def forget_offsets(bootstrap: str, groups: list[str]) -> None:
+    """Delete the groups, which is what Kafka does to their offsets when they expire; fails if they had none."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    for deleted in admin.delete_consumer_groups(groups, request_timeout=20).values():
+        deleted.result(20)
+
+
+@pytest.mark.timeout(180)
+async def test_lost_group_offsets_lose_nothing_and_repeat_nothing(bootstrap: str, prefix: str, tmp_path: Path) -> None:
+    async with Receiver() as receiver, Bus(bootstrap, prefix, tmp_path) as bus:
+        bus.rules(rules_for(receiver.url))
+        worker, dispatch = await bus.start("worker"), await bus.start("dispatch")
+        await asyncio.gather(worker.ready(), dispatch.ready())
+        first = await publish(bootstrap, prefix, 60)
+        await arrived(receiver, first)
+        await asyncio.sleep(2.0)
+        await stop(bus)
+        await asyncio.to_thread(forget_offsets, bootstrap, [f"{prefix}worker", f"{prefix}dispatch"])
+        second = await publish(bootstrap, prefix, 30)
+        worker, dispatch = await bus.start("worker"), await bus.start("dispatch")
+        await asyncio.gather(worker.ready(), dispatch.ready())
+        await arrived(receiver, second)
+        await asyncio.sleep(3.0)
+        await stop(bus)
+        came = receiver.delivered()
+        assert came.keys() == first | second
+        assert [delivery for delivery, times in came.items() if len(times) > 1] == []
+        assert not any((await read_topic(bootstrap, f"{prefix}dead")).values())
+        for agent in agents(load_rulebook(tmp_path / "rules.yaml"), prefix):
+            assert await rows_differ(bootstrap, prefix, agent) == []
+
+
+def test_the_recall_covers_the_longest_lease() -> None:
+    from tocsin.streams.dispatcher.recall import RECALL
+    from tocsin.streams.rules.deliver_config import DeliverConfig
+
+    assert DeliverConfig().max_lease / 1e6 < RECALL

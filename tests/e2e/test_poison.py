@@ -1,0 +1,115 @@
+"""Poison on every topic that a foreign client can write: the bad ones are in `dead` with reason and bytes, the good
+ones behind them are delivered (RELIABILITY.md F12, F17)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from bus import Bus
+from judging import agents, read_topic, rows_differ
+from receiver import Receiver, rules_for
+
+from tocsin.connectors.publish import Origin, Publisher, problem, problem_reported
+from tocsin.schemas.codec import encode
+from tocsin.schemas.ids import derived_id
+from tocsin.streams.rulesfile import load_rulebook
+
+GOOD = encode(problem_reported(problem("e.p.msg", text="a good one to be cut off"), Origin(tenant="default")))
+KINDS = {
+    "a bad magic byte": (b"\x01" + GOOD[1:], "not_framed"),
+    "an unknown schema id": (b"\x00\x00\x00\x00\x07" + GOOD[5:], "unknown_schema"),
+    "Avro that ends early": (GOOD[:-9], "truncated"),
+    "bytes after the value": (GOOD + b"!", "trailing_bytes"),
+    "a record of 1 MiB + 1": (GOOD[:5] + b"\x00" * (1024 * 1024 + 1 - 5), "too_large"),
+    "no value at all": (None, "empty"),
+}
+COMPRESSIONS = (None, "lz4", "zstd", "snappy")
+TOPICS = ("inbox", "deliveries", "attempts")
+
+
+async def poison(bootstrap: str, prefix: str) -> dict[tuple[str, bytes | None], str]:
+    """Write every kind with every compression into every topic; the wanted reason by (topic, key)."""
+    wanted: dict[tuple[str, bytes | None], str] = {}
+    for compression in COMPRESSIONS:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=bootstrap, compression_type=compression, max_request_size=3 * 1024 * 1024, linger_ms=50
+        )
+        await producer.start()
+        for topic in TOPICS:
+            for name, (value, reason) in KINDS.items():
+                key = f"{topic} {name} {compression}".encode()
+                await producer.send(prefix + topic, value, key=key, headers=[("from", b"a foreign client")])
+                wanted[topic, key] = reason
+        await producer.stop()
+    return wanted
+
+
+async def garbage_into_changelogs(bootstrap: str, prefix: str) -> None:
+    """Records that no owner of ours wrote: row keys, an outbox, a mark, an owner without a header."""
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, compression_type="zstd")
+    await producer.start()
+    for topic in ("decide-changelog", "deliver-changelog"):
+        for partition in range(4):
+            for key in (b"rcase/default/x", b"m", b"b", b"w", b"\xff\xfe"):
+                await producer.send(prefix + topic, b"garbage", key=key, partition=partition)
+    await producer.stop()
+
+
+async def publish_and_wait(bootstrap: str, prefix: str, receiver: Receiver, text: str) -> None:
+    async with Publisher(bootstrap, prefix=prefix) as publisher:
+        receipts = [
+            await publisher.publish(problem("e.p.msg", text=text), tenant=f"tenant-{number}") for number in range(20)
+        ]
+    wanted = {derived_id("delivery", receipt.event_id, "owner") for receipt in receipts}
+    deadline = time.monotonic() + 60
+    while not wanted <= receiver.delivered().keys() and time.monotonic() < deadline:  # noqa: ASYNC110
+        await asyncio.sleep(0.2)
+    assert wanted <= receiver.delivered().keys(), "good reports behind the poison were not delivered"
+
+
+@pytest.mark.timeout(240)
+async def test_poison_is_buried_and_what_stands_behind_it_is_delivered(
+    bootstrap: str, prefix: str, tmp_path: Path
+) -> None:
+    async with Receiver() as receiver, Bus(bootstrap, prefix, tmp_path) as bus:
+        bus.rules(rules_for(receiver.url))
+        worker, dispatch = await bus.start("worker"), await bus.start("dispatch")
+        await asyncio.gather(worker.ready(), dispatch.ready())
+        wanted = await poison(bootstrap, prefix)
+        await garbage_into_changelogs(bootstrap, prefix)
+        await publish_and_wait(bootstrap, prefix, receiver, "behind the poison")
+        await _all_buried(bootstrap, prefix, wanted)
+        worker.signal(15)
+        await worker.process.wait()
+        worker = await bus.start("worker")
+        await worker.ready()
+        await publish_and_wait(bootstrap, prefix, receiver, "after a restart over the garbage")
+        assert dispatch.alive()
+        worker.signal(15)
+        await worker.process.wait()
+        for agent in agents(load_rulebook(tmp_path / "rules.yaml"), prefix):
+            assert await rows_differ(bootstrap, prefix, agent) == []
+
+
+async def _all_buried(bootstrap: str, prefix: str, wanted: dict[tuple[str, bytes | None], str]) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        found: dict[tuple[str, bytes | None], tuple[str, bytes | None]] = {}
+        for records in (await read_topic(bootstrap, f"{prefix}dead")).values():
+            for record in records:
+                headers = dict(record.headers)
+                topic = headers["__connect.errors.topic"].decode().removeprefix(prefix)
+                assert headers["from"] == b"a foreign client", "the original headers are not kept"
+                found[topic, record.key] = (headers["tocsin.reason"].decode(), record.value)
+        if wanted.keys() <= found.keys() or time.monotonic() > deadline:
+            break
+        await asyncio.sleep(0.5)
+    assert {place: reason for place, (reason, _) in found.items()} == wanted
+    for (topic, key), (_, value) in found.items():
+        assert key is not None
+        name = key.decode().removeprefix(f"{topic} ").rsplit(" ", 1)[0]
+        assert value == KINDS[name][0], f"the bytes of {key!r} were changed"

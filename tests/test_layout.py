@@ -1,0 +1,70 @@
+"""The shape of the repository: where code may lie, how long a file may be, and what may not stand in any file."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import grimp
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PORTIONS = ("schemas", "connectors", "streams")
+LONGEST_FILE = 300
+CACHES = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".import_linter_cache"}
+
+# the brackets keep this file from finding itself
+REGISTRIES = re.compile("pypi[.]org|python[h]osted|maven[.](org|apache)|npm[j]s|docker[.]io")
+MACHINE_PATHS = re.compile(r"(?<![\w.~}])/(work|root|home)/\w")
+
+
+def _texts() -> list[Path]:
+    """Every text file that is, or would be, in version control."""
+    if not (ROOT / ".git").exists() or not shutil.which("git"):
+        pytest.skip("not a git checkout")
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout.split("\0")
+    paths = [ROOT / name for name in names if name and (ROOT / name).is_file()]
+    return [path for path in paths if b"\0" not in path.read_bytes()[:8000]]
+
+
+@pytest.mark.parametrize("portion", PORTIONS)
+def test_a_portion_holds_only_its_own_name(portion: str) -> None:
+    # a file in the wrong portion is shadowed silently in an editable install and breaks the wheel
+    inside = {path.name for path in (ROOT / portion / "tocsin").iterdir()} - CACHES
+    assert inside == {portion}, "and no tocsin/__init__.py: the namespace belongs to all three"
+    assert (ROOT / portion / "tocsin" / portion / "py.typed").is_file()
+    assert (ROOT / portion / "tocsin" / portion / "__init__.py").is_file()
+
+
+def test_no_file_is_too_long() -> None:
+    files = [path for portion in PORTIONS for path in (ROOT / portion).rglob("*.py")]
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text("utf-8").splitlines()) for path in files}
+    assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
+
+
+def test_no_module_is_called_after_nothing() -> None:
+    words = {"utils", "util", "helpers", "core", "common", "manager", "misc"}
+    assert [path for portion in PORTIONS for path in (ROOT / portion).rglob("*.py") if path.stem in words] == []
+
+
+def test_imports_have_no_cycle() -> None:
+    graph = grimp.build_graph(*(f"tocsin.{portion}" for portion in PORTIONS), cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        pytest.fail("import cycle: " + " -> ".join(error.args[1]))
+
+
+def test_no_file_names_a_registry_or_a_path_of_one_machine() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()[:100]}"
+        for path in _texts()
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        if REGISTRIES.search(line) or MACHINE_PATHS.search(line)
+    ]
+    assert found == []
