@@ -98,6 +98,7 @@ class Replay:
         key = row_key(record)
         if key is not None:
             self.rows.load(key, record.value)
+            self.void_keys.discard(key)
         elif record.key == _MARK:
             self.mark = None if record.value is None else Mark.decode(record.value)
         elif record.key == _OUTBOX and record.value is not None:

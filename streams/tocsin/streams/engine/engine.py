@@ -92,8 +92,7 @@ class Engine:
         """Finish the batches at hand, give the partitions up, close the connections. Bounded in time."""
         for task in self._background:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*self._background, return_exceptions=True)
         await self.released(set())
         for log in self._logs.values():
             await log.stop()

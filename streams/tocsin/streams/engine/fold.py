@@ -91,14 +91,20 @@ class Folder:
         except Refused as refused:
             self._bury(folded, record, "decode", refused.reason, refused.detail)
             return
-        except NotYetReadable:
+        except (NotYetReadable, Halt):
             raise
         except Exception as error:
             self._bury(folded, record, "decode", "decoder_raised", type(error).__name__)
             return
         if event is TICK:
             self._fire_due(record, folded)
-        elif not self._forward(event, record, folded):
+            return
+        try:
+            forwarded = self._forward(event, record, folded)
+        except Exception as error:
+            self._bury(folded, record, "forward", "partition_key_raised", type(error).__name__)
+            return
+        if not forwarded:
             self._apply(record, folded, lambda: rules.fold(event, self._rows, folded.now, record), "fold")
 
     def _forward(self, event: object, record: Record, folded: Folded) -> bool:
@@ -108,19 +114,26 @@ class Folder:
         home = self._partition_for(key)
         if home is None or home == self._partition:
             return False
-        headers = (*record.headers, (HOPS_HEADER, b"1"))
-        self._say(folded, Output(self._rules.input_topic, key, record.value, headers))
+        output = Output(self._rules.input_topic, key, record.value, (*record.headers, (HOPS_HEADER, b"1")))
+        if Spoken.of(output, folded.now).size() > self._limits.output_bytes:
+            # With one more header it may not fit its own topic, and then nothing behind it would ever be said.
+            self._bury(folded, record, "forward", "misplaced_and_too_large")
+            return True
+        self._say(folded, output)
         folded.forwarded += 1
         return True
 
     def _fire_due(self, record: Record, folded: Folded) -> None:
-        for _ in range(self._limits.timers_per_tick):
+        fired = 0
+        while fired < self._limits.timers_per_tick and not self._full(folded):
             key = self._rows.take_due(folded.now)
             if key is None:
                 return
+            if self._rows.is_deleted(key):
+                self._rows.purge(key)
+                continue
             self._fire(key, record, folded)
-            if self._full(folded):
-                break
+            fired += 1
         folded.more_timers = True
 
     def _full(self, folded: Folded) -> bool:
@@ -136,6 +149,8 @@ class Folder:
         if self._attempt(folded, fire) is not None:
             self._rows.begin_event(folded.now)
             row = self._rows.fail_timer(key)
+            if len(row) > self._limits.output_bytes:
+                row = b""  # it stays in the changelog; twice in one batch it may not fit
             letter = dead_letter(record, "timer", "timer_rule_raised", key, key=key.encode(), value=row)
             self._say(folded, letter)
 

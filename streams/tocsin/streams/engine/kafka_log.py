@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import lru_cache
+from time import monotonic
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -22,7 +24,11 @@ _log = structlog.get_logger("tocsin.engine")
 LARGEST_BATCH = 4 * 1024 * 1024
 """Bytes of the largest record batch that we write: `max.message.bytes` of changelogs and of `dead`."""
 
+SPOKEN_BATCH = 1_500_000
+"""Bytes after which outputs begin another record batch: below every topic's `max.message.bytes` (2 MiB)."""
+
 _READ_STALL = 30.0
+"""Seconds without progress after which a read is given up: what it waits for may be gone (topic made again)."""
 
 
 def record_from(found: object, topic: str) -> Record:
@@ -91,15 +97,18 @@ class KafkaLog:
         await producer.start()
         return producer
 
-    async def renew_producer(self) -> None:
-        """Replace a producer that can no longer send (out of sequence, fenced): its errors are final."""
+    async def _renew(self, failed: AIOKafkaProducer) -> None:
+        """Replace a producer of which a batch failed for good.
+
+        Its sequence number is used up, so everything later to that partition would fail as out of sequence
+        (aiokafka issue 1017), while the producer itself looks well.
+        """
         async with self._renewing:
-            old = self._producer
-            if old is None or not _is_broken(old):
+            if self._producer is not failed:
                 return
-            _log.warning("producer renewed")
             self._producer = await self._connect()
-            await _close(old)
+            _log.warning("producer renewed")
+            await _close(failed)
 
     async def append(self, topic: str, partition: int, owner: bytes, entries: Sequence[Entry]) -> int | None:
         producer = self._current()
@@ -150,27 +159,39 @@ class KafkaLog:
                 batch = rounds[turn].get(place)
                 if batch is None:
                     batch = rounds[turn][place] = producer.create_batch()
-                added = batch.append(
-                    key=output.key, value=output.value, timestamp=output.timestamp, headers=list(output.headers)
-                )
-                if added is not None:
+                if batch.record_count() == 0 or batch.size() + output.size() <= SPOKEN_BATCH:
                     break
-                if batch.record_count() == 0:
-                    raise ValueError(f"an output of {output.size()} bytes does not fit any batch")
                 turn += 1
+            added = batch.append(
+                key=output.key, value=output.value, timestamp=output.timestamp, headers=list(output.headers)
+            )
+            if added is None:
+                raise ValueError(f"an output of {output.size()} bytes does not fit any batch")
             at[place] = turn
         return [[(batch, *place) for place, batch in turn.items()] for turn in rounds]
 
     async def _send(self, producer: AIOKafkaProducer, ready: Sequence[tuple[BatchBuilder, str, int]]) -> list[object]:
+        futures: list[asyncio.Future[object]] = []
         try:
-            futures = []
             for batch, topic, partition in ready:
                 batch.close()
-                futures.append(await producer.send_batch(batch, topic, partition=partition))
-            return list(await asyncio.gather(*futures))
+                future = await producer.send_batch(batch, topic, partition=partition)
+                future.add_done_callback(_look_at)
+                futures.append(future)
+            # Not gather: it would cancel the batches with us, and aiokafka's sender dies of a cancelled batch.
+            await asyncio.wait(futures)
+            return [future.result() for future in futures]
         except (KafkaError, AssertionError, OSError) as error:
-            await self.renew_producer()
+            await self._after_failure(producer, futures)
             raise LogUnavailable(f"{type(error).__name__}: {error}") from error
+
+    async def _after_failure(self, producer: AIOKafkaProducer, futures: Sequence[asyncio.Future[object]]) -> None:
+        if not (_is_broken(producer) or any(future.done() and future.exception() for future in futures)):
+            return
+        try:
+            await self._renew(producer)
+        except (KafkaError, OSError) as error:
+            raise LogUnavailable(f"no new producer: {type(error).__name__}: {error}") from error
 
     async def produce_tick(self, partition: int, tick: Output) -> None:
         producer = self._current()
@@ -179,14 +200,14 @@ class KafkaLog:
         await self._send(producer, [(batch, self._input_topic, partition)])
         self._failpoint("tick_written")
 
-    async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Record]:
+    async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncGenerator[Record, None]:
         if start >= end:
             return
         place = TopicPartition(topic, partition)
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap,
             enable_auto_commit=False,
-            auto_offset_reset="earliest",
+            auto_offset_reset="none",  # a range that is gone must be an error, never another range
             max_partition_fetch_bytes=LARGEST_BATCH + 64 * 1024,
             fetch_max_wait_ms=50,
         )
@@ -194,13 +215,17 @@ class KafkaLog:
             await consumer.start()
             consumer.assign([place])
             consumer.seek(place, start)
-            position = start
+            position, moved_at = start, monotonic()
             while position < end:
                 found = await asyncio.wait_for(consumer.getmany(place, timeout_ms=500), _READ_STALL)
                 for record in found.get(place, ()):
                     if record.offset < end:
                         yield record_from(record, topic)
-                position = await asyncio.wait_for(consumer.position(place), _READ_STALL)
+                before, position = position, await asyncio.wait_for(consumer.position(place), _READ_STALL)
+                if position != before:
+                    moved_at = monotonic()
+                elif monotonic() - moved_at > _READ_STALL:
+                    raise TimeoutError(f"nothing at offset {position} although {end} was promised")
         except (KafkaError, OSError, TimeoutError) as error:
             raise LogUnavailable(f"reading {topic}/{partition}: {type(error).__name__}: {error}") from error
         finally:
@@ -217,10 +242,8 @@ class KafkaLog:
         return start[place], end[place]
 
     async def record_at(self, topic: str, partition: int, offset: int) -> Record | None:
-        async for record in self.read(topic, partition, offset, offset + 1):
-            if record.offset == offset:
-                return record
-        return None
+        found = [record async for record in self.read(topic, partition, offset, offset + 1)]
+        return found[0] if found and found[0].offset == offset else None
 
     def partition_for(self, topic: str, key: bytes) -> int | None:
         partitions = self._current().client.cluster.partitions_for_topic(topic)
@@ -245,9 +268,19 @@ def _is_broken(producer: AIOKafkaProducer) -> bool:
     return sender is None or sender.done() or producer._message_accumulator._exception is not None
 
 
+def _look_at(future: asyncio.Future[object]) -> None:
+    """See a failure that nobody waits for any more, so that asyncio does not report it as forgotten."""
+    if not future.cancelled():
+        future.exception()
+
+
 async def _close(producer: AIOKafkaProducer) -> None:
-    """Close without waiting for ever: a broken producer's flush may never end."""
+    """Close without waiting for ever: a broken producer's flush may never end, and must not go on behind our back."""
     try:
         await asyncio.wait_for(producer.stop(), 5.0)
     except Exception as error:
         _log.warning("producer did not close cleanly", error=type(error).__name__)
+        if producer._sender.sender_task is not None:
+            producer._sender.sender_task.cancel()
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(producer.client.close(), 5.0)

@@ -8,7 +8,9 @@ steps is continued by the next owner from the changelog alone: what is in it was
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
+from time import time_ns
 
 from tocsin.streams.engine.changelog import Replay, batch_entries, is_owner_record, owner_entry, owner_of, row_key
 from tocsin.streams.engine.dead import DEAD_TOPIC, dead_headers
@@ -18,6 +20,9 @@ from tocsin.streams.engine.outbox import Spoken
 from tocsin.streams.engine.ports import Log, LogUnavailable
 from tocsin.streams.engine.record import Output, Record, RuleSet
 from tocsin.streams.engine.rows import RowStore
+
+REWRITE_ROOM = 3_900_000
+"""Bytes of a changelog batch up to which rows are rewritten; below the largest batch with what the estimate misses."""
 
 
 class Superseded(Exception):
@@ -44,6 +49,7 @@ class PartitionState:
     rewrite: set[str] = field(default_factory=set)
     now: int = 0
     needs_rewrite: bool = False
+    changelog_cut: bool = False
 
 
 class PartitionWriter:
@@ -86,7 +92,12 @@ class PartitionWriter:
             raise LogUnavailable("Kafka did not tell the offset of our owner record")
         await self._replay(start, at)
         self._failpoint("rows_recovered")
-        await self._log.speak(state.outbox)
+        if state.needs_rewrite:
+            # First of all: whatever keeps the outputs from being said must not let compaction make a shadow a loss.
+            state.rows.begin_batch()
+            await self.write(Folded(outputs=state.outbox, mark=state.mark, now=state.now))
+        else:
+            await self._log.speak(state.outbox)
         self._failpoint("outbox_spoken_again")
         verdict = await self.check_mark()
         self._failpoint("mark_checked")
@@ -98,8 +109,8 @@ class PartitionWriter:
         replay = Replay(state.rows)
         async for record in self._log.read(self._names.changelog, self._partition, start, at + 1):
             replay.read(record)
-        if replay.owner not in (None, state.owner):
-            raise Superseded("a newer owner took the partition while we were taking it")
+        if replay.owner != state.owner:
+            raise LogUnavailable("the changelog does not end with our owner record")
         state.rows.start_timers()
         state.mark, state.outbox = replay.mark, replay.outbox
         state.rewrite = replay.void_keys
@@ -124,10 +135,26 @@ class PartitionWriter:
             state.mark = None
         elif verdict.lost:
             state.mark = Mark(verdict.position - 1, state.now, 0)
-        if report or state.needs_rewrite:
+        if report:
             folded = Folded(outputs=report, mark=state.mark, now=state.now)
             state.rows.begin_batch()
             await self.write(folded)
+        await self._rewrite_rest()
+
+    async def _rewrite_rest(self) -> None:
+        """Batch after batch, until no void record shadows a row."""
+        while self.state.needs_rewrite:
+            self.state.rows.begin_batch()
+            await self.write(Folded(mark=self.state.mark, now=self.state.now))
+
+    async def unread(self, start: int, until: int | None = None) -> int | None:
+        """The offset of the first input record from `start` up to `until` (the end, when None), or None."""
+        if until is None:
+            _, until = await self._log.bounds(self._names.input, self._partition)
+        async with aclosing(self._log.read(self._names.input, self._partition, start, until)) as records:
+            async for record in records:
+                return record.offset
+        return None
 
     def _report(self, verdict: Verdict) -> list[Spoken]:
         if verdict.standing is Standing.SAME or (verdict.standing is Standing.FRESH and not verdict.lost):
@@ -136,7 +163,8 @@ class PartitionWriter:
         offset = mark.offset if mark else -1
         detail = f"standing={verdict.standing} lost={verdict.lost} mark={offset} reading_on_at={verdict.position}"
         headers = dead_headers(self._names.input, self._partition, offset, "input", f"input_{verdict.standing}", detail)
-        return [Spoken.of(Output(DEAD_TOPIC, None, None, headers), self.state.now)]
+        # Without a mark there is no time yet, and Kafka would delete a record of 1970 at once.
+        return [Spoken.of(Output(DEAD_TOPIC, None, None, headers), self.state.now or time_ns() // 1000)]
 
     def fold(self, records: Sequence[Record]) -> Folded:
         """Step 1; no await, so it is whole or not at all as far as this process is concerned."""
@@ -148,14 +176,34 @@ class PartitionWriter:
         """Steps 2 and 3: the record batch, proof that we still own the partition, then the outputs."""
         state = self.state
         mark = folded.mark or state.mark
-        entries = batch_entries(state.rows, state.rewrite, mark, folded.outputs)
+        again = self._rewritten_now(folded)
+        entries = batch_entries(state.rows, again, mark, folded.outputs)
         at = await self._append(entries)
         self._failpoint("changelog_written")
+        state.rewrite -= again
+        state.needs_rewrite = bool(state.rewrite)
         await self._prove_ownership(at, len(entries))
         self._failpoint("ownership_checked")
         await self._log.speak(folded.outputs)
         self._failpoint("outputs_written")
         state.mark, state.now, state.outbox = mark, folded.now, folded.outputs
+        if state.changelog_cut:
+            state.changelog_cut = False
+            await self._rewrite_rest()
+
+    def _rewritten_now(self, folded: Folded) -> set[str]:
+        """As many of the shadowed rows as this batch has room for."""
+        state = self.state
+        if not state.rewrite:
+            return set()
+        room = REWRITE_ROOM - state.rows.size_changed - sum(output.size() for output in folded.outputs)
+        chosen = set()
+        for key in state.rewrite:
+            room -= len(key.encode()) + len(state.rows.encoded(key) or b"") + 64
+            if room < 0:
+                break
+            chosen.add(key)
+        return chosen
 
     async def watch_changelog(self) -> None:
         """Look for foreign records since our last write, and rewrite what they would shadow; call it when idle."""
@@ -164,9 +212,7 @@ class PartitionWriter:
         if end > state.log_end:
             await self._examine(state.log_end, end)
             state.log_end = end
-        if state.needs_rewrite:
-            state.rows.begin_batch()
-            await self.write(Folded(mark=state.mark, now=state.now))
+        await self._rewrite_rest()
 
     async def rest(self) -> None:
         """Before a clean stop: an empty outbox, so that the next owner has nothing to say twice."""
@@ -185,26 +231,37 @@ class PartitionWriter:
         """
         state = self.state
         if at == state.log_end:
-            state.rewrite, state.needs_rewrite = set(), False
             state.log_end = at + count
             return
+        start = state.log_end
+        if at is not None and at < start:
+            start = await self._keep_what_was_cut()
         if at is None or at < state.log_end:
             _, end = await self._log.bounds(self._names.changelog, self._partition)
         else:
             end = at + count
-        state.rewrite, state.needs_rewrite = set(), False
-        await self._examine(state.log_end, end)
+        await self._examine(start, end)
         state.log_end = end
+
+    async def _keep_what_was_cut(self) -> int:
+        """The changelog was made again or cut off under us: only this memory still has the rows, so all are written."""
+        state = self.state
+        await self._append([owner_entry(state.owner)])
+        state.rewrite = {key for key, _ in state.rows.items()}
+        state.needs_rewrite = state.changelog_cut = True
+        start, _ = await self._log.bounds(self._names.changelog, self._partition)
+        return start
 
     async def _examine(self, start: int, end: int) -> None:
         state = self.state
-        async for record in self._log.read(self._names.changelog, self._partition, start, end):
-            owner = owner_of(record)
-            if owner == state.owner:
-                continue
-            if is_owner_record(record) and owner is not None:
-                raise Superseded(f"offset {record.offset} of {self._names.changelog}/{self._partition}")
-            state.needs_rewrite = True
-            key = row_key(record)
-            if key is not None:
-                state.rewrite.add(key)
+        async with aclosing(self._log.read(self._names.changelog, self._partition, start, end)) as records:
+            async for record in records:
+                owner = owner_of(record)
+                if owner == state.owner:
+                    continue
+                if is_owner_record(record) and owner is not None:
+                    raise Superseded(f"offset {record.offset} of {self._names.changelog}/{self._partition}")
+                state.needs_rewrite = True
+                key = row_key(record)
+                if key is not None:
+                    state.rewrite.add(key)

@@ -5,7 +5,7 @@ Every method may raise `LogUnavailable`; the partition then throws its memory aw
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from tocsin.streams.engine.changelog import Entry
@@ -32,8 +32,8 @@ class Log(Protocol):
     async def produce_tick(self, partition: int, tick: Output) -> None:
         """Append a tick to one input partition; returns when acknowledged."""
 
-    def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Record]:
-        """Every record from offset `start` up to, not including, `end`."""
+    def read(self, topic: str, partition: int, start: int, end: int) -> AsyncGenerator[Record, None]:
+        """Every record from offset `start` up to, not including, `end`; raises when `start` is not there any more."""
 
     async def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         """The first offset that the partition still holds, and the next that it will give."""

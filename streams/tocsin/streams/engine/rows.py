@@ -119,12 +119,16 @@ class RowStore:
         return stored.payload
 
     def take_due(self, now: int) -> str | None:
-        """The next row whose timer is due; rows deleted long ago are turned into tombstones on the way."""
-        while (key := self.timers.pop_due(now, self._raw_due)) is not None:
-            if not self._rows[key].deleted:
-                return key
-            self._set(key, None)
-        return None
+        """The next row whose timer is due: one to fire, or one deleted long ago, to `purge`."""
+        return self.timers.pop_due(now, self._raw_due)
+
+    def is_deleted(self, key: str) -> bool:
+        stored = self._rows.get(key)
+        return stored is None or stored.deleted
+
+    def purge(self, key: str) -> None:
+        """Make a row deleted long ago a real tombstone."""
+        self._set(key, None)
 
     def timer_head(self) -> int | None:
         return self.timers.head(self._raw_due)
@@ -160,10 +164,11 @@ class RowStore:
         return None if stored is None else stored.due
 
     def _set(self, key: str, stored: StoredRow | None) -> None:
+        # Encoded here, so that a key that is no text (a lone surrogate) is this event's failure, not the batch's.
+        self.size_changed += len(key.encode()) + 64 + (len(stored.payload) if stored else 0)
         before = self._rows.get(key)
         self._before_event.setdefault(key, before)
         self._before_batch.setdefault(key, before)
-        self.size_changed += len(key) + 64 + (len(stored.payload) if stored else 0)
         self._restore(key, stored)
 
     def _restore(self, key: str, stored: StoredRow | None) -> None:

@@ -26,6 +26,9 @@ _log = structlog.get_logger("tocsin.engine")
 QUEUED_BATCHES = 2
 """Batches that may wait in memory: one being folded, one behind it. Memory is bounded by partitions, not by backlog."""
 
+DELIVERY_GRACE = 5.0
+"""Seconds that a record may take from Kafka to our queue when nothing else is to do."""
+
 IDLE_CHECK = 30.0
 """Seconds without input after which the changelog and the mark are looked at; far below min.compaction.lag.ms."""
 
@@ -73,6 +76,8 @@ class PartitionTask:
         self._wake = asyncio.Event()
         self._stopping = False
         self._tick_asked_at = 0
+        self._ticking = False
+        self._doubt = False
         self._expected = 0
         self._setbacks = 0
         self._writer: PartitionWriter | None = None
@@ -109,6 +114,9 @@ class PartitionTask:
             return
         fresh = [record for record in records if record.offset >= self.next_offset]
         if not fresh:
+            # Offsets that went back: read twice around a rebalance, or the topic was made again.
+            self._doubt = True
+            self._wake.set()
             return
         self._queue.append(fresh)
         self.next_offset = fresh[-1].offset + 1
@@ -126,7 +134,7 @@ class PartitionTask:
 
     def timer_is_due(self) -> bool:
         """Whether the owner should append a tick now; asks again only after a second without one."""
-        if self.phase is not Phase.RUNNING or self._writer is None:
+        if self.phase is not Phase.RUNNING or self._writer is None or self._ticking:
             return False
         head = self._writer.state.rows.timer_head()
         now = self._clock()
@@ -135,8 +143,13 @@ class PartitionTask:
     async def append_tick(self) -> None:
         """Put a tick behind everything that was accepted so far; timers fire when it is read."""
         self._tick_asked_at = self._clock()
-        with contextlib.suppress(LogUnavailable):
+        self._ticking = True
+        try:
             await self._kafka.produce_tick(self.partition, self._rules.tick(self.partition, self._clock()))
+        except LogUnavailable:
+            pass  # asked again after a second
+        finally:
+            self._ticking = False
 
     async def _run(self) -> None:
         while not self._stopping:
@@ -152,13 +165,13 @@ class PartitionTask:
             except Exception as error:
                 self._set_back(Phase.HALTED, "unexpected", f"{type(error).__name__}: {error}", exc_info=True)
             if not self._stopping:
-                await self._pause(
-                    self._retry_delay * (0.5 + random.random()) * (10 if self.reason == "unexpected" else 1)
-                )
+                await self._pause(self._patience())
 
     def _patience(self) -> float:
-        """Seconds until the next try: doubling up to 32 delays, spread so that partitions do not march in step."""
-        doubling = 5 if self.phase is Phase.HALTED else min(self._setbacks - 1, 5)
+        """Seconds until the next try: doubling up to 8 delays (32 when a person is needed), spread, so that partitions
+        do not march in step.
+        """
+        doubling = 5 if self.phase is Phase.HALTED else min(self._setbacks - 1, 3)
         return float(self._retry_delay * 2**doubling * (0.5 + random.random()))
 
     def _set_back(self, phase: Phase, reason: str, detail: str, *, exc_info: bool = False) -> None:
@@ -195,6 +208,7 @@ class PartitionTask:
             records = self._queue.popleft()
             if records[0].offset != self._expected:
                 await self._verify_input(writer)
+                await self._refuse_loss(writer, records[0].offset)
             self._expected = records[-1].offset + 1
             while records and not self._stopping:
                 records = await self._take(writer, records)
@@ -219,12 +233,27 @@ class PartitionTask:
         return records[folded.taken :]
 
     async def _idle(self, writer: PartitionWriter) -> None:
-        self._wake.clear()
-        try:
-            await asyncio.wait_for(self._wake.wait(), IDLE_CHECK)
-        except TimeoutError:
-            await writer.watch_changelog()
+        if self._doubt:
+            self._doubt = False
             await self._verify_input(writer)
+            return
+        self._wake.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), IDLE_CHECK)
+            return
+        await writer.watch_changelog()
+        await self._verify_input(writer)
+        if await writer.unread(self._expected) is None:
+            return
+        await self._pause(DELIVERY_GRACE)
+        if not self._queue and not self._stopping:
+            raise LogUnavailable(f"input from offset {self._expected} does not reach us")
+
+    async def _refuse_loss(self, writer: PartitionWriter, until: int) -> None:
+        """Nothing may lie between what we folded and `until`: whatever lost it on its way to us, it is read again."""
+        found = await writer.unread(self._expected, until)
+        if found is not None:
+            raise LogUnavailable(f"the records from offset {found} to {until} did not reach us")
 
     async def _verify_input(self, writer: PartitionWriter) -> None:
         """Is it still the topic that we read? A hole in the offsets may be harmless (transaction markers) or a loss."""

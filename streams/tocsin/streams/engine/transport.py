@@ -98,6 +98,7 @@ class BatchConsumer(faust_consumer.Consumer):
             partition_assignment_strategy=[StickyPartitionAssignor],
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            metadata_max_age_ms=30_000,  # a topic that is made again is seen after 30 s, not after five minutes
             max_poll_records=conf.broker_max_poll_records,
             max_poll_interval_ms=int(conf.broker_max_poll_interval * 1000),
             max_partition_fetch_bytes=LARGEST_FETCH,
@@ -143,6 +144,8 @@ class BatchConsumer(faust_consumer.Consumer):
             if records and self.flow_active:
                 tp = TP(partition.topic, partition.partition)
                 batch = FetchedBatch(partition, epochs[partition], records)
+                # Faust drops what ends below the last offset it saw: after our seek back, that would be a loss.
+                self._read_offset.pop(tp, None)
                 yield tp, self._to_message(tp, batch)
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:

@@ -36,14 +36,16 @@ class BatchApp(faust.App):
         return None
 
 
-def build_app(group: str, engine: Engine, rule_sets: Iterable[RuleSet], bootstrap: str, prefix: str) -> faust.App:
+def build_app(
+    group: str, engine: Engine, rule_sets: Iterable[RuleSet], bootstrap: str, prefix: str, session_timeout: float = 10.0
+) -> faust.App:
     """A Faust app with one agent per rule set. Settings are ECOSYSTEM.md 1.3, with DESIGN.md section 9's time-outs."""
     app = BatchApp(
         group,
         broker=f"kafka://{bootstrap.replace(',', ';')}",
         processing_guarantee="at_least_once",  # F4: exactly_once is broken; our write order needs none
-        broker_session_timeout=10.0,  # take-over within 20 s
-        broker_heartbeat_interval=3.0,
+        broker_session_timeout=session_timeout,  # 10 s: take-over within 20 s
+        broker_heartbeat_interval=session_timeout / 3.4,
         broker_rebalance_timeout=20.0,
         broker_request_timeout=30.0,  # must be at least the session time-out
         broker_max_poll_interval=300.0,  # a stuck worker is found after five minutes, not after 1000 s

@@ -1,0 +1,29 @@
+"""One worker process: `tally_worker.py BOOTSTRAP PREFIX GROUP`; dies at `TOCSIN_FAILPOINT`, stops on SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+
+from tally import Tally
+
+from tocsin.streams.engine.engine import Engine, EngineSettings
+from tocsin.streams.engine.worker import build_app, run_worker
+
+
+async def main(bootstrap: str, prefix: str, group: str) -> None:
+    stop, ready = asyncio.Event(), asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    rule_sets = (Tally(),)
+    engine = Engine(
+        rule_sets,
+        EngineSettings(bootstrap, prefix, failpoint=os.environ.get("TOCSIN_FAILPOINT"), retry_delay=0.3),
+    )
+    app = build_app(group, engine, rule_sets, bootstrap, prefix, session_timeout=6.0)
+    await run_worker(app, engine, stop, ready)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,171 @@
+"""Rows of one partition: the journal of a batch, the undoing of an event, deletion, and formats."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tocsin.streams.engine.rows import TOMBSTONE_AFTER, RowFormatNewer, RowStore, StoredRow
+
+
+def encode(row: Any) -> bytes:
+    return json.dumps(row).encode()
+
+
+def store(version: int = 1) -> RowStore:
+    rows = RowStore(encode, lambda data, version: json.loads(data), version)
+    rows.begin_batch()
+    rows.begin_event(0)
+    return rows
+
+
+def test_a_row_is_kept_changed_and_deleted() -> None:
+    rows = store()
+    rows.put("a", 1, due=5)
+    assert (rows.get("a"), rows.due("a")) == (1, 5)
+    rows.put("a", 2)
+    assert (rows.get("a"), rows.due("a")) == (2, None)
+    rows.delete("a")
+    assert (rows.get("a"), rows.due("a")) == (None, None)
+
+
+def test_undo_brings_back_rows_timers_and_size() -> None:
+    rows = store()
+    rows.put("kept", 1, due=5)
+    size = rows.size_changed
+    rows.begin_event(1)
+    rows.put("kept", 2, due=9)
+    rows.put("new", 3, due=1)
+    rows.delete("kept")
+    rows.undo_event()
+    assert (rows.get("kept"), rows.get("new"), rows.timer_head(), rows.size_changed) == (1, None, 5, size)
+    assert rows.take_due(5) == "kept"
+
+
+def test_undo_after_a_timer_was_taken_keeps_it_due() -> None:
+    rows = store()
+    rows.put("a", 1, due=5)
+    rows.begin_event(6)
+    assert rows.take_due(6) == "a"
+    rows.put("a", 2)
+    rows.undo_event()
+    assert rows.take_due(6) == "a"
+
+
+def test_a_batch_gives_each_changed_key_once_as_it_is_now() -> None:
+    rows = store()
+    rows.put("a", 1)
+    rows.put("a", 2)
+    rows.put("b", 3)
+    assert {key: stored and stored.payload for key, stored in rows.changed()} == {"a": b"2", "b": b"3"}
+    rows.begin_batch()
+    assert list(rows.changed()) == []
+
+
+def test_a_deleted_row_becomes_a_tombstone_an_hour_later() -> None:
+    rows = store()
+    rows.put("a", 1)
+    rows.begin_event(1_000)
+    rows.delete("a")
+    assert rows.take_due(1_000 + TOMBSTONE_AFTER - 1) is None
+    assert rows.take_due(1_000 + TOMBSTONE_AFTER) == "a"
+    assert rows.is_deleted("a")
+    rows.begin_batch()
+    rows.purge("a")
+    assert list(rows.changed()) == [("a", None)]
+    assert len(rows) == 0
+
+
+def test_a_row_put_again_after_its_deletion_is_not_purged() -> None:
+    rows = store()
+    rows.put("a", 1)
+    rows.delete("a")
+    rows.put("a", 2)
+    assert rows.take_due(TOMBSTONE_AFTER * 2) is None
+    assert rows.get("a") == 2
+
+
+def test_a_failed_timer_is_off_and_marked() -> None:
+    rows = store()
+    rows.put("a", 1, due=5)
+    assert rows.fail_timer("a") == b"1"
+    assert rows.timer_head() is None
+    ((_, stored),) = rows.changed()
+    assert stored is not None
+    assert stored.timer_failed
+
+
+@pytest.mark.parametrize("key", ["\ud800", "half \udfff"])
+def test_a_key_that_is_no_text_fails_its_own_event(key: str) -> None:
+    rows = store()
+    with pytest.raises(UnicodeEncodeError):
+        rows.put(key, 1)
+    rows.undo_event()
+    assert list(rows.changed()) == []
+
+
+def test_the_size_counts_the_bytes_of_a_key() -> None:
+    rows = store()
+    rows.put("\u6f22" * 100, 1)
+    assert rows.size_changed >= 300
+
+
+def test_a_row_of_a_newer_format_halts_and_is_kept() -> None:
+    rows = store(version=1)
+    rows.load("a", StoredRow(b"?", 2).encode())
+    with pytest.raises(RowFormatNewer):
+        rows.start_timers()
+    assert rows.encoded("a") == StoredRow(b"?", 2).encode()
+
+
+def test_an_envelope_of_a_newer_format_halts() -> None:
+    with pytest.raises(RowFormatNewer):
+        StoredRow.decode(b"\x02" + StoredRow(b"x", 1).encode()[1:])
+
+
+@given(
+    st.binary(max_size=50),
+    st.integers(0, 255),
+    st.none() | st.integers(0, 2**62),
+    st.booleans(),
+    st.booleans(),
+)
+def test_a_row_survives_its_bytes(payload: bytes, version: int, due: int | None, deleted: bool, failed: bool) -> None:
+    row = StoredRow(payload, version, due, deleted, failed)
+    assert StoredRow.decode(row.encode()) == row
+
+
+KEYS = st.sampled_from("abc")
+CHANGES = st.lists(st.tuples(KEYS, st.none() | st.integers(0, 9), st.none() | st.integers(1, 9)), max_size=6)
+
+
+@given(st.lists(st.tuples(CHANGES, st.booleans()), max_size=6))
+def test_any_history_with_undone_events_is_the_history_without_them(
+    events: list[tuple[list[tuple[str, int | None, int | None]], bool]],
+) -> None:
+    rows, plain = store(), store()
+    for changes, undone in events:
+        rows.begin_event(0)
+        for target in [rows] if undone else [rows, plain]:
+            for key, value, due in changes:
+                if value is None:
+                    target.delete(key)
+                else:
+                    target.put(key, value, due)
+        if undone:
+            rows.undo_event()
+    assert dict(rows.items()) == dict(plain.items())
+    assert rows.size_changed == plain.size_changed
+    assert drained(rows) == drained(plain)
+
+
+def drained(rows: RowStore) -> list[str]:
+    found = []
+    while (key := rows.take_due(9)) is not None:
+        found.append(key)
+        rows.purge(key)
+    return found
