@@ -19,7 +19,8 @@ from receiver import Receiver, rules_for
 from tocsin.connectors.publish import Publisher, problem
 
 RATE = 200
-WARM_UP = 3.0
+WARM_UP = 20.0
+"""Seconds not counted: a fresh JVM compiles its hot code in the first quarter of a minute."""
 
 
 async def main(seconds: int) -> None:

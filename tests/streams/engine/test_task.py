@@ -17,7 +17,7 @@ from tocsin.streams.engine.outbox import decode_outbox
 from tocsin.streams.engine.partition import Names, PartitionWriter
 from tocsin.streams.engine.record import NotYetReadable, Record
 from tocsin.streams.engine.rows import StoredRow
-from tocsin.streams.engine.task import PartitionTask, Phase
+from tocsin.streams.engine.task import QUEUED_RECORDS, PartitionTask, Phase
 
 NAMES = Names("numbers", "tally-changelog")
 
@@ -249,15 +249,37 @@ async def test_a_clean_stop_leaves_nothing_to_repeat() -> None:
     assert not partition.task.has_room()
 
 
-async def test_at_most_two_batches_wait() -> None:
+async def test_what_waits_in_memory_is_bounded_by_count() -> None:
     async with Partition() as partition:
         await partition.running()
-        partition.feed(*adds(1, 2))
-        assert partition.task.has_room()
+        partition.feed(*adds(*range(QUEUED_RECORDS)))
         partition.offer(0, 1)
-        partition.offer(1, 2)
+        assert partition.task.has_room()
+        partition.offer(1, QUEUED_RECORDS)
         assert not partition.task.has_room()
-        await partition.until(partition.task.has_room)
+        await partition.until(lambda: partition.task.mark_offset() == QUEUED_RECORDS)
+        assert partition.task.has_room()
+
+
+async def test_what_waits_in_memory_is_bounded_by_bytes() -> None:
+    async with Partition() as partition:
+        await partition.running()
+        partition.feed(*(b"x" * 1_000_000 for _ in range(3)))
+        partition.offer(0, 1)
+        assert partition.task.has_room()
+        partition.offer(1, 3)
+        assert not partition.task.has_room()
+
+
+async def test_batches_that_wait_are_folded_as_one() -> None:
+    async with Partition() as partition:
+        await partition.running()
+        partition.feed(*adds(*range(30)))
+        for start in range(0, 30, 3):
+            partition.offer(start, start + 3)
+        await partition.until(lambda: partition.task.mark_offset() == 30)
+        marks = [record for record in partition.broker.values(NAMES.changelog) if record.key == b"m" and record.value]
+        assert len(marks) == 1
 
 
 async def test_a_tick_is_asked_for_once_a_second_and_never_early() -> None:

@@ -40,9 +40,9 @@ class Folded:
     spoken_bytes: int = 0
     said: list[object] = field(default_factory=list)
 
-    def say(self, outputs: Sequence[Spoken]) -> None:
+    def say(self, outputs: Sequence[Spoken], size: int) -> None:
         self.outputs.extend(outputs)
-        self.spoken_bytes += sum(output.size() for output in outputs)
+        self.spoken_bytes += size
 
 
 class Folder:
@@ -77,11 +77,12 @@ class Folder:
                 self._fold_one(record, folded)
             except NotYetReadable as newer:
                 folded.waits_for = str(newer)
-                return folded
+                break
             folded.taken += 1
-            folded.mark = Mark.of(record)
             if self._full(folded):
                 break
+        if folded.taken:
+            folded.mark = Mark.of(records[folded.taken - 1])
         return folded
 
     def _fold_one(self, record: Record, folded: Folded) -> None:
@@ -109,10 +110,8 @@ class Folder:
 
     def _forward(self, event: object, record: Record, folded: Folded) -> bool:
         key = self._rules.partition_key(event)
-        if key is None or any(name == HOPS_HEADER for name, _ in record.headers):
-            return False
-        home = self._partition_for(key)
-        if home is None or home == self._partition:
+        home = None if key is None else self._partition_for(key)
+        if home is None or home == self._partition or any(name == HOPS_HEADER for name, _ in record.headers):
             return False
         output = Output(self._rules.input_topic, key, record.value, (*record.headers, (HOPS_HEADER, b"1")))
         if Spoken.of(output, folded.now).size() > self._limits.output_bytes:
@@ -174,13 +173,13 @@ class Folder:
             self._rows.undo_event()
             return "rule_raised", f"{type(error).__name__}: {error}"
         sizes = [output.size() for output in outputs]
-        if any(size > self._limits.output_bytes for size in sizes):
+        if sizes and max(sizes) > self._limits.output_bytes:
             self._rows.undo_event()
             return "output_too_large", f"{max(sizes)} bytes"
         if sum(sizes) + self._rows.event_size() > self._limits.event_bytes:
             self._rows.undo_event()
             return "event_too_large", f"{sum(sizes) + self._rows.event_size()} bytes"
-        folded.say(outputs)
+        folded.say(outputs, sum(sizes))
         folded.said += [output.said for output in said if output.said is not None]
         return None
 
@@ -189,4 +188,5 @@ class Folder:
         self._say(folded, dead_letter(record, stage, reason, detail))
 
     def _say(self, folded: Folded, output: Output) -> None:
-        folded.say([Spoken.of(output, folded.now)])
+        spoken = Spoken.of(output, folded.now)
+        folded.say([spoken], spoken.size())

@@ -70,6 +70,8 @@ class KafkaLog:
         self._producer: AIOKafkaProducer | None = None
         self._renewing = asyncio.Lock()
         self._probe: AIOKafkaConsumer | None = None
+        # How many partitions a topic has is fixed once (DESIGN.md section 3), so it is asked once.
+        self._counts: dict[str, int] = {}
 
     async def start(self) -> None:
         """Connect; raises aiokafka's KafkaConnectionError when no broker answers."""
@@ -246,8 +248,11 @@ class KafkaLog:
         return found[0] if found and found[0].offset == offset else None
 
     def partition_for(self, topic: str, key: bytes) -> int | None:
-        partitions = self._current().client.cluster.partitions_for_topic(topic)
-        return None if not partitions else _hash(key) % len(partitions)
+        count = self._counts.get(topic)
+        if not count:
+            count = len(self._current().client.cluster.partitions_for_topic(topic) or ())
+            self._counts[topic] = count
+        return _hash(key) % count if count else None
 
     async def know_topics(self, topics: Sequence[str]) -> list[str]:
         """Fetch the metadata of the topics (with prefix); returns those that do not exist."""

@@ -23,8 +23,9 @@ from tocsin.streams.engine.record import Halt, Record, RuleSet
 
 _log = structlog.get_logger("tocsin.engine")
 
-QUEUED_BATCHES = 2
-"""Batches that may wait in memory: one being folded, one behind it. Memory is bounded by partitions, not by backlog."""
+QUEUED_RECORDS, QUEUED_BYTES = 1000, 2 * 1024 * 1024
+"""What may wait in memory for one partition before it is no longer fetched; one fetch more may come on top. Memory is
+bounded by partitions, not by backlog."""
 
 DELIVERY_GRACE = 5.0
 """Seconds that a record may take from Kafka to our queue when nothing else is to do."""
@@ -73,6 +74,7 @@ class PartitionTask:
         self._seek, self._clock, self._on_written = seek, clock, on_written
         self._retry_delay = retry_delay
         self._queue: deque[Sequence[Record]] = deque()
+        self._queued_records = self._queued_bytes = 0
         self._wake = asyncio.Event()
         self._stopping = False
         self._tick_asked_at = 0
@@ -101,7 +103,8 @@ class PartitionTask:
 
     def has_room(self) -> bool:
         """Whether another batch may be offered."""
-        return self.phase is Phase.RUNNING and len(self._queue) < QUEUED_BATCHES and not self._stopping
+        full = self._queued_records >= QUEUED_RECORDS or self._queued_bytes >= QUEUED_BYTES
+        return self.phase is Phase.RUNNING and not full and not self._stopping
 
     def resume_at(self) -> int | None:
         """Where the consumer must read on after a rebalance; batches fetched before it are void from now on."""
@@ -119,6 +122,8 @@ class PartitionTask:
             self._wake.set()
             return
         self._queue.append(fresh)
+        self._queued_records += len(fresh)
+        self._queued_bytes += sum(len(record.value or b"") for record in fresh)
         self.next_offset = fresh[-1].offset + 1
         self._wake.set()
 
@@ -180,7 +185,7 @@ class PartitionTask:
         self._setbacks += 1
         self._writer, self.next_offset = None, None
         self.epoch += 1
-        self._queue.clear()
+        self._forget_queue()
         self._log.warning("partition set back", phase=phase, reason=reason, detail=detail, exc_info=exc_info)
 
     async def _take_over(self) -> None:
@@ -190,7 +195,7 @@ class PartitionTask:
         if verdict.standing not in (Standing.SAME, Standing.FRESH):
             self._log.error("input changed", standing=verdict.standing, lost=verdict.lost, position=verdict.position)
         self._writer, self.next_offset = writer, verdict.position
-        self._queue.clear()
+        self._forget_queue()
         self._tick_asked_at = 0
         self._expected = verdict.position
         self.epoch += 1
@@ -205,7 +210,7 @@ class PartitionTask:
             if not self._queue:
                 await self._idle(writer)
                 continue
-            records = self._queue.popleft()
+            records = self._next_batch()
             if records[0].offset != self._expected:
                 await self._verify_input(writer)
                 await self._refuse_loss(writer, records[0].offset)
@@ -213,6 +218,19 @@ class PartitionTask:
             while records and not self._stopping:
                 records = await self._take(writer, records)
         await writer.rest()
+
+    def _next_batch(self) -> Sequence[Record]:
+        """All that is queued, up to the next hole: the busier the partition, the larger its batches."""
+        records = list(self._queue.popleft())
+        while self._queue and self._queue[0][0].offset == records[-1].offset + 1:
+            records += self._queue.popleft()
+        self._queued_records = sum(map(len, self._queue))
+        self._queued_bytes = sum(len(record.value or b"") for batch in self._queue for record in batch)
+        return records
+
+    def _forget_queue(self) -> None:
+        self._queue.clear()
+        self._queued_records = self._queued_bytes = 0
 
     async def _take(self, writer: PartitionWriter, records: Sequence[Record]) -> Sequence[Record]:
         folded = writer.fold(records)
