@@ -16,6 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from dialects import figures
 from rich.console import Console
 from rich.progress import Progress
 from workload import activity, fill, make_topics, report
@@ -121,6 +122,7 @@ async def main(events: int, rounds: int, seconds: int) -> None:
         "contenders": found,
         "recovery_rows_per_s": recovered["events_per_s"],
         "publish_to_webhook": delay,
+        "documents_read": figures(1.0),
         "events": events,
         "rounds": rounds,
         "machine": machine(),

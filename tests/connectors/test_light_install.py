@@ -12,7 +12,7 @@ EXTRAS = {"aiohttp", "faust", "fastapi", "prometheus_client", "pydantic", "stand
 
 @pytest.mark.parametrize(
     "module",
-    [f"tocsin.connectors.{name}" for name in ("publish", "webhooks", "dialects", "sinks", "sinks.memory")],
+    [f"tocsin.connectors.{name}" for name in ("publish", "webhooks", "dialects", "sinks", "sinks.memory", "mediation")],
 )
 def test_imports_no_extra(module: str) -> None:
     code = f"import sys, {module}; print(*sys.modules)"

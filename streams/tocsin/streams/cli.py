@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "dead": ("dead", "Dead letters: list, show, replay."),
     "read": ("read", "What the reader understands of a problem document."),
     "write": ("write", "A canonical problem in another dialect, strictly."),
+    "codes": ("codes", "The catalogue of well-known codes: list, show, lint."),
     "topics": ("topics", "The topics of the bus: plan, apply."),
     "schemas": ("schemas", "Check the event schemas, also against released ones."),
     "rules": ("rules", "Check a rules file, or print its JSON Schema."),

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.connectors.dialects.codes import code_key, escalation_allowed, matches_prefix, parse_code, read_code
+from tocsin.connectors.dialects.codes import (
+    Promotion,
+    code_key,
+    escalation_allowed,
+    matches_prefix,
+    parse_code,
+    preferred_key,
+    promotion,
+    read_code,
+)
+from tocsin.connectors.dialects.consequences import Consequence, consequence_of_unknown, quiet_by_default
 from tocsin.connectors.dialects.reading import Unreadable
 
 # code: severity, scope, descriptors, category, violations
@@ -27,6 +40,11 @@ READ = {
     "e.p.msg.unsupported": ("error", "protocol", ["msg", "unsupported"], "msg", []),
     "e.p.error": ("error", "protocol", ["error"], "me", []),
     "e.m.live-mode-not-supported": ("error", "message", ["live-mode-not-supported"], "req", []),
+    "e.m.live-delivery-not-supported": ("error", "message", ["live-delivery-not-supported"], "req", []),
+    "e.p.crypto": ("error", "protocol", ["crypto"], "trust.crypto", []),
+    "e.p.crypto.replay": ("error", "protocol", ["crypto", "replay"], "trust.crypto", []),
+    "e.m.msg": ("error", "message", ["msg"], "msg", []),
+    "w.m.me.res.not-enroll.did": ("warning", "message", ["me", "res", "not-enroll", "did"], "req", []),
     "e.p.fo--o": ("error", "protocol", ["fo--o"], None, []),
     "E.P.X": ("error", "protocol", ["X"], None, ["code-sorter", "code-not-lower-case"]),
     "request_not_accepted": ("error", None, [], None, ["code-sorter", "code-too-few-tokens", "code-not-kebab-case"]),
@@ -76,21 +94,95 @@ def test_key_folds_what_the_world_spells_differently() -> None:
     assert code_key(" E.P.Req.Not_Enroll ") == "e.p.req.not-enroll"
 
 
+# warning, reply: what is said of the reply
+PROMOTIONS = {
+    ("w.p.msg.bad-lang", "e.p.msg.bad-lang"): Promotion.ALLOWED,
+    ("w.p.msg.bad-lang", "w.p.msg.bad-lang"): Promotion.STILL_A_WARNING,
+    ("w.p.msg.bad-lang", "e.m.msg.bad-lang"): Promotion.NARROWER_SCOPE,
+    ("w.p.msg.bad-lang", "e.get-pay-details.bad-lang"): Promotion.NARROWER_SCOPE,
+    ("w.get-pay-details.payment-failed", "e.p.payment-failed"): Promotion.ALLOWED,
+    ("w.get-pay-details.payment-failed", "e.get-pay-details.payment-failed"): Promotion.ALLOWED,
+    ("w.get-pay-details.payment-failed", "e.m.payment-failed"): Promotion.NARROWER_SCOPE,
+    ("w.m.x", "e.m.x"): Promotion.ALLOWED,
+    ("w.m.x", "e.p.quite.another"): Promotion.ALLOWED,
+    ("w.msg.bad-lang", "e.m.msg.bad-lang"): Promotion.NARROWER_SCOPE,
+    ("w.m.x", "e.msg.bad-lang"): Promotion.ALLOWED,
+    ("w.m.x", "e"): Promotion.NO_SCOPE,
+    ("w.m.x", "request_not_accepted"): Promotion.NO_SCOPE,
+    ("e.p.x", "e.p.y"): Promotion.NOT_A_WARNING,
+    ("request_not_accepted", "e.p.y"): Promotion.NOT_A_WARNING,
+}
+
+
+@pytest.mark.parametrize(("pair", "said"), PROMOTIONS.items(), ids=" then ".join)
+def test_reply_to_a_warning(pair: tuple[str, str], said: Promotion) -> None:
+    assert promotion(*pair) is said
+    assert escalation_allowed(*pair) is (said is Promotion.ALLOWED)
+
+
 @pytest.mark.parametrize(
-    ("warning", "reply", "allowed"),
+    ("first", "second"),
     [
-        ("w.p.msg.bad-lang", "e.p.msg.bad-lang", True),
-        ("w.p.msg.bad-lang", "w.p.msg.bad-lang", False),
-        ("w.p.msg.bad-lang", "e.m.msg.bad-lang", False),
-        ("w.get-pay-details.payment-failed", "e.p.payment-failed", True),
-        ("w.get-pay-details.payment-failed", "e.get-pay-details.payment-failed", True),
-        ("w.get-pay-details.payment-failed", "e.m.payment-failed", False),
-        ("w.m.x", "e.m.x", True),
-        ("e.p.x", "e.p.y", False),
+        ("e.p.cryto.dejavu", "e.p.crypto.message.dejavu"),
+        ("e.p.crypto.replay", "e.p.crypto.message.dejavu"),
+        ("e.p.crypto", "e.p.trust.crypto"),
+        ("e.p.error", "e.p.me"),
+        ("e.p.me.res.not_enroll", "e.p.req.not-enroll"),
+        ("e.m.live-delivery-not-supported", "e.m.live-mode-not-supported"),
+        ("w.get-key.crypto", "w.get-key.trust.crypto"),
+        ("e.p.crypto.tampered", "e.p.crypto.tampered"),
+        ("e.p.msg", "e.p.msg"),
+        ("request_not_accepted", "request-not-accepted"),
+        ("e.crypto.replay", "e.crypto.replay"),
+        ("", ""),
     ],
 )
-def test_reply_to_a_warning(warning: str, reply: str, allowed: bool) -> None:
-    assert escalation_allowed(warning, reply) is allowed
+def test_the_spelling_that_is_really_sent(first: str, second: str) -> None:
+    assert preferred_key(first) == second
+    assert preferred_key(second) == second
+
+
+UNKNOWN = {
+    "w.p.fnord": Consequence.FLOW_CONTINUES,
+    "w.anything at all": Consequence.FLOW_CONTINUES,
+    " W.P.Fnord": Consequence.FLOW_CONTINUES,
+    "w": Consequence.PROTOCOL_ENDS,
+    "warning": Consequence.PROTOCOL_ENDS,
+    "e.p.fnord": Consequence.PROTOCOL_ENDS,
+    "e.m.fnord": Consequence.PROTOCOL_ENDS,
+    "request_not_accepted": Consequence.PROTOCOL_ENDS,
+    "https://example.org/w.p.x": Consequence.PROTOCOL_ENDS,
+    "404": Consequence.PROTOCOL_ENDS,
+    "": Consequence.PROTOCOL_ENDS,
+}
+
+
+@pytest.mark.parametrize(("code", "consequence"), UNKNOWN.items())
+def test_what_an_unknown_code_does(code: str, consequence: Consequence) -> None:
+    assert consequence_of_unknown(code) is consequence
+
+
+def test_deprecated_version_warnings_are_quiet() -> None:
+    assert quiet_by_default("fields_ignored_due_to_version_mismatch")
+    assert quiet_by_default("version-with-degraded-features")
+    assert not quiet_by_default("version-not-supported")
+
+
+FOLDER = Path(__file__).parents[4] / "shared" / "vectors"
+RULES = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(FOLDER.glob("rule-*.json"))}
+
+
+@pytest.mark.skipif(not RULES, reason="the shared vectors are not beside this repository")
+@pytest.mark.parametrize("name", RULES)
+def test_rules_of_others(name: str) -> None:
+    given, expected = RULES[name]["input"], RULES[name]["expect"]
+    if "matches_prefix" in expected:
+        assert {prefix: matches_prefix(given, prefix) for prefix in expected["matches_prefix"]} == expected[
+            "matches_prefix"
+        ]
+    else:
+        allowed = expected.get("escalation_allowed", not expected.get("error"))
+        assert escalation_allowed(given["first_report_code"], given["reply_code"]) is allowed
 
 
 @given(

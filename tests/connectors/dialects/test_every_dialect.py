@@ -15,6 +15,8 @@ from tocsin.connectors.dialects import (
     DIALECTS,
     NotAProblem,
     Unreadable,
+    Unwritable,
+    detect,
     load_dialect,
     read_document,
     read_parsed,
@@ -30,6 +32,16 @@ SMALLEST: dict[str, dict[str, object]] = {
         "id": "m",
         "body": {"code": "e.p.x"},
     },
+    "aries-1.0": {
+        "@type": "https://didcomm.org/report-problem/1.0/problem-report",
+        "description": {"code": "cant-find-route"},
+    },
+    "hipe": {
+        "@type": "did:sov:BzCbsNYhMrjHiqZDTUASHg;spec/notification/1.0/problem-report",
+        "friendly-ltxt": {"en": "Unable to find a route."},
+    },
+    "jsonrpc": {"jsonrpc": "2.0", "id": "1", "error": {"code": -32601, "message": "Method not found"}},
+    "dwn-status": {"status": {"code": 404, "detail": "Not Found"}},
 }
 
 json_values = st.recursive(
@@ -42,9 +54,19 @@ names = st.sampled_from(
         *Problem.__struct_fields__,
         *("type", "title", "status", "detail", "instance", "body", "comment", "args", "id", "thid", "pthid", "ack"),
         *("to", "from", "lang", "created_time", "escalate_to", "escalateTo", "errors", "typ", "walletId"),
+        *("@type", "@id", "~thread", "@thread", "~l10n", "@msg_catalog", "description", "description~l10n", "explain"),
+        *("friendly-ltxt", "explain_ltxt", "problem-code", "problem_items", "who-retries", "fixHint", "fix-hint-ltxt"),
+        *("impact", "where", "noticed_time", "time-noticed", "tracking_uri", "escalation-uri", "~i10n", "en", "locale"),
+        *("jsonrpc", "id", "error", "result", "data", "reply", "message", "method"),
     ]
 )
-kinds = st.sampled_from(["https://didcomm.org/report-problem/2.0/problem-report", "e.p.x", "about:blank"])
+kinds = st.sampled_from(
+    [
+        *("https://didcomm.org/report-problem/2.0/problem-report", "e.p.x", "about:blank", "you", "MESSAGE", "me - x"),
+        *("https://didcomm.org/connections/1.0/problem_report", "2019-05-27 18:23:06Z", "2.0", "a@b.c", 404, -50400),
+        "did:sov:BzCbsNYhMrjHiqZDTUASHg;spec/notification/1.0/problem-report",
+    ]
+)
 documents = st.dictionaries(
     names, json_values | kinds | st.dictionaries(names, json_values | kinds, max_size=6), max_size=10
 )
@@ -77,7 +99,20 @@ def test_any_document_gives_a_problem_or_unreadable(name: str, document: object)
         problem = read_parsed(document, name)
     except Unreadable:
         return
-    assert isinstance(problem, NotAProblem) or problem.code
+    assert isinstance(problem, NotAProblem) or problem.code or problem.text
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+@given(document=documents)
+def test_what_is_written_is_read_back_as_the_same_dialect(name: str, document: dict[str, object]) -> None:
+    try:
+        problem = read_parsed(document)
+        written = load_dialect(name).write(problem) if isinstance(problem, Problem) else None
+    except (Unreadable, Unwritable):
+        return
+    if written is not None:
+        assert isinstance(load_dialect(name).read(written), Problem)
+        assert detect(written) == name or name == "rfc9457"
 
 
 @given(raw=st.binary(max_size=100))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from aiokafka import ConsumerRecord
 
-from tocsin.connectors.dialects import DIALECTS, read_document
+from tocsin.connectors.dialects import DIALECT_OF_MEDIA_TYPE, read_document
 from tocsin.schemas.problem import Problem
 from tocsin.streams.commands.dead_letters import letter_of, original_headers
 from tocsin.streams.commands.demo_story import SAMPLES
@@ -33,8 +33,8 @@ def test_documents_of(raw: bytes, lines: list[int]) -> None:
     assert [line for line, _ in documents_of(raw)] == lines
 
 
-def test_there_is_a_sample_for_each_dialect() -> None:
-    assert {sample.dialect for sample in SAMPLES} == set(DIALECTS)
+def test_there_is_a_sample_for_each_dialect_that_a_media_type_names() -> None:
+    assert {sample.dialect for sample in SAMPLES} == set(DIALECT_OF_MEDIA_TYPE.values())
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.dialect)

@@ -55,6 +55,16 @@ ENDINGS: dict[str, tuple[list[str], str, dict[str, str], int, str]] = {
         ["read"], '{"type": "https://didcomm.org/trust-ping/2.0/ping", "id": "1", "body": {}}', {}, 0,
         '"is_problem": false',
     ),
+    "reading a batch of answers": (
+        ["read"], '[{"jsonrpc": "2.0", "id": 1, "result": 7}, {"id": 2, "error": {"code": -32601}}]', {},
+        0, '"problem_count": 1',
+    ),
+    "reading a report without a code": (
+        ["read", "--dialect", "hipe"], '{"explain-ltxt": "no route"}', {}, 0, '"code": null',
+    ),
+    "writing for an agent of DIDComm v1": (
+        ["write", "--dialect", "aries"], '{"code": "e.p.x"}', {}, 0, '"description": {"code": "e.p.x"}',
+    ),
     "writing what a dialect cannot say": (
         ["write", "--dialect", "didcomm-2.0"], '{"code": "e.p.x"}', {}, 65, "parent_thread_id",
     ),

@@ -106,7 +106,7 @@ routes:
         pytest.param(
             TOP + "rotues: []\n",
             [
-                "5: rotues is not a key that there is (expected one of endpoints, default_route, routes; "
+                "5: rotues is not a key that there is (expected one of endpoints, default_route, routes, mediation; "
                 "did you mean routes?)"
             ],
             id="a key that is misspelt",
@@ -327,7 +327,7 @@ def test_the_number_of_endpoints(tmp_path: Path, count: int, errors: int) -> Non
 
 def test_the_schema_knows_every_key() -> None:
     schema = json_schema()
-    assert set(schema["properties"]) == {"endpoints", "default_route", "routes"}
+    assert set(schema["properties"]) == {"endpoints", "default_route", "routes", "mediation"}
     assert schema["required"] == ["endpoints", "default_route"]
     assert set(schema["$defs"]["RouteModel"]["properties"]) == {"name", "match", "endpoints", "continue", "routes"}
     json.dumps(schema)

@@ -1,42 +1,19 @@
 """Dialects: the shapes that problems have elsewhere. One file each, pure: `read(document)` and `write(problem)`.
 
-`DIALECTS` is the table: name -> import string of the module. To add one, add its file, a row, and its vectors' test.
+`DIALECTS` is the table: name -> import string of the module.
 Readers are lenient (what breaks a rule is flagged in `violations`), writers strict.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Protocol, cast
-
 from tocsin.connectors.dialects.detection import ALIASES, DIALECT_OF_MEDIA_TYPE, detect
 from tocsin.connectors.dialects.json_text import MAX_BYTES, parse_json
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason, Unwritable
+from tocsin.connectors.dialects.table import DIALECTS, Dialect, module_of
 from tocsin.schemas.problem import Problem
 
 AUTO = "auto"
 """The dialect that means: find out from the media type, else from the document's shape."""
-
-DIALECTS: dict[str, str] = {
-    "canonical": "tocsin.connectors.dialects.canonical",
-    "rfc9457": "tocsin.connectors.dialects.rfc9457",
-    "didcomm-2.0": "tocsin.connectors.dialects.didcomm2",
-}
-"""Name of each dialect -> the module that reads and writes it (imported when it is first used)."""
-
-
-class Dialect(Protocol):
-    """What the module of a dialect offers."""
-
-    NAME: str
-
-    def read(self, document: object) -> Problem | NotAProblem:
-        """The parsed JSON document as a canonical problem. Raises Unreadable and nothing else."""
-        ...
-
-    def write(self, problem: Problem) -> dict[str, object]:
-        """The problem as a strictly conformant document. Raises Unwritable if the dialect cannot say it."""
-        ...
 
 
 def load_dialect(name: str) -> Dialect:
@@ -44,7 +21,7 @@ def load_dialect(name: str) -> Dialect:
     known = ALIASES.get(name, name)
     if known not in DIALECTS:
         raise Unreadable(UnreadableReason.UNKNOWN_DIALECT, expected=f"one of {', '.join([AUTO, *DIALECTS])}")
-    return cast(Dialect, import_module(DIALECTS[known]))
+    return module_of(known)
 
 
 def read_document(

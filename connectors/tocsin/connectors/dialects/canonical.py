@@ -15,6 +15,7 @@ from tocsin.schemas.problem import Problem, Severity
 
 NAME = "canonical"
 _FIELDS = frozenset(Problem.__struct_fields__)
+_CODE_OPTIONAL = ("hipe", "aries-1.0")
 _MEMBER_PATH = re.compile(r"`\$(?P<path>[^`]*)`")
 
 
@@ -25,14 +26,14 @@ def read(document: object) -> Problem | NotAProblem:
         raise Unreadable(UnreadableReason.WRONG_TYPE, expected="an object")
     members = {name: value for name, value in document.items() if name in _FIELDS and value is not None}
     unknown = {name: value for name, value in document.items() if name not in _FIELDS}
-    if not members.get("code"):
+    if not members.get("code") and not _may_lack_code(members):
         raise Unreadable(UnreadableReason.MISSING_MEMBER, "/code", "a problem code")
     members["extensions"] = _extensions(members.get("extensions"), unknown)
     try:
-        problem = msgspec.convert({"dialect": NAME, **members}, Problem)
+        problem = msgspec.convert({"dialect": NAME, "code": "", **members}, Problem)
     except msgspec.ValidationError as error:
         raise unreadable(error) from None
-    _check_lengths(problem)
+    _check_bounds(problem)
     return complete(problem)
 
 
@@ -41,6 +42,12 @@ def write(problem: Problem) -> dict[str, object]:
     written = msgspec.to_builtins(problem)
     assert isinstance(written, dict)
     return {name: value for name, value in written.items() if value not in (None, [], {}, "")}
+
+
+def looks_like(document: dict[str, object]) -> bool:
+    """A code at the top (or what may lack one), and no member by which an RFC 9457 document is known."""
+    stated = isinstance(document.get("code"), str) or _may_lack_code(document)
+    return stated and "title" not in document and "status" not in document
 
 
 def complete(problem: Problem) -> Problem:
@@ -58,6 +65,11 @@ def complete(problem: Problem) -> Problem:
         changes["context_ids"] = distinct([problem.parent_thread_id, own, *problem.ack])
     changes.update(_from_code(problem, code))
     return msgspec.structs.replace(problem, **changes)
+
+
+def _may_lack_code(members: dict[str, object]) -> bool:
+    """A report of DIDComm v1 may have only a text (REQUIREMENTS b.1 18); its code is then the empty string."""
+    return members.get("dialect") in _CODE_OPTIONAL and bool(members.get("text"))
 
 
 def _from_code(problem: Problem, code: Code) -> dict[str, object]:
@@ -87,12 +99,16 @@ def _json(value: object) -> str:
     return json_text(value)
 
 
-def _check_lengths(problem: Problem) -> None:
+def _check_bounds(problem: Problem) -> None:
     if len(problem.code) > MAX_CODE_LENGTH:
         raise Unreadable(UnreadableReason.TOO_LONG, "/code", f"at most {MAX_CODE_LENGTH} characters")
     for name in ("message_id", "thread_id", "parent_thread_id"):
         if len(getattr(problem, name) or "") > MAX_ID_LENGTH:
             raise Unreadable(UnreadableReason.TOO_LONG, f"/{name}", f"at most {MAX_ID_LENGTH} characters")
+    status = problem.http.status if problem.http else None
+    for pointer, number in (("/noticed_at", problem.noticed_at), ("/http/status", status)):
+        if number is not None and not -(2**63) <= number < 2**63:
+            raise Unreadable(UnreadableReason.NUMBER_OUT_OF_RANGE, pointer, "a number of 64 bits")
 
 
 def unreadable(error: msgspec.ValidationError) -> Unreadable:

@@ -7,6 +7,7 @@ rules it breaks); `read_code` is for a bare code, where a text that breaks the g
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 
 from msgspec import Struct
 
@@ -28,17 +29,28 @@ DESCRIPTORS = (
     "me.res.compute", "me.res.money", "req", "req.time", "legal",
 )  # fmt: skip
 """The descriptors that DIDComm v2 defines; a category is the longest of them that a code's descriptors begin with."""
-CATEGORY_OF_DESCRIPTOR = {
-    "crypto": "trust.crypto",
-    "cryto": "trust.crypto",
-    "error": "me",
+CATEGORY_OF_FIRST = {"crypto": "trust.crypto", "cryto": "trust.crypto", "error": "me"}
+"""First descriptors in real use outside the specification, and the category they mean (REQUIREMENTS b.1 20-22)."""
+CATEGORY_OF_ANY = {
     "not-enroll": "req",
+    "not-enrolled": "req",
     "live-mode-not-supported": "req",
     "live-delivery-not-supported": "req",
 }
-"""First descriptors in real use outside the specification, and the category they mean (REQUIREMENTS b.1 20, 22-24)."""
-CATEGORY_OF_CODE = {"e.p.msg": "trust.crypto", "e.p.me.res.not-enroll": "req"}
-"""Whole codes (as keys) whose category differs from what the tokens say (REQUIREMENTS b.1 21, 23)."""
+"""Descriptors that settle the category wherever they stand: the mediator writes `req.not_enroll`, its own proposal
+`me.res.not_enroll` (REQUIREMENTS b.1 23, 24)."""
+CATEGORY_OF_CODE = {"e.p.msg": "trust.crypto"}
+"""Whole codes (as keys) whose category differs from what the tokens say: the mediator's answer to what it cannot
+decrypt (REQUIREMENTS b.1 21)."""
+PREFERRED_DESCRIPTORS = {
+    "crypto": "trust.crypto",
+    "crypto.replay": "crypto.message.dejavu",
+    "cryto.dejavu": "crypto.message.dejavu",
+    "error": "me",
+    "live-delivery-not-supported": "live-mode-not-supported",
+    "me.res.not-enroll": "req.not-enroll",
+}
+"""Descriptors that were written for the same problem, and those that are really sent (REQUIREMENTS b.1 20-24)."""
 
 _TOKEN = re.compile(r"[a-z0-9]+(?:-+[a-z0-9]+)*")
 _ROOTS = frozenset(name.partition(".")[0] for name in DESCRIPTORS)
@@ -111,13 +123,44 @@ def matches_prefix(code: str, prefix: str) -> bool:
     return key == start or key.startswith(f"{start}.")
 
 
-def escalation_allowed(warning: str, reply: str) -> bool:
-    """Whether `reply` may answer `warning`: an error, of a scope at least as broad, message < state < protocol
-    (DIDComm v2 "Replying to Warnings")."""
+def preferred_key(code: str) -> str:
+    """The key of the spelling that is really sent, if `code` is another spelling of it; else the code's own key. Sorter
+    and scope stay. For look-ups and counts: an event keeps its own `code_key` (REQUIREMENTS b.1 2, 20-24)."""
+    key = code_key(code)
+    parsed = parse_code(key)
+    said = ".".join(parsed.descriptors)
+    return key.removesuffix(said) + PREFERRED_DESCRIPTORS.get(said, said) if said else key
+
+
+class Promotion(StrEnum):
+    """Whether a reply may turn a warning into an error, or the rule that it would break (DIDComm v2 "Replying to
+    Warnings"; REQUIREMENTS c 9)."""
+
+    ALLOWED = "allowed"
+    NOT_A_WARNING = "not-a-warning"
+    STILL_A_WARNING = "still-a-warning"
+    NO_SCOPE = "no-scope"
+    NARROWER_SCOPE = "narrower-scope"
+
+
+def promotion(warning: str, reply: str) -> Promotion:
+    """Judges `reply` to `warning`: only a warning is promoted, only by an error, never to a narrower scope, where
+    message < state < protocol; a scope that is not stated counts as the whole protocol."""
     first, second = parse_code(warning), parse_code(reply)
-    if first.severity is not Severity.WARNING or second.severity is not Severity.ERROR or not second.stated_scope:
-        return False
-    return _breadth(second.scope) >= _breadth(first.scope)
+    if first.severity is not Severity.WARNING:
+        return Promotion.NOT_A_WARNING
+    if second.severity is not Severity.ERROR:
+        return Promotion.STILL_A_WARNING
+    if not second.stated_scope:
+        return Promotion.NO_SCOPE
+    if _breadth(second.scope) < _breadth(first.scope):
+        return Promotion.NARROWER_SCOPE
+    return Promotion.ALLOWED
+
+
+def escalation_allowed(warning: str, reply: str) -> bool:
+    """Whether `promotion` has nothing against `reply`."""
+    return promotion(warning, reply) is Promotion.ALLOWED
 
 
 def _breadth(scope: str | None) -> int:
@@ -127,11 +170,14 @@ def _breadth(scope: str | None) -> int:
 def _category(key: str, descriptors: list[str]) -> str | None:
     if key in CATEGORY_OF_CODE:
         return CATEGORY_OF_CODE[key]
+    for name in descriptors:
+        if name in CATEGORY_OF_ANY:
+            return CATEGORY_OF_ANY[name]
     for length in range(len(descriptors), 0, -1):
         name = ".".join(descriptors[:length])
         if name in DESCRIPTORS:
             return name
-    return CATEGORY_OF_DESCRIPTOR.get(descriptors[0]) if descriptors else None
+    return CATEGORY_OF_FIRST.get(descriptors[0]) if descriptors else None
 
 
 def _violations(text: str, tokens: list[str]) -> tuple[str, ...]:

@@ -9,21 +9,22 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, code_key, parse_code
+from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, SEVERITIES, code_key, parse_code
 from tocsin.connectors.dialects.interpolation import interpolate
 from tocsin.connectors.dialects.json_text import json_text
 from tocsin.connectors.dialects.members import Members, as_extensions, distinct
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason, Unwritable
+from tocsin.connectors.dialects.uris import as_uri, is_uri
 from tocsin.schemas.problem import Item, Problem, Source, Violation
 
 NAME = "didcomm-2.0"
 MESSAGE_TYPE = "https://didcomm.org/report-problem/2.0/problem-report"
+MEDIA_TYPE = "application/didcomm-plain+json"
 MAX_COMMENT = 4096
 MAX_ARGS = 32
 """A longer comment, or more arguments, is flagged (RELIABILITY 3.5)."""
 MICROSECONDS = 1_000_000
-
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
+_BODY_MEMBERS = {"code", "comment", "args", "escalate_to"}
 
 
 def read(document: object) -> Problem | NotAProblem:
@@ -41,6 +42,19 @@ def read(document: object) -> Problem | NotAProblem:
     if not isinstance(body, dict):
         raise Unreadable(UnreadableReason.WRONG_TYPE, "/body", "an object")
     return _read(envelope, Members(body, violations, "/body"), violations)
+
+
+def looks_like(document: dict[str, object]) -> bool:
+    """The media type in `typ`; or `type`, `body` and what else a message has; or a body alone, with a v2 code."""
+    kind = document.get("type")
+    if document.get("typ") == MEDIA_TYPE:
+        return True
+    if isinstance(kind, str) and "body" in document and ("id" in document or is_report_type(kind)):
+        return True
+    code = document.get("code")
+    if not isinstance(code, str) or not (document.keys() <= _BODY_MEMBERS) or len(document) < 2:
+        return False
+    return code.partition(".")[0] in SEVERITIES
 
 
 def is_report_type(message_type: str) -> bool:
@@ -64,7 +78,7 @@ def write(problem: Problem) -> dict[str, object]:
         body["comment"] = comment
     if problem.text_template and problem.args:
         body["args"] = list(problem.args)
-    escalate_to = _as_uri(problem.escalation_uri)
+    escalate_to = as_uri(problem.escalation_uri)
     if escalate_to:
         body["escalate_to"] = escalate_to
     message: dict[str, object] = {"type": MESSAGE_TYPE, "pthid": thread, "body": body}
@@ -82,7 +96,7 @@ def _read(envelope: Members, body: Members, violations: list[Violation]) -> Prob
     if template is not None and len(template) > MAX_COMMENT:
         body.flag("comment-too-long", "comment")
     escalation = body.take_text("escalate_to")
-    if escalation is not None and not _URI.fullmatch(escalation):
+    if escalation is not None and not is_uri(escalation):
         body.flag("escalate-to-not-a-uri", "escalate_to")
     text = None if template is None and not args else interpolate(template or "", args).removeprefix(", ")
     noticed_at = _take_time(envelope)
@@ -166,10 +180,3 @@ def _built_code(problem: Problem) -> str:
     scope = {"message": "m"}.get(problem.scope or "", "p")
     slug = re.sub(r"[^a-z0-9]+", "-", problem.code_key or code_key(problem.code)).strip("-")[:64].strip("-")
     return ".".join(part for part in (sorter, scope, problem.category, slug or "unknown") if part)
-
-
-def _as_uri(escalation: str | None) -> str | None:
-    """A bare e-mail address becomes `mailto:` (REQUIREMENTS b.1 19); what is no URI is left out."""
-    if escalation and re.fullmatch(r"[^\s@:/]+@[^\s@:/]+", escalation):
-        return f"mailto:{escalation}"
-    return escalation if escalation and _URI.fullmatch(escalation) else None

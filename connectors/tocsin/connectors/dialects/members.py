@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 from tocsin.connectors.dialects.json_text import json_text
 from tocsin.connectors.dialects.reading import Unreadable, UnreadableReason
@@ -28,7 +29,7 @@ class Members:
         self.left = dict(document)
         self.at = at
         self.violations = violations
-        self._spellings = {_fold(name): name for name in reversed(self.left)}
+        self._spellings: dict[str, str] | None = None
 
     def flag(self, rule: str, name: str | None = None) -> None:
         """Note that the document breaks `rule` at the member `name` (or as a whole)."""
@@ -37,13 +38,20 @@ class Members:
 
     def take(self, name: str) -> object:
         """The raw value of a member, None if absent."""
-        spelling = name if name in self.left else self._spellings.get(_fold(name))
+        if not self.left:
+            return None
+        spelling = name if name in self.left else self._other_spelling(name)
         if spelling is None:
             return None
         value = self.left.pop(spelling, None)
         if spelling != name:
             self.flag("member-spelling", spelling)
         return value
+
+    def _other_spelling(self, name: str) -> str | None:
+        if self._spellings is None:
+            self._spellings = {_fold(each): each for each in reversed(self.left)}
+        return self._spellings.get(_fold_known(name))
 
     def take_text(self, name: str) -> str | None:
         """A string member; any other type is left out and flagged."""
@@ -85,6 +93,12 @@ def as_extensions(*groups: tuple[str, Mapping[str, object]]) -> dict[str, str]:
 def distinct(ids: Iterable[str | None]) -> list[str]:
     """The ids that are there, each once, in order."""
     return list(dict.fromkeys(each for each in ids if each))
+
+
+@cache
+def _fold_known(name: str) -> str:
+    """The same for names that a dialect asks for: they are few."""
+    return _fold(name)
 
 
 def _fold(name: str) -> str:

@@ -19,6 +19,7 @@ NAME = "rfc9457"
 BLANK = "about:blank"
 """The type of a problem that says no more than its status (RFC 9457 section 4.2.1); also what an absent type means."""
 _KNOWN = ("type", "title", "status", "detail", "instance")
+_NOT_IN_URI = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]")
 _DETAIL_LISTS = ("errors", "violations", "invalid-params", "invalid_params", "invalidParams")
 
 
@@ -66,17 +67,30 @@ def write(problem: Problem) -> dict[str, object]:
     else:
         for name in ("code", "severity", "scope", "category", "thread_id", "parent_thread_id", "tracking_uri"):
             value = getattr(problem, name)
-            if value is not None:
+            if value:
                 document[name] = value
-    kind = http.type or (None if problem.dialect == NAME else quote(problem.code, safe="/:?#[]@!$&'()*+,;=-._~%"))
+    status = http.status if http.status is not None and 400 <= http.status <= 599 else None
     standard = {
-        "type": kind,
+        "type": _reference(http.type or ("" if problem.dialect == NAME else problem.code)),
         "title": http.title,
-        "status": http.status,
+        "status": status,
         "detail": http.detail or (problem.text if problem.text != http.title else None),
-        "instance": http.instance,
+        "instance": _reference(http.instance),
     }
     return {name: value for name, value in standard.items() if value is not None} | document
+
+
+def looks_like(document: dict[str, object]) -> bool:
+    """A title, a detail, a status that is an error, or a type."""
+    named = isinstance(document.get("title"), str) or isinstance(document.get("detail"), str)
+    status = document.get("status")
+    failed = isinstance(status, int) and 400 <= status <= 599
+    return failed or named or (isinstance(document.get("type"), str) and "@type" not in document)
+
+
+def _reference(text: str | None) -> str | None:
+    """As a URI reference: what may not stand in one is percent-encoded (RFC 9457 section 3.1; RFC 3986 section 2)."""
+    return _NOT_IN_URI.sub(lambda found: quote(found.group(), safe="", errors="replace"), text) if text else None
 
 
 def _text(document: dict[str, object], name: str, violations: list[Violation]) -> str | None:

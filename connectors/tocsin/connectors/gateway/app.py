@@ -8,6 +8,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tocsin.connectors.catalogue import Catalogue
+from tocsin.connectors.gateway.codes import codes_routes
 from tocsin.connectors.gateway.config import GatewayConfig
 from tocsin.connectors.gateway.counting import CountRequests
 from tocsin.connectors.gateway.ingest import ingest_routes
@@ -32,6 +34,7 @@ def build_gateway(
     app = FastAPI(title="Tocsin gateway", version="1", docs_url=None, redoc_url=None)
     counts = GatewayMetrics(metrics)
     app.include_router(ingest_routes(config, Taking(config, publisher, counts)))
+    app.include_router(codes_routes(Catalogue.load()))
     app.include_router(watching_routes(ready, metrics))
     app.include_router(registry_routes(schemas or Registry(SHIPPED)))
     _handle_errors(app, counts)

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from tocsin.connectors.dialects import AUTO, Unreadable, load_dialect
+from tocsin.connectors.dialects import AUTO, DIALECTS, Unreadable, load_dialect
 from tocsin.connectors.publish import NothingToPublish, Origin, Publisher, PublishFailed, Receipt, problem_reported
 from tocsin.schemas.errors import Unencodable
 from tocsin.schemas.events import ProblemReported
@@ -46,7 +46,7 @@ def run(
         Path | None,
         typer.Argument(exists=True, dir_okay=False, readable=True, help="A document, or NDJSON; else stdin."),
     ] = None,
-    dialect: Annotated[str, typer.Option(help="canonical, rfc9457, didcomm-2.0, or auto.")] = AUTO,
+    dialect: Annotated[str, typer.Option(help=f"{', '.join(DIALECTS)}, or auto.")] = AUTO,
     tenant: Annotated[str | None, typer.Option(help="The tenant (TOCSIN_TENANT).")] = None,
     idempotency_key: Annotated[str | None, typer.Option(help="The same key again counts once (line n: KEY/n).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per document.")] = False,

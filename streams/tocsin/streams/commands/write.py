@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from tocsin.connectors.dialects import NotAProblem, read_document, write_document
+from tocsin.connectors.dialects import DIALECTS, NotAProblem, read_document, write_document
 from tocsin.connectors.publish import NothingToPublish
 from tocsin.streams.commands.showing import show_json
 
 
 def run(
-    dialect: Annotated[str, typer.Option(help="The dialect to write.")],
+    dialect: Annotated[str, typer.Option(help=f"The dialect to write: {', '.join(DIALECTS)}.")],
     file: Annotated[
         Path | None, typer.Argument(exists=True, dir_okay=False, help="A canonical problem; else stdin.")
     ] = None,

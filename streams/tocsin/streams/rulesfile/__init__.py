@@ -3,14 +3,17 @@
 from tocsin.streams.rules.rulebook import default_rulebook
 from tocsin.streams.rulesfile.endpoints import sink_settings
 from tocsin.streams.rulesfile.finding import Finding, RulesFileError
-from tocsin.streams.rulesfile.loading import check_rulebook, json_schema, load_rulebook, read_rules
+from tocsin.streams.rulesfile.loading import check_rulebook, json_schema, load_mediation, load_rulebook, read_rules
+from tocsin.streams.rulesfile.mediation import MediationRules
 
 __all__ = [
     "Finding",
+    "MediationRules",
     "RulesFileError",
     "check_rulebook",
     "default_rulebook",
     "json_schema",
+    "load_mediation",
     "load_rulebook",
     "read_rules",
     "sink_settings",

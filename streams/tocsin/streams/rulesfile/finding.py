@@ -69,8 +69,8 @@ class Findings:
         return any(finding.level == "error" for finding in self.found)
 
     def in_order(self) -> list[Finding]:
-        """All findings by line."""
-        return sorted(self.found, key=lambda finding: finding.line)
+        """All findings by line; those about another file that this one names come last."""
+        return sorted(self.found, key=lambda finding: (finding.file != self.file, finding.file, finding.line))
 
 
 Path = tuple[str | int, ...]

@@ -14,10 +14,11 @@ from tocsin.streams.rulesfile.build import build
 from tocsin.streams.rulesfile.document import MAX_BYTES, Unusable, read_document
 from tocsin.streams.rulesfile.endpoints import endpoints_of
 from tocsin.streams.rulesfile.finding import Finding, Findings, RulesFileError
+from tocsin.streams.rulesfile.mediation import MediationRules, mediation_of
 from tocsin.streams.rulesfile.model import RulesModel
 from tocsin.streams.rulesfile.wording import note_errors
 
-NOT_YET = ("escalations", "inhibit", "silences", "mediation", "timeouts", "tenants")
+NOT_YET = ("escalations", "inhibit", "silences", "timeouts", "tenants")
 """Sections of DESIGN 11 that this version does not carry out, and therefore refuses."""
 
 
@@ -59,7 +60,21 @@ def read_rules(
         return None, findings.in_order()
     endpoints = endpoints_of(model, file.parent, os.environ if environment is None else environment, findings)
     book = build(model, endpoints, findings)
+    mediation_of(model.mediation, file.parent, findings)
     return None if findings.failed else book, findings.in_order()
+
+
+def load_mediation(path: str | FilePath) -> MediationRules | None:
+    """The section `mediation` of a rules file: the table, its column and the escalation address for
+    `tocsin.connectors.mediation.Mediation`. None when there is no such section. Raises RulesFileError."""
+    file = FilePath(path)
+    findings = Findings(str(path))
+    data = _data(file, findings)
+    model = None if findings.failed else _model(data, findings)
+    rules = None if model is None else mediation_of(model.mediation, file.parent, findings)
+    if findings.failed:
+        raise RulesFileError(findings.in_order())
+    return rules
 
 
 def _data(file: FilePath, findings: Findings) -> Any:

@@ -120,6 +120,18 @@ class DefaultRouteModel(_Strict):
     endpoint: Name
 
 
+class MediationModel(_Strict):
+    """The scenario table that the mediators and agents of this deployment follow."""
+
+    table: Text = Field(description="identus-mediator, identus-agent, or a JSON file; relative to the rules file.")
+    column: Text = Field(default="current", description="The column whose choices hold, such as current or roadmap.")
+    escalate_to: Text | None = Field(default=None, description="URI that every report names for escalation.")
+
+
+def _table_alone(value: Any) -> Any:
+    return {"table": value} if isinstance(value, str) else value
+
+
 class RulesModel(_Strict):
     """A Tocsin rules file."""
 
@@ -128,3 +140,6 @@ class RulesModel(_Strict):
         DefaultRouteModel, BeforeValidator(_endpoint_alone, json_schema_input_type=DefaultRouteModel | Name)
     ] = Field(description="Mandatory: nobody must be able to say that no one was told.")
     routes: list[RouteModel] = Field(default=[], max_length=1000)
+    mediation: Annotated[
+        MediationModel | None, BeforeValidator(_table_alone, json_schema_input_type=MediationModel | Text | None)
+    ] = Field(default=None, description="For a mediator or agent in Python, which takes it with load_mediation.")

@@ -8,7 +8,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from tocsin.streams.rulesfile.finding import Findings, Path
-from tocsin.streams.rulesfile.model import MatchModel, MemoryModel, RouteModel, RulesModel, WebhookModel
+from tocsin.streams.rulesfile.model import (
+    MatchModel,
+    MediationModel,
+    MemoryModel,
+    RouteModel,
+    RulesModel,
+    WebhookModel,
+)
 
 _TYPES = {
     "string_type": "text (in quotes, if it looks like a number or true)",
@@ -19,10 +26,11 @@ _TYPES = {
     "bool_type": "true or false",
 }
 
-_KEYS: dict[str, type[RulesModel | RouteModel | MatchModel | WebhookModel | MemoryModel]] = {
+_KEYS: dict[str, type[RulesModel | RouteModel | MatchModel | WebhookModel | MemoryModel | MediationModel]] = {
     "": RulesModel,
     "routes": RouteModel,
     "match": MatchModel,
+    "mediation": MediationModel,
     "webhook": WebhookModel,
     "memory": MemoryModel,
 }

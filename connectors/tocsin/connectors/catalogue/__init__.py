@@ -1,0 +1,17 @@
+"""The catalogue of well-known problem codes as data: what a code means, who can fix it, whether to try again; in five
+languages, offline (REQUIREMENTS c 13; RFC 0035 "registry of well known problem codes").
+
+`codes/*.json` is one file a source, `advice.json` holds the texts that many codes share, `codes.lock.json` the hashes.
+Reading needs nothing but the light install; choosing among languages needs Babel (extras `gateway` and `streams`).
+"""
+
+from tocsin.connectors.catalogue.catalogue import Catalogue, Found, Match
+from tocsin.connectors.catalogue.entries import Advice, Entry, Form, Retry, Texts
+from tocsin.connectors.catalogue.explaining import Explanation, Origin, Said, explain
+from tocsin.connectors.catalogue.gaps import Finding, lint
+from tocsin.connectors.catalogue.languages import DEFAULT, accepted, negotiate
+
+__all__ = [
+    "DEFAULT", "Advice", "Catalogue", "Entry", "Explanation", "Finding", "Form", "Found", "Match", "Origin", "Retry",
+    "Said", "Texts", "accepted", "explain", "lint", "negotiate",
+]  # fmt: skip

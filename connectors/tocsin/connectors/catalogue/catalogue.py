@@ -1,0 +1,140 @@
+"""The catalogue, read and indexed: which entry speaks of a code, and in what words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from functools import cache
+
+import msgspec
+from msgspec import Struct
+
+from tocsin.connectors.catalogue.entries import Advice, Entry, Form, SourceFile, Texts
+from tocsin.connectors.catalogue.files import ADVICE_FILE, catalogue_hash, shipped_files
+from tocsin.connectors.catalogue.languages import DEFAULT, negotiate
+from tocsin.connectors.catalogue.matching import Tokens, descriptors_of, longest, tokens_of, words_of
+from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, code_key
+
+
+class Match(StrEnum):
+    """How an entry was found: by its own code, by another spelling, by the same descriptors under another sorter or
+    scope, or because the code begins with the entry's tokens and says more."""
+
+    EXACT = "exact"
+    ALIAS = "alias"
+    DESCRIPTORS = "descriptors"
+    PREFIX = "prefix"
+
+
+class Found(Struct, frozen=True):
+    """An entry, and how it was found."""
+
+    entry: Entry
+    match: Match
+
+
+class Catalogue:
+    """Entries by code. Immutable; made by `load`, or from files that were read elsewhere."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        """`files`: as `shipped_files` gives them. Raises msgspec.ValidationError: a file has another shape."""
+        self.sha256 = catalogue_hash(files)
+        self.advice = msgspec.json.decode(files[ADVICE_FILE], type=Advice)
+        self.sources = {
+            name: msgspec.json.decode(raw, type=SourceFile) for name, raw in files.items() if name != ADVICE_FILE
+        }
+        self.entries = tuple(
+            msgspec.structs.replace(entry, file=name) for name, source in self.sources.items() for entry in source.codes
+        )
+        self.languages = tuple(sorted({DEFAULT, *(name for entry in self.entries for name in entry.texts)}))
+        self._whole: dict[str, Found] = {}
+        self._index: dict[Form, dict[Tokens, Found]] = {form: {} for form in Form}
+        for entry in self.entries:
+            self._enter(entry)
+
+    @staticmethod
+    def load() -> Catalogue:
+        """The shipped catalogue, read once a process (about 20 ms)."""
+        return _shipped()
+
+    def find(self, code: str) -> Found | None:
+        """The entry that says most about `code`: its own, that of another spelling, else the one with the longest
+        beginning in whole tokens; None if there is none. Total."""
+        if len(code) > MAX_CODE_LENGTH:
+            return None
+        whole = self._whole.get(code_key(code))
+        if whole is not None:
+            return whole
+        descriptors, words = descriptors_of(code), words_of(code)
+        # A v2 code's sorter and scope count for nothing here: they say how bad it is, not what it is.
+        unsaid = len(tokens_of(code)) - len(descriptors) if descriptors else 0
+        hits = (
+            (_found(self._index[Form.CODE], tokens_of(code)), unsaid),
+            (_found(self._index[Form.DESCRIPTOR], descriptors), 0),
+            (_found(self._index[Form.FAMILY], words), 0),
+        )
+        said = [(hit[0] - less, hit[1]) for hit, less in hits if hit is not None]
+        return max(said, key=lambda each: each[0])[1] if said else None
+
+    def texts(self, code: str, languages: Sequence[str] = ()) -> Texts | None:
+        """What there is to say of `code`, in the first of the wanted languages that we have, else in English; None if
+        the code is not known. Wanting a language needs Babel."""
+        found = self.find(code)
+        return None if found is None else self.wording(found.entry, self.language(languages))
+
+    def language(self, wanted: Sequence[str]) -> str:
+        """The language of an answer to somebody who wants these, the best first."""
+        return negotiate(wanted, self.languages) or DEFAULT
+
+    def wording(self, entry: Entry, language: str) -> Texts:
+        """The texts of an entry in one of the catalogue's languages."""
+        wording = entry.texts[language]
+        return Texts(
+            language=language,
+            title=wording.title,
+            explanation=wording.explanation,
+            fixer=self.advice.fixers[entry.fixer][language],
+            retry=self.advice.retries[entry.retry][language],
+            fix_hint=self.advice.hints[entry.hint][language],
+        )
+
+    def described(self, entry: Entry, language: str) -> dict[str, object]:
+        """An entry for people and programs, in one language, as JSON-able values."""
+        source = self.sources[entry.file]
+        facts = {name: value for name, value in msgspec.to_builtins(entry).items() if name not in ("texts", "file")}
+        texts = self.wording(entry, language)
+        return facts | {
+            "source": {"name": source.source, "address": source.address, "where": facts.pop("where")},
+            "language": language,
+            "title": texts.title,
+            "explanation": texts.explanation,
+            "who_can_fix": texts.fixer,
+            "retry_advice": texts.retry,
+            "fix_hint": texts.fix_hint,
+        }
+
+    def _enter(self, entry: Entry) -> None:
+        for place, code in enumerate((entry.code, *entry.aliases)):
+            match = Match.ALIAS if place else Match.EXACT
+            if entry.form is Form.FAMILY:
+                self._index[Form.FAMILY][words_of(code)] = Found(entry, match)
+                continue
+            self._whole[code_key(code)] = Found(entry, match)
+            descriptors = descriptors_of(code) if entry.form is Form.DESCRIPTOR else ()
+            if descriptors:
+                self._index[Form.DESCRIPTOR][descriptors] = Found(entry, match if place else Match.DESCRIPTORS)
+            elif entry.form is not Form.EXACT:
+                self._index[Form.CODE][tokens_of(code)] = Found(entry, match)
+
+
+@cache
+def _shipped() -> Catalogue:
+    return Catalogue(shipped_files())
+
+
+def _found(index: Mapping[Tokens, Found], tokens: Tokens) -> tuple[int, Found] | None:
+    hit = longest(index, tokens)
+    if hit is None:
+        return None
+    length, found = hit
+    return length, found if length == len(tokens) else Found(found.entry, Match.PREFIX)

@@ -1,0 +1,72 @@
+"""What to tell a person about one problem: the report's own words first, then the catalogue's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+
+from msgspec import Struct
+
+from tocsin.connectors.catalogue.catalogue import Catalogue, Found
+from tocsin.connectors.catalogue.languages import DEFAULT, negotiate
+from tocsin.schemas.problem import Problem
+
+
+class Origin(StrEnum):
+    """Who wrote a text."""
+
+    REPORT = "report"
+    CATALOGUE = "catalogue"
+
+
+class Said(Struct, frozen=True):
+    """A text, who wrote it, and the language as it was stated; None = not stated."""
+
+    text: str
+    origin: Origin
+    language: str | None = None
+
+
+class Explanation(Struct, frozen=True, kw_only=True):
+    """The texts and the hints about one problem, the first to be shown first, and the entry that they come from. A
+    stated language is not proof: ACA-Py writes Korean under `en` (REQUIREMENTS b.1 14), so all are kept."""
+
+    found: Found | None
+    texts: list[Said]
+    fix_hints: list[Said]
+
+
+def explain(problem: Problem, catalogue: Catalogue, languages: Sequence[str] = ()) -> Explanation:
+    """What the report says in the first wanted language that it has, then what the catalogue says, then what the report
+    says in a language that it does not state. Wanting a language needs Babel."""
+    wanted = [*languages, DEFAULT]
+    found = catalogue.find(problem.code)
+    texts, hints = _of_report(problem.localized, languages), _of_report(problem.fix_hint, languages)
+    if found is not None:
+        known = catalogue.wording(found.entry, catalogue.language(languages))
+        texts.append(Said(known.explanation, Origin.CATALOGUE, known.language))
+        hints.append(Said(known.fix_hint, Origin.CATALOGUE, known.language))
+    unstated = [] if problem.text is None else [Said(problem.text, Origin.REPORT)]
+    texts += unstated + _all_of_report(problem.localized, wanted)
+    hints += _all_of_report(problem.fix_hint, wanted)
+    return Explanation(found=found, texts=_distinct(texts), fix_hints=_distinct(hints))
+
+
+def _of_report(localized: Mapping[str, str], languages: Sequence[str]) -> list[Said]:
+    name = negotiate(languages, localized) if languages else DEFAULT
+    return [] if name is None or name not in localized else [Said(localized[name], Origin.REPORT, name)]
+
+
+def _all_of_report(localized: Mapping[str, str], wanted: Sequence[str]) -> list[Said]:
+    """The wanted languages in their order, then the others by name."""
+    names = sorted(localized, key=lambda name: (wanted.index(name) if name in wanted else len(wanted), name))
+    return [Said(localized[name], Origin.REPORT, name) for name in names]
+
+
+def _distinct(said: Sequence[Said]) -> list[Said]:
+    """Each text once, where it stands first; empty ones never."""
+    first: dict[str, Said] = {}
+    for each in said:
+        first.setdefault(each.text, each)
+    first.pop("", None)
+    return list(first.values())

@@ -1,0 +1,188 @@
+"""Reading what reports of DIDComm v1 have in common: HIPE (seed 001) and RFC 0035 differ in names, not in facts.
+
+Each fact is taken from whichever known member holds it; what has another shape is flagged and kept as an extension.
+"""
+
+from __future__ import annotations
+
+import re
+
+from msgspec import Struct
+
+from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, Code, parse_code
+from tocsin.connectors.dialects.enumerations import retry_party_of, scope_of_impact, take_place
+from tocsin.connectors.dialects.iso_time import read_time
+from tocsin.connectors.dialects.json_text import json_text
+from tocsin.connectors.dialects.members import MAX_ID_LENGTH, as_extensions, distinct, escape
+from tocsin.connectors.dialects.reading import Unreadable, UnreadableReason
+from tocsin.connectors.dialects.uris import is_uri
+from tocsin.connectors.dialects.vocabulary import L10N, Known, fold
+from tocsin.connectors.dialects.wording import Wording, read_languages
+from tocsin.schemas.problem import Item, Problem, Violation
+
+MAX_TEXT = 4096
+"""A longer text is flagged (RELIABILITY 3.5)."""
+OLD_PREFIX = "did:sov:BzCbsNYhMrjHiqZDTUASHg;spec/"
+NEW_PREFIX = "https://didcomm.org/"
+"""Two prefixes of message types that mean the same (RFC 0348)."""
+
+_MESSAGE_TYPE = re.compile(r"[^\s/]+:.*/[0-9]+\.[0-9]+(?:\.[0-9]+)?/[^/\s]+")
+_MISSPELT = ("~i10n", "i10n")
+
+
+class Spelling(Struct, frozen=True):
+    """How a dialect names things: `own` are the names that its text uses, `texts` the slots of the text, best first."""
+
+    name: str
+    own: frozenset[str]
+    texts: tuple[str, ...]
+
+
+def is_message_type(kind: object) -> bool:
+    """Whether this is the type of a DIDComm message: a URI that ends `/<major>.<minor>/<name>`."""
+    return isinstance(kind, str) and _MESSAGE_TYPE.fullmatch(kind) is not None
+
+
+def take_id(members: dict[str, object], name: str, at: str, violations: list[Violation]) -> str | None:
+    """Remove a member that names a message or thread. Raises Unreadable(too_long)."""
+    value = members.get(name)
+    if isinstance(value, str):
+        del members[name]
+        if len(value) > MAX_ID_LENGTH:
+            raise Unreadable(UnreadableReason.TOO_LONG, f"{at}/{name}", f"at most {MAX_ID_LENGTH} characters")
+        return value or None
+    if value is not None:
+        violations.append(Violation(rule="not-a-string", pointer=f"{at}/{name}"))
+    return None
+
+
+def as_problem(known: Known, wording: Wording, spelling: Spelling) -> Problem:
+    """The canonical problem of sorted members and their wording. Raises Unreadable: an id or a code is too long."""
+    message_id = take_id(known.slots, "@id", "", known.violations)
+    if "@id" in known.slots:
+        known.rest[known.spelt["@id"]] = known.slots["@id"]
+    thid, pthid = _thread(known)
+    code = _code(known, wording)
+    retries, impact = known.text("who-retries"), known.text("impact")
+    folded_impact = scope_of_impact(known, impact)
+    place = take_place(known)
+    noticed_at = _noticed(known)
+    items, fix_hint = _items(known), read_languages(known, "fix-hint")
+    tracking, escalation = _uri(known, "tracking-uri"), _uri(known, "escalation-uri")
+    message_type = known.text("@type")
+    retry_party = retry_party_of(known, retries)
+    _leave_rest(known)
+    return Problem(
+        dialect=spelling.name,
+        conformant=not known.violations,
+        violations=known.violations,
+        code=code.text,
+        code_key=code.key,
+        category=code.category,
+        severity=code.severity,
+        scope=folded_impact or code.scope,
+        impact=impact,
+        message_id=message_id,
+        message_type=message_type,
+        thread_id=thid or message_id,
+        thread_id_derived=thid is None and message_id is not None,
+        parent_thread_id=pthid,
+        context_ids=distinct([pthid, thid]),
+        text=wording.text,
+        localized=wording.localized,
+        items=items,
+        who_retries=retries,
+        retry_party=retry_party,
+        fix_hint=fix_hint,
+        where_party=place.party,
+        where_place=place.place,
+        noticed_at=noticed_at,
+        time_source=None if noticed_at is None else known.spelt["noticed-time"],
+        tracking_uri=tracking,
+        escalation_uri=escalation,
+        extensions=as_extensions(("", known.rest)),
+    )
+
+
+def _thread(known: Known) -> tuple[str | None, str | None]:
+    thread = known.slots.get("thread")
+    if thread is None:
+        return None, None
+    if not isinstance(thread, dict):
+        known.refuse("not-an-object", "thread")
+        return None, None
+    name = known.spelt["thread"]
+    members, at = dict(thread), f"/{escape(name)}"
+    ids = take_id(members, "thid", at, known.violations), take_id(members, "pthid", at, known.violations)
+    known.rest.update({f"{name}.{key}": value for key, value in members.items()})
+    return ids
+
+
+def _code(known: Known, wording: Wording) -> Code:
+    """The code taken apart; "" stands for a report that has only a text. The grammar of v2 binds only what looks like
+    a code of v2 (REQUIREMENTS b.1 3, 5)."""
+    code = parse_code(wording.code or "")
+    slot = wording.code_slot or "problem-code"
+    if len(code.text) > MAX_CODE_LENGTH:
+        pointer = f"/{escape(known.spelt.get(slot, slot))}"
+        raise Unreadable(UnreadableReason.TOO_LONG, pointer, f"a code of at most {MAX_CODE_LENGTH} characters")
+    if code.stated_scope:
+        for rule in code.violations:
+            known.flag(rule, slot, None if slot == "problem-code" else "code")
+    if wording.text is not None and len(wording.text) > MAX_TEXT:
+        known.flag("text-too-long", wording.text_slot or slot)
+    return code
+
+
+def _noticed(known: Known) -> int | None:
+    said = known.slots.get("noticed-time")
+    if said is None:
+        return None
+    at, rule = read_time(said)
+    if at is None:
+        known.refuse("not-a-time", "noticed-time")
+    elif rule is not None:
+        known.flag(rule, "noticed-time")
+    return at
+
+
+def _uri(known: Known, slot: str) -> str | None:
+    """Verbatim, also when it is none (REQUIREMENTS b.1 19: nothing is dialled because a report says so)."""
+    said = known.text(slot)
+    if said is not None and not is_uri(said):
+        known.flag(f"{slot}-not-a-uri", slot)
+    return said
+
+
+def _items(known: Known) -> list[Item]:
+    """Items in each of the forms in use: a list of one-pair maps (the seeds), of strings (Credo), one map (Identus)."""
+    said = known.slots.get("problem-items")
+    if said is None:
+        return []
+    if not isinstance(said, list):
+        known.flag("not-a-list", "problem-items")
+    items: list[Item] = []
+    for position, entry in enumerate(said if isinstance(said, list) else [said]):
+        if isinstance(entry, dict):
+            if isinstance(said, list) and len(entry) != 1:
+                known.flag("not-one-pair", "problem-items", str(position))
+            items.extend(Item(key=key, value=_item_text(value)) for key, value in entry.items())
+        else:
+            known.flag("not-one-pair", "problem-items", str(position) if isinstance(said, list) else None)
+            items.append(Item(value=_item_text(entry)))
+    return items
+
+
+def _item_text(value: object) -> str:
+    return value if isinstance(value, str) else json_text(value)
+
+
+def _leave_rest(known: Known) -> None:
+    """Known members that no field takes stay as extensions; `~i10n`, a misspelling in RFC 0160, is flagged and not used
+    (REQUIREMENTS b.1 16)."""
+    for slot in ("@msg_catalog", L10N):
+        if slot in known.slots:
+            known.rest[known.spelt[slot]] = known.slots[slot]
+    for name in known.rest:
+        if fold(name).endswith(_MISSPELT):
+            known.violations.append(Violation(rule="decorator-misspelt", pointer=f"/{escape(name)}"))

@@ -1,0 +1,104 @@
+"""Writing what reports of DIDComm v1 have in common, strictly: the dialect's own names, no nulls, no empties."""
+
+from __future__ import annotations
+
+import json
+
+from tocsin.connectors.dialects.didcomm1 import NEW_PREFIX, OLD_PREFIX, is_message_type
+from tocsin.connectors.dialects.didcomm2 import is_report_type
+from tocsin.connectors.dialects.enumerations import IMPACTS, PARTIES
+from tocsin.connectors.dialects.iso_time import write_time
+from tocsin.connectors.dialects.uris import as_uri
+from tocsin.connectors.dialects.wording import UNDETERMINED, is_language
+from tocsin.schemas.problem import Problem, RetryParty
+
+KEYLESS = "item"
+"""The name of an item that has none: both seeds demand a tagged pair."""
+_WHO_RETRIES = {
+    RetryParty.RECIPIENT: "you", RetryParty.REPORTER: "me", RetryParty.BOTH: "both", RetryParty.NONE: "none",
+}  # fmt: skip
+_DIALECTS = ("hipe", "aries-1.0")
+
+
+def message_type(problem: Problem, prefix: str, otherwise: str) -> str:
+    """The type under which a report goes out: the adopting protocol's own if it came with it, else `otherwise`."""
+    kind = problem.message_type or ""
+    if problem.dialect not in _DIALECTS or not is_message_type(kind) or not is_report_type(kind):
+        return otherwise
+    for known in (OLD_PREFIX, NEW_PREFIX):
+        if kind.startswith(known):
+            return prefix + kind.removeprefix(known)
+    return kind
+
+
+def thread(problem: Problem) -> dict[str, str]:
+    """The thread decorator: a thread id that is only the message's own says nothing."""
+    thid = None if problem.thread_id_derived else problem.thread_id
+    pairs = {"thid": thid, "pthid": problem.parent_thread_id}
+    return {name: value for name, value in pairs.items() if value}
+
+
+def texts(problem: Problem) -> dict[str, str]:
+    """The text by language, then the code; a text of no stated language has the tag `und` (BCP 47)."""
+    written = languages(problem.localized)
+    if problem.text and problem.text not in written.values():
+        written = {UNDETERMINED: problem.text} | written
+    return written | ({"code": problem.code} if problem.code else {})
+
+
+def languages(localized: dict[str, str]) -> dict[str, str]:
+    """The texts whose key can be a language: `code` and the like would mean something else."""
+    return {tag: text for tag, text in localized.items() if text and is_language(tag)}
+
+
+def hints(problem: Problem) -> dict[str, str]:
+    """The fix hint by language."""
+    return languages(problem.fix_hint)
+
+
+def items(problem: Problem) -> list[dict[str, str]]:
+    """Each item as one pair."""
+    return [{item.key or KEYLESS: item.value} for item in problem.items]
+
+
+def who_retries(problem: Problem) -> str | None:
+    """The party as the reporter calls it."""
+    return _WHO_RETRIES.get(problem.retry_party)
+
+
+def impact(problem: Problem) -> str | None:
+    """The impact if it is one of the three, else the scope if it is."""
+    said = (problem.impact or "").strip().casefold()
+    folded = {"msg": "message"}.get(said, said)
+    return next((value for value in (folded, problem.scope) if value in IMPACTS), None)
+
+
+def where(problem: Problem) -> str | None:
+    """`<party> - <place>`; both are needed."""
+    place = (problem.where_place or "").strip()
+    return f"{problem.where_party} - {place}" if problem.where_party in PARTIES and place else None
+
+
+def noticed(problem: Problem) -> str | None:
+    """The time, to the millisecond, if it is the report's own."""
+    return write_time(problem.noticed_at)
+
+
+def catalogue(problem: Problem) -> str | None:
+    """The catalogue of codes that the report named, in either dialect's way."""
+    if "@msg_catalog" in problem.extensions:
+        return _catalogue(json.loads(problem.extensions["@msg_catalog"]))
+    decorator = json.loads(problem.extensions.get("~l10n", "null"))
+    if not isinstance(decorator, dict):
+        return None
+    plural = decorator.get("catalogs")
+    return _catalogue(decorator.get("catalog") or (plural[0] if isinstance(plural, list) and plural else None))
+
+
+def without_empties(document: dict[str, object]) -> dict[str, object]:
+    """What says something."""
+    return {name: value for name, value in document.items() if value}
+
+
+def _catalogue(value: object) -> str | None:
+    return as_uri(value) if isinstance(value, str) else None

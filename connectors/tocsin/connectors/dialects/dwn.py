@@ -1,0 +1,146 @@
+"""DWN replies: `{"status": {"code", "detail"}}`, bare or in a wrapping that is in use (seed 002, REQUIREMENTS b.4 1-5).
+
+A 2xx is a success; any other status is a problem: `request_completed` is true (the node answered), `outcome_ok` false.
+`code` is the DwnErrorCode in front of the detail, else the status. What servers answer is reported as it is: what it
+means operation by operation stands in `dwn_statuses`.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from tocsin.connectors.dialects.answers import (
+    Success,
+    as_number,
+    context_of,
+    failing_status,
+    http_of,
+    http_status,
+    split_detail,
+    take_rpc_id,
+)
+from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, code_key
+from tocsin.connectors.dialects.json_text import json_text
+from tocsin.connectors.dialects.members import Members, as_extensions
+from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason
+from tocsin.schemas.problem import Problem, Severity, Violation
+
+NAME = "dwn-status"
+STATUS_PLACES: tuple[tuple[str, ...], ...] = (("result", "reply"), ("reply",), ("result",), ())
+"""Where the object with the member `status` stands, tried in order: a JSON-RPC result, an agent's answer, a bare reply.
+In a `reply`, or told that the document is one, a number for the status is taken too (`rpc.subscribe.close`)."""
+
+_DWN_CODE = re.compile(r"[A-Z][A-Za-z0-9]+")
+
+
+def looks_like(document: dict[str, object]) -> bool:
+    """Whether a status with a number as its code stands in one of the places, and no error beside it."""
+    path = status_path(document) if document.get("error") is None else None
+    status = None if path is None else _at(document, path)["status"]
+    if isinstance(status, dict):
+        return as_number(status.get("code")) is not None
+    return bool(path) and as_number(status) is not None
+
+
+def status_path(document: dict[str, object]) -> tuple[str, ...] | None:
+    """The first of STATUS_PLACES where there is a status, None if there is none."""
+    for path in STATUS_PLACES:
+        status = _at(document, path).get("status")
+        if isinstance(status, dict) or (status is not None and path[-1:] != ("result",)):
+            return path
+    return None
+
+
+def read(document: object) -> Problem | NotAProblem:
+    """A reply as a canonical problem; a 2xx as a Success. Raises Unreadable without a status that has a code."""
+    if not isinstance(document, dict):
+        raise Unreadable(UnreadableReason.WRONG_TYPE, expected="an object")
+    path = status_path(document)
+    if path is None:
+        raise Unreadable(UnreadableReason.MISSING_MEMBER, "/status", "a status with code and detail")
+    violations: list[Violation] = []
+    levels = _levels(document, path, violations)
+    envelope, reply = levels[0][1], levels[-1][1]
+    code, detail, status = _take_status(reply, violations)
+    kept_id, rpc_id = take_rpc_id(envelope) if envelope.left.pop("jsonrpc", None) is not None else ({}, None)
+    if 200 <= code <= 299:
+        stated_id = document.get("id") if kept_id else None
+        return Success(NAME, "a success", rpc_id=stated_id, status_code=code, status_detail=detail)
+    if not 400 <= code <= 599:
+        reply.flag("status-code-unexpected", "status")
+    levels.append((".".join((*path, "status.")), Members(status, violations)))
+    unmapped = as_extensions(*((prefix, members.left) for prefix, members in levels))
+    problem = _problem(code, detail, violations, unmapped | kept_id)
+    return msgspec.structs.replace(problem, request_id=rpc_id, context_ids=context_of(rpc_id))
+
+
+def write(problem: Problem) -> dict[str, object]:
+    """The problem as a bare reply. A code that is none of DWN's appears only if there is no text: a reply has no other
+    room. Raises Unwritable for a warning."""
+    status = failing_status(problem, NAME)
+    detail = problem.text or problem.code
+    if _DWN_CODE.fullmatch(problem.code) and split_detail(detail)[0] != problem.code:
+        detail = f"{problem.code}: {problem.text}" if problem.text else f"{problem.code}:"
+    return {"status": {"code": status, "detail": detail}}
+
+
+def _problem(code: int, detail: str | None, violations: list[Violation], extensions: dict[str, str]) -> Problem:
+    symbol, _ = split_detail(detail)
+    verbatim = symbol if symbol and len(symbol) <= MAX_CODE_LENGTH else str(code)
+    return Problem(
+        dialect=NAME,
+        conformant=not violations,
+        violations=violations,
+        code=verbatim,
+        code_key=code_key(verbatim),
+        severity=Severity.ERROR,
+        text=detail,
+        http=http_of(code),
+        request_completed=True,
+        outcome_ok=False,
+        extensions=extensions | ({} if http_status(code) else {"status.code": json_text(code)}),
+    )
+
+
+def _at(document: dict[str, object], path: tuple[str, ...]) -> dict[str, object]:
+    place: object = document
+    for name in path:
+        place = place.get(name) if isinstance(place, dict) else None
+    return place if isinstance(place, dict) else {}
+
+
+def _levels(
+    document: dict[str, object], path: tuple[str, ...], violations: list[Violation]
+) -> list[tuple[str, Members]]:
+    """The object at each step of the path with the prefix of its unknown members, without the next step."""
+    levels = [("", Members(document, violations))]
+    for depth, name in enumerate(path, 1):
+        levels[-1][1].left.pop(name)
+        at = path[:depth]
+        levels.append((f"{'.'.join(at)}.", Members(_at(document, at), violations, f"/{'/'.join(at)}")))
+    return levels
+
+
+def _take_status(reply: Members, violations: list[Violation]) -> tuple[int, str | None, dict[str, object]]:
+    """The code, the detail, and the status's unknown members. `message` counts as the detail (REQUIREMENTS b.1 27)."""
+    value = reply.left.pop("status")
+    if isinstance(value, dict):
+        status = Members(value, violations, f"{reply.at}/status")
+        stated = status.take("code")
+    else:
+        reply.flag("status-is-a-number", "status")
+        status, stated = reply, value
+    code = as_number(stated)
+    if code is None:
+        missing = stated is None
+        reason = UnreadableReason.MISSING_MEMBER if missing else UnreadableReason.WRONG_TYPE
+        raise Unreadable(reason, f"{reply.at}/status/code", "a status code, a number")
+    if isinstance(stated, str):
+        status.flag("not-a-number", "code")
+    detail = status.take_text("detail")
+    if detail is None:
+        detail = status.take_text("message")
+        status.flag("required-member-missing" if detail is None else "status-message-for-detail", "detail")
+    return code, detail or None, {} if status is reply else status.left

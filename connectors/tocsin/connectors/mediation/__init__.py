@@ -1,0 +1,39 @@
+"""Mediation: what a mediator or agent does when something goes wrong, as data (seed 004; REQUIREMENTS a.4).
+
+`handled = await Mediation(load_table("identus-mediator"), publisher).handle(error, Context(...), encrypted=raw)`.
+Write your own table as JSON, like those in `tables/`; `tocsin rules check` covers it through `mediation: {table: ...}`.
+"""
+
+from __future__ import annotations
+
+from tocsin.connectors.mediation.classification import classify
+from tocsin.connectors.mediation.deciding import Context, Decision, UnknownScenario, decide
+from tocsin.connectors.mediation.finding import TableError, TableFinding
+from tocsin.connectors.mediation.handling import Dispatch, Handled, Mediation, message_digest
+from tocsin.connectors.mediation.loading import TABLES, load_table, read_table
+from tocsin.connectors.mediation.markdown_rows import Row, read_row
+from tocsin.connectors.mediation.table import Action, ExceptionRow, Option, Scenario, ScenarioTable
+
+__all__ = [
+    "TABLES",
+    "Action",
+    "Context",
+    "Decision",
+    "Dispatch",
+    "ExceptionRow",
+    "Handled",
+    "Mediation",
+    "Option",
+    "Row",
+    "Scenario",
+    "ScenarioTable",
+    "TableError",
+    "TableFinding",
+    "UnknownScenario",
+    "classify",
+    "decide",
+    "load_table",
+    "message_digest",
+    "read_row",
+    "read_table",
+]

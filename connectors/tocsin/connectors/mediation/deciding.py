@@ -1,0 +1,152 @@
+"""What a table says to do now: a pure function of the table, the scenario and what is known of the message."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from tocsin.connectors.dialects.didcomm2 import is_report_type
+from tocsin.connectors.mediation.classification import classify
+from tocsin.connectors.mediation.table import PIURI, Action, Option, ScenarioTable, behaviour_of
+from tocsin.schemas.errors import TocsinError
+from tocsin.schemas.problem import RetryParty
+
+MAX_ERROR_TEXT = 200
+"""Characters of an exception's text that may go into a report."""
+
+
+class UnknownScenario(TocsinError):
+    """The table has no such scenario, or no such column: a mistake of the caller."""
+
+
+class Context(Struct, frozen=True, kw_only=True):
+    """What is known of the message in trouble, as far as it could be read.
+
+    `sender` is whom a report would go to, `own` who speaks, `did` the DID that the trouble is about (`next` of a
+    forward message); `return_route` as in the message; `values` fill further arguments, such as supported_versions.
+    """
+
+    message_type: str | None = None
+    message_id: str | None = None
+    thread_id: str | None = None
+    sender: str | None = None
+    own: str | None = None
+    did: str | None = None
+    return_route: str | None = None
+    values: dict[str, str] = field(default_factory=dict)
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """What to do. `scenario` is what happened, `behaviour` the option that acts (another scenario's after a fallback).
+
+    `code` is what the problem is called, also where nobody is told. `to` is empty when the sender is not known; then
+    the report is `signed` and goes back in the same exchange. `reply_with` says what a reply is. `why_ignored` is set
+    when a report is held back though the table wants one.
+    """
+
+    table: str
+    column: str
+    scenario: str
+    behaviour: str
+    action: Action
+    code: str
+    code_template: str
+    comment: str | None = None
+    args: list[str] = field(default_factory=list)
+    to: list[str] = field(default_factory=list)
+    synchronous: bool = False
+    signed: bool = False
+    retry: RetryParty = RetryParty.UNKNOWN
+    escalate_to: str | None = None
+    reply_with: str | None = None
+    why_ignored: str | None = None
+
+    @property
+    def scenario_id(self) -> str:
+        """The scenario with its table: numbers alone mean different things elsewhere (REQUIREMENTS b.1 26)."""
+        return f"{self.table}/{self.scenario}"
+
+
+def decide(
+    table: ScenarioTable,
+    trouble: str | BaseException,
+    context: Context,
+    *,
+    column: str = "current",
+    escalate_to: str | None = None,
+) -> Decision:
+    """The table's decision about a scenario (`M4`, `identus-mediator/M4`) or an exception.
+
+    `escalate_to` comes from the configuration and goes into every report (T5). A report is never answered with a
+    report (REQUIREMENTS b.3 1). Raises UnknownScenario.
+    """
+    scenario = _scenario_of(table, trouble, context)
+    if column not in table.columns:
+        raise UnknownScenario(f"table {table.name} has no column {column}; it has {', '.join(table.columns)}")
+    chosen = table.choice(scenario, column)
+    if chosen is None:
+        raise UnknownScenario(f"table {table.name} has no way out of scenario {scenario} in column {column}")
+    option = table.scenarios[chosen[0]].options[chosen[1]]
+    template = option.code or _code_of(table, chosen[0])
+    answers_a_report = option.do is Action.REPORT and is_report_type(context.message_type or "")
+    reporting = option.do is Action.REPORT and not answers_a_report
+    to = [context.sender] if context.sender else []
+    nobody = reporting and not to
+    return Decision(
+        table=table.name,
+        column=column,
+        scenario=scenario,
+        behaviour=behaviour_of(*chosen),
+        action=Action.IGNORE if answers_a_report else option.do,
+        code=_code(template, context.message_type),
+        code_template=template,
+        comment=option.comment,
+        args=[_value(name, trouble, context) for name in option.args],
+        to=to if reporting else [],
+        synchronous=reporting and (option.synchronous or nobody or context.return_route in ("all", "thread")),
+        signed=_signed(option, nobody) if reporting else False,
+        retry=option.retry,
+        escalate_to=escalate_to if reporting else None,
+        reply_with=option.reply_with,
+        why_ignored="the message is a problem report itself" if answers_a_report else None,
+    )
+
+
+def _scenario_of(table: ScenarioTable, trouble: str | BaseException, context: Context) -> str:
+    if isinstance(trouble, BaseException):
+        return classify(table, trouble, context.message_type) or table.otherwise
+    name = trouble.removeprefix(f"{table.name}/")
+    if name not in table.scenarios:
+        raise UnknownScenario(f"table {table.name} has no scenario {name}")
+    return name
+
+
+def _code_of(table: ScenarioTable, scenario: str) -> str:
+    """What a trouble is called that the peer is not told of: as its report would call it, else the general code."""
+    for name in (scenario, table.otherwise):
+        for option in table.scenarios[name].options.values():
+            if option.code:
+                return option.code
+    return "e.p.me"
+
+
+def _code(template: str, message_type: str | None) -> str:
+    return template.replace(PIURI, message_type) if message_type else template.replace(f".{PIURI}", "")
+
+
+def _signed(option: Option, nobody: bool) -> bool:
+    return nobody if option.signed is None else option.signed
+
+
+def _value(name: str, trouble: str | BaseException, context: Context) -> str:
+    """The value of an argument; `?` when it is not known (DIDComm v2 says so for a missing argument)."""
+    error = trouble if isinstance(trouble, BaseException) else None
+    known = {
+        "did": context.did,
+        "sender": context.sender,
+        "message_type": context.message_type,
+        "message_id": context.message_id,
+        "error": type(error).__name__ if error else None,
+        "error_text": str(error)[:MAX_ERROR_TEXT] if error else None,
+        **context.values,
+    }
+    return known.get(name) or "?"

@@ -1,0 +1,196 @@
+"""`unwrap`: whatever a Web5 server answers, as one shape (seed 002, REQUIREMENTS b.1 27-31, b.4 1-6). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from msgspec import Struct, field
+
+from tocsin.connectors.dialects import dwn, jsonrpc
+from tocsin.connectors.dialects.answer_facts import answer_facts
+from tocsin.connectors.dialects.answers import Success
+from tocsin.connectors.dialects.dwn_statuses import StatusMeaning, status_meaning
+from tocsin.connectors.dialects.json_text import parse_json
+from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason
+from tocsin.connectors.web5.advice import MALFORMED_REQUEST, advice_for
+from tocsin.connectors.web5.errors import (
+    MalformedAnswer,
+    NotAnAnswer,
+    RequestMalformed,
+    RequestRefused,
+    Web5Failed,
+    case_of,
+)
+from tocsin.schemas.problem import Problem
+
+RESPONSE_HEADER = "dwn-response"
+"""The header in which the answer to a successful RecordsRead travels: the body is then the record's data."""
+
+_NO_JSON = frozenset({UnreadableReason.EMPTY, UnreadableReason.NOT_UTF8, UnreadableReason.NOT_JSON})
+
+
+class HttpAnswer(Struct, frozen=True, kw_only=True):
+    """An HTTP answer as a transport got it; header names in any case."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class AnswerKind(StrEnum):
+    """Which of the forms in use the answer had."""
+
+    DWN_REPLY = "dwn-reply"
+    RPC_RESULT = "rpc-result"
+    RPC_ERROR = "rpc-error"
+
+
+class Status(Struct, frozen=True):
+    """What seed 002 asks for in every response. `detail` may hold DIDs and values: never a metric label."""
+
+    code: int
+    detail: str | None = None
+
+
+class Reply(Struct, frozen=True, kw_only=True):
+    """An answer without its wrappings.
+
+    `request_completed`: the node carried the request out and said how it ended. `outcome_ok`: it ended well (2xx).
+    `status` is always there: the node's, else the HTTP equivalent of the JSON-RPC error, else that error's own code;
+    200 for a result that states none. `rest` is what else the answer holds (`entries`, `record`, `messageCid`...),
+    `data` the bytes of a record read over HTTP. `advice` says what to do, where there is something to know; `meaning`
+    is the row of the operation's status table. `problem` is a failing outcome in canonical form, `document` the parsed
+    answer with its wrappings. `report` is what came of publishing the problem: a Receipt, the exception, or None if
+    nobody asked.
+    """
+
+    kind: AnswerKind
+    request_completed: bool
+    outcome_ok: bool
+    status: Status
+    rest: dict[str, object] = field(default_factory=dict)
+    rpc_id: object = None
+    rpc_code: int | None = None
+    dwn_code: str | None = None
+    data: bytes | None = None
+    advice: str | None = None
+    meaning: StatusMeaning | None = None
+    problem: Problem | None = None
+    document: object = None
+    report: object = None
+
+    @property
+    def ok(self) -> bool:
+        """The seed's `ok`: the request was completed, EVEN IF its outcome is 404 or 409. For "it worked" ask
+        `outcome_ok`; the two are told apart because others use the same word for 2xx (REQUIREMENTS b.1 28)."""
+        return self.request_completed
+
+    def require_completed(self) -> Reply:
+        """The reply itself, unless the request was not completed: where seed 002 rejects the promise. Raises
+        RequestMalformed if the server could not read the request, else RequestRefused."""
+        if self.request_completed:
+            return self
+        code = self.status.code if self.rpc_code is None else self.rpc_code
+        if code in MALFORMED_REQUEST:
+            raise RequestMalformed(code, "correct the request before sending it again")
+        raise RequestRefused(code, self.advice or "see the status's detail")
+
+
+def unwrap(answer: object, *, operation: str | None = None) -> Reply:
+    """The reply in an answer: a parsed JSON document, its bytes or text, or an HttpAnswer. With an `operation`
+    (`RecordsWrite`...) the status is looked up in its table. Raises NotAnAnswer or MalformedAnswer, nothing else."""
+    document, data, status = _document(answer)
+    if not isinstance(document, dict):
+        raise _no_answer(status, "", "one answer, an object (split a batch with jsonrpc.elements)")
+    reader = dwn if dwn.looks_like(document) else jsonrpc
+    try:
+        found = reader.read(document)
+        if isinstance(found, NotAProblem) and not isinstance(found, Success):
+            raise MalformedAnswer("", "an answer, not a request")
+        return _reply(document, found, data, operation)
+    except Unreadable as unreadable:
+        known = None if "jsonrpc" in document else status
+        raise _no_answer(known, unreadable.pointer, unreadable.expected) from None
+    except (RecursionError, TypeError, ValueError):
+        # A caller may hand in a parsed document that JSON could not hold, or that is nested beyond any limit.
+        raise MalformedAnswer("", "JSON, not nested too deeply") from None
+
+
+def _no_answer(status: int | None, pointer: str, expected: str) -> Web5Failed:
+    """JSON that is no answer: under a failing HTTP status it is an error page, of a proxy perhaps."""
+    if status is not None and status >= 300:
+        return NotAnAnswer(case_of(status, False), status)
+    return MalformedAnswer(pointer, expected)
+
+
+def _document(answer: object) -> tuple[object, bytes | None, int | None]:
+    """The parsed document, the data beside it, and the HTTP status."""
+    if isinstance(answer, HttpAnswer):
+        header = next((text for name, text in answer.headers.items() if name.lower() == RESPONSE_HEADER), None)
+        if header is not None:
+            return _parsed(header.encode("utf-8", "surrogateescape"), answer.status), answer.body, answer.status
+        return _parsed(answer.body, answer.status), None, answer.status
+    if isinstance(answer, str):
+        answer = answer.encode("utf-8", "surrogatepass")
+    if isinstance(answer, bytes | bytearray):
+        return _parsed(bytes(answer), None), None, None
+    return answer, None, None
+
+
+def _parsed(raw: bytes, status: int | None) -> object:
+    try:
+        return parse_json(raw, max_bytes=len(raw))
+    except Unreadable as unreadable:
+        if unreadable.reason in _NO_JSON:
+            raise NotAnAnswer(case_of(status, not raw.strip()), status) from None
+        raise MalformedAnswer(unreadable.pointer, unreadable.expected) from None
+
+
+def _reply(
+    document: dict[str, object], found: Problem | NotAProblem, data: bytes | None, operation: str | None
+) -> Reply:
+    facts = answer_facts(found)
+    rpc_code = facts.get("rpc_code")
+    stated = [facts.get(name) for name in ("status_code", "http_equivalent", "rpc_code")]
+    # Neither a result without a status nor an error whose code is a word has a number to give.
+    unstated = 200 if isinstance(found, Success) else 500
+    number = next((code for code in stated if isinstance(code, int)), unstated)
+    detail = facts.get("status_detail") or facts.get("rpc_message") or ("OK" if stated == [None] * 3 else None)
+    return Reply(
+        kind=_kind(found, facts),
+        request_completed=facts["request_completed"],
+        outcome_ok=facts["status_ok"],
+        status=Status(number, detail),
+        rest=_rest(document, found),
+        rpc_id=facts.get("rpc_id"),
+        rpc_code=rpc_code if isinstance(rpc_code, int) else None,
+        dwn_code=facts.get("dwn_code"),
+        data=data,
+        advice=advice_for(number),
+        meaning=status_meaning(operation, number) if operation else None,
+        problem=found if isinstance(found, Problem) else None,
+        document=document,
+    )
+
+
+def _kind(found: Problem | NotAProblem, facts: dict[str, object]) -> AnswerKind:
+    if found.dialect == dwn.NAME:
+        return AnswerKind.DWN_REPLY
+    return AnswerKind.RPC_ERROR if "rpc_code" in facts else AnswerKind.RPC_RESULT
+
+
+def _rest(document: dict[str, object], found: Problem | NotAProblem) -> dict[str, object]:
+    """What the answer holds besides its status, flat; an inner member wins over an outer one of the same name."""
+    if found.dialect == jsonrpc.NAME:
+        inner = document.get("error") if isinstance(found, Problem) else document.get("result")
+        rest: object = inner if isinstance(inner, dict) else {"result": inner}
+        known = {"code", "message"} if isinstance(found, Problem) else set()
+        return {name: value for name, value in rest.items() if name not in known} if isinstance(rest, dict) else {}
+    rest = {}
+    place: object = document
+    for step in (*(dwn.status_path(document) or ()), "status"):
+        assert isinstance(place, dict)
+        rest |= {name: value for name, value in place.items() if name not in (step, "jsonrpc", "id")}
+        place = place[step]
+    return rest

@@ -1,0 +1,77 @@
+"""Every dialect through the gateway: `?dialect=` for each, the shared vectors, and JSON-RPC batches."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tocsin.connectors.dialects import DIALECTS
+from tocsin.connectors.dialects.detection import ALIASES
+from tocsin.connectors.dialects.facts import facts
+
+from .conftest import Gateway
+
+FOLDER = Path(__file__).parents[4] / "shared" / "vectors"
+VECTORS: dict[str, Any] = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))}
+DOCUMENTS = [
+    name
+    for name, each in VECTORS.items()
+    if each["dialect"] in DIALECTS
+    and each["input_form"] in ("json", "body", "text")
+    and "elements" not in each["expect"]
+]
+NO_FACTS = {"derived", "error_kind", "is_problem"}
+HIPE = {
+    "@type": "did:sov:BzCbsNYhMrjHiqZDTUASHg;spec/notification/1.0/problem-report",
+    "friendly-ltxt": {"en": "no route", "code": "cant-find-route"},
+}
+ARIES = {"@type": "https://didcomm.org/report-problem/1.0/problem-report", "description": {"code": "cant-find-route"}}
+RPC = {"jsonrpc": "2.0", "id": "1", "error": {"code": -50400, "message": "Conflict"}}
+DWN = {"status": {"code": 404, "detail": "Not Found"}}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "document"),
+    [("hipe", HIPE), ("aries-1.0", ARIES), ("aries", ARIES), ("jsonrpc", RPC), ("dwn-status", DWN)],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+@pytest.mark.parametrize("told", [True, False], ids=["told", "detected"])
+async def test_the_dialect(gateway: Gateway, dialect: str, document: dict[str, object], told: bool) -> None:
+    status, _, _ = await gateway.post("/v1/problems", json.dumps(document), params={"dialect": dialect} if told else {})
+    assert status == 202
+    assert gateway.reported[0].problem.dialect == ALIASES.get(dialect, dialect)
+
+
+@pytest.mark.skipif(not VECTORS, reason="the shared vectors are not beside this repository")
+@pytest.mark.parametrize("name", DOCUMENTS)
+async def test_a_vector(gateway: Gateway, name: str) -> None:
+    vector = VECTORS[name]
+    given = vector["input"]
+    body = given if vector["input_form"] == "text" else json.dumps(given)
+    status, answer, _ = await gateway.post("/v1/problems", body, params={"dialect": vector["dialect"]})
+    if vector["expect"].get("error"):
+        assert status == (400 if vector["input_form"] == "text" else 422)
+    elif vector["expect"].get("is_problem") is False:
+        assert (status, answer["type"]) == (422, "urn:tocsin:problem:not-a-problem")
+    else:
+        assert status == 202
+        found = facts(gateway.reported[0].problem)
+        expect = {key: value for key, value in vector["expect"].items() if key not in NO_FACTS}
+        assert {key: found[key] for key in expect} == expect
+
+
+@pytest.mark.parametrize("params", [{"dialect": "jsonrpc"}, {}], ids=["told", "detected"])
+async def test_of_a_batch_of_answers_only_the_errors_become_events(gateway: Gateway, params: dict[str, str]) -> None:
+    batch = [{"jsonrpc": "2.0", "result": 7, "id": "1"}, RPC, RPC | {"id": None}]
+    status, answer, _ = await gateway.post("/v1/problems", json.dumps(batch), params=params)
+    assert (status, answer["accepted"], answer["refused"]) == (202, 2, 1)
+    assert answer["items"][0]["error"]["type"] == "urn:tocsin:problem:not-a-problem"
+    assert [event.problem.request_id for event in gateway.reported] == ["1", None]
+
+
+async def test_an_array_of_several_dialects(gateway: Gateway) -> None:
+    await gateway.post("/v1/problems", json.dumps([HIPE, ARIES, DWN, {"title": "t", "status": 403}]))
+    assert {event.problem.dialect for event in gateway.reported} == {"hipe", "aries-1.0", "dwn-status", "rfc9457"}

@@ -1,0 +1,166 @@
+"""What a table says to do: who is told, how, and which exception is which scenario."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tocsin.connectors.mediation import Action, Context, UnknownScenario, classify, decide, load_table, read_row
+from tocsin.schemas.problem import RetryParty
+
+VECTORS = Path(__file__).parents[4] / "shared" / "vectors"
+MEDIATOR = load_table("identus-mediator")
+AGENT = load_table("identus-agent")
+FORWARD = "https://didcomm.org/routing/2.0/forward"
+PICKUP = "https://didcomm.org/messagepickup/3.0/delivery-request"
+PEER = "did:example:peer"
+REPORT = "https://didcomm.org/report-problem/2.0/problem-report"
+OWN_REPORT = "https://didcomm.org/issue-credential/1.0/problem_report"
+
+
+def made(name: str, *bases: type[Exception]) -> Exception:
+    """An exception of a class of that name."""
+    error = type(name, bases or (Exception,), {})("secret text")
+    assert isinstance(error, Exception)
+    return error
+
+
+def raised_from(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "message_type", "scenario"),
+    [
+        pytest.param(made("DuplicateMessage"), PICKUP, "G1", id="a replay"),
+        pytest.param(made("MissingProtocolError"), PICKUP, "G2", id="no such protocol"),
+        pytest.param(made("UnsupportedVersion"), PICKUP, "G3", id="no such version"),
+        pytest.param(made("InvalidTag"), None, "G5", id="what cryptography raises"),
+        pytest.param(made("DIDMethodNotSupported"), None, "G6", id="a DID method"),
+        pytest.param(made("MalformedDIDError"), None, "G7", id="a malformed DID"),
+        pytest.param(json.JSONDecodeError("x", "y", 0), PICKUP, "G8", id="a real one: json"),
+        pytest.param(made("DIDNotEnrolled"), FORWARD, "M4", id="not enrolled, in a forward"),
+        pytest.param(made("DIDNotEnrolled"), PICKUP, "M1", id="not enrolled, in a pickup"),
+        pytest.param(made("StorageCollection"), PICKUP, "M2", id="no database"),
+        pytest.param(
+            made("OperationalError", type("DatabaseError", (Exception,), {})), PICKUP, "M2", id="own class first"
+        ),
+        pytest.param(made("IntegrityError", type("DatabaseError", (Exception,), {})), PICKUP, "M3", id="then its base"),
+        pytest.param(made("LiveModeNotPossible"), PICKUP, "M5", id="live mode"),
+        pytest.param(raised_from(made("Wrapped"), made("InvalidSignature")), None, "G5", id="then its cause"),
+        pytest.param(ValueError("?"), PICKUP, None, id="nobody knows it"),
+        pytest.param("org.example.InvalidSignature", None, "G5", id="a name from elsewhere"),
+    ],
+)
+def test_classification(error: BaseException | str, message_type: str | None, scenario: str | None) -> None:
+    assert classify(MEDIATOR, error, message_type) == scenario
+    if isinstance(error, BaseException):
+        assert decide(MEDIATOR, error, Context(message_type=message_type)).scenario == (scenario or "G4")
+
+
+def test_causes_that_go_in_a_circle_end() -> None:
+    one, other = ValueError(), ValueError()
+    one.__cause__, other.__cause__ = other, one
+    assert classify(MEDIATOR, one) is None
+
+
+@pytest.mark.parametrize(
+    ("trouble", "context", "column", "expect"),
+    [
+        pytest.param(
+            "M1", Context(sender=PEER, did=PEER, message_type=PICKUP), "current",
+            {"code": "e.p.req.not_enroll", "comment": "The DID '{1}' is not enroled.", "args": [PEER], "to": [PEER],
+             "synchronous": True, "signed": False, "escalate_to": "mailto:desk@example.org"},
+            id="a report to a known sender",
+        ),
+        pytest.param("M4", Context(did=PEER), "current", {"to": [], "synchronous": True, "signed": True},
+                     id="nobody to encrypt to: signed, in the same exchange"),
+        pytest.param("G2", Context(sender=PEER), "current", {"synchronous": False, "signed": False, "comment": None},
+                     id="no return route: sent to the peer's endpoint"),
+        pytest.param("G2", Context(sender=PEER, return_route="all"), "current", {"synchronous": True},
+                     id="the return route decides"),
+        pytest.param("G8", Context(sender=PEER, message_type=PICKUP), "current",
+                     {"code": f"e.p.msg.{PICKUP}", "code_template": "e.p.msg.<PIURI>", "args": ["?"]},
+                     id="the PIURI goes into the code; an unknown argument is ?"),
+        pytest.param("G8", Context(sender=PEER), "current", {"code": "e.p.msg"}, id="no PIURI: its token is left out"),
+        pytest.param("G3", Context(sender=PEER, values={"supported_versions": "2.0"}), "roadmap",
+                     {"behaviour": "G3B", "args": ["2.0"]}, id="a value of the caller's"),
+        pytest.param("M2", Context(sender=PEER), "current", {"retry": RetryParty.RECIPIENT}, id="try again later"),
+        pytest.param("G5", Context(), "upstream", {"behaviour": "G8B", "code": "e.p.msg", "signed": True},
+                     id="as the code does it"),
+        pytest.param("M5", Context(sender=PEER), "current",
+                     {"action": Action.REPLY, "reply_with": "https://didcomm.org/messagepickup/3.0/status", "to": [],
+                      "escalate_to": None, "synchronous": False, "signed": False}, id="a reply"),
+        pytest.param("G2", Context(sender=PEER, message_type=REPORT), "current",
+                     {"action": Action.IGNORE, "to": [], "why_ignored": "the message is a problem report itself"},
+                     id="a report is never answered with a report"),
+        pytest.param("G2", Context(sender=PEER, message_type=OWN_REPORT), "current",
+                     {"action": Action.IGNORE}, id="whatever its protocol"),
+        pytest.param("identus-mediator/G2", Context(), "current",
+                     {"scenario": "G2", "scenario_id": "identus-mediator/G2"}, id="a scenario with its table"),
+    ],
+)  # fmt: skip
+def test_decisions(trouble: str, context: Context, column: str, expect: dict[str, object]) -> None:
+    decision = decide(MEDIATOR, trouble, context, column=column, escalate_to="mailto:desk@example.org")
+    assert {name: getattr(decision, name) for name in expect} == expect
+
+
+@pytest.mark.parametrize(("scenario", "column"), [("G9", "current"), ("identus-agent/G1", "current"), ("G1", "never")])
+def test_a_mistake_of_the_caller(scenario: str, column: str) -> None:
+    with pytest.raises(UnknownScenario):
+        decide(MEDIATOR, scenario, Context(), column=column)
+
+
+def test_the_text_of_an_exception_goes_only_where_the_table_wants_it() -> None:
+    assert decide(MEDIATOR, made("FailToParse"), Context()).args == ["secret text"]
+    assert decide(MEDIATOR, made("InvalidTag"), Context()).args == []
+
+
+@pytest.mark.parametrize(
+    ("row", "scenario", "behaviour", "code"),
+    [
+        ("| Scenario G1 | G1C            | -                      |", "G1", "G1C", None),
+        ("| Scenario G3 | Fallback G2B   | [TODO] G3B             |", "G3", "G2B", None),
+        ("| Scenario M3 | Fallback G4    | M3B                    |", "M3", "M3B", None),
+        (" | Scenario G7      | Send a problem report | e.p.msg.<PIURI> |", "G7", None, "e.p.msg.<PIURI>"),
+        ("| Scenario C5 (G3)  | Send a problem report Any other error | e.p.error |", "C5", None, "e.p.error"),
+    ],
+)
+def test_rows_as_people_write_them(row: str, scenario: str, behaviour: str | None, code: str | None) -> None:
+    read = read_row(row)
+    assert read is not None
+    assert (read.scenario, read.behaviour, read.code and read.code.text) == (scenario, behaviour, code)
+
+
+@pytest.mark.parametrize("line", ["| Agent | Behaviour | Action |", "|------|-----|", ""])
+def test_lines_that_are_no_rows(line: str) -> None:
+    assert read_row(line) is None
+
+
+@pytest.mark.skipif(not VECTORS.is_dir(), reason="the shared vectors are not beside this repository")
+@pytest.mark.parametrize("file", sorted(VECTORS.glob("mediator-*.json")), ids=lambda file: file.stem)
+def test_vectors(file: Path) -> None:
+    vector = json.loads(file.read_text())
+    expect = vector["expect"]
+    if vector["input_form"] == "table-row":
+        row = read_row(vector["input"])
+        assert row is not None
+        assert row.code is not None
+        found: dict[str, object] = {"scenario": row.scenario, "behaviour": row.behaviour, "code": row.code.text}
+        found |= {"severity": row.code.severity, "scope": row.code.scope, "descriptors": list(row.code.descriptors)}
+        assert {name: found[name] for name in expect if name != "code_template"} == expect
+        assert decide(AGENT, row.scenario, Context()).code_template == row.code.text
+        return
+    message = vector["input"]
+    context = Context(
+        message_type=message["type"],
+        message_id=message["id"],
+        sender=message.get("from"),
+        did=message["body"].get("next"),
+    )
+    decision = decide(MEDIATOR, made("DIDNotEnrolled"), context)
+    assert (decision.scenario, decision.behaviour) == (expect["scenario"], expect["behaviour"])
+    assert decision.code == expect["reply_code"]

@@ -1,0 +1,373 @@
+"""`unwrap` and `call`: what each answer, and each lack of one, becomes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tocsin.connectors.publish import KafkaAway, MemoryPublisher, Receipt
+from tocsin.connectors.web5 import (
+    AnswerCase,
+    AnswerKind,
+    ConnectionFailed,
+    HttpAnswer,
+    MalformedAnswer,
+    NoAnswerInTime,
+    NotAnAnswer,
+    Reply,
+    RequestMalformed,
+    RequestRefused,
+    Status,
+    Unfit,
+    Unresolvable,
+    Web5Failed,
+    call,
+    unwrap,
+)
+from tocsin.connectors.web5.errors import ADVICE_OF_CASE, ADVICE_OF_UNFIT
+from tocsin.schemas.events import ProblemReported
+
+
+def rpc(reply: object) -> dict[str, object]:
+    return {"jsonrpc": "2.0", "id": "i", "result": {"reply": reply}}
+
+
+def error(code: int, message: str = "text", **more: object) -> dict[str, object]:
+    return {"jsonrpc": "2.0", "id": "i", "error": {"code": code, "message": message, **more}}
+
+
+NOT_FOUND = {"status": {"code": 404, "detail": "Not Found"}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "completed", "outcome", "status", "rest"),
+    [
+        pytest.param(
+            rpc({"status": {"code": 200, "detail": "OK"}, "entries": [1]}), "dwn-reply", True, True, (200, "OK"),
+            {"entries": [1]}, id="a query",
+        ),
+        pytest.param(rpc(NOT_FOUND), "dwn-reply", True, False, (404, "Not Found"), {}, id="404: completed as well"),
+        pytest.param(NOT_FOUND, "dwn-reply", True, False, (404, "Not Found"), {}, id="a bare reply"),
+        pytest.param(
+            {"messageCid": "c", "reply": NOT_FOUND}, "dwn-reply", True, False, (404, "Not Found"),
+            {"messageCid": "c"}, id="an agent's answer",
+        ),
+        pytest.param(
+            {"ok": False, "status": {"code": 500, "message": "boom"}}, "dwn-reply", True, False, (500, "boom"),
+            {"ok": False}, id="/connect",
+        ),
+        pytest.param(
+            rpc({"status": 200, "detail": "Accepted"}), "dwn-reply", True, True, (200, "Accepted"),
+            {"detail": "Accepted"}, id="rpc.subscribe.close",
+        ),
+        pytest.param(error(-50400), "rpc-error", False, False, (400, "text"), {}, id="-50400"),
+        pytest.param(
+            error(-50400, "Conflict", data={"status": {"code": 409, "detail": "c"}}), "rpc-error", True, False,
+            (409, "c"), {"data": {"status": {"code": 409, "detail": "c"}}}, id="the servers of May 2023",
+        ),
+        pytest.param(error(0), "rpc-error", False, False, (0, "text"), {}, id="a code without an equivalent"),
+        pytest.param(
+            {"jsonrpc": "2.0", "id": "i", "error": {"code": "E", "message": "m"}}, "rpc-error", False, False,
+            (500, "m"), {}, id="a code that is a word",
+        ),
+        pytest.param(
+            {"jsonrpc": "2.0", "id": "i", "result": 7}, "rpc-result", True, True, (200, "OK"), {"result": 7},
+            id="a result without a status",
+        ),
+        pytest.param(
+            {"jsonrpc": "2.0", "id": "i", "result": {"a": 1}}, "rpc-result", True, True, (200, "OK"), {"a": 1},
+            id="a result that is an object",
+        ),
+    ],
+)  # fmt: skip
+def test_unwrap(
+    answer: object, kind: str, completed: bool, outcome: bool, status: tuple[int, str], rest: dict[str, object]
+) -> None:
+    for form in (
+        answer,
+        json.dumps(answer),
+        json.dumps(answer).encode(),
+        HttpAnswer(status=200, body=as_bytes(answer)),
+    ):
+        reply = unwrap(form)
+        assert (reply.kind, reply.request_completed, reply.outcome_ok) == (AnswerKind(kind), completed, outcome)
+        assert reply.ok is completed
+        assert (reply.status, reply.rest, reply.data) == (Status(*status), rest, None)
+        assert (reply.problem is None) is outcome
+
+
+def as_bytes(document: object) -> bytes:
+    return json.dumps(document).encode()
+
+
+def test_the_data_of_a_record_comes_beside_the_answer_in_a_header() -> None:
+    header = json.dumps(rpc({"status": {"code": 200, "detail": "OK"}, "record": {"recordId": "r"}}))
+    reply = unwrap(HttpAnswer(status=200, body=b"\x00data", headers={"DWN-Response": header}))
+    assert (reply.data, reply.rest, reply.rpc_id) == (b"\x00data", {"record": {"recordId": "r"}}, "i")
+
+
+def test_the_code_is_not_lost() -> None:
+    reply = unwrap(error(-50400, "Conflict", data={"status": {"code": 401, "detail": "UnknownAuthor: x"}}))
+    assert (reply.rpc_code, reply.dwn_code, reply.status.code) == (-50400, "UnknownAuthor", 401)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(401, "only the detail tells apart"), (409, "may have succeeded"), (404, "2023"), (418, None), (202, None)],
+)
+def test_advice(code: int, words: str | None) -> None:
+    advice = unwrap({"status": {"code": code, "detail": "d"}}).advice
+    assert advice is None if words is None else words in (advice or "")
+
+
+def test_the_operation_finds_its_row() -> None:
+    row = unwrap(NOT_FOUND, operation="RecordsDelete").meaning
+    assert row is not None
+    assert "202" in (row.profile or "")
+    assert unwrap(NOT_FOUND, operation="Morse").meaning is None
+    assert unwrap(NOT_FOUND).meaning is None
+
+
+PAGE = b"<!DOCTYPE html>"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "case"),
+    [
+        pytest.param(431, b"", "headers-too-large", id="431, empty"),
+        pytest.param(413, PAGE, "body-too-large", id="413, a page"),
+        pytest.param(400, PAGE, "bad-request-page", id="400, a page"),
+        pytest.param(404, b"Not Found", "no-such-endpoint", id="404, text"),
+        pytest.param(404, b'{"detail":"Not Found"}', "no-such-endpoint", id="404, JSON of something else"),
+        pytest.param(404, b"null", "no-such-endpoint", id="404, null"),
+        pytest.param(401, PAGE, "access-refused", id="401, a page"),
+        pytest.param(429, b"", "rate-limited", id="429"),
+        pytest.param(302, b"", "redirected", id="a redirect"),
+        pytest.param(502, PAGE, "server-failed", id="a proxy's page"),
+        pytest.param(200, b"", "empty", id="nothing"),
+        pytest.param(200, PAGE, "not-json", id="a page with 200"),
+        pytest.param(418, b"\xff", "not-json", id="no UTF-8"),
+        pytest.param(None, b"", "empty", id="no bytes"),
+        pytest.param(None, PAGE, "not-json", id="bytes of a page"),
+    ],
+)
+def test_what_is_no_answer_has_a_name(status: int | None, body: bytes, case: str) -> None:
+    with pytest.raises(NotAnAnswer) as caught:
+        unwrap(body if status is None else HttpAnswer(status=status, body=body))
+    assert (caught.value.case, caught.value.status) == (AnswerCase(case), status)
+    assert caught.value.advice in str(caught.value)
+    assert caught.value.code == f"e.p.xfer.{case}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "pointer"),
+    [
+        pytest.param([error(1)], "", id="a batch"),
+        pytest.param(None, "", id="null"),
+        pytest.param(7, "", id="a number"),
+        pytest.param({}, "/error", id="an empty object"),
+        pytest.param({"jsonrpc": "2.0", "id": 1, "method": "m"}, "", id="a request"),
+        pytest.param({"jsonrpc": "2.0", "id": 1, "error": "boom"}, "/error", id="an error that is text"),
+        pytest.param(b"[" * 100_000, "", id="deep nesting"),
+        pytest.param(b'{"a":1,"a":2}', "", id="a member twice"),
+        pytest.param({"jsonrpc": "2.0", "id": 1, "error": {"code": 1, "data": {1, 2}}}, "", id="no JSON value"),
+        pytest.param(HttpAnswer(status=500, body=b'{"jsonrpc":"2.0"}'), "/error", id="JSON-RPC with 500"),
+    ],
+)
+def test_malformed(answer: object, pointer: str) -> None:
+    with pytest.raises(MalformedAnswer) as caught:
+        unwrap(answer)
+    assert caught.value.pointer == pointer
+
+
+def test_a_parsed_answer_nested_beyond_the_stack() -> None:
+    deep: Any = 1
+    for _ in range(200_000):
+        deep = [deep]
+    try:
+        with pytest.raises(MalformedAnswer):
+            unwrap(error(-50400, data=deep))
+    finally:
+        while isinstance(deep, list):
+            deep = deep.pop()
+
+
+@pytest.mark.parametrize(
+    ("answer", "raised"),
+    [
+        (error(-50400), RequestMalformed),
+        (error(-32700), RequestMalformed),
+        (error(-32603), RequestRefused),
+        (error(-50401), RequestRefused),
+        (rpc(NOT_FOUND), None),
+    ],
+)
+def test_require_completed_rejects_where_the_seed_does(answer: object, raised: type[Web5Failed] | None) -> None:
+    reply = unwrap(answer)
+    if raised is None:
+        assert reply.require_completed() is reply
+        return
+    with pytest.raises(RequestRefused) as caught:
+        reply.require_completed()
+    assert type(caught.value) is raised
+
+
+def test_every_case_has_its_advice() -> None:
+    assert ADVICE_OF_CASE.keys() == set(AnswerCase)
+    assert ADVICE_OF_UNFIT.keys() == set(Unfit)
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=5,
+)
+statuses = st.fixed_dictionaries(
+    {}, optional={"code": st.integers(0, 700) | values, "detail": values, "message": values, "status": values}
+)
+replies = st.fixed_dictionaries({}, optional={"status": statuses | values, "entries": values})
+errors = st.fixed_dictionaries({}, optional={"code": values, "message": values, "data": statuses | values})
+answers = st.fixed_dictionaries(
+    {},
+    optional={
+        "jsonrpc": st.just("2.0") | values,
+        "id": values,
+        "result": st.fixed_dictionaries({"reply": replies}) | replies | values,
+        "error": errors | values,
+        "reply": replies | values,
+        "status": statuses | values,
+        "ok": values,
+        "method": values,
+    },
+)  # fmt: skip
+
+
+@given(answer=answers | values, status=st.integers(100, 599))
+def test_any_answer_is_a_reply_or_a_declared_failure(answer: object, status: int) -> None:
+    body = json.dumps(answer).encode()
+    for form in (answer, body, HttpAnswer(status=status, body=body)):
+        try:
+            reply = unwrap(form)
+        except (NotAnAnswer, MalformedAnswer):
+            continue
+        assert isinstance(reply.status.code, int)
+        assert reply.request_completed or not reply.outcome_ok
+
+
+@given(body=st.binary(max_size=60))
+def test_any_bytes_are_a_reply_or_a_declared_failure(body: bytes) -> None:
+    try:
+        assert isinstance(unwrap(body), Reply)
+    except (NotAnAnswer, MalformedAnswer):
+        return
+
+
+async def found_nothing(request: object) -> object:
+    return rpc(NOT_FOUND)
+
+
+async def found(request: object) -> object:
+    return rpc({"status": {"code": 200, "detail": "OK"}})
+
+
+async def never(request: object) -> object:
+    return await asyncio.Event().wait()
+
+
+async def timed_out_itself(request: object) -> object:
+    raise TimeoutError
+
+
+async def lost(request: object) -> object:
+    raise ConnectionResetError("peer 10.0.0.1")
+
+
+async def odd(request: object) -> object:
+    raise KeyError("a library's own")
+
+
+async def no_service(request: object) -> object:
+    raise Unresolvable(Unfit.NO_SERVICE)
+
+
+async def page(request: object) -> object:
+    return HttpAnswer(status=404, body=PAGE)
+
+
+async def test_a_failing_outcome_is_a_reply() -> None:
+    reply = await call(found_nothing, {"target": "did:example:1"}, timeout=5)
+    assert (reply.status.code, reply.ok, reply.outcome_ok, reply.report) == (404, True, False, None)
+
+
+@pytest.mark.parametrize(
+    ("transport", "raised", "code", "words"),
+    [
+        (never, NoAnswerInTime, "e.p.xfer.no-answer", "no answer within our own limit of 0.05 s"),
+        (timed_out_itself, ConnectionFailed, "e.p.xfer.connection-failed", "TimeoutError"),
+        (lost, ConnectionFailed, "e.p.xfer.connection-failed", "ConnectionResetError"),
+        (odd, ConnectionFailed, "e.p.xfer.connection-failed", "KeyError"),
+        (no_service, Unresolvable, "e.p.did.no-dwn-service", "service entry"),
+        (page, NotAnAnswer, "e.p.xfer.no-such-endpoint", "HTTP 404"),
+    ],
+)
+async def test_what_raises_is_declared_and_published_by_choice(
+    transport: Any, raised: type[Web5Failed], code: str, words: str
+) -> None:
+    publisher = MemoryPublisher()
+    with pytest.raises(raised, match=words) as caught:
+        await call(transport, {}, timeout=0.05, publisher=publisher)
+    assert "10.0.0.1" not in str(caught.value)
+    assert isinstance(caught.value.report, Receipt)
+    (event,) = publisher.events
+    assert isinstance(event, ProblemReported)
+    assert (event.problem.code, event.problem.request_completed) == (code, False)
+    with pytest.raises(raised) as again:
+        await call(transport, {}, timeout=0.05)
+    assert again.value.report is None
+
+
+async def test_a_failing_outcome_is_published_with_its_document() -> None:
+    publisher = MemoryPublisher()
+    reply = await call(found_nothing, {}, publisher=publisher)
+    assert isinstance(reply.report, Receipt)
+    (event,) = publisher.events
+    assert isinstance(event, ProblemReported)
+    assert event.problem == reply.problem
+    assert json.loads(event.raw) == rpc(NOT_FOUND)
+
+
+async def test_a_good_outcome_is_not_published() -> None:
+    publisher = MemoryPublisher()
+    assert (await call(found, {}, publisher=publisher)).report is None
+    assert not publisher.events
+
+
+async def test_that_publishing_failed_is_told_and_changes_nothing_else() -> None:
+    publisher = MemoryPublisher()
+    publisher.failures.extend([KafkaAway("e"), KafkaAway("e")])
+    reply = await call(found_nothing, {}, publisher=publisher)
+    assert (reply.status.code, type(reply.report)) == (404, KafkaAway)
+    with pytest.raises(ConnectionFailed) as caught:
+        await call(lost, {}, publisher=publisher)
+    assert isinstance(caught.value.report, KafkaAway)
+
+
+async def test_a_cancelled_call_is_cancelled() -> None:
+    publisher = MemoryPublisher()
+    task = asyncio.create_task(call(never, {}, publisher=publisher))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not publisher.events
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("inf"), float("nan")])
+async def test_there_is_always_a_time_limit(timeout: float) -> None:
+    with pytest.raises(ValueError, match="timeout"):
+        await call(found, {}, timeout=timeout)
