@@ -40,9 +40,9 @@ def test_what_carries_whole_records_takes_more_than_a_record() -> None:
         assert limits[carrier] == CARRIER_LIMIT > 2 * RECORD_LIMIT
 
 
-def test_the_inputs_of_the_agents_are_stamped_by_the_broker() -> None:
+def test_what_is_read_by_its_age_is_stamped_by_the_broker() -> None:
     stamped = {spec.name for spec in TOPICS if spec.config.get("message.timestamp.type") == "LogAppendTime"}
-    assert stamped == {"inbox", "deliveries"}
+    assert stamped == {"inbox", "deliveries", "attempts"}
 
 
 def test_a_topic_that_is_not_on_the_map_has_no_name() -> None:
