@@ -1,7 +1,8 @@
 """What is counted: every metric with its kind, labels and meaning in one place, and bounded label values.
 
-A label value comes from a closed set or from the rules file; anything else becomes `other`, and a metric that would
-have more than `MAX_SERIES` label sets counts the rest under `overflow` (RELIABILITY.md 3.4: 100,000 random codes).
+A label value comes from a closed set (anything else becomes `other`), or it is a name that a record carries (an
+endpoint, a reason); a metric that would have more than `MAX_SERIES` sets of those counts the rest under `overflow`
+(RELIABILITY.md 3.4: 100,000 random codes).
 """
 
 from __future__ import annotations
@@ -11,26 +12,23 @@ from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from tocsin.connectors.dialects import DIALECTS as READERS
+from tocsin.connectors.dialects.codes import DESCRIPTORS
 from tocsin.schemas.events import DeliveryOutcome, Event, EventBase
 from tocsin.streams.engine.engine import Engine
 from tocsin.streams.engine.fold import Folded
+from tocsin.streams.engine.phase import Phase
 from tocsin.streams.engine.record import RuleSet
-from tocsin.streams.engine.task import Phase
 from tocsin.streams.rules.decision import DeadLetter, Emit
 
 MAX_SERIES = 2000
 OTHER = "other"
 OVERFLOW = "overflow"
 
-CATEGORIES = frozenset(
-    {
-        "trust", "trust.crypto", "xfer", "did", "msg", "me", "me.res", "me.res.net", "me.res.memory",
-        "me.res.storage", "me.res.compute", "me.res.money", "req", "req.time", "legal",
-    }
-)  # fmt: skip
+CATEGORIES = frozenset(DESCRIPTORS)
 """The descriptors of DIDComm v2 (REQUIREMENTS.md a.5): the only values of the label `category`."""
 
-DIALECTS = frozenset({"canonical", "hipe", "aries-1.0", "didcomm-2.0", "rfc9457", "jsonrpc", "dwn-status"})
+DIALECTS = frozenset(READERS)
 
 OUTCOME_OF = {
     "ProblemOpened": "opened",
@@ -98,8 +96,9 @@ class WorkerMetrics:
 
     def written(self, rules: RuleSet, partition: int, folded: Folded) -> None:
         """Count one batch."""
-        self._events.labels(rules.name).inc(folded.taken)
-        self._batch.labels(rules.name).observe(folded.taken)
+        if folded.taken:
+            self._events.labels(rules.name).inc(folded.taken)
+            self._batch.labels(rules.name).observe(folded.taken)
         if folded.forwarded:
             self._forwarded.labels(rules.name).inc(folded.forwarded)
         for reason, count in folded.dead.items():
@@ -128,7 +127,7 @@ def _problem_labels(event: EventBase) -> tuple[str, str, str]:
 
 
 class DispatchMetrics:
-    """The metrics of a dispatcher; endpoints come from the rules file, reasons from a closed set."""
+    """The metrics of a dispatcher. Endpoints are what `attempts` names, whoever wrote it: their number is bounded."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._attempts = Counter(
@@ -137,13 +136,15 @@ class DispatchMetrics:
         self._seconds = Histogram("tocsin_attempt_seconds", "How long attempts took.", ["endpoint"], registry=registry)
         self._dead = Counter("tocsin_dead_total", "Dead letters.", ["stage", "reason"], registry=registry)
         self._labels = BoundedLabels()
+        self._endpoint_labels = BoundedLabels()
+        self._dead_labels = BoundedLabels()
 
     def outcome(self, outcome: DeliveryOutcome) -> None:
         self._attempts.labels(*self._labels(outcome.endpoint, outcome.outcome.value, outcome.reason)).inc()
-        self._seconds.labels(outcome.endpoint).observe(outcome.duration / 1e6)
+        self._seconds.labels(*self._endpoint_labels(outcome.endpoint)).observe(outcome.duration / 1e6)
 
     def dead(self, reason: str) -> None:
-        self._dead.labels("dispatch", reason).inc()
+        self._dead.labels(*self._dead_labels("dispatch", reason)).inc()
 
 
 def watch_engine(registry: CollectorRegistry, engine: Engine) -> None:

@@ -28,6 +28,8 @@ def detect(document: object) -> str:
     for dialect, looks_like in _SHAPES:
         if looks_like(document):
             return dialect
+    if not isinstance(document.get("code", ""), str):
+        raise Unreadable(UnreadableReason.WRONG_TYPE, "/code", "a string")
     raise Unreadable(UnreadableReason.UNDETECTED, expected="a known shape, or name the dialect")
 
 

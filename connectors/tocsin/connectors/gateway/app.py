@@ -33,7 +33,7 @@ def build_gateway(
     counts = GatewayMetrics(metrics)
     app.include_router(ingest_routes(config, Taking(config, publisher, counts)))
     app.include_router(watching_routes(ready, metrics))
-    app.include_router(registry_routes(schemas or Registry(SHIPPED)))
+    app.include_router(registry_routes(schemas or Registry(SHIPPED), config))
     _handle_errors(app, counts)
     app.add_middleware(CountRequests, counts=counts)
     return app

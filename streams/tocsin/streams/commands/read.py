@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +12,7 @@ import typer
 from tocsin.connectors.dialects import AUTO, NotAProblem, Unreadable, read_document
 from tocsin.connectors.dialects.codes import parse_code, read_code
 from tocsin.schemas.problem import Problem
+from tocsin.streams.commands.documents import bytes_of, existing
 from tocsin.streams.commands.failures import BAD_INPUT
 from tocsin.streams.commands.showing import show_json
 
@@ -21,11 +21,13 @@ CODE = "code"
 
 
 def run(
-    file: Annotated[Path | None, typer.Argument(exists=True, dir_okay=False, help="A document; else stdin.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(dir_okay=False, callback=existing, help="A document; else stdin.")
+    ] = None,
     dialect: Annotated[str, typer.Option(help="The dialect, auto, or code for a bare problem code.")] = AUTO,
 ) -> None:
     """Print what the reader understands, as one JSON object; unreadable: {"error": true, ...} and exit 65."""
-    raw = file.read_bytes() if file else sys.stdin.buffer.read()
+    raw = bytes_of(file)
     try:
         found = _code_facts(raw) if dialect == CODE else facts(read_document(raw, dialect))
     except Unreadable as unreadable:
