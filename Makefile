@@ -19,7 +19,7 @@ down: ## stop what `make up` started
 	@pid=$$(cat $(PID) 2>/dev/null); \
 	case "$$(ps -o command= -p "$${pid:-0}" 2>/dev/null)" in \
 	  *"tocsin up"*) kill $$pid; n=0; \
-	    while kill -0 $$pid 2>/dev/null && [ $$n -lt 300 ]; do sleep 0.1; n=$$((n + 1)); done; \
+	    while kill -0 $$pid 2>/dev/null && [ $$n -lt 1500 ]; do sleep 0.1; n=$$((n + 1)); done; \
 	    ! kill -0 $$pid 2>/dev/null || { echo "process $$pid does not end: kill -9 $$pid" >&2; exit 1; } ;; \
 	  *) echo "nothing is up (of $(TOCSIN_HOME))" ;; \
 	esac
@@ -67,5 +67,5 @@ clean: ## remove .venv and caches (not the data in TOCSIN_HOME)
 	  || echo "uv cannot be had; going on with pip, which is slower"
 	@if [ -x .venv/bin/uv ]; then install="env VIRTUAL_ENV=.venv .venv/bin/uv pip install -q"; \
 	  else install="$(PY) -m pip install -q --disable-pip-version-check"; fi; \
-	$$install --require-hashes -r requirements.lock && $$install --no-deps -e .
+	$$install --require-hashes -r requirements.lock && $$install --no-build-isolation --no-deps -e .
 	@touch $@

@@ -26,6 +26,16 @@ FAULTS = {
         "import time\n",
         "rules are pure BROKEN",
     ),
+    "an engine that knows the rules": (
+        "streams/tocsin/streams/engine/planted.py",
+        "import tocsin.streams.rules.rows\n",
+        "the engine knows nothing of problems BROKEN",
+    ),
+    "an engine that knows the events": (
+        "streams/tocsin/streams/engine/planted.py",
+        "import tocsin.schemas.events\n",
+        "the engine knows nothing of problems BROKEN",
+    ),
     "a sink that knows another sink": (
         "connectors/tocsin/connectors/sinks/planted.py",
         "import tocsin.connectors.sinks.memory\n",

@@ -19,7 +19,7 @@ from pathlib import Path
 from dialects import figures
 from rich.console import Console
 from rich.progress import Progress
-from workload import activity, fill, make_topics, report
+from workload import TENANTS, activity, fill, make_topics, report
 
 from tocsin.schemas.codec import encode
 from tocsin.streams.broker import EmbeddedBroker
@@ -48,30 +48,33 @@ async def measure(name: str, bootstrap: str, prefix: str, events: int) -> dict[s
     return {"events_per_s": round(rate), "cpu_ms_per_1000": round(1e6 * figures["cpu_seconds"] / figures["events"], 1)}
 
 
+SHARE = {"raw_loop": 1.0, "engine_count": 1.0, "quix_state": 1.0, "faust_table": 0.15, "decide_rules": 0.5}
+"""Contender -> what part of the events it folds in a round: each runs for some seconds."""
+
+
 async def throughput(bootstrap: str, events: int, rounds: int, progress: Progress) -> dict[str, dict[str, float]]:
-    results: dict[str, list[dict[str, float]]] = {}
-    step = progress.add_task("throughput", total=rounds * 4 + 2)
+    """Every contender once a round, on topics made for the round, so that a slow minute hits everybody alike."""
+    results: dict[str, list[dict[str, float]]] = {name: [] for name in SHARE}
+    step = progress.add_task("throughput", total=rounds * len(SHARE))
     for turn in range(rounds):
-        # A fresh set of topics each round: nobody may profit from what another round left behind.
         prefix = f"r{turn}."
-        values = [(f"tenant-{n % 1000}".encode(), encode(activity(n))) for n in range(events)]
-        await fill(bootstrap, f"{prefix}in", values)
-        outs: Configs = {f"{prefix}{name}": {} for name in ("raw-out", "count-out", "faust-out", "quix-out")}
-        await make_topics(bootstrap, {**outs, f"{prefix}count-changelog": CHANGELOG, f"{prefix}dead": {}})
-        for name in ("raw_loop", "engine_count", "quix_state"):
-            results.setdefault(name, []).append(await measure(name, bootstrap, prefix, events))
+        await prepare(bootstrap, prefix, events)
+        for name, share in SHARE.items():
+            results[name].append(await measure(name, bootstrap, prefix, int(events * share)))
             progress.advance(step)
-        progress.advance(step)
-    await fill(bootstrap, "f.in", [(f"tenant-{n % 1000}".encode(), encode(activity(n))) for n in range(events // 5)])
-    await make_topics(bootstrap, {"f.faust-out": {}})
-    results["faust_table"] = [await measure("faust_table", bootstrap, "f.", events // 5)]
-    progress.advance(step)
-    await fill(bootstrap, "d.inbox", [(f"tenant-{n % 1000}".encode(), report(n)) for n in range(events // 2)])
-    flow: Configs = {f"d.{name}": {} for name in ("problems", "deliveries", "dead")}
-    await make_topics(bootstrap, {**flow, "d.decide-changelog": CHANGELOG})
-    results["decide_rules"] = [await measure("decide_rules", bootstrap, "d.", events // 2)]
-    progress.advance(step)
     return {name: _median(found) for name, found in results.items()}
+
+
+async def prepare(bootstrap: str, prefix: str, events: int) -> None:
+    """The inputs, and the topics that the contenders write."""
+    small = [(f"tenant-{number % TENANTS}".encode(), encode(activity(number))) for number in range(events)]
+    await fill(bootstrap, f"{prefix}in", small)
+    reports = [(f"tenant-{number % TENANTS}".encode(), report(number)) for number in range(events // 2)]
+    await fill(bootstrap, f"{prefix}inbox", reports)
+    plain = ("raw-out", "count-out", "faust-out", "quix-out", "problems", "deliveries", "dead")
+    outputs: Configs = {f"{prefix}{name}": {} for name in plain}
+    changelogs: Configs = {f"{prefix}{name}-changelog": CHANGELOG for name in ("count", "decide")}
+    await make_topics(bootstrap, {**outputs, **changelogs})
 
 
 def _median(found: list[dict[str, float]]) -> dict[str, float]:

@@ -16,6 +16,10 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from tocsin.connectors.publish import Origin, problem, problem_reported
 from tocsin.schemas.codec import encode
 from tocsin.schemas.events import ActivityKind, ActivityObserved
+from tocsin.streams.engine.engine import Engine, EngineSettings
+from tocsin.streams.engine.record import RuleSet
+from tocsin.streams.engine.transport import FetchedBatch
+from tocsin.streams.engine.worker import build_app, run_worker
 
 PARTITIONS = 12
 TENANTS = 1000
@@ -105,3 +109,24 @@ class Stopwatch:
 def cpu_seconds() -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
+
+
+async def run_engine(rules: RuleSet, bootstrap: str, prefix: str, events: int) -> None:
+    """Run one rule set in our engine until `events` records are written down and said; print the figures."""
+    watch = Stopwatch(events)
+    settings = EngineSettings(bootstrap, prefix)
+    engine = Engine([rules], settings, on_written=lambda rules, partition, folded: watch.count(folded.taken))
+    app = build_app(f"{prefix}{rules.name}", engine, [rules], bootstrap, prefix)
+    offer = engine.offer
+
+    def begin(batch: FetchedBatch) -> None:
+        watch.begin()
+        offer(batch)
+
+    engine.offer = begin  # type: ignore[method-assign]
+    stop, ready = asyncio.Event(), asyncio.Event()
+    working = asyncio.create_task(run_worker(app, engine, stop, ready))
+    await watch.done.wait()
+    watch.tell()
+    stop.set()
+    await working

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -131,3 +132,18 @@ def test_any_changed_byte_is_refused(data: st.DataObject) -> None:
 def test_any_request_gives_a_verdict_or_a_refusal(body: bytes, headers: dict[str, str], secrets: list[str]) -> None:
     with pytest.raises(SignatureRefused):
         verify(body, headers, secrets)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((BODY, {}, SECRET), "secrets: a list of secrets, not str"),
+        ((BODY, [SECRET], {}), "headers: a mapping"),
+        (({}, BODY, [SECRET]), "body: the bytes as received, not dict"),
+        ((BODY.decode(), {}, [SECRET]), "body: the bytes as received, not str"),
+    ],
+    ids=["one secret", "secrets before headers", "headers before body", "a decoded body"],
+)
+def test_a_wrong_call_is_told_from_a_wrong_signature(arguments: tuple[Any, Any, Any], says: str) -> None:
+    with pytest.raises(TypeError, match=says):
+        verify(*arguments, now=NOW)

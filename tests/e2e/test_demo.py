@@ -6,20 +6,32 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+
+def environment_without_tocsin() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
 
 
 @pytest.mark.kafka
 @pytest.mark.timeout(240)
 def test_every_report_arrives(bootstrap: str) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "tocsin.streams.cli", "demo", "--json"],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        env=os.environ | {"TOCSIN_BOOTSTRAP": bootstrap},
-    )
+    the_story_is_told(environment_without_tocsin() | {"TOCSIN_BOOTSTRAP": bootstrap})
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(240)
+def test_it_needs_neither_a_kafka_nor_a_java_of_this_machine(tmp_path: Path) -> None:
+    environment = environment_without_tocsin() | {"PATH": str(tmp_path)}
+    environment.pop("JAVA_HOME", None)
+    the_story_is_told(environment)
+
+
+def the_story_is_told(environment: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "tocsin.streams.cli", "demo", "--json"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=200, env=environment)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     *steps, end = [json.loads(line) for line in ended.stdout.splitlines()]
     assert end["ok"] is True

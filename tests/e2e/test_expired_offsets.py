@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 
 import pytest
@@ -11,34 +10,9 @@ from bus import Bus
 from confluent_kafka.admin import AdminClient
 from judging import agents, read_topic, rows_differ
 from receiver import Receiver, rules_for
+from traffic import arrived, publish_some
 
-from tocsin.connectors.publish import Publisher, problem
-from tocsin.schemas.ids import derived_id
 from tocsin.streams.rulesfile import load_rulebook
-
-
-async def publish(bootstrap: str, prefix: str, count: int) -> set[str]:
-    """Publish `count` reports; the delivery ids that must arrive."""
-    async with Publisher(bootstrap, prefix=prefix) as publisher:
-        receipts = [
-            await publisher.publish(problem("e.p.msg", text=str(number)), tenant=f"tenant-{number % 9}")
-            for number in range(count)
-        ]
-    return {derived_id("delivery", receipt.event_id, "owner") for receipt in receipts}
-
-
-async def arrived(receiver: Receiver, wanted: set[str]) -> None:
-    deadline = time.monotonic() + 60
-    while not wanted <= receiver.delivered().keys() and time.monotonic() < deadline:  # noqa: ASYNC110
-        await asyncio.sleep(0.2)
-    assert wanted <= receiver.delivered().keys()
-
-
-async def stop(bus: Bus) -> None:
-    for child in bus.children:
-        if child.alive():
-            child.signal(15)
-    await asyncio.gather(*(child.process.wait() for child in bus.children))
 
 
 def forget_offsets(bootstrap: str, groups: list[str]) -> None:
@@ -54,17 +28,17 @@ async def test_lost_group_offsets_lose_nothing_and_repeat_nothing(bootstrap: str
         bus.rules(rules_for(receiver.url))
         worker, dispatch = await bus.start("worker"), await bus.start("dispatch")
         await asyncio.gather(worker.ready(), dispatch.ready())
-        first = await publish(bootstrap, prefix, 60)
+        first = await publish_some(bootstrap, prefix, 60)
         await arrived(receiver, first)
         await asyncio.sleep(2.0)
-        await stop(bus)
+        await bus.stop()
         await asyncio.to_thread(forget_offsets, bootstrap, [f"{prefix}worker", f"{prefix}dispatch"])
-        second = await publish(bootstrap, prefix, 30)
+        second = await publish_some(bootstrap, prefix, 30)
         worker, dispatch = await bus.start("worker"), await bus.start("dispatch")
         await asyncio.gather(worker.ready(), dispatch.ready())
         await arrived(receiver, second)
         await asyncio.sleep(3.0)
-        await stop(bus)
+        await bus.stop()
         came = receiver.delivered()
         assert came.keys() == first | second
         assert [delivery for delivery, times in came.items() if len(times) > 1] == []

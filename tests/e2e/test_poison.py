@@ -7,18 +7,24 @@ import asyncio
 import time
 from pathlib import Path
 
+import aiohttp
 import pytest
 from aiokafka import AIOKafkaProducer
-from bus import Bus
+from bus import Bus, Child
 from judging import agents, read_topic, rows_differ
 from receiver import Receiver, rules_for
+from traffic import arrived
 
 from tocsin.connectors.publish import Origin, Publisher, problem, problem_reported
 from tocsin.schemas.codec import encode
-from tocsin.schemas.ids import derived_id
+from tocsin.schemas.events import SchemaInUse
+from tocsin.schemas.ids import derived_id, new_event_id
+from tocsin.schemas.lock import shipped_entries
 from tocsin.streams.rulesfile import load_rulebook
 
-GOOD = encode(problem_reported(problem("e.p.msg", text="a good one to be cut off"), Origin(tenant="default")))
+GOOD_EVENT = problem_reported(problem("e.p.msg", text="a good one to be cut off"), Origin(tenant="default"))
+GOOD, GOOD_ID = encode(GOOD_EVENT), GOOD_EVENT.event_id
+ENTRIES = {entry.event_name: entry for entry in shipped_entries()}
 KINDS = {
     "a bad magic byte": (b"\x01" + GOOD[1:], "not_framed"),
     "an unknown schema id": (b"\x00\x00\x00\x00\x07" + GOOD[5:], "unknown_schema"),
@@ -48,6 +54,33 @@ async def poison(bootstrap: str, prefix: str) -> dict[tuple[str, bytes | None], 
     return wanted
 
 
+def schema_in_use(schema_id: int, schema: str) -> bytes:
+    event = SchemaInUse(
+        event_id=new_event_id(),
+        tenant="tocsin",
+        occurred_at=1,
+        recorded_at=1,
+        schema_id=schema_id,
+        subject="io.tocsin.Tick",
+        schema=schema,
+        process="forger",
+    )
+    return encode(event)
+
+
+async def poison_settings(bootstrap: str, prefix: str) -> None:
+    """What a forger may say there: nothing readable, a broken schema, one that contradicts ours, one beside our ids."""
+    tick, other = (ENTRIES[name] for name in ("Tick", "EscalationRaised"))
+    forged = [schema_in_use(1900, "{"), schema_in_use(tick.id, other.text), schema_in_use(7, tick.text)]
+    producer = AIOKafkaProducer(
+        bootstrap_servers=bootstrap, compression_type="zstd", max_request_size=3 * 1024 * 1024, linger_ms=50
+    )
+    await producer.start()
+    for value in [*(value for value, _ in KINDS.values()), *forged]:
+        await producer.send(f"{prefix}settings", value, key=f"schema/{tick.id}".encode())
+    await producer.stop()
+
+
 async def garbage_into_changelogs(bootstrap: str, prefix: str) -> None:
     """Records that no owner of ours wrote: row keys, an outbox, a mark, an owner without a header."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, compression_type="zstd")
@@ -59,16 +92,17 @@ async def garbage_into_changelogs(bootstrap: str, prefix: str) -> None:
     await producer.stop()
 
 
-async def publish_and_wait(bootstrap: str, prefix: str, receiver: Receiver, text: str) -> None:
+async def publish(bootstrap: str, prefix: str, text: str) -> dict[str, int]:
+    """Publish a report of each of 20 tenants; the partition of `inbox` by delivery id."""
     async with Publisher(bootstrap, prefix=prefix) as publisher:
         receipts = [
             await publisher.publish(problem("e.p.msg", text=text), tenant=f"tenant-{number}") for number in range(20)
         ]
-    wanted = {derived_id("delivery", receipt.event_id, "owner") for receipt in receipts}
-    deadline = time.monotonic() + 60
-    while not wanted <= receiver.delivered().keys() and time.monotonic() < deadline:  # noqa: ASYNC110
-        await asyncio.sleep(0.2)
-    assert wanted <= receiver.delivered().keys(), "good reports behind the poison were not delivered"
+    return {derived_id("delivery", receipt.event_id, "owner"): receipt.partition for receipt in receipts}
+
+
+async def publish_and_wait(bootstrap: str, prefix: str, receiver: Receiver, text: str) -> None:
+    await arrived(receiver, set(await publish(bootstrap, prefix, text)))
 
 
 @pytest.mark.timeout(240)
@@ -79,6 +113,7 @@ async def test_poison_is_buried_and_what_stands_behind_it_is_delivered(
         bus.rules(rules_for(receiver.url))
         worker, dispatch = await bus.start("worker"), await bus.start("dispatch")
         await asyncio.gather(worker.ready(), dispatch.ready())
+        await poison_settings(bootstrap, prefix)
         wanted = await poison(bootstrap, prefix)
         await garbage_into_changelogs(bootstrap, prefix)
         await publish_and_wait(bootstrap, prefix, receiver, "behind the poison")
@@ -93,6 +128,40 @@ async def test_poison_is_buried_and_what_stands_behind_it_is_delivered(
         await worker.process.wait()
         for agent in agents(load_rulebook(tmp_path / "rules.yaml"), prefix):
             assert await rows_differ(bootstrap, prefix, agent) == []
+
+
+@pytest.mark.timeout(120)
+async def test_a_schema_of_ours_that_is_not_known_yet_holds_up_its_partition_alone(
+    bootstrap: str, prefix: str, tmp_path: Path
+) -> None:
+    async with Receiver() as receiver, Bus(bootstrap, prefix, tmp_path) as bus:
+        bus.rules(rules_for(receiver.url))
+        worker, dispatch = await bus.start("worker"), await bus.start("dispatch")
+        await asyncio.gather(worker.ready(), dispatch.ready())
+        newer = b"\0" + (1999).to_bytes(4, "big") + GOOD[5:]
+        producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+        await producer.start()
+        await producer.send_and_wait(f"{prefix}inbox", newer, partition=0)
+        partitions = await publish(bootstrap, prefix, "beside and behind it")
+        behind = {delivery for delivery, partition in partitions.items() if partition == 0}
+        assert behind, "no tenant has this partition: the test proves nothing"
+        await arrived(receiver, partitions.keys() - behind)
+        assert await partitions_waiting(worker) == 1
+        assert receiver.delivered().keys() == partitions.keys() - behind
+        learned = schema_in_use(1999, ENTRIES["ProblemReported"].text)
+        await producer.send_and_wait(f"{prefix}settings", learned, key=b"schema/1999")
+        await producer.stop()
+        await arrived(receiver, behind | {derived_id("delivery", GOOD_ID, "owner")})
+        assert await partitions_waiting(worker) == 0
+        assert not any((await read_topic(bootstrap, f"{prefix}dead")).values())
+
+
+async def partitions_waiting(worker: Child) -> float:
+    """How many partitions of `inbox` wait, by the metric that the alarm watches."""
+    async with aiohttp.ClientSession() as session, session.get(f"{worker.url}/metrics") as answer:
+        lines = (await answer.text()).splitlines()
+    [line] = [line for line in lines if line.startswith('tocsin_partitions{agent="decide",phase="waiting"}')]
+    return float(line.rpartition(" ")[2])
 
 
 async def _all_buried(bootstrap: str, prefix: str, wanted: dict[tuple[str, bytes | None], str]) -> None:

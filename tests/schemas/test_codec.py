@@ -99,7 +99,6 @@ def test_what_is_not_an_event_has_a_reason(what: str, data: bytes | None, reason
     with pytest.raises(Undecodable) as refused:
         decode(data)
     assert refused.value.reason == reason
-    assert refused.value.may_be_learned == (reason == "unknown_own_schema")
     assert str(refused.value).startswith(f"{reason}: ")
 
 

@@ -1,24 +1,15 @@
-"""The read-only registry: right answers, Confluent's error codes, and confluent-kafka reads our bytes through it."""
+"""The read-only registry: right answers, and Confluent's error codes; a real client of it: tests/connectors/gateway."""
 
 from __future__ import annotations
 
 import json
-import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
-from tocsin.schemas.codec import SHIPPED, decode
-from tocsin.schemas.events import EVENTS
+from tocsin.schemas.codec import SHIPPED
 from tocsin.schemas.lock import shipped_entries
-from tocsin.schemas.registry import CONTENT_TYPE, Registry, answer
+from tocsin.schemas.registry import Registry, answer
 from tocsin.schemas.schema_book import SchemaBook
 
 REGISTRY = Registry(SHIPPED)
@@ -93,65 +84,3 @@ def test_a_learned_schema_is_found_by_id_only() -> None:
     assert registry.by_id(1600) == {"schema": json.dumps(more)}
     assert registry.uses_of_id(1600) == []
     assert registry.versions("io.tocsin.Tick") == [1]
-
-
-@contextmanager
-def served(registry: Registry) -> Iterator[str]:
-    """The registry over HTTP on a free port of this machine."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, document = answer(registry, "GET", self.path.partition("?")[0])
-            body = json.dumps(document).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", CONTENT_TYPE)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def in_micros(value: Any) -> Any:
-    """The value with each datetime as microseconds since the epoch."""
-    match value:
-        case datetime():
-            return (value - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-        case dict():
-            return {key: in_micros(each) for key, each in value.items()}
-        case list():
-            return [in_micros(each) for each in value]
-        case _:
-            return value
-
-
-def test_confluent_kafka_reads_every_golden_value_through_the_registry() -> None:
-    # authlib, which confluent-kafka imports, turns its own deprecation warnings on: no pytest filter comes before it.
-    with warnings.catch_warnings(record=True):
-        from confluent_kafka.schema_registry import SchemaRegistryClient
-        from confluent_kafka.schema_registry.avro import AvroDeserializer
-        from confluent_kafka.serialization import MessageField, SerializationContext
-
-    context = SerializationContext("tocsin.inbox", MessageField.VALUE)
-    read = 0
-    with served(REGISTRY) as url, SchemaRegistryClient({"url": url}) as client:
-        deserialise = AvroDeserializer(client)
-        for path in sorted((Path(__file__).parent / "golden").glob("*.bin")):
-            data = path.read_bytes()
-            event = decode(data)
-            document = deserialise(data, context)
-            assert msgspec.convert(in_micros(document), EVENTS[type(event).__name__], builtin_types=(bytes,)) == event
-            read += 1
-        assert client.get_latest_version("io.tocsin.Tick").schema_id == TICK.id
-        assert len(client.get_subjects()) == len(ENTRIES)
-    assert read == len(ENTRIES)

@@ -13,7 +13,14 @@ BAD = {
     "a bootstrap with a word for a port": ("bootstrap", "a:9092,b:x", "'b:x' is not host:port"),
     "a port that does not exist": ("port", "70000", "less than or equal to 65535"),
     "no partitions": ("partitions", "0", "greater than or equal to 1"),
-    "a store of an unknown kind": ("store", "mysql://u:secret@h/d", "must start with sqlite:/// or postgresql://"),
+    "a bootstrap with a scheme": ("bootstrap", "http://127.0.0.1:8700", "'http://127.0.0.1:8700' is not host:port"),
+    "a host with a scheme": ("host", "http://127.0.0.1", "without scheme and port"),
+    "a host with a port": ("host", "localhost:8700", "without scheme and port"),
+    "a home that is a file": ("home", f"{__file__}/x", f"{__file__} is not a folder"),
+    "a home of nobody": ("home", "~no-such-user/x", "home directory"),
+    "a public address of another kind": ("public_url", "ftp://u:secret@h/d", "match pattern"),
+    "a window without an end": ("dedupe_window", "inf", "finite number"),
+    "a time-out that is no number": ("session_timeout", "nan", "finite number"),
     "a prefix that Kafka refuses": ("prefix", "a b", "match pattern"),
     "a window of no time": ("dedupe_window", "0", "greater than 0"),
     "an unknown log format": ("log_format", "xml", "'console' or 'json'"),
@@ -32,7 +39,7 @@ def test_the_defaults_need_nothing(tmp_path: Path) -> None:
     assert settings.bootstrap is None
     assert (settings.port, settings.prefix, settings.partitions) == (8700, "tocsin.", 12)
     assert settings.home == tmp_path / ".tocsin"
-    assert settings.store == f"sqlite:///{tmp_path}/.tocsin/tocsin.db"
+    assert settings.warnings == []
 
 
 def test_a_flag_beats_the_environment_beats_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,9 +50,24 @@ def test_a_flag_beats_the_environment_beats_the_file(monkeypatch: pytest.MonkeyP
     assert (settings.port, settings.prefix, settings.partitions) == (3, "env.", 4)
 
 
-def test_the_store_follows_the_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("TOCSIN_HOME", "elsewhere")
-    assert load_settings().store == f"sqlite:///{tmp_path}/elsewhere/tocsin.db"
+@pytest.mark.parametrize("good", ["127.0.0.1", "localhost", "::1", "0.0.0.0", "bus.example.org"])
+def test_what_to_listen_on(good: str) -> None:
+    server = f"[{good}]:9092" if ":" in good else f"{good}:9092"
+    settings = load_settings(host=good, bootstrap=f"{server}, b:1")
+    assert (settings.host, settings.bootstrap) == (good, f"{server}, b:1")
+
+
+def test_a_public_url_has_no_slash_at_its_end() -> None:
+    assert load_settings(public_url="https://bus.example/x/").public_url == "https://bus.example/x"
+
+
+def test_a_misspelt_variable_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("BOOTSTRP", "QQQQ", "FAILPOINT_X", "CACHE", "MAVEN", "TEST_SEED", "PORT"):
+        monkeypatch.setenv(f"TOCSIN_{name}", "1")
+    assert load_settings().warnings == [
+        "TOCSIN_BOOTSTRP: there is no such setting; is TOCSIN_BOOTSTRAP meant?",
+        "TOCSIN_QQQQ: there is no such setting",
+    ]
 
 
 @pytest.mark.parametrize(("name", "value", "why"), BAD.values(), ids=BAD.keys())
@@ -85,8 +107,8 @@ def test_a_named_file_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_passwords_are_masked() -> None:
-    shown = load_settings(store="postgresql://bus:hunter2@db/tocsin").masked()
-    assert shown["store"] == "postgresql://bus:***@db/tocsin"
+    shown = load_settings(public_url="https://bus:hunter2@gate/tocsin").masked()
+    assert shown["public_url"] == "https://bus:***@gate/tocsin"
     assert "hunter2" not in repr(shown)
 
 

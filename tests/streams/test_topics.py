@@ -9,9 +9,10 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import MessageSizeTooLargeError
 
+from tocsin.streams.record_sizes import CARRIER_LIMIT, MIB, RECORD_LIMIT
 from tocsin.streams.settings import Settings
 from tocsin.streams.topics import ChangeKind, TopicsRefused, apply, plan
-from tocsin.streams.topology import CARRIER_LIMIT, MIB, RECORD_LIMIT, TOPICS, topic_name
+from tocsin.streams.topology import TOPICS, topic_name
 
 
 @pytest.fixture
@@ -40,9 +41,9 @@ def test_what_carries_whole_records_takes_more_than_a_record() -> None:
         assert limits[carrier] == CARRIER_LIMIT > 2 * RECORD_LIMIT
 
 
-def test_the_inputs_of_the_agents_are_stamped_by_the_broker() -> None:
+def test_what_is_read_by_its_age_is_stamped_by_the_broker() -> None:
     stamped = {spec.name for spec in TOPICS if spec.config.get("message.timestamp.type") == "LogAppendTime"}
-    assert stamped == {"inbox", "deliveries"}
+    assert stamped == {"inbox", "deliveries", "attempts"}
 
 
 def test_a_topic_that_is_not_on_the_map_has_no_name() -> None:

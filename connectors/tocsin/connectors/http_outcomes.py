@@ -1,5 +1,5 @@
 """What an HTTP answer, or the lack of one, means for a delivery (Standard Webhooks 1.0.0: only 2xx is success, only 410
-ends an endpoint, everything else is tried again)."""
+disables the endpoint, everything else is tried again)."""
 
 from __future__ import annotations
 

@@ -10,7 +10,8 @@ from msgspec import Struct
 class Reason(StrEnum):
     """Why an attempt did not deliver: a closed set, the label of the failure metric.
 
-    `gone` ends the endpoint (RELIABILITY F8); `unacceptable` ends the delivery; the others are tried again.
+    `gone` ends the delivery and disables its endpoint until a command enables it (RELIABILITY F8; in
+    streams.rules.deliver); `unacceptable` ends the delivery; the others are tried again.
     """
 
     GONE = "gone"
@@ -46,7 +47,7 @@ class RetryLater(Struct, frozen=True, kw_only=True):
 
 
 class Rejected(Struct, frozen=True, kw_only=True):
-    """Never: trying again cannot help."""
+    """Never: trying again cannot help. The delivery is dead; with `gone` its endpoint is disabled, too."""
 
     reason: Reason
     status: int | None = None

@@ -1,6 +1,6 @@
 """Signatures of webhooks by Standard Webhooks 1.0.0, `v1` (HMAC-SHA256): `sign` for the sender, `verify` for receivers.
 
-Needs nothing but the standard library, so that a receiver can install the light package. The signed content is
+Part of the light package (`pip install tocsin`): a receiver needs no extra. The signed content is
 `<webhook-id>.<webhook-timestamp>.<body>`, the body being bytes (RELIABILITY 3.3).
 """
 
@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from msgspec import Struct
@@ -88,9 +88,11 @@ def verify(
 ) -> Verified:
     """Check the raw body and headers of a received webhook against any of `secrets`.
 
-    `now` is in microseconds (default: the clock), `tolerance` in seconds. Raises SignatureRefused and nothing else.
+    `now` is in microseconds (default: the clock), `tolerance` in seconds. Raises SignatureRefused, whatever came in;
+    TypeError when the call itself is wrong (swapped arguments, one secret instead of a list of them).
     The body must be the bytes as received: parsing and writing JSON again changes them.
     """
+    _check_call(body, headers, secrets)
     webhook_id, timestamp, signatures = _headers(headers)
     sent_at = int(timestamp) * MICROSECONDS
     seconds = ((time.time_ns() // 1000 if now is None else now) - sent_at) / MICROSECONDS
@@ -116,6 +118,15 @@ def decode_secret(secret: str) -> bytes:
     if not MIN_SECRET_BYTES <= len(key) <= MAX_SECRET_BYTES:
         raise ValueError(f"a webhook secret has {MIN_SECRET_BYTES} to {MAX_SECRET_BYTES} bytes")
     return key
+
+
+def _check_call(body: object, headers: object, secrets: object) -> None:
+    if not isinstance(body, bytes | bytearray | memoryview):
+        raise TypeError(f"body: the bytes as received, not {type(body).__name__}")
+    if not isinstance(headers, Mapping):
+        raise TypeError(f"headers: a mapping of names to values, not {type(headers).__name__}")
+    if isinstance(secrets, str | bytes | Mapping) or not isinstance(secrets, Iterable):
+        raise TypeError(f"secrets: a list of secrets, not {type(secrets).__name__}")
 
 
 def _headers(headers: Mapping[str, str]) -> tuple[str, str, list[bytes]]:

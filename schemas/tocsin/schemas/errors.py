@@ -51,11 +51,6 @@ class Undecodable(TocsinError):
     def __str__(self) -> str:
         return f"{self.reason}: {self.detail}"
 
-    @property
-    def may_be_learned(self) -> bool:
-        """True when a newer Tocsin wrote it: wait for its `SchemaInUse` or an upgrade, never dead-letter (DESIGN 4)."""
-        return self.reason is UndecodableReason.UNKNOWN_OWN_SCHEMA
-
 
 class Unencodable(TocsinError):
     """An event that cannot be written: not one of ours, a value its schema cannot carry, or more bytes than allowed."""

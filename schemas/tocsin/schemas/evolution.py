@@ -37,10 +37,10 @@ class _Parsed(Struct, frozen=True):
 
 
 def evolution_findings(directory: Path | None = None, against: Path | None = None) -> list[Finding]:
-    """What is wrong with the schemas of `directory` (default: the shipped ones, and their lock file with them), also
+    """What is wrong with the schemas of `directory` (default: the shipped ones) with the lock file, also
     compared with the released ones of `against`. Empty when nothing is. Raises OSError when a folder cannot be read."""
     ours = schema_files(directory or files("tocsin.schemas").joinpath("avsc"))
-    findings = [] if directory else lock_findings(ours, locked_rows())
+    findings = missing_findings(ours, locked_rows()) if directory else lock_findings(ours, locked_rows())
     if not against:
         return findings + history_findings(ours)
     released = schema_files(against)
@@ -95,20 +95,24 @@ def released_findings(ours: Iterable[SchemaFile], released: Iterable[SchemaFile]
 
 def lock_findings(schemas: Iterable[SchemaFile], rows: Iterable[SchemaEntry]) -> list[Finding]:
     """Where the lock file and the schema files disagree. `text` of the rows is not looked at."""
-    rows = list(rows)
+    schemas, rows = list(schemas), list(rows)
     texts = {file.name: file.text for file in schemas}
     unlisted = sorted(texts.keys() - {row.file for row in rows})
-    findings = [Finding(name, "", f"is not in {LOCK_FILE}") for name in unlisted]
+    findings = [Finding(name, "", f"is not in {LOCK_FILE}") for name in unlisted] + missing_findings(schemas, rows)
     for row in rows:
         text = texts.get(row.file)
-        if text is None:
-            findings.append(Finding(LOCK_FILE, "", f"names {row.file}, which is not there"))
-        elif _fingerprint(text) != row.fingerprint:
+        if text is not None and _fingerprint(text) != row.fingerprint:
             findings.append(Finding(row.file, "", f"is not what {LOCK_FILE} says: add the next version instead"))
         if row.id not in OWN_IDS:
             findings.append(Finding(LOCK_FILE, "", f"id {row.id} is not one of {OWN_IDS.start} to {OWN_IDS.stop - 1}"))
     counted = Counter([f"id {row.id}" for row in rows] + [f"{row.subject} version {row.version}" for row in rows])
     return findings + [Finding(LOCK_FILE, "", f"{key} is there twice") for key, n in counted.items() if n > 1]
+
+
+def missing_findings(schemas: Iterable[SchemaFile], rows: Iterable[SchemaEntry]) -> list[Finding]:
+    """The files that the lock file names and that are not among the schemas."""
+    names = {file.name for file in schemas}
+    return [Finding(LOCK_FILE, "", f"names {row.file}, which is not there") for row in rows if row.file not in names]
 
 
 def _fingerprint(text: str) -> str:

@@ -8,17 +8,19 @@ from __future__ import annotations
 import sys
 import traceback
 from importlib import import_module
-
-import typer
+from typing import TYPE_CHECKING
 
 from tocsin.streams.commands.failures import GAVE_UP, code_of, message_of
 from tocsin.streams.commands.showing import tell
 
+if TYPE_CHECKING:
+    import typer
+
 COMMANDS: dict[str, tuple[str, str]] = {
-    "up": ("up", "The whole bus in one go, with a Kafka of its own unless TOCSIN_BOOTSTRAP is set."),
+    "up": ("up", "The whole bus, with a Kafka of its own unless one is set."),
     "demo": ("demo", "Watch real reports travel through the whole bus, step by step."),
     "broker": ("broker", "Only the embedded Kafka, in the foreground."),
-    "worker": ("worker", "The stream worker: decides about problems, and schedules deliveries."),
+    "worker": ("worker", "The stream worker: decides, and schedules deliveries."),
     "gateway": ("gateway", "The HTTP gateway: problems in, schemas and metrics out."),
     "dispatch": ("dispatch", "The dispatcher: makes the delivery attempts."),
     "publish": ("publish", "Publish one problem document, or a file of them."),
@@ -43,6 +45,8 @@ EXIT_CODES = (
 
 def application(wanted: str | None = None) -> typer.Typer:
     """The command line; of its commands only `wanted` can be run, the others are there to be listed."""
+    import typer  # of an extra: a light install has to be told so, and not by a traceback
+
     app = typer.Typer(
         add_completion=False,
         no_args_is_help=True,
@@ -81,7 +85,8 @@ def _failed(error: Exception) -> int:
         traceback.print_exception(error)
         tell("tocsin: this is a fault of ours; please report it with the lines above")
         return GAVE_UP
-    tell(f"tocsin: {message_of(error)}")
+    if message := message_of(error):
+        tell(f"tocsin: {message}")
     return code
 
 

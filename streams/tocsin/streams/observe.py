@@ -1,36 +1,39 @@
 """What is counted: every metric with its kind, labels and meaning in one place, and bounded label values.
 
-A label value comes from a closed set or from the rules file; anything else becomes `other`, and a metric that would
-have more than `MAX_SERIES` label sets counts the rest under `overflow` (RELIABILITY.md 3.4: 100,000 random codes).
+A label value comes from a closed set (anything else becomes `other`), or it is a name that a record carries (an
+endpoint, a reason); a metric that would have more than `MAX_SERIES` sets of those counts the rest under `overflow`
+(RELIABILITY.md 3.4: 100,000 random codes).
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable
+from hashlib import sha256
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from tocsin.schemas.events import DeliveryOutcome, Event, EventBase
+from tocsin.connectors.dialects import DIALECTS as READERS
+from tocsin.connectors.dialects.codes import DESCRIPTORS
+from tocsin.schemas.events import DeliveryOutcome, Event, EventBase, ProblemOpened, ProblemRepeated
+from tocsin.schemas.problem import Source
 from tocsin.streams.engine.engine import Engine
 from tocsin.streams.engine.fold import Folded
+from tocsin.streams.engine.phase import Phase
 from tocsin.streams.engine.record import RuleSet
-from tocsin.streams.engine.task import Phase
 from tocsin.streams.rules.decision import DeadLetter, Emit
 
 MAX_SERIES = 2000
 OTHER = "other"
 OVERFLOW = "overflow"
 
-CATEGORIES = frozenset(
-    {
-        "trust", "trust.crypto", "xfer", "did", "msg", "me", "me.res", "me.res.net", "me.res.memory",
-        "me.res.storage", "me.res.compute", "me.res.money", "req", "req.time", "legal",
-    }
-)  # fmt: skip
+CATEGORIES = frozenset(DESCRIPTORS)
 """The descriptors of DIDComm v2 (REQUIREMENTS.md a.5): the only values of the label `category`."""
 
-DIALECTS = frozenset({"canonical", "hipe", "aries-1.0", "didcomm-2.0", "rfc9457", "jsonrpc", "dwn-status"})
+DIALECTS = frozenset(READERS)
+
+_RULE = re.compile(r"[a-z0-9-]{1,64}")
 
 OUTCOME_OF = {
     "ProblemOpened": "opened",
@@ -92,14 +95,22 @@ class WorkerMetrics:
             "tocsin_forwarded_total", "Records that a foreign client put into the wrong partition.", ["agent"],
             registry=registry,
         )  # fmt: skip
+        self._violations = Counter(
+            "tocsin_violations_total",
+            "Rules of its dialect that a report broke, by who sent it (a digest, never the DID).",
+            ["tenant", "peer", "dialect", "rule"],
+            registry=registry,
+        )
         self._problem_labels = BoundedLabels()
+        self._violation_labels = BoundedLabels()
         self._endpoint_labels = BoundedLabels()
         self._dead_labels = BoundedLabels()
 
     def written(self, rules: RuleSet, partition: int, folded: Folded) -> None:
         """Count one batch."""
-        self._events.labels(rules.name).inc(folded.taken)
-        self._batch.labels(rules.name).observe(folded.taken)
+        if folded.taken:
+            self._events.labels(rules.name).inc(folded.taken)
+            self._batch.labels(rules.name).observe(folded.taken)
         if folded.forwarded:
             self._forwarded.labels(rules.name).inc(folded.forwarded)
         for reason, count in folded.dead.items():
@@ -118,6 +129,15 @@ class WorkerMetrics:
             self._attempts.labels(*self._endpoint_labels(event.endpoint)).inc()  # type: ignore[union-attr]
         elif name in OUTCOME_OF:
             self._problems.labels(*self._problem_labels(OUTCOME_OF[name], *_problem_labels(event))).inc()
+            if isinstance(event, ProblemOpened | ProblemRepeated):
+                self._violated(event)
+
+    def _violated(self, event: ProblemOpened | ProblemRepeated) -> None:
+        problem = event.problem
+        for violation in problem.violations:
+            rule = violation.rule if _RULE.fullmatch(violation.rule) else OTHER
+            labels = event.tenant, peer_of(problem.source), one_of(DIALECTS, problem.dialect), rule
+            self._violations.labels(*self._violation_labels(*labels)).inc()
 
 
 def _problem_labels(event: EventBase) -> tuple[str, str, str]:
@@ -127,8 +147,14 @@ def _problem_labels(event: EventBase) -> tuple[str, str, str]:
     return problem.severity.value, one_of(CATEGORIES, problem.category), one_of(DIALECTS, problem.dialect)
 
 
+def peer_of(source: Source) -> str:
+    """Who sent a report, as a label: the beginning of the SHA-256 of its DID or connection; `none` without either."""
+    peer = source.sender or source.connection
+    return sha256(peer.encode("utf-8", "surrogatepass")).hexdigest()[:12] if peer else "none"
+
+
 class DispatchMetrics:
-    """The metrics of a dispatcher; endpoints come from the rules file, reasons from a closed set."""
+    """The metrics of a dispatcher. Endpoints are what `attempts` names, whoever wrote it: their number is bounded."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._attempts = Counter(
@@ -137,13 +163,15 @@ class DispatchMetrics:
         self._seconds = Histogram("tocsin_attempt_seconds", "How long attempts took.", ["endpoint"], registry=registry)
         self._dead = Counter("tocsin_dead_total", "Dead letters.", ["stage", "reason"], registry=registry)
         self._labels = BoundedLabels()
+        self._endpoint_labels = BoundedLabels()
+        self._dead_labels = BoundedLabels()
 
     def outcome(self, outcome: DeliveryOutcome) -> None:
         self._attempts.labels(*self._labels(outcome.endpoint, outcome.outcome.value, outcome.reason)).inc()
-        self._seconds.labels(outcome.endpoint).observe(outcome.duration / 1e6)
+        self._seconds.labels(*self._endpoint_labels(outcome.endpoint)).observe(outcome.duration / 1e6)
 
     def dead(self, reason: str) -> None:
-        self._dead.labels("dispatch", reason).inc()
+        self._dead.labels(*self._dead_labels("dispatch", reason)).inc()
 
 
 def watch_engine(registry: CollectorRegistry, engine: Engine) -> None:

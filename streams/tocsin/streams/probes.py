@@ -12,9 +12,18 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 Readiness = Callable[[], str | None]
 """None when ready, else why not, in words for an operator."""
 
+Note = Callable[[], str | None]
+"""What an operator should know although the process is ready, or None."""
+
+
+def nothing_to_note() -> None:
+    return None
+
 
 @asynccontextmanager
-async def serve_probes(host: str, port: int, registry: CollectorRegistry, not_ready: Readiness) -> AsyncIterator[str]:
+async def serve_probes(
+    host: str, port: int, registry: CollectorRegistry, not_ready: Readiness, note: Note = nothing_to_note
+) -> AsyncIterator[str]:
     """Serve the three paths while the block runs; yields the base URL. Port 0 is any free one.
 
     Raises OSError when the address is taken.
@@ -23,7 +32,7 @@ async def serve_probes(host: str, port: int, registry: CollectorRegistry, not_re
     app.add_routes(
         [
             web.get("/healthz", _healthy),
-            web.get("/readyz", lambda request: _ready(not_ready)),
+            web.get("/readyz", lambda request: _ready(not_ready, note)),
             web.get("/metrics", lambda request: _metrics(registry)),
         ]
     )
@@ -42,10 +51,11 @@ async def _healthy(request: web.Request) -> web.Response:
     return web.json_response({"alive": True})
 
 
-async def _ready(not_ready: Readiness) -> web.Response:
+async def _ready(not_ready: Readiness, note: Note) -> web.Response:
     reason = not_ready()
     if reason is None:
-        return web.json_response({"ready": True})
+        noted = note()
+        return web.json_response({"ready": True} if noted is None else {"ready": True, "note": noted})
     return web.json_response({"ready": False, "reason": reason}, status=503, headers={"Retry-After": "2"})
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from tocsin.schemas.errors import TocsinError
@@ -18,6 +20,11 @@ ENV_PREFIX = "TOCSIN_"
 FILE_VARIABLE = "TOCSIN_CONFIG"
 DEFAULT_FILE = "tocsin.toml"
 MASK = "***"
+OTHER_VARIABLES = (FILE_VARIABLE, "TOCSIN_CACHE", "TOCSIN_MAVEN", "TOCSIN_TEST_SEED")
+"""Variables of ours that are no settings; and so is each that begins with TOCSIN_FAILPOINT."""
+
+_HOST = re.compile(r"[^\s:/@\[\]]+|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*")
+_SERVER = re.compile(r"(?:[^\s:/@\[\]]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 
 
 class SettingsInvalid(TocsinError):
@@ -33,20 +40,34 @@ class SettingsInvalid(TocsinError):
 
 def _bootstrap(value: str) -> str:
     for server in value.split(","):
-        host, _, port = server.strip().rpartition(":")
-        if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+        match = _SERVER.fullmatch(server.strip())
+        if match is None or not 0 < int(match[1]) < 65_536:
             raise ValueError(f"{server.strip()!r} is not host:port")
     return value
 
 
-def _store(value: str) -> str:
-    if value and not value.startswith(("sqlite:///", "postgresql://")):
-        raise ValueError("must start with sqlite:/// or postgresql://")
+def _host(value: str) -> str:
+    if not _HOST.fullmatch(value):
+        raise ValueError("must be an address or the name of a host, without scheme and port")
     return value
 
 
 def _absolute(value: Path) -> Path:
-    return value.expanduser().absolute()
+    try:
+        return value.expanduser().absolute()
+    except RuntimeError as error:
+        raise ValueError(str(error)) from None
+
+
+def _folder(value: Path) -> Path:
+    there = next((path for path in (value, *value.parents) if path.exists()), value)
+    if not there.is_dir():
+        raise ValueError(f"{there} is not a folder")
+    return value
+
+
+def _without_slash(value: str) -> str:
+    return value.rstrip("/")
 
 
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
@@ -56,14 +77,19 @@ class Settings(BaseSettings):
     """Every setting of every process; frozen. Use `load_settings`, which reports what is wrong for people."""
 
     model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, env_ignore_empty=True, frozen=True, extra="forbid", use_attribute_docstrings=True
+        env_prefix=ENV_PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
     )
 
     bootstrap: Annotated[str, AfterValidator(_bootstrap)] | None = None
     """Kafka, `host:port[,host:port...]`; absent = `tocsin up` starts the embedded one."""
-    home: AbsolutePath = Field(default=Path(".tocsin"), validate_default=True)
-    """The folder of data: the embedded Kafka, the SQLite store, pid files."""
-    host: str = "127.0.0.1"
+    home: Annotated[AbsolutePath, AfterValidator(_folder)] = Field(default=Path(".tocsin"), validate_default=True)
+    """The folder of data: the embedded Kafka, pid files."""
+    host: Annotated[str, AfterValidator(_host)] = "127.0.0.1"
     """The address that the gateway and the metrics listen on."""
     port: int = Field(default=8700, ge=0, le=65_535)
     """The gateway's port; 0 = any free one."""
@@ -71,8 +97,6 @@ class Settings(BaseSettings):
     """The port of `/healthz`, `/readyz`, `/metrics` of a process other than the gateway; 0 = any free one."""
     rules: AbsolutePath | None = None
     """The rules file (YAML); absent = everything goes to the default route."""
-    store: Annotated[str, AfterValidator(_store)] = ""
-    """Where records are projected to, `sqlite:///...` or `postgresql://...`; empty = SQLite in `home`."""
     prefix: str = Field(default="tocsin.", pattern=r"^[A-Za-z0-9._-]{1,100}$")
     """What the name of each topic begins with."""
     partitions: int = Field(default=12, ge=1, le=1000)
@@ -85,20 +109,12 @@ class Settings(BaseSettings):
     """After how many seconds of silence a worker or dispatcher is taken for dead and its partitions go elsewhere."""
     dedupe_window: float = Field(default=3600, gt=0)
     """How long a problem's repeats are folded into it, in seconds."""
-    public_url: str | None = Field(default=None, pattern=r"^https?://[^\s?#]+$")
-    """The address of the gateway as others reach it, for links and instances; absent = relative ones."""
+    public_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$"), AfterValidator(_without_slash)] | None = None
+    """The address of the gateway as others reach it, for links; there are none until there is an API to ask."""
     log_format: Literal["console", "json"] = "console"
     """For people or for machines."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe line that is logged."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _store_in_home(cls, values: dict[str, Any]) -> dict[str, Any]:
-        if values.get("store"):
-            return values
-        home = _absolute(Path(values.get("home") or cls.model_fields["home"].default))
-        return {**values, "store": f"sqlite:///{home / 'tocsin.db'}"}
 
     @classmethod
     def settings_customise_sources(
@@ -115,7 +131,20 @@ class Settings(BaseSettings):
     def masked(self) -> dict[str, object]:
         """The effective settings, for `tocsin config`: passwords are hidden."""
         values: dict[str, object] = self.model_dump(mode="json")
-        return {**values, "store": _without_password(self.store)}
+        return {**values, "public_url": self.public_url and _without_password(self.public_url)}
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was set and is heard by nobody: variables TOCSIN_* that are none of ours; lines for a person."""
+        known = [ENV_PREFIX + name.upper() for name in Settings.model_fields]
+        lines = []
+        for variable in sorted(name for name in os.environ if name.upper().startswith(ENV_PREFIX)):
+            if variable.upper() in (*known, *OTHER_VARIABLES) or variable.startswith("TOCSIN_FAILPOINT"):
+                continue
+            near = get_close_matches(variable[len(ENV_PREFIX) :].lower(), Settings.model_fields, 1)
+            meant = f"; is {ENV_PREFIX}{near[0].upper()} meant?" if near else ""
+            lines.append(f"{variable}: there is no such setting{meant}")
+        return lines
 
     def but(self, **changes: object) -> Self:
         """The same settings with some changed, unchecked: for what a running process learnt, such as the bootstrap."""
@@ -123,7 +152,10 @@ class Settings(BaseSettings):
 
 
 def load_settings(**flags: object) -> Settings:
-    """The effective settings; a flag that is None was not given. Raises SettingsInvalid with all that is wrong."""
+    """The effective settings; a flag that is None was not given. Raises SettingsInvalid with all that is wrong.
+
+    A variable that nobody knows, such as a misspelt one, is not an error (its name may be another program's): it is
+    told in `warnings` of the settings."""
     given = {name: value for name, value in flags.items() if value is not None}
     file = settings_file()
     if not file.is_file() and FILE_VARIABLE in os.environ:
@@ -151,18 +183,14 @@ def _line(row: Mapping[str, Any], given: Mapping[str, object], file: Path, in_fi
         where = variable
     else:
         where = f"{file}: {name}"
-    why = (
-        "there is no such setting"
-        if row["type"] == "extra_forbidden"
-        else str(row["msg"]).removeprefix("Value error, ")
-    )
-    return f"{where}: {why}" + (
-        "" if row["type"] == "extra_forbidden" else f" (it is {_shown(name, row.get('input'))})"
-    )
+    if row["type"] == "extra_forbidden":
+        return f"{where}: there is no such setting"
+    why = str(row["msg"]).removeprefix("Value error, ")
+    return f"{where}: {why} (it is {_shown(name, row.get('input'))})"
 
 
 def _shown(name: str, value: object) -> str:
-    return repr(_without_password(str(value))) if name == "store" else repr(value)[:100]
+    return repr(_without_password(str(value))) if name == "public_url" else repr(value)[:100]
 
 
 def _without_password(url: str) -> str:

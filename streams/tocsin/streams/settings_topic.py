@@ -12,41 +12,71 @@ from time import time_ns
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from tocsin.connectors.publish.headers import cloud_event_headers
 from tocsin.schemas.codec import decode, encode
-from tocsin.schemas.errors import SchemaRefused, Undecodable
+from tocsin.schemas.errors import SchemaRefused, TocsinError, Undecodable
 from tocsin.schemas.events import SchemaInUse
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.schema_book import SchemaBook
+from tocsin.streams.topology import TOPICS, topic_name
 
 _log = structlog.get_logger("tocsin.settings")
 
 BUS = "tocsin"
 
 
+class TopicsMissing(TocsinError):
+    """Kafka answers, but the bus's topics are not there: never made, or TOCSIN_PREFIX is another one. Exit code 69."""
+
+    exit_code = 69
+
+    def __init__(self, topics: list[str]) -> None:
+        super().__init__(
+            f"topics are missing: {', '.join(topics)}; run: tocsin topics apply (or correct TOCSIN_PREFIX)"
+        )
+        self.topics = topics
+
+
+async def require_topics(bootstrap: str, prefix: str) -> None:
+    """Returns when every topic of the map is there; asks once, for the clients wait for a missing topic for ever and
+    say so ten thousand times a second. Raises TopicsMissing or KafkaError."""
+    names = [topic_name(prefix, spec.name) for spec in TOPICS]
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        await admin.start()
+        found = set(await admin.list_topics())
+    finally:
+        await admin.close()
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise TopicsMissing(missing)
+
+
 class SettingsTopic:
     """Follows `settings` into a SchemaBook. Open it before the first read or write of anything else."""
 
     def __init__(self, bootstrap: str, prefix: str, book: SchemaBook, process: str) -> None:
-        self._bootstrap, self._topic = bootstrap, f"{prefix}settings"
+        self._bootstrap, self._prefix, self._topic = bootstrap, prefix, topic_name(prefix, "settings")
         self._book, self._process = book, process
         self._announced: set[int] = set()
         self._following: asyncio.Task[None] | None = None
         self._consumer: AIOKafkaConsumer | None = None
 
     async def __aenter__(self) -> SettingsTopic:
-        """Read the topic whole, publish what is missing of our schemas, then follow it. Raises KafkaError."""
+        """Read the topic whole, publish what is missing of our schemas, then follow it. Raises KafkaError, or
+        TopicsMissing for any topic of the bus."""
+        await require_topics(self._bootstrap, self._prefix)
         self._consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
-        await self._consumer.start()
-        place = TopicPartition(self._topic, 0)
-        self._consumer.assign([place])
-        await self._consumer.seek_to_beginning(place)
-        end = (await self._consumer.end_offsets([place]))[place]
-        while await self._consumer.position(place) < end:
-            await self._read(500)
-        await self._announce()
+        try:
+            await self._consumer.start()
+            await self._read_whole(self._consumer)
+            await self._announce()
+        except BaseException:
+            await self._consumer.stop()
+            raise
         self._following = asyncio.create_task(self._follow())
         return self
 
@@ -57,6 +87,14 @@ class SettingsTopic:
                 await self._following
         if self._consumer is not None:
             await self._consumer.stop()
+
+    async def _read_whole(self, consumer: AIOKafkaConsumer) -> None:
+        place = TopicPartition(self._topic, 0)
+        consumer.assign([place])
+        await consumer.seek_to_beginning(place)
+        end = (await consumer.end_offsets([place]))[place]
+        while await consumer.position(place) < end:
+            await self._read(500)
 
     async def _follow(self) -> None:
         while True:
@@ -94,8 +132,8 @@ class SettingsTopic:
         if not missing:
             return
         producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all", enable_idempotence=True)
-        await producer.start()
         try:
+            await producer.start()
             for entry in missing:
                 now = time_ns() // 1000
                 event = SchemaInUse(

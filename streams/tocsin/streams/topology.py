@@ -6,13 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-KIB, MIB = 1024, 1024 * 1024
-MINUTE, DAY = 60_000, 86_400_000  # milliseconds, Kafka's unit
+from tocsin.streams.record_sizes import CARRIER_LIMIT, MIB, RECORD_LIMIT
 
-# A valid event is at most 1 MiB; the topics take more, so that one that is too large can be read and put into `dead`.
-RECORD_LIMIT = 2 * MIB
-# What carries a whole record of another topic, or a batch's rows and outputs, and its own frame.
-CARRIER_LIMIT = 4 * MIB + 64 * KIB
+MINUTE, DAY = 60_000, 86_400_000  # milliseconds, Kafka's unit
 
 
 @dataclass(frozen=True, slots=True)

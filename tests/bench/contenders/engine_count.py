@@ -8,12 +8,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from workload import Stopwatch, counted
+from workload import counted, run_engine
 
 from tocsin.schemas.codec import decode, encode
-from tocsin.streams.engine.engine import Engine, EngineSettings
 from tocsin.streams.engine.record import Output, Record, Rows
-from tocsin.streams.engine.worker import build_app, run_worker
 
 
 class CountByTenant:
@@ -48,28 +46,4 @@ class CountByTenant:
         return Output(self.input_topic, None, None)
 
 
-async def main(bootstrap: str, prefix: str, events: int) -> None:
-    watch = Stopwatch(events)
-    rules = CountByTenant()
-    engine = Engine(
-        [rules],
-        EngineSettings(bootstrap, prefix),
-        on_written=lambda rules, partition, folded: watch.count(folded.taken),
-    )
-    app = build_app(f"{prefix}count", engine, [rules], bootstrap, prefix)
-    offer = engine.offer
-
-    def begin(batch: Any) -> None:
-        watch.begin()
-        offer(batch)
-
-    engine.offer = begin  # type: ignore[method-assign]
-    stop, ready = asyncio.Event(), asyncio.Event()
-    working = asyncio.create_task(run_worker(app, engine, stop, ready))
-    await watch.done.wait()
-    watch.tell()
-    stop.set()
-    await working
-
-
-asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+asyncio.run(run_engine(CountByTenant(), sys.argv[1], sys.argv[2], int(sys.argv[3])))

@@ -43,6 +43,17 @@ def test_unknown_members_become_extensions() -> None:
     assert problem.extensions == {"a": '{"b":1}', "c": '"plain"', "d": "[1]", "job": '{"n":1}'}
 
 
+def test_an_empty_id_counts_as_absent_and_is_flagged() -> None:
+    problem = read({"code": "x", "thread_id": "", "message_id": "", "parent_thread_id": "p"})
+    assert (problem.thread_id, problem.message_id, problem.parent_thread_id) == (None, None, "p")
+    assert [(each.rule, each.pointer) for each in problem.violations] == [
+        ("empty-id", "/message_id"),
+        ("empty-id", "/thread_id"),
+    ]
+    assert not problem.conformant
+    assert canonical.complete(Problem(dialect="canonical", code="x", thread_id="")).thread_id is None
+
+
 def test_the_text_is_rendered() -> None:
     assert read({"code": "x", "text_template": "a {1}", "args": ["b"]}).text == "a b"
 
@@ -53,10 +64,13 @@ def test_the_text_is_rendered() -> None:
         ([], "", "an object"),
         ({}, "/code", "a problem code"),
         ({"code": ""}, "/code", "a problem code"),
-        ({"code": 5}, "/code", "str"),
-        ({"code": "x", "http": {"status": "x"}}, "/http/status", "int | null"),
-        ({"code": "x", "items": [{"value": "a"}, {"value": 1}]}, "/items/1/value", "str"),
-        ({"code": "x", "severity": "critical"}, "/severity", "a value that the field allows"),
+        ({"code": 5}, "/code", "a string"),
+        ({"code": "x", "noticed_at": "x"}, "/noticed_at", "a whole number: microseconds since 1970-01-01 UTC"),
+        ({"code": "x", "violations": [{}]}, "/violations/0/rule", "a value that the member allows"),
+        ({"code": "x", "localized": {"a": 5}}, "/localized", "a string"),
+        ({"code": "x", "http": {"status": "x"}}, "/http/status", "a whole number or null"),
+        ({"code": "x", "items": [{"value": "a"}, {"value": 1}]}, "/items/1/value", "a string"),
+        ({"code": "x", "severity": "critical"}, "/severity", "one of error, warning"),
         ({"code": "x", "extensions": 1}, "/extensions", "an object"),
         ({"code": "x" * 1025}, "/code", "at most 1024 characters"),
         ({"code": "x", "thread_id": "t" * 256}, "/thread_id", "at most 255 characters"),

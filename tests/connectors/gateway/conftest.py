@@ -50,7 +50,7 @@ async def serve(app: Any) -> tuple[uvicorn.Server, asyncio.Task[None], int]:
 @pytest.fixture
 async def gateway() -> AsyncIterator[Gateway]:
     """Limits are small, so that tests of them are quick: 64 kB bodies, 20 items, 0.5 s."""
-    state: dict[str, Any] = {"ready": True, "quota": None}
+    state: dict[str, Any] = {"ready": True}
     publisher = MemoryPublisher()
 
     async def ready() -> bool | str:
@@ -58,7 +58,7 @@ async def gateway() -> AsyncIterator[Gateway]:
             raise state["ready"]
         return state["ready"]  # type: ignore[no-any-return]
 
-    config = GatewayConfig(max_body=64 * 1024, max_items=20, deadline=0.5, quota=lambda tenant, events: state["quota"])
+    config = GatewayConfig(max_body=64 * 1024, max_items=20, deadline=0.5)
     server, task, port = await serve(build_gateway(config, publisher, ready, CollectorRegistry()))
     try:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", auto_decompress=True) as http:

@@ -26,8 +26,8 @@ REPORT = {
 async def test_one_problem(gateway: Gateway) -> None:
     status, answer, headers = await gateway.post("/v1/problems", json=PROBLEM)
     assert status == 202
-    assert answer == {"event_id": gateway.reported[0].event_id, "instance": f"/v1/problems/{answer['event_id']}"}
-    assert headers["location"] == answer["instance"]
+    assert answer == {"event_id": gateway.reported[0].event_id, "instance": f"urn:uuid:{answer['event_id']}"}
+    assert "location" not in headers
     assert (gateway.reported[0].tenant, gateway.reported[0].problem.dialect) == ("default", "rfc9457")
 
 
@@ -143,6 +143,21 @@ async def test_no_acknowledgement_no_202(gateway: Gateway, failure: Exception, s
     assert gateway.publisher.events == []
 
 
+async def test_what_the_reader_forgave_is_told(gateway: Gateway) -> None:
+    status, answer, _ = await gateway.post("/v1/problems", json=REPORT | {"body": {"code": "E.p.x_y"}})
+    assert status == 202
+    assert answer["violations"]
+    assert all(violation.keys() == {"rule", "pointer"} for violation in answer["violations"])
+
+
+async def test_a_cloud_event_in_binary_mode_has_the_identity_of_the_structured_one(gateway: Gateway) -> None:
+    headers = {"ce-specversion": "1.0", "ce-id": "7%208", "ce-source": "/svc", "ce-type": "x"}
+    _, answer, _ = await gateway.post("/v1/problems", json=PROBLEM, headers=headers)
+    assert answer["event_id"] == idempotent_id("default", "/svc 7 8")
+    _, answer, _ = await gateway.post("/v1/problems", json=PROBLEM, headers=headers | {"idempotency-key": "k"})
+    assert answer["event_id"] == idempotent_id("default", "k")
+
+
 async def test_cloud_events(gateway: Gateway) -> None:
     event = {"specversion": "1.0", "id": "7", "source": "/svc", "type": "x", "data": PROBLEM}
     one = event | {"datacontenttype": "application/problem+json"}
@@ -169,7 +184,7 @@ async def test_activity(gateway: Gateway) -> None:
 @pytest.mark.parametrize(
     ("document", "pointer"),
     [
-        ({}, ""),
+        ({}, "/kind"),
         ([1], ""),
         ({"kind": "danced"}, "/kind"),
         ({"kind": "unknown"}, "/kind"),
@@ -188,6 +203,13 @@ async def test_activity_that_is_not_valid(gateway: Gateway, document: object, po
     assert status == 422
     if isinstance(document, dict):
         assert (answer.get("pointer", ""), gateway.publisher.events) == (pointer, [])
+
+
+async def test_the_kinds_of_activity_are_listed(gateway: Gateway) -> None:
+    for document in ({"kind": "danced"}, {"kind": "unknown"}):
+        _, answer, _ = await gateway.post("/v1/activity", json=document)
+        assert answer["expected"].startswith("one of ")
+        assert "message_sent" in answer["expected"]
 
 
 async def test_the_trace_goes_on(gateway: Gateway) -> None:

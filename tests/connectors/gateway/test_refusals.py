@@ -39,6 +39,7 @@ def name(answer: dict[str, Any]) -> str:
         (b'"text"', {}, 422, "not-valid", {"expected": "an object"}),
         (b'{"x": 1}', {}, 422, "not-valid", {"reason": "undetected"}),
         (b'{"code": 1}', {"params": {"dialect": "canonical"}}, 422, "not-valid", {"pointer": "/code"}),
+        (b'{"code": 5}', {}, 422, "not-valid", {"pointer": "/code", "expected": "a string"}),
         (b'{"id": "x", "type": "https://x/y", "body": {}}', {}, 422, "not-a-problem", {}),
         (b"{}", {"params": {"dialect": "morse"}}, 400, "unknown-dialect", {}),
         (b"{}", {"params": {"tenant": ""}}, 400, "bad-tenant", {}),
@@ -112,10 +113,45 @@ async def test_a_body_that_drips_is_given_up(gateway: Gateway) -> None:
     writer.close()
 
 
-async def test_quota(gateway: Gateway) -> None:
-    gateway.state["quota"] = 2.2
-    got, answer, headers = await gateway.post("/v1/problems", json={"title": "t"})
-    assert (got, name(answer), headers["retry-after"]) == (429, "quota", "3")
+@pytest.mark.parametrize(("size", "status"), [(65_537, 413), (10, 422)])
+async def test_the_registry_reads_no_more_than_the_limit(gateway: Gateway, size: int, status: int) -> None:
+    got, _, _ = await gateway.post("/subjects/io.tocsin.Tick/versions", b"x" * size)
+    assert got == status
+
+
+async def test_the_registry_gives_up_a_body_that_drips(gateway: Gateway) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write(b"POST /subjects/x/versions HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
+    async with asyncio.timeout(3):
+        assert b" 408 " in await reader.readline()
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"ce-id": "7", "ce-source": "/svc"},
+        {"ce-specversion": "0.3", "ce-id": "7", "ce-source": "/svc"},
+        {"ce-specversion": "1.0", "ce-id": "7"},
+        {"ce-specversion": "1.0", "ce-id": "7" * 256, "ce-source": "/svc"},
+    ],
+    ids=str,
+)
+async def test_a_cloud_event_in_binary_mode_that_is_none(gateway: Gateway, headers: dict[str, str]) -> None:
+    got, answer, _ = await gateway.post("/v1/problems", json={"title": "t"}, headers=headers)
+    assert (got, name(answer), gateway.publisher.events) == (400, "bad-cloud-event", [])
+
+
+@pytest.mark.parametrize(
+    ("more", "pointer"),
+    [({"specversion": "0.3", "data": {}}, "/specversion"), ({"data_base64": "e30="}, "/data_base64")],
+    ids=["an old version", "base64"],
+)
+async def test_a_cloud_event_that_is_not_understood(gateway: Gateway, more: dict[str, Any], pointer: str) -> None:
+    event = {"specversion": "1.0", "id": "7", "source": "/svc", "type": "x"} | more
+    headers = {"content-type": "application/cloudevents+json"}
+    got, answer, _ = await gateway.post("/v1/problems", json.dumps(event), headers=headers)
+    assert (got, answer["pointer"]) == (422, pointer)
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nowhere", 404), ("DELETE", "/v1/problems", 405)])

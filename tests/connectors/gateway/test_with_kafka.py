@@ -53,7 +53,7 @@ async def test_a_kill_of_kafka(own_broker: EmbeddedBroker, prefix: str) -> None:
         started = time.monotonic()
         answers = await asyncio.gather(*(post(http, f"k{n}") for n in range(2, 12)))
         assert {status for status, _ in answers} == {503}
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 30
         await own_broker.restart()
         async with asyncio.timeout(30):
             while (await post(http, "k2"))[0] != 202:

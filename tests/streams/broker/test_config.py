@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import pytest
+
 from tocsin.streams.broker.config import HIGHEST, HOST, LOWEST, Ports, choose_ports, server_properties
 
 
@@ -13,6 +15,14 @@ def test_ports_are_kept_with_the_data(tmp_path: Path) -> None:
     assert LOWEST <= first.broker <= HIGHEST
     assert first.broker != first.controller
     assert choose_ports(tmp_path, 0) == first
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"broker": 1}', '{"broker": "x", "controller": 2}', "\xff"])
+def test_half_a_file_of_ports_is_as_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "ports.json").write_bytes(text.encode("latin-1"))
+    ports = choose_ports(tmp_path, 0)
+    assert choose_ports(tmp_path, 0) == ports
+    assert [file.name for file in tmp_path.iterdir()] == ["ports.json"]
 
 
 def test_a_wanted_port_is_taken_and_kept(tmp_path: Path) -> None:

@@ -49,17 +49,18 @@ def test_topics_are_planned_made_and_found_right(here: Tocsin, prefix: str) -> N
     assert levels["worker"] == "warn"
 
 
-def test_good_lines_are_published_and_bad_ones_named(here: Tocsin) -> None:
+def test_good_lines_are_published_and_bad_ones_named(here: Tocsin, prefix: str) -> None:
     here("topics", "apply")
     published = here("publish", "--tenant", "acme", stdin=LINES)
     assert published.returncode == 65
-    ids = published.stdout.split()
-    assert len(ids) == 2
+    lines, ids = zip(*(line.split() for line in published.stdout.splitlines()), strict=True)
+    assert lines == ("1", "3")
+    assert "publish only these again: line 2, 4" in published.stderr
     assert "stdin:2: not_json" in published.stderr
     assert "stdin:4: " in published.stderr
     assert "2 published, 2 refused" in published.stderr
     seen = here("tail", "inbox", "--from", "beginning", "--no-follow", "--json")
-    assert [each["event"]["event_id"] for each in events(seen.stdout)] == ids  # type: ignore[index]
+    assert [each["event"]["event_id"] for each in events(seen.stdout)] == list(ids)  # type: ignore[index]
     shown = here("tail", "inbox", "--from", "beginning", "--no-follow").stdout
     assert "text=one red" in shown
     assert "\x1b" not in shown
@@ -67,7 +68,9 @@ def test_good_lines_are_published_and_bad_ones_named(here: Tocsin) -> None:
         "tail", "inbox", "--from", "beginning", "--no-follow", "--filter", 'event.problem.severity == "warning"'
     )
     assert len(some.stdout.splitlines()) == 1
-    assert here("tail", "inbox", "--from", "beginning", "--no-follow", "--filter", "event.gone").stdout == ""
+    none = here("tail", f"{prefix}inbox", "--from", "beginning", "--no-follow", "--filter", "event.gone")
+    assert (none.stdout, none.returncode) == ("", 0)
+    assert "could not be worked out for any of 2 records" in none.stderr
 
 
 def test_the_same_key_gives_the_same_event(here: Tocsin) -> None:
@@ -93,7 +96,35 @@ def test_dead_letters_are_listed_shown_and_replayed(here: Tocsin, bootstrap: str
     assert here("dead", "show", "99:0").returncode == 65
 
 
-async def produce(bootstrap: str, topic: str, value: bytes, headers: list[tuple[str, bytes]]) -> None:
+def test_replaying_all_leaves_out_what_holds_no_record_and_what_was_replayed(
+    here: Tocsin, bootstrap: str, prefix: str
+) -> None:
+    here("topics", "apply")
+    came = [("__connect.errors.topic", f"{prefix}inbox".encode())]
+    for stage, value in ((b"decide", b"record"), (b"timer", b"row"), (b"input", None)):
+        asyncio.run(produce(bootstrap, f"{prefix}dead", value, [*came, ("__connect.errors.stage", stage)]))
+    first = here("dead", "replay", "--all", "--json")
+    assert (first.returncode, [letter["stage"] for letter in events(first.stdout)]) == (0, ["decide"])
+    assert "1 not replayed: it holds the row of a timer" in first.stderr
+    assert "1 not replayed: it reports something" in first.stderr
+    second = here("dead", "replay", "--all")
+    assert (second.returncode, second.stdout) == (1, "")
+    assert "1 not replayed: it was replayed already" in second.stderr
+    letters = {str(each["stage"]): each for each in events(here("dead", "list", "--json").stdout)}
+    assert {stage: each["replayed"] for stage, each in letters.items()} == {
+        "decide": True,
+        "timer": False,
+        "input": False,
+    }
+    refused = here("dead", "replay", str(letters["timer"]["id"]))
+    assert (refused.returncode, "cannot be replayed" in refused.stderr) == (65, True)
+    assert here("dead", "replay", str(letters["decide"]["id"])).returncode == 0, "by its id: as often as it is asked"
+    shown = events(here("tail", "inbox", "--from", "beginning", "--no-follow", "--json").stdout)
+    assert [each["hex"] for each in shown] == [b"record".hex()] * 2
+    assert "3 unknown" in here("doctor").stdout, "notes of replays are no dead letters"
+
+
+async def produce(bootstrap: str, topic: str, value: bytes | None, headers: list[tuple[str, bytes]]) -> None:
     """One record."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
     await producer.start()

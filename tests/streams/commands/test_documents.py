@@ -11,9 +11,9 @@ from tocsin.connectors.dialects import DIALECT_OF_MEDIA_TYPE, read_document
 from tocsin.schemas.problem import Problem
 from tocsin.streams.commands.dead_letters import letter_of, original_headers
 from tocsin.streams.commands.demo_story import SAMPLES
+from tocsin.streams.commands.documents import documents_of
 from tocsin.streams.commands.failures import CommandFailed
 from tocsin.streams.commands.locating import HomeTaken, running_bus
-from tocsin.streams.commands.publish import documents_of
 from tocsin.streams.engine.dead import dead_headers
 
 BODIES = {
@@ -23,6 +23,9 @@ BODIES = {
     "one a line": (b'{"a": 1}\n{"a": 2}\n', [1, 2]),
     "empty lines between": (b'{"a": 1}\n\n  \r\n{"a": 2}', [1, 4]),
     "a bad line first": (b'{bad\n{"a": 2}\n', [1, 2]),
+    "an array": (b'[{"a": 1},\n{"a": 2}, 3]', [1, 2, 3]),
+    "an array of nothing": (b"[]", [1]),
+    "an array with a member twice": (b'[{"a": 1, "a": 2}]', [1]),
     "nothing": (b"", [1]),
     "bytes": (b"\xff\x00\n\xfe", [1]),
 }

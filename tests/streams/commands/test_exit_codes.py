@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
+import sys
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.resources import files
 from pathlib import Path
 
@@ -29,6 +32,8 @@ ENDINGS: dict[str, tuple[list[str], str, dict[str, str], int, str]] = {
     "a port that is no number": (["up", "--port", "http"], "", {}, 2, "--port"),
     "settings that are good": (["config"], "", {"PORT": "0"}, 0, "TOCSIN_PORT=0"),
     "a variable that is empty is not set": (["config"], "", {"BOOTSTRAP": ""}, 0, "TOCSIN_BOOTSTRAP="),
+    "a variable that nobody knows": (["config"], "", {"BOOTSTRUP": "x"}, 0, "is TOCSIN_BOOTSTRAP meant?"),
+    "a doctor and a variable that nobody knows": (["doctor"], "", {"BOOTSTRUP": "x"}, 69, "warn  settings"),
     "settings that are wrong": (["config"], "", {"PORT": "x", "PREFIX": "a b"}, 78, "TOCSIN_PREFIX: "),
     "up with settings that are wrong": (["up"], "", {"PARTITIONS": "0"}, 78, "TOCSIN_PARTITIONS: "),
     "no Kafka set, and none up": (["publish"], "{}", {}, 69, "tocsin up"),
@@ -36,7 +41,14 @@ ENDINGS: dict[str, tuple[list[str], str, dict[str, str], int, str]] = {
     "a worker whose Kafka is away": (["worker"], "", {"BOOTSTRAP": "AWAY"}, 69, "does not answer"),
     "a dispatcher whose Kafka is away": (["dispatch"], "", {"BOOTSTRAP": "AWAY"}, 69, "does not answer"),
     "a gateway whose Kafka is away": (["gateway"], "", {"BOOTSTRAP": "AWAY"}, 69, "does not answer"),
-    "up on a Kafka that is away": (["up"], "", {"BOOTSTRAP": "AWAY"}, 69, "does not answer"),
+    "up on a Kafka that is away": (["up"], "", {"BOOTSTRAP": "AWAY", "PORT": "0"}, 69, "does not answer"),
+    "up without its rules file, before any Kafka": (
+        ["up", "--rules", "gone.yaml"], "", {"BOOTSTRAP": "AWAY", "PORT": "0"}, 78, "gone.yaml",
+    ),
+    "up on a port that is taken, before any Kafka": (
+        ["up"], "", {"BOOTSTRAP": "AWAY", "PORT": "TAKEN"}, 78, "TOCSIN_PORT",
+    ),
+    "up on a home that cannot be one": (["up"], "", {"HOME": "/proc/tocsin"}, 78, "TOCSIN_HOME"),
     "a plan for a Kafka that is away": (["topics", "plan"], "", {"BOOTSTRAP": "AWAY"}, 69, "does not answer"),
     "publishing to a Kafka that is away": (["publish"], "{}", {"BOOTSTRAP": "AWAY"}, 69, "does not answer"),
     "a dispatcher without its rules file": (
@@ -44,6 +56,15 @@ ENDINGS: dict[str, tuple[list[str], str, dict[str, str], int, str]] = {
     ),
     "publishing a file that is not there": (["publish", "gone.json"], "", {}, 2, "gone.json"),
     "publishing in an unknown dialect": (["publish", "--dialect", "latin"], "{}", {}, 2, "canonical"),
+    "publishing for a tenant that cannot be": (["publish", "--tenant", "a b"], "{}", {}, 2, "1 to 64 letters"),
+    "publishing with a key that HTTP refuses": (
+        ["publish", "--idempotency-key", "schön"], "{}", {}, 2, "visible ASCII",
+    ),
+    "publishing standard input by its name": (["publish", "-"], "{}", {"BOOTSTRAP": "AWAY"}, 69, "does not answer"),
+    "reading standard input by its name": (["read", "-"], '{"code": "e.p.x"}', {}, 0, '"code": "e.p.x"'),
+    "writing in an unknown dialect": (["write", "--dialect", "latin"], "{}", {}, 2, "canonical"),
+    "a tail of a topic by its full name": (["tail", "tocsin.problems"], "", {"BOOTSTRAP": "AWAY"}, 69, "not answer"),
+    "a tail with a filter on what records have not": (["tail", "--filter", "nobody == 1"], "", {}, 2, "nobody"),
     "a tail of an unknown topic": (["tail", "gossip"], "", {}, 2, "inbox, problems"),
     "a tail with a filter that is not CEL": (["tail", "--filter", "type =="], "", {}, 2, "not CEL"),
     "a dead letter that is not named so": (["dead", "show", "x"], "", {"BOOTSTRAP": "AWAY"}, 2, "PARTITION:OFFSET"),
@@ -84,24 +105,24 @@ ENDINGS: dict[str, tuple[list[str], str, dict[str, str], int, str]] = {
 def test_ending(
     tocsin: Tocsin, arguments: list[str], stdin: str, variables: dict[str, str], code: int, says: str
 ) -> None:
-    away = nobody_listens()
-    ended = tocsin(
-        *arguments, stdin=stdin, **{name: away if value == "AWAY" else value for name, value in variables.items()}
-    )
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        meant = {"AWAY": nobody_listens(), "TAKEN": str(taken.getsockname()[1])}
+        ended = tocsin(*arguments, stdin=stdin, **{name: meant.get(value, value) for name, value in variables.items()})
     assert ended.returncode == code, ended.stderr
     assert says in ended.stdout + ended.stderr
+    assert "Unclosed" not in ended.stderr
 
 
 def test_all_wrong_settings_are_told_at_once(tocsin: Tocsin) -> None:
-    ended = tocsin("up", PORT="x", PREFIX="a b", STORE="mysql://u:hunter2@h/d")
+    ended = tocsin("up", PORT="x", PREFIX="a b", PUBLIC_URL="ftp://u:hunter2@h/d")
     assert ended.returncode == 78
-    assert all(f"TOCSIN_{name}: " in ended.stderr for name in ("PORT", "PREFIX", "STORE"))
+    assert all(f"TOCSIN_{name}: " in ended.stderr for name in ("PORT", "PREFIX", "PUBLIC_URL"))
     assert "hunter2" not in ended.stderr
 
 
 def test_secrets_are_masked(tocsin: Tocsin) -> None:
-    ended = tocsin("config", "--json", STORE="postgresql://bus:hunter2@db/tocsin")
-    assert json.loads(ended.stdout)["store"] == "postgresql://bus:***@db/tocsin"
+    ended = tocsin("config", "--json", PUBLIC_URL="https://bus:hunter2@gate/tocsin")
+    assert json.loads(ended.stdout)["public_url"] == "https://bus:***@gate/tocsin"
 
 
 def test_a_rules_file_is_checked_with_its_lines(tocsin: Tocsin, tmp_path: Path) -> None:
@@ -132,3 +153,35 @@ def test_every_exception_of_the_table_exists(name: str) -> None:
 
 def test_what_nobody_foresaw_keeps_its_traceback() -> None:
     assert code_of(ZeroDivisionError()) is None
+
+
+def test_a_reader_that_went_away_ends_a_command_without_a_word(tmp_path: Path) -> None:
+    shown = subprocess.Popen(
+        [sys.executable, "-m", "tocsin.streams.cli", "rules", "schema"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert shown.stdout
+    assert shown.stderr
+    shown.stdout.close()
+    said = shown.stderr.read()
+    shown.stderr.close()
+    assert (said, shown.wait(30)) == (b"", 141)
+
+
+def test_a_doctor_knows_our_own_gateway(tocsin: Tocsin) -> None:
+    class Gateway(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"ok\n")
+
+        def log_message(self, format: str, *args: object) -> None:
+            return
+
+    with HTTPServer(("127.0.0.1", 0), Gateway) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        mine = tocsin("doctor", PORT=str(server.server_port))
+        server.shutdown()
+    assert "ok    port           a gateway serves" in mine.stdout
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        others = tocsin("doctor", PORT=str(stranger.getsockname()[1]))
+    assert "warn  port" in others.stdout

@@ -57,6 +57,11 @@ def test_the_list_has_all_and_the_exit_codes(tocsin: Tocsin) -> None:
     assert "69 a service is not reachable" in " ".join(ended.stdout.split())
 
 
+def test_the_list_is_not_cut_on_a_narrow_terminal() -> None:
+    ended = CliRunner().invoke(application(), ["--help"], prog_name="tocsin", env={"COLUMNS": "80"}, terminal_width=80)
+    assert all(summary in ended.stdout for _, summary in COMMANDS.values())
+
+
 def test_the_list_needs_no_library() -> None:
     code = (
         f"import sys; from tocsin.streams.cli import application; application(); "

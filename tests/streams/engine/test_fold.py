@@ -159,10 +159,26 @@ def test_a_timer_whose_rule_raises_is_dead_with_its_row_and_fires_no_more() -> N
     tally.fold({"name": "a", "id": "broken", "alarm": 1}, {"name": "b", "alarm": 2})
     folded = tally.fold(TICK, now=SECOND)
     letter, alarm = folded.outputs
-    assert reasons(folded) == ["timer_rule_raised"]
+    assert (reasons(folded), folded.dead) == (["rule_raised"], {"rule_raised": 1})
+    headers = dict(letter.headers)
+    assert headers["__connect.errors.stage"] == b"timer"
+    assert headers["__connect.errors.exception.message"] == b"RuntimeError: a bug in a timer"
     assert (letter.key, json.loads(letter.value or b"")) == (b"a", {"sum": 0, "last": "broken"})
     assert json.loads(alarm.value or b"")["name"] == "b"
     assert tally.fold(TICK, now=2 * SECOND).outputs == []
+
+
+class Wordy(Tally):
+    def fire(self, key: str, rows: Rows, now: int) -> list[Output]:
+        rows.put(key, rows.get(key))
+        return [Output("sums", key.encode(), b"x" * 5_000)]
+
+
+def test_a_timer_that_says_too_much_is_dead_for_that_reason() -> None:
+    tally = Tallying(Wordy(), Limits(output_bytes=4_000))
+    tally.fold({"name": "a", "alarm": 1})
+    folded = tally.fold(TICK, now=SECOND)
+    assert (reasons(folded), folded.dead) == (["output_too_large"], {"output_too_large": 1})
 
 
 class Forgetful(Tally):
@@ -174,7 +190,7 @@ class Forgetful(Tally):
 def test_a_timer_that_is_left_due_fires_once_and_is_dead() -> None:
     tally = Tallying(Forgetful())
     tally.fold({"name": "a", "alarm": 1})
-    assert reasons(tally.fold(TICK, now=SECOND)) == ["timer_rule_raised"]
+    assert reasons(tally.fold(TICK, now=SECOND)) == ["rule_raised"]
     assert tally.fold(TICK, now=2 * SECOND).outputs == []
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.streams.engine.mark import Mark, Standing, Verdict, judge
-from tocsin.streams.engine.record import Record
+from tocsin.streams.engine.record import Halt, Record
 
 AT_MARK = Record("in", 0, 9, 1_000, b"key", b"value")
 MARK = Mark.of(AT_MARK)
@@ -39,6 +39,13 @@ def test_judge(mark: Mark | None, start: int, end: int, at_mark: Record | None, 
 @given(st.integers(-1, 2**62), st.integers(0, 2**62), st.integers(0, 2**32 - 1))
 def test_a_mark_survives_its_bytes(offset: int, timestamp: int, crc: int) -> None:
     assert Mark.decode(Mark(offset, timestamp, crc).encode()) == Mark(offset, timestamp, crc)
+
+
+def test_a_mark_of_a_later_format_halts() -> None:
+    with pytest.raises(Halt):
+        Mark.decode(b"\x02" + MARK.encode()[1:])
+    with pytest.raises(Halt):
+        Mark.decode(b"\x02 and of another length")
 
 
 def test_an_absent_key_is_not_an_empty_one() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.streams.engine.outbox import Spoken, decode_outbox, encode_outbox
-from tocsin.streams.engine.record import Output
+from tocsin.streams.engine.record import Halt, Output
 
 SPOKEN = st.builds(
     Spoken,
@@ -32,6 +32,11 @@ def test_the_estimate_is_never_below_what_the_outbox_takes(output: Spoken) -> No
 
 def test_a_time_is_cut_to_milliseconds_as_kafka_carries_it() -> None:
     assert Spoken.of(Output("t", None, b""), 1_234_567).timestamp == 1_234
+
+
+def test_an_outbox_of_a_later_format_halts() -> None:
+    with pytest.raises(Halt):
+        decode_outbox(b"\x02" + encode_outbox([])[1:])
 
 
 @pytest.mark.parametrize("data", [b"\x01", b"\x01\x91", b"\x01\xff", b"\x01\x91\x01"])

@@ -169,3 +169,10 @@ def drained(rows: RowStore) -> list[str]:
         found.append(key)
         rows.purge(key)
     return found
+
+
+def test_a_row_may_be_deleted_before_any_event_began() -> None:
+    rows = RowStore(encode, lambda data, version: json.loads(data), 1)
+    rows.put("a", 1)
+    rows.delete("a")
+    assert rows.get("a") is None

@@ -13,11 +13,13 @@ from tally import Tally
 
 from tocsin.streams.engine import task as task_module
 from tocsin.streams.engine.changelog import OWNER_HEADER, Entry
+from tocsin.streams.engine.fold import Folded
 from tocsin.streams.engine.outbox import decode_outbox
 from tocsin.streams.engine.partition import Names, PartitionWriter
+from tocsin.streams.engine.phase import Phase
 from tocsin.streams.engine.record import NotYetReadable, Record
 from tocsin.streams.engine.rows import StoredRow
-from tocsin.streams.engine.task import QUEUED_RECORDS, PartitionTask, Phase
+from tocsin.streams.engine.task import QUEUED_RECORDS, PartitionTask
 
 NAMES = Names("numbers", "tally-changelog")
 
@@ -43,6 +45,7 @@ class Partition:
         self.rules = rules or Tally()
         self.seeks: list[int] = []
         self.time = 0
+        self.written: list[Folded] = []
         self.task = PartitionTask(
             self.rules,
             0,
@@ -50,6 +53,7 @@ class Partition:
             lambda owner: PartitionWriter(self.rules, NAMES, 0, self.log, owner),
             self.seeks.append,
             lambda: self.time,
+            on_written=lambda partition, folded: self.written.append(folded),
             retry_delay=0.002,
         )
 
@@ -208,6 +212,11 @@ async def test_an_input_made_again_is_read_from_its_beginning() -> None:
         await partition.until(lambda: partition.sums() == [1, 3, 7, 15])
         (letter,) = partition.broker.values("dead")
         assert dict(letter.headers)["tocsin.reason"] == b"input_truncated"
+        assert [(folded.taken, folded.dead) for folded in partition.written] == [
+            (3, {}),
+            (0, {"input_truncated": 1}),
+            (1, {}),
+        ]
 
 
 async def test_a_record_of_a_newer_version_is_waited_for() -> None:

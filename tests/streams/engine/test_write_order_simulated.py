@@ -230,8 +230,8 @@ class ProvesNothing(PartitionWriter):
 
 
 class ForgetsTheOutbox(PartitionWriter):
-    async def _replay(self, start: int, at: int) -> None:
-        await super()._replay(start, at)
+    async def _replay(self, start: int, at: int, on_read: Callable[[], None]) -> None:
+        await super()._replay(start, at, on_read)
         self.state.outbox = []
 
 
@@ -242,8 +242,8 @@ class LeavesShadows(PartitionWriter):
         await super()._examine(start, end)
         self.state.rewrite, self.state.needs_rewrite = set(), False
 
-    async def _replay(self, start: int, at: int) -> None:
-        await super()._replay(start, at)
+    async def _replay(self, start: int, at: int, on_read: Callable[[], None]) -> None:
+        await super()._replay(start, at, on_read)
         self.state.rewrite, self.state.needs_rewrite = set(), False
 
 

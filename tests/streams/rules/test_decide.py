@@ -140,7 +140,33 @@ def test_another_report_of_the_same_case_repeats_it(rows: DictRows) -> None:
 def test_the_window_ends(rows: DictRows) -> None:
     decide(a_report(), rows, NOW, CONFIG)
     assert kinds(decide(a_report(), rows, NOW + CONFIG.dedupe_window - 1, CONFIG)) == ["ProblemSuppressed"]
-    assert kinds(decide(a_report(), rows, NOW + CONFIG.dedupe_window, CONFIG))[0] == "ProblemRepeated"
+    late = NOW + CONFIG.dedupe_window
+    decide(a_report("r2"), rows, late, CONFIG)
+    decide(a_report("r3"), rows, late, CONFIG)
+    assert kinds(decide(a_report("r2"), rows, late + CONFIG.dedupe_window, CONFIG))[0] == "ProblemRepeated"
+
+
+@pytest.mark.parametrize("thread", [None, "t"])
+@pytest.mark.parametrize("raw", [pytest.param(b"{}", id="the same body"), pytest.param(b"{ }", id="another body")])
+def test_after_the_window_a_case_still_knows_its_first_and_its_last_report(
+    rows: DictRows, raw: bytes, thread: str | None
+) -> None:
+    first, *_ = emitted(decide(a_report("r1", thread=thread), rows, NOW, CONFIG))
+    last, *_ = emitted(decide(a_report("r2", thread=thread), rows, NOW, CONFIG))
+    ids = set()
+    for late in (NOW + CONFIG.dedupe_window, NOW + CONFIG.dedupe_window + 1):
+        for name, stands in (("r1", first), ("r2", last)):
+            (said,) = emitted(decide(a_report(name, thread=thread, raw=raw), rows, late, CONFIG))
+            assert isinstance(said, ProblemSuppressed)
+            assert (said.reason, said.survivor) == ("same_event_id", getattr(stands, "event_id"))  # noqa: B009
+            ids.add(said.event_id)
+    assert len(ids) == 4, "each a suppression of its own"
+
+
+def test_an_empty_thread_id_is_no_lane(rows: DictRows) -> None:
+    requested = emitted(decide(a_report(thread=""), rows, NOW, CONFIG))[1]
+    assert isinstance(requested, DeliveryRequested)
+    assert requested.lane is None
 
 
 def test_reports_without_a_thread_are_cases_of_their_own_without_a_lane(rows: DictRows) -> None:

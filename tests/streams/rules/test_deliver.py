@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from tocsin.connectors.outcomes import Reason
 from tocsin.schemas.events import (
     DeliveryAttempt,
     DeliveryOutcome,
@@ -109,6 +110,55 @@ def test_a_delivered_one_is_done_and_forgotten_later(rows: DictRows) -> None:
     assert deliver(a_request(), rows, NOW + 1, CONFIG) == [], "a repeat of the request is absorbed"
     assert run_timers(rows, NOW + CONFIG.finished_ttl) == []
     assert not rows.rows
+
+
+@pytest.mark.parametrize("lane", [None, "t"])
+def test_a_dead_one_that_is_replayed_has_the_whole_schedule_again(rows: DictRows, lane: str | None) -> None:
+    attempts = len(CONFIG.schedule)
+    deliver(a_request(lane=lane), rows, NOW, CONFIG)
+    for life, now in enumerate((NOW, NOW + 8 * DAY)):
+        for attempt in range(life * attempts + 1, (life + 1) * attempts):
+            assert deliver(an_outcome(attempt=attempt), rows, now, CONFIG) == []
+            now = rows.dues["delivery/owner/d1"]
+            assert run_timers(rows, now) == [("d1", attempt + 1)]
+        last = (life + 1) * attempts
+        assert told(deliver(an_outcome(attempt=last), rows, now, CONFIG)) == [("d1", "exhausted")]
+        assert told(deliver(a_request(lane=lane), rows, now, CONFIG)) == [("d1", last + 1)], "numbered on"
+        late = an_outcome(attempt=last, outcome=Outcome.REJECTED)
+        assert deliver(late, rows, now, CONFIG) == [], "an outcome of the life before"
+    deliver(an_outcome(attempt=2 * attempts + 1, outcome=Outcome.DELIVERED), rows, now, CONFIG)
+    assert deliver(a_request(lane=lane), rows, now, CONFIG) == [], "it is done"
+    assert "lane/owner/t" not in rows.rows
+
+
+def test_a_replayed_one_stands_at_the_end_of_its_lane(rows: DictRows) -> None:
+    for name in ("d1", "d2", "d3"):
+        deliver(a_request(name, "t"), rows, NOW, CONFIG)
+    assert told(deliver(an_outcome("d1", outcome=Outcome.REJECTED), rows, NOW, CONFIG))[-1] == ("d2", 1)
+    assert deliver(a_request("d1", "t"), rows, NOW, CONFIG) == []
+    assert told(deliver(an_outcome("d2", outcome=Outcome.DELIVERED), rows, NOW, CONFIG)) == [("d3", 1)]
+    assert told(deliver(an_outcome("d3", outcome=Outcome.DELIVERED), rows, NOW, CONFIG)) == [("d1", 2)]
+
+
+def test_an_endpoint_that_is_gone_is_disabled_at_once(rows: DictRows) -> None:
+    deliver(a_request("d1", "t"), rows, NOW, CONFIG)
+    deliver(a_request("d2", "t"), rows, NOW, CONFIG)
+    gone = msgspec.structs.replace(an_outcome(outcome=Outcome.REJECTED), reason=Reason.GONE.value, status=410)
+    (letter,) = deliver(gone, rows, NOW, CONFIG)
+    assert isinstance(letter, DeadLetter)
+    assert (letter.reason, letter.detail) == ("gone", "gone (410)")
+    assert deliver(a_request("d3"), rows, NOW, CONFIG) == []
+    assert run_timers(rows, NOW + DAY) == []
+    said = told(deliver(a_command(EndpointCommandKind.ENABLE), rows, NOW + DAY, CONFIG))
+    assert sorted(map(str, said)) == ["('d2', 1)", "('d3', 1)"]
+
+
+def test_an_endpoint_that_is_removed_stays_so_when_it_is_gone(rows: DictRows) -> None:
+    deliver(a_request("d1"), rows, NOW, CONFIG)
+    deliver(a_command(EndpointCommandKind.REMOVE), rows, NOW, CONFIG)
+    gone = msgspec.structs.replace(an_outcome(outcome=Outcome.REJECTED), reason=Reason.GONE.value)
+    assert told(deliver(gone, rows, NOW, CONFIG)) == [("d1", "gone")]
+    assert told(deliver(a_request("d2"), rows, NOW, CONFIG)) == [("d2", "endpoint_removed")]
 
 
 def test_the_schedule_to_its_end(rows: DictRows) -> None:
@@ -252,7 +302,8 @@ def test_by_default_a_lane_holds_for_as_long_as_the_schedule() -> None:
 def test_the_size_of_a_body(rows: DictRows, size: int, said: list[tuple[str, object]]) -> None:
     request = msgspec.structs.replace(a_request(lane="t"), body=b"x" * size)
     assert told(deliver(request, rows, NOW, CONFIG)) == said
-    assert told(deliver(request, rows, NOW, CONFIG)) == []
+    again = [one for one in said if one[1] == "too_large"]
+    assert told(deliver(request, rows, NOW, CONFIG)) == again, "as dead as before, or absorbed"
 
 
 def test_a_disabled_endpoint_is_left_alone_until_it_is_enabled(rows: DictRows) -> None:

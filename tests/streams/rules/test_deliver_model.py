@@ -63,6 +63,8 @@ class Known:
     not_before: int = 0
     answered: bool = True
     forgotten: bool = False
+    earlier: int = 0
+    order: int = 0
 
 
 class DeliverMachine(RuleBasedStateMachine):
@@ -76,7 +78,9 @@ class DeliverMachine(RuleBasedStateMachine):
         self.now = START
         self.known: dict[str, Known] = {}
         self.attempts: list[DeliveryAttempt] = []
-        self.delivered: list[str] = []
+        self.delivered: list[tuple[str, int]] = []
+        self.order = 0
+        self.gone = False
 
     # -- what may happen ------------------------------------------------------------------------------------------
 
@@ -100,15 +104,25 @@ class DeliverMachine(RuleBasedStateMachine):
             content_type="application/json",
             body=b"x" * size,
         )
-        self.known[name] = Known(request)
+        self.known[name] = Known(request, order=self.next_order())
         self.hear(request)
 
     @precondition(lambda self: self.known)
     @rule(data=st.data())
     def request_again(self, data: st.DataObject) -> None:
         known = data.draw(st.sampled_from(list(self.known.values())))
-        if not known.forgotten:
+        if not known.forgotten and known.end != "dead":
             assert self.hear(known.request) == []
+
+    @precondition(lambda self: self.dead())
+    @rule(data=st.data())
+    def replay(self, data: st.DataObject) -> None:
+        """A dead letter is replayed: a new life at the end of its lane, with the whole schedule."""
+        name = data.draw(st.sampled_from(self.dead()))
+        known = self.known[name] = self.known.pop(name)
+        known.end, known.earlier, known.answered, known.not_before = None, known.attempt, True, 0
+        known.order = self.next_order()
+        self.hear(known.request)
 
     @precondition(lambda self: self.attempts)
     @rule(data=st.data(), outcome=st.sampled_from(list(Outcome)), hint=HINTS)
@@ -137,6 +151,11 @@ class DeliverMachine(RuleBasedStateMachine):
     @rule(endpoint=ENDPOINTS, kind=st.sampled_from(["enable", "enable", "disable", "remove"]))
     def steer(self, endpoint: str, kind: str) -> None:
         self.command(endpoint, EndpointCommandKind(kind))
+
+    @rule()
+    def turn(self) -> None:
+        """From now on (or no longer) what rejects is an endpoint that is gone."""
+        self.gone = not self.gone
 
     @rule(gap=GAPS)
     def wait(self, gap: int) -> None:
@@ -174,31 +193,43 @@ class DeliverMachine(RuleBasedStateMachine):
             endpoint=endpoint,
             attempt=attempt,
             outcome=outcome,
-            reason="server_error",
+            reason="gone" if self.gone and outcome is Outcome.REJECTED else "server_error",
             retry_after=hint,
             duration=0,
         )
 
     def answer(self, attempt: DeliveryAttempt, outcome: Outcome, hint: int | None) -> None:
         known = self.known[attempt.delivery_id]
+        made = attempt.attempt - known.earlier
         before = self.row(known)
         in_flight = isinstance(before, DeliveryRow) and before.state == "in_flight"
         counts = in_flight and attempt.attempt == known.attempt
         waits = isinstance(before, DeliveryRow) and before.state == "waiting"
         if outcome is Outcome.DELIVERED and (counts or waits):
             known.end = "done"
-            self.delivered.append(attempt.delivery_id)
-        elif counts and outcome is not Outcome.REJECTED and attempt.attempt < len(CONFIG.schedule):
+            self.delivered.append((attempt.delivery_id, known.order))
+        elif counts and outcome is not Outcome.REJECTED and made < len(CONFIG.schedule):
             hinted = min(hint or 0, MAX_RETRY_AFTER)
-            known.not_before = self.now + max(CONFIG.schedule[attempt.attempt], hinted)
+            known.not_before = self.now + max(CONFIG.schedule[made], hinted)
         known.answered = known.answered or counts
         event = self.outcome_of(attempt.delivery_id, attempt.endpoint, attempt.attempt, outcome, hint)
         untouched = self.rows.rows.copy()
         decisions = self.hear(event)
         if not counts and known.end is None:
             assert (decisions, self.rows.rows) == ([], untouched), "an outcome that does not count changes nothing"
-        if counts and (outcome is Outcome.REJECTED or attempt.attempt >= len(CONFIG.schedule)):
+        if counts and (outcome is Outcome.REJECTED or made >= len(CONFIG.schedule)):
             assert known.end in ("done", "dead"), "a rejected or exhausted delivery ends"
+        if counts and outcome is Outcome.REJECTED and self.gone:
+            endpoint = self.rows.get(f"endpoint/{attempt.endpoint}")
+            assert isinstance(endpoint, EndpointRow)
+            assert endpoint.status in ("disabled", "removed"), "an endpoint that is gone is left alone"
+
+    def dead(self) -> list[str]:
+        return [name for name, known in self.known.items() if known.end == "dead" and not known.forgotten]
+
+    def next_order(self) -> int:
+        self.order += 1
+        return self.order
 
     def row(self, known: Known) -> object:
         return self.rows.get(f"delivery/{known.request.endpoint}/{known.request.delivery_id}")
@@ -297,10 +328,10 @@ class DeliverMachine(RuleBasedStateMachine):
     @invariant()
     def first_successes_follow_the_log_within_a_lane(self) -> None:
         by_lane: dict[tuple[str, str | None], list[int]] = {}
-        for name in self.delivered:
+        for name, order in self.delivered:
             request = self.known[name].request
             if request.lane is not None:
-                by_lane.setdefault((request.endpoint, request.lane), []).append(int(name[1:]))
+                by_lane.setdefault((request.endpoint, request.lane), []).append(order)
         assert all(order == sorted(set(order)) for order in by_lane.values())
 
     def teardown(self) -> None:

@@ -32,8 +32,11 @@ def shown(folder: Path, text: str) -> list[str]:
 
 
 def test_the_example_loads_without_a_finding() -> None:
-    assert check_rulebook(EXAMPLE, {}) == []
-    book = load_rulebook(EXAMPLE, {})
+    assert "whsec_T" not in EXAMPLE.read_text("utf-8")
+    names = ("ISSUER_WEBHOOK_SECRET", "ISSUER_WEBHOOK_SECRET_BEFORE", "WALLET_DESK_WEBHOOK_SECRET")
+    variables = dict.fromkeys(names, SECRET)
+    assert check_rulebook(EXAMPLE, variables) == []
+    book = load_rulebook(EXAMPLE, variables)
     assert list(book.endpoints) == ["issuer-team", "wallet-desk", "operators"]
     assert book.default_endpoint == "operators"
     assert [route.name for route in book.routes] == ["issuing", "resources", "wallets"]

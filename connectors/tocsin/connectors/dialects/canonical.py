@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
 from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, Code, code_key, parse_code
+from tocsin.connectors.dialects.expecting import unreadable
 from tocsin.connectors.dialects.interpolation import interpolate
 from tocsin.connectors.dialects.json_text import json_text, parse_json
 from tocsin.connectors.dialects.members import MAX_ID_LENGTH, distinct
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason
-from tocsin.schemas.problem import Problem, Severity
+from tocsin.schemas.problem import Problem, Severity, Violation
 
 NAME = "canonical"
 _FIELDS = frozenset(Problem.__struct_fields__)
 _CODE_OPTIONAL = ("hipe", "aries-1.0")
-_MEMBER_PATH = re.compile(r"`\$(?P<path>[^`]*)`")
+_IDS = ("message_id", "thread_id", "parent_thread_id")
 
 
 def read(document: object) -> Problem | NotAProblem:
@@ -32,7 +31,7 @@ def read(document: object) -> Problem | NotAProblem:
     try:
         problem = msgspec.convert({"dialect": NAME, "code": "", **members}, Problem)
     except msgspec.ValidationError as error:
-        raise unreadable(error) from None
+        raise unreadable(error, Problem) from None
     _check_bounds(problem)
     return complete(problem)
 
@@ -51,7 +50,9 @@ def looks_like(document: dict[str, object]) -> bool:
 
 
 def complete(problem: Problem) -> Problem:
-    """The problem with the members that follow from others filled in; what is stated already is not touched."""
+    """The problem with the members that follow from others filled in; what is stated already is not touched.
+    But an empty id counts as absent and is flagged, or all problems that name no thread would share one."""
+    problem = _without_empty_ids(problem)
     code = parse_code(problem.code)
     changes: dict[str, object] = {}
     if not problem.code_key:
@@ -102,7 +103,7 @@ def _json(value: object) -> str:
 def _check_bounds(problem: Problem) -> None:
     if len(problem.code) > MAX_CODE_LENGTH:
         raise Unreadable(UnreadableReason.TOO_LONG, "/code", f"at most {MAX_CODE_LENGTH} characters")
-    for name in ("message_id", "thread_id", "parent_thread_id"):
+    for name in _IDS:
         if len(getattr(problem, name) or "") > MAX_ID_LENGTH:
             raise Unreadable(UnreadableReason.TOO_LONG, f"/{name}", f"at most {MAX_ID_LENGTH} characters")
     status = problem.http.status if problem.http else None
@@ -111,12 +112,9 @@ def _check_bounds(problem: Problem) -> None:
             raise Unreadable(UnreadableReason.NUMBER_OUT_OF_RANGE, pointer, "a number of 64 bits")
 
 
-def unreadable(error: msgspec.ValidationError) -> Unreadable:
-    """msgspec says "Expected `int`, got `str` - at `$.http.status`": the type is kept, the path becomes a pointer."""
-    message = str(error)
-    path = _MEMBER_PATH.search(message)
-    pointer = re.sub(r"\[(\d+)\]", r"/\1", path.group("path").replace(".", "/")) if path else ""
-    expected = re.match(r"Expected `([^`]+)`", message)
-    if expected:
-        return Unreadable(UnreadableReason.WRONG_TYPE, pointer, expected.group(1))
-    return Unreadable(UnreadableReason.WRONG_TYPE, pointer, "a value that the field allows")
+def _without_empty_ids(problem: Problem) -> Problem:
+    empty = [name for name in _IDS if getattr(problem, name) == ""]
+    if not empty:
+        return problem
+    flagged = [*problem.violations, *(Violation(rule="empty-id", pointer=f"/{name}") for name in empty)]
+    return msgspec.structs.replace(problem, violations=flagged, conformant=False, **dict.fromkeys(empty))

@@ -37,4 +37,6 @@ def detect(document: object) -> str:
     for dialect in ORDER:
         if module_of(dialect).looks_like(document):
             return dialect
+    if not isinstance(document.get("code", ""), str):
+        raise Unreadable(UnreadableReason.WRONG_TYPE, "/code", "a string")
     raise Unreadable(UnreadableReason.UNDETECTED, expected="a known shape, or name the dialect")

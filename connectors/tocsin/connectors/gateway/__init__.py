@@ -7,8 +7,8 @@ Guarantee: 202 is answered only after Kafka acknowledged (acks=all); what could 
 from __future__ import annotations
 
 from tocsin.connectors.gateway.app import build_gateway
-from tocsin.connectors.gateway.config import GatewayConfig, Quota
+from tocsin.connectors.gateway.config import GatewayConfig
 from tocsin.connectors.gateway.metrics import GatewayMetrics
 from tocsin.connectors.gateway.watching import Ready
 
-__all__ = ["GatewayConfig", "GatewayMetrics", "Quota", "Ready", "build_gateway"]
+__all__ = ["GatewayConfig", "GatewayMetrics", "Ready", "build_gateway"]

@@ -7,7 +7,7 @@ import time
 import msgspec
 
 from tocsin.connectors.dialects import Unreadable, UnreadableReason
-from tocsin.connectors.dialects.canonical import unreadable
+from tocsin.connectors.dialects.expecting import TIME, unreadable
 from tocsin.connectors.dialects.json_text import parse_json
 from tocsin.connectors.dialects.members import MAX_ID_LENGTH
 from tocsin.connectors.publish import Origin
@@ -16,6 +16,7 @@ from tocsin.schemas.events import ActivityKind, ActivityObserved
 
 _OURS = frozenset({"event_id", "tenant", "recorded_at", "traceparent"})
 _THEIRS = frozenset(ActivityObserved.__struct_fields__) - _OURS
+_KINDS = ", ".join(kind for kind in ActivityKind if kind is not ActivityKind.UNKNOWN)
 _IDS = ("message_id", "thread_id", "parent_thread_id", "connection", "record_id")
 
 
@@ -33,12 +34,12 @@ def activity_from(raw: bytes, origin: Origin, *, now: int | None = None) -> Acti
     try:
         activity = msgspec.convert(ours | document | {"traceparent": origin.traceparent}, ActivityObserved)
     except msgspec.ValidationError as error:
-        raise unreadable(error) from None
+        raise unreadable(error, ActivityObserved) from None
     if activity.kind is ActivityKind.UNKNOWN:
-        raise Unreadable(UnreadableReason.WRONG_TYPE, "/kind", "a known kind of activity")
+        raise Unreadable(UnreadableReason.WRONG_TYPE, "/kind", f"one of {_KINDS}")
     for name in _IDS:
         if len(getattr(activity, name) or "") > MAX_ID_LENGTH:
             raise Unreadable(UnreadableReason.TOO_LONG, f"/{name}", f"at most {MAX_ID_LENGTH} characters")
     if not 0 <= activity.occurred_at <= now + FUTURE:
-        raise Unreadable(UnreadableReason.WRONG_TYPE, "/occurred_at", "a time in microseconds, not ahead")
+        raise Unreadable(UnreadableReason.WRONG_TYPE, "/occurred_at", f"{TIME}, not ahead")
     return activity

@@ -36,7 +36,7 @@ def build_gateway(
     app.include_router(ingest_routes(config, Taking(config, publisher, counts)))
     app.include_router(codes_routes(Catalogue.load()))
     app.include_router(watching_routes(ready, metrics))
-    app.include_router(registry_routes(schemas or Registry(SHIPPED)))
+    app.include_router(registry_routes(schemas or Registry(SHIPPED), config))
     _handle_errors(app, counts)
     app.add_middleware(CountRequests, counts=counts)
     return app

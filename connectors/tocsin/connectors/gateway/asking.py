@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
 from msgspec import Struct
 from starlette.requests import Request
@@ -10,7 +11,14 @@ from starlette.requests import Request
 from tocsin.connectors.dialects import AUTO, DIALECT_OF_MEDIA_TYPE, DIALECTS
 from tocsin.connectors.dialects.detection import ALIASES
 from tocsin.connectors.gateway.config import TENANT, GatewayConfig
-from tocsin.connectors.gateway.problems import BAD_KEY, BAD_TENANT, UNKNOWN_DIALECT, UNSUPPORTED, Refusal
+from tocsin.connectors.gateway.problems import (
+    BAD_CLOUD_EVENT,
+    BAD_KEY,
+    BAD_TENANT,
+    UNKNOWN_DIALECT,
+    UNSUPPORTED,
+    Refusal,
+)
 from tocsin.connectors.publish import Origin
 
 JSON = "application/json"
@@ -19,6 +27,10 @@ CLOUD_EVENT = "application/cloudevents+json"
 CLOUD_EVENTS = "application/cloudevents-batch+json"
 KNOWN = (JSON, *DIALECT_OF_MEDIA_TYPE, *sorted(NDJSON), CLOUD_EVENT, CLOUD_EVENTS)
 """Every media type that is taken."""
+
+MAX_ID = 255
+"""Characters of a CloudEvent's id, and of its source."""
+SPEC_VERSION = "1.0"
 
 _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -48,11 +60,12 @@ class Asked(Struct, frozen=True, kw_only=True):
 def asked(request: Request, config: GatewayConfig) -> Asked:
     """Raises Refusal: a tenant, key, dialect or media type that cannot be."""
     traceparent = request.headers.get("traceparent", "")
+    media_type = _media_type(request)
     return Asked(
         tenant=_tenant(request, config),
         dialect=_dialect(request),
-        media_type=_media_type(request),
-        idempotency_key=_idempotency_key(request),
+        media_type=media_type,
+        idempotency_key=_idempotency_key(request) or _cloud_event_key(request, media_type),
         traceparent=traceparent if _TRACEPARENT.fullmatch(traceparent) else None,
     )
 
@@ -91,3 +104,20 @@ def _idempotency_key(request: Request) -> str | None:
     if len(said) > 1 or not _KEY.fullmatch(said[0]):
         raise Refusal(BAD_KEY)
     return said[0]
+
+
+def cloud_event_key(source: str, ident: str) -> str:
+    """A CloudEvent sent twice has the same id within its source (CloudEvents 1.0.2 "id")."""
+    return f"{source} {ident}"
+
+
+def _cloud_event_key(request: Request, media_type: str) -> str | None:
+    """The key that a CloudEvent in binary mode has by its headers `ce-*` (percent-encoded, HTTP binding 3.1.3.2)."""
+    headers = request.headers
+    if media_type in (CLOUD_EVENT, CLOUD_EVENTS) or not {"ce-specversion", "ce-id", "ce-source"} & set(headers.keys()):
+        return None
+    ident, source = unquote(headers.get("ce-id", "")), unquote(headers.get("ce-source", ""))
+    known = headers.get("ce-specversion") == SPEC_VERSION
+    if not known or not 0 < len(ident) <= MAX_ID or not 0 < len(source) <= MAX_ID:
+        raise Refusal(BAD_CLOUD_EVENT)
+    return cloud_event_key(source, ident)

@@ -10,14 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.connectors.gateway.activity import activity_from
-from tocsin.connectors.gateway.asking import KNOWN, Asked, asked
+from tocsin.connectors.gateway.asking import KNOWN, asked
 from tocsin.connectors.gateway.body import read_body
 from tocsin.connectors.gateway.config import GatewayConfig
 from tocsin.connectors.gateway.problems import (
     KAFKA_AWAY,
     MEDIA_TYPE,
     NONE_ACCEPTED,
-    QUOTA,
     UNCONFIRMED,
     Refusal,
     refuse,
@@ -25,7 +24,7 @@ from tocsin.connectors.gateway.problems import (
 from tocsin.connectors.gateway.splitting import Batch, MakeFrom, report_from, split
 from tocsin.connectors.gateway.taking import Taking, refusal_of
 
-_REFUSALS = (400, 408, 413, 415, 422, 429, 503)
+_REFUSALS = (400, 408, 413, 415, 422, 503)
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     202: {"description": "Kafka has acknowledged it"},
     **{status: {"description": "Refused", "content": {MEDIA_TYPE: {}}} for status in _REFUSALS},
@@ -62,17 +61,9 @@ async def _ingest(request: Request, config: GatewayConfig, taking: Taking, make:
         parts = split(body, question, config, make)
     except Exception as error:
         raise refusal_of(error) from None
-    _check_quota(question, config, len(parts.makes) if isinstance(parts, Batch) else 1)
     if isinstance(parts, Batch):
         return _answer_batch(await taking.take_each(parts.makes))
-    stored = await taking.take(parts)
-    return _json(202, stored, {"location": str(stored["instance"])})
-
-
-def _check_quota(question: Asked, config: GatewayConfig, events: int) -> None:
-    wait = config.quota(question.tenant, events)
-    if wait is not None:
-        raise Refusal(QUOTA, retry_after=max(1, round(wait + 0.5)))
+    return _json(await taking.take(parts))
 
 
 def _answer_batch(items: list[dict[str, object]]) -> Response:
@@ -80,7 +71,7 @@ def _answer_batch(items: list[dict[str, object]]) -> Response:
     errors = [item["error"] for item in items if "error" in item]
     counts: dict[str, object] = {"accepted": len(items) - len(errors), "refused": len(errors)}
     if len(errors) < len(items):
-        return _json(202, {"items": items} | counts, {})
+        return _json({"items": items} | counts)
     types = {error["type"].rpartition(":")[2] for error in errors if isinstance(error, dict)}
     for kind in (UNCONFIRMED, KAFKA_AWAY):
         if kind.name in types:
@@ -88,8 +79,8 @@ def _answer_batch(items: list[dict[str, object]]) -> Response:
     return refuse(Refusal(NONE_ACCEPTED, items=items, **counts))
 
 
-def _json(status: int, document: object, headers: dict[str, str]) -> Response:
-    return Response(msgspec.json.encode(document), status, headers=headers, media_type="application/json")
+def _json(document: object) -> Response:
+    return Response(msgspec.json.encode(document), 202, media_type="application/json")
 
 
 def _openapi(parameters: list[dict[str, Any]]) -> dict[str, Any]:

@@ -31,6 +31,12 @@ BAD_TENANT = Kind("bad-tenant", 400, "Not a tenant", "A tenant is 1 to 64 letter
 BAD_KEY = Kind(
     "bad-idempotency-key", 400, "Not an idempotency key", "Idempotency-Key is 1 to 255 visible ASCII characters."
 )
+BAD_CLOUD_EVENT = Kind(
+    "bad-cloud-event",
+    400,
+    "Not a CloudEvent",
+    "A CloudEvent in binary mode has the headers ce-specversion: 1.0, and ce-id and ce-source of 1 to 255 characters.",
+)
 UNKNOWN_DIALECT = Kind("unknown-dialect", 400, "Unknown dialect", "There is no such dialect.")
 NOT_FOUND = Kind("not-found", 404, "Not found", "There is nothing here.")
 METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "Method not allowed", "See the Allow header.")
@@ -44,7 +50,6 @@ UNSUPPORTED_ENCODING = Kind(
 NOT_VALID = Kind("not-valid", 422, "The document is not valid", "The document was parsed but breaks its dialect.")
 NOT_A_PROBLEM = Kind("not-a-problem", 422, "Not a problem", "The document reports no problem, so no event was made.")
 NONE_ACCEPTED = Kind("none-accepted", 422, "No item was accepted", "See the items.")
-QUOTA = Kind("quota", 429, "Too many events", "The tenant's quota is used up.", retry_after=1)
 INTERNAL = Kind("internal", 500, "Internal error", "The fault is ours; it has been logged.")
 UNCONFIRMED = Kind(
     "unconfirmed",
@@ -68,8 +73,8 @@ REFUSED_BY_KAFKA = Kind(
 KINDS = {
     kind.name: kind
     for kind in (
-        MALFORMED, BAD_ENCODING, BAD_TENANT, BAD_KEY, UNKNOWN_DIALECT, NOT_FOUND, METHOD_NOT_ALLOWED, TOO_SLOW,
-        TOO_LARGE, TOO_MANY, UNSUPPORTED, UNSUPPORTED_ENCODING, NOT_VALID, NOT_A_PROBLEM, NONE_ACCEPTED, QUOTA,
+        MALFORMED, BAD_ENCODING, BAD_TENANT, BAD_KEY, BAD_CLOUD_EVENT, UNKNOWN_DIALECT, NOT_FOUND, METHOD_NOT_ALLOWED,
+        TOO_SLOW, TOO_LARGE, TOO_MANY, UNSUPPORTED, UNSUPPORTED_ENCODING, NOT_VALID, NOT_A_PROBLEM, NONE_ACCEPTED,
         INTERNAL, UNCONFIRMED, KAFKA_AWAY, REFUSED_BY_KAFKA,
     )
 }  # fmt: skip

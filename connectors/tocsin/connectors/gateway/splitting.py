@@ -8,7 +8,16 @@ import msgspec
 
 from tocsin.connectors.dialects import AUTO, DIALECT_OF_MEDIA_TYPE, Unreadable, UnreadableReason
 from tocsin.connectors.dialects.json_text import MAX_DEPTH, json_text, parse_json
-from tocsin.connectors.gateway.asking import CLOUD_EVENT, CLOUD_EVENTS, JSON, NDJSON, Asked
+from tocsin.connectors.gateway.asking import (
+    CLOUD_EVENT,
+    CLOUD_EVENTS,
+    JSON,
+    MAX_ID,
+    NDJSON,
+    SPEC_VERSION,
+    Asked,
+    cloud_event_key,
+)
 from tocsin.connectors.gateway.config import GatewayConfig
 from tocsin.connectors.gateway.problems import TOO_MANY, Refusal
 from tocsin.connectors.publish import InboxEvent, Origin, problem_reported
@@ -16,7 +25,6 @@ from tocsin.connectors.publish import InboxEvent, Origin, problem_reported
 Make = Callable[[], InboxEvent]
 MakeFrom = Callable[[bytes, Origin], InboxEvent]
 """Makes an event of one document's bytes."""
-MAX_ID = 255
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -70,6 +78,10 @@ def _opened(raw: bytes, origin: Origin) -> tuple[bytes, Origin]:
     for name, value in (("source", source), ("id", ident)):
         if not isinstance(value, str) or not 0 < len(value) <= MAX_ID:
             raise Unreadable(UnreadableReason.WRONG_TYPE, f"/{name}", f"a string of 1 to {MAX_ID} characters")
+    if envelope.get("specversion") != SPEC_VERSION:
+        raise Unreadable(UnreadableReason.WRONG_TYPE, "/specversion", SPEC_VERSION)
+    if "data_base64" in envelope:
+        raise Unreadable(UnreadableReason.WRONG_TYPE, "/data_base64", "data instead: data_base64 is not supported")
     if "data" not in envelope:
         raise Unreadable(UnreadableReason.MISSING_MEMBER, "/data", "the problem document")
     media_type = envelope.get("datacontenttype", JSON)
@@ -78,5 +90,5 @@ def _opened(raw: bytes, origin: Origin) -> tuple[bytes, Origin]:
         origin,
         media_type=kind,
         dialect=origin.dialect if origin.dialect != AUTO else DIALECT_OF_MEDIA_TYPE.get(kind, AUTO),
-        idempotency_key=origin.idempotency_key or f"{source} {ident}",
+        idempotency_key=origin.idempotency_key or cloud_event_key(str(source), str(ident)),
     )

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
+import msgspec
+
 from tocsin.connectors.dialects import Unreadable, UnreadableReason
 from tocsin.connectors.dialects.reading import SYNTAX_REASONS
 from tocsin.connectors.gateway.config import GatewayConfig
@@ -67,7 +69,7 @@ class Taking:
         except Exception as error:
             raise refusal_of(error) from None
         self._metrics.count_accepted(event.problem.dialect if isinstance(event, ProblemReported) else "activity")
-        return {"event_id": event.event_id, "instance": self.instance(event)}
+        return _answer(event)
 
     async def take_each(self, makes: list[Make]) -> list[dict[str, object]]:
         """Store several, each for itself, in any order: for each what `take` returns, or `{"error": problem}`."""
@@ -81,11 +83,13 @@ class Taking:
 
         return await asyncio.gather(*(one(make) for make in makes))
 
-    def instance(self, event: InboxEvent) -> str:
-        """The address of the occurrence; only problems have one of their own."""
-        if isinstance(event, ProblemReported):
-            return f"{self._config.public_url}/v1/problems/{event.event_id}"
-        return f"urn:uuid:{event.event_id}"
+
+def _answer(event: InboxEvent) -> dict[str, object]:
+    """What is said of a stored event: its id, the occurrence, and what the reader forgave (rule and pointer)."""
+    answer: dict[str, object] = {"event_id": event.event_id, "instance": f"urn:uuid:{event.event_id}"}
+    if isinstance(event, ProblemReported) and event.problem.violations:
+        answer["violations"] = msgspec.to_builtins(event.problem.violations)
+    return answer
 
 
 def refusal_of(error: Exception) -> Refusal:

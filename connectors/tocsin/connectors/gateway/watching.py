@@ -12,6 +12,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from tocsin.connectors.gateway.body import read_body
+from tocsin.connectors.gateway.config import GatewayConfig
 from tocsin.schemas.registry import Registry, answer
 
 Ready = Callable[[], Awaitable[bool | str]]
@@ -19,7 +21,6 @@ Ready = Callable[[], Awaitable[bool | str]]
 
 READY_WITHIN = 5.0
 REGISTRY_MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
-REGISTRY_BODY = 1024 * 1024
 
 
 def watching_routes(ready: Ready, registry: CollectorRegistry) -> APIRouter:
@@ -47,14 +48,15 @@ def watching_routes(ready: Ready, registry: CollectorRegistry) -> APIRouter:
     return router
 
 
-def registry_routes(registry: Registry) -> APIRouter:
-    """The Confluent-compatible registry, read-only; its errors have the Confluent shape, not RFC 9457's."""
+def registry_routes(registry: Registry, config: GatewayConfig) -> APIRouter:
+    """The Confluent-compatible registry, read-only; its errors have the Confluent shape, not RFC 9457's
+    (except for a body over the gateway's limits)."""
     router = APIRouter()
 
     async def ask(request: Request) -> Response:
         body = b""
         if request.method == "POST":
-            body = (await request.body())[:REGISTRY_BODY]
+            body = await read_body(request, config)
         status, document = answer(registry, request.method, request.url.path, body)
         return Response(msgspec.json.encode(document), status, media_type=REGISTRY_MEDIA_TYPE)
 

@@ -29,13 +29,26 @@ def choose_ports(folder: Path, wanted: int) -> Ports:
     The choice is kept in the folder, so that a restart on the same data answers at the same address.
     """
     file = folder / "ports.json"
-    kept = Ports(**json.loads(file.read_text("utf-8"))) if file.exists() else None
+    kept = _kept(file)
     broker = wanted or (kept.broker if kept and is_free(kept.broker) else _free_port())
     controller = kept.controller if kept and is_free(kept.controller) else _free_port(broker)
     ports = Ports(broker, controller)
     if ports != kept:
-        file.write_text(json.dumps(asdict(ports)), "utf-8")
+        # by another name first: whoever is killed here must not leave half a file
+        written = file.with_suffix(".json.new")
+        written.write_text(json.dumps(asdict(ports)), "utf-8")
+        written.replace(file)
     return ports
+
+
+def _kept(file: Path) -> Ports | None:
+    """The ports of the last time; a file that cannot be read counts as none."""
+    try:
+        said = json.loads(file.read_bytes())
+        ports = Ports(said["broker"], said["controller"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return ports if all(type(port) is int and 0 < port < 65_536 for port in (ports.broker, ports.controller)) else None
 
 
 def is_free(port: int) -> bool:

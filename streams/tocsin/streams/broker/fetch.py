@@ -15,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from tocsin.streams.broker.download_bar import STEP, DownloadBar
 from tocsin.streams.broker.errors import BrokerUnavailable, JarMismatch
 from tocsin.streams.broker.jars import Jar, Lock
-from tocsin.streams.broker.progress import STEP, Progress
 
 CONNECTIONS = 6
 TIMEOUT = 30
@@ -56,7 +56,7 @@ def _download_all(pool: ThreadPoolExecutor, missing: list[Jar], folder: Path, gi
             STEP, f"cannot write to the cache: {error}", "Set TOCSIN_CACHE to another folder."
         ) from None
     try:
-        with Progress(len(missing), sum(jar.size for jar in missing), given_up) as progress:
+        with DownloadBar(len(missing), sum(jar.size for jar in missing), given_up) as progress:
             tasks = [pool.submit(_download, jar, folder, scratch, progress) for jar in missing]
             try:
                 for task in tasks:
@@ -68,7 +68,7 @@ def _download_all(pool: ThreadPoolExecutor, missing: list[Jar], folder: Path, gi
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _download(jar: Jar, folder: Path, scratch: Path, progress: Progress) -> None:
+def _download(jar: Jar, folder: Path, scratch: Path, progress: DownloadBar) -> None:
     progress.go_on()
     path = _get(jar, scratch, progress.of_file)
     if not jar.is_at(path):

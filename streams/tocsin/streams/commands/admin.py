@@ -21,6 +21,7 @@ async def admin_of(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     try:
         await admin.start()
     except KafkaError as error:
+        await admin.close()
         raise kafka_unreachable(bootstrap, error) from None
     try:
         yield admin

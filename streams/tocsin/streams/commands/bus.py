@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from tocsin.streams.broker import BrokerUnavailable, EmbeddedBroker
 from tocsin.streams.commands.admin import admin_of
 from tocsin.streams.commands.locating import HomeTaken
 from tocsin.streams.commands.member import FIRST_DELAY, LONGEST_DELAY, Member
+from tocsin.streams.rulesfile import load_rulebook
 from tocsin.streams.settings import Settings
 from tocsin.streams.topics import ChangeKind, apply
 
@@ -48,9 +50,15 @@ class Bus:
         self.members: dict[str, Member] = {}
 
     async def start(self) -> Where:
-        """Everything, ready. Raises CommandFailed, BrokerUnavailable, TopicsRefused, MemberFailed; then call `stop`."""
+        """Everything, ready. Raises CommandFailed, BrokerUnavailable, TopicsRefused, MemberFailed; then call `stop`.
+
+        Before anything is started: RulesFileError, and OSError when the gateway's port is taken.
+        """
         self._taken = HomeTaken(self._settings.home)
         self._logs.mkdir(exist_ok=True)
+        load_rulebook(self._settings.rules)
+        if self._settings.port:
+            socket.create_server((self._settings.host, self._settings.port)).close()
         settings = self._settings.but(bootstrap=await self._kafka())
         self._say("making the topics")
         async with admin_of(settings) as admin:
@@ -126,5 +134,5 @@ class Bus:
                 await broker.restart()
                 self._say("Kafka answers again")
                 delay = FIRST_DELAY
-            except BrokerUnavailable as unavailable:
-                self._say(str(unavailable))
+            except (BrokerUnavailable, OSError) as error:
+                self._say(f"Kafka did not start: {error}")

@@ -1,7 +1,8 @@
 """A process of the bus as the child of `tocsin up`: `python -m tocsin.streams.commands.child NAME SOCKET`.
 
-Over the inherited socket come the settings, as one line of JSON; over it go one line when it is ready, or one that says
-why it cannot be. When the socket ends, the parent is gone, and so is the child (Linux ends it at once by itself).
+Over the inherited socket come the settings, as one line of JSON. Over it go lines that say it still recovers, then one
+when it is ready, or one that says why it cannot be. When the socket ends, the parent is gone, and so is the child
+(Linux ends it at once by itself).
 """
 
 from __future__ import annotations
@@ -15,10 +16,8 @@ import threading
 
 from tocsin.streams.commands.failures import GAVE_UP, code_of, message_of
 from tocsin.streams.commands.foreground import run_process
-from tocsin.streams.processes.running import Ready
+from tocsin.streams.processes.running import Ready, Recovering
 from tocsin.streams.settings import Settings
-
-PARENT_GONE = 1
 
 
 def main(name: str, descriptor: int) -> int:
@@ -29,8 +28,8 @@ def main(name: str, descriptor: int) -> int:
             lines.write(json.dumps(document) + "\n")
             lines.flush()
 
-        def ready(what: Ready) -> None:
-            tell({"ready": True, "url": what.url})
+        def ready(what: Ready | Recovering) -> None:
+            tell({"recovering": what.what} if isinstance(what, Recovering) else {"ready": True, "url": what.url})
 
         try:
             settings = Settings.model_validate_json(lines.readline())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from aiokafka import ConsumerRecord
@@ -11,12 +12,14 @@ from tocsin.schemas.codec import decode
 from tocsin.schemas.errors import Undecodable
 
 PREFIX = "__connect.errors."
+REPLAYED_OF = "tocsin.replayed-of"
 OWN = (PREFIX, "tocsin.reason", "tocsin.attempts")
 """Headers that were added when the record died: a replayed record goes without them."""
 
 
 class DeadLetter(Struct, frozen=True, kw_only=True):
-    """One record of `dead`. `id` is `partition:offset` within `dead`; `event_id` is empty when it is no event."""
+    """One record of `dead`. `id` is `partition:offset` within `dead`; `event_id` is empty when it is no event.
+    `replayed`: it has been replayed, which `letter_of` alone cannot know."""
 
     id: str
     time: str
@@ -29,6 +32,7 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
     type: str
     event_id: str
     bytes: int
+    replayed: bool = False
 
 
 def letter_of(record: ConsumerRecord) -> DeadLetter:
@@ -52,6 +56,27 @@ def letter_of(record: ConsumerRecord) -> DeadLetter:
         event_id=event_id,
         bytes=len(record.value or b""),
     )
+
+
+def replayed_of(record: ConsumerRecord) -> str | None:
+    """The id of the letter that was replayed, when this record of `dead` is no letter but the note of a replay."""
+    return next((value.decode("utf-8", "replace") for name, value in record.headers if name == REPLAYED_OF), None)
+
+
+def replay_note(letter: DeadLetter) -> list[tuple[str, bytes]]:
+    """The headers of the record of `dead`, beside the letter, which notes that it was replayed."""
+    return [(REPLAYED_OF, letter.id.encode())]
+
+
+def why_not_replayable(record: ConsumerRecord, letter: DeadLetter, topics: Collection[str]) -> str | None:
+    """Why writing this letter to its topic again would help nobody, or None; `topics` are the ones it may be from."""
+    if letter.stage == "timer":
+        return "it holds the row of a timer that failed, not a record"
+    if letter.stage == "input" or record.value is None:
+        return "it reports something and holds no record"
+    if letter.topic not in topics:
+        return "it does not say which of our topics it came from"
+    return None
 
 
 def original_headers(record: ConsumerRecord) -> list[tuple[str, bytes]]:

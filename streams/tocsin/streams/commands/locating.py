@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from tocsin.streams.commands.failures import UNREACHABLE, CommandFailed
+from tocsin.streams.commands.failures import BAD_CONFIGURATION, UNREACHABLE, CommandFailed
 from tocsin.streams.settings import Settings, load_settings
 
 PID_FILE = "up.pid"
@@ -50,17 +50,23 @@ class HomeTaken:
     """Holds a home for one `tocsin up`: `up.pid` is locked while it lives, whatever ends it."""
 
     def __init__(self, home: Path) -> None:
-        """Raises CommandFailed(78) when another one has it, OSError when it cannot be written."""
+        """Raises CommandFailed(78) when another one has it, or it cannot be written."""
         self._home = home
-        home.mkdir(parents=True, exist_ok=True)
-        self._lock = os.open(home / PID_FILE, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(home / PID_FILE, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise CommandFailed(
+                BAD_CONFIGURATION,
+                f"{home} cannot hold the data ({error.strerror}): choose another home (--home, TOCSIN_HOME)",
+            ) from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             owner = os.pread(self._lock, 32, 0).decode("ascii", "replace").strip()
             os.close(self._lock)
             raise CommandFailed(
-                78,
+                BAD_CONFIGURATION,
                 f"{home} is in use by another `tocsin up` (process {owner or 'unknown'}): "
                 "stop that one (`make down`, or Ctrl-C in its terminal), or choose another home (--home, TOCSIN_HOME)",
             ) from None

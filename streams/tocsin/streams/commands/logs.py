@@ -4,12 +4,41 @@ from __future__ import annotations
 
 import logging
 import sys
+from time import monotonic
 from typing import Literal
 
 import structlog
 
-QUIET = ("aiokafka", "faust", "mode", "asyncio", "uvicorn", "aiohttp", "kafka")
-"""Libraries that are heard from WARNING on."""
+QUIET = ("aiokafka", "faust", "mode", "asyncio", "uvicorn", "aiohttp", "kafka", "tocsin.streams.engine")
+"""Libraries that are heard from WARNING on; Faust speaks as the module that made its app (we as tocsin.engine)."""
+NEVER = ("Unclosed AIOKafka",)
+"""Said of what a failed start leaves; the failure itself is told by the one who meets it."""
+ONCE = ("not found in cluster metadata", "CoordinatorNotAvailable")
+"""True for a moment while a Kafka is new, and said every 100 ms of it."""
+AGAIN_AFTER = 600.0
+"""Seconds after which such a line may be said again: by then it is no longer the beginning."""
+
+
+class _LessNoise(logging.Filter):
+    """Drops NEVER, and the repeats of ONCE."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(("aiokafka", "asyncio")):
+            return True
+        text = record.getMessage()
+        if any(part in text for part in NEVER):
+            return False
+        if not any(part in text for part in ONCE):
+            return True
+        now = monotonic()
+        if now - self._said.get(text, -AGAIN_AFTER) < AGAIN_AFTER:
+            return False
+        self._said[text] = now
+        return True
 
 
 def set_up_logging(form: Literal["console", "json"], level: str) -> None:
@@ -34,6 +63,7 @@ def set_up_logging(form: Literal["console", "json"], level: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(form)],
         )
     )
+    handler.addFilter(_LessNoise())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

@@ -18,6 +18,7 @@ from tocsin.streams.commands.failures import GAVE_UP
 from tocsin.streams.settings import Settings
 
 READY_WITHIN = 90.0
+"""Seconds that a process may take to be ready, counted anew each time it says that it still recovers."""
 STOP_WITHIN = 35.0
 KILL_WITHIN = 5.0
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
@@ -62,8 +63,8 @@ class Member:
             command = [sys.executable, "-P", "-m", "tocsin.streams.commands.child", self.name, str(its.fileno())]
             self._child = Child(command, self.log, [its.fileno()])
         try:
-            async with asyncio.timeout(READY_WITHIN):
-                answer = await self._introduced(ours)
+            async with asyncio.timeout(READY_WITHIN) as patience:
+                answer = await self._introduced(ours, patience)
         except TimeoutError:
             answer = {"error": f"not ready after {READY_WITHIN:.0f} s", "exit_code": GAVE_UP}
         except BaseException:
@@ -87,8 +88,9 @@ class Member:
             try:
                 await self.start()
                 self._say(f"{self.name} is ready again: {self.url}")
-            except MemberFailed as failed:
-                self._say(str(failed))
+            except (MemberFailed, OSError) as error:
+                await self.kill()
+                self._say(f"{self.name} did not start: {error}")
 
     async def stop(self) -> None:
         """Asks it to drain, waits, and kills it after 35 s."""
@@ -107,23 +109,26 @@ class Member:
             self._wire.close()
             self._wire = None
 
-    async def _introduced(self, wire: socket.socket) -> dict[str, object]:
+    async def _introduced(self, wire: socket.socket, patience: asyncio.Timeout) -> dict[str, object]:
         loop = asyncio.get_running_loop()
         wire.setblocking(False)
         await loop.sock_sendall(wire, self._settings.model_dump_json().encode() + b"\n")
-        answer = b""
-        try:
-            while not answer.endswith(b"\n"):
-                part = await loop.sock_recv(wire, 65536)
+        said, told = b"", False
+        while True:
+            while b"\n" not in said:
+                part = await _received(wire)
                 if not part:
-                    break
-                answer += part
-        except ConnectionError:
-            answer = b""
-        if not answer.endswith(b"\n"):
-            await self._ended()
-            return {"error": f"it ended ({self._how()}) before it was ready", "exit_code": GAVE_UP}
-        return dict(json.loads(answer))
+                    await self._ended()
+                    return {"error": f"it ended ({self._how()}) before it was ready", "exit_code": GAVE_UP}
+                said += part
+            line, _, said = said.partition(b"\n")
+            answer = dict(json.loads(line))
+            if "recovering" not in answer:
+                return answer
+            patience.reschedule(loop.time() + READY_WITHIN)
+            if not told:
+                self._say(f"{self.name} recovers: {answer['recovering']}")
+            told = True
 
     async def _ended(self) -> None:
         while self._child and not await self._child.ended(3600):
@@ -138,3 +143,10 @@ class Member:
         port = urlsplit(self.url).port
         name = "port" if self.name == "gateway" else "metrics_port"
         self._settings = self._settings.but(**{name: port})
+
+
+async def _received(wire: socket.socket) -> bytes:
+    try:
+        return await asyncio.get_running_loop().sock_recv(wire, 65536)
+    except ConnectionError:
+        return b""

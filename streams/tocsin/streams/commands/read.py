@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from tocsin.connectors.dialects import AUTO, DIALECTS, Unreadable
 from tocsin.connectors.dialects.facts import code_facts, document_facts
+from tocsin.streams.commands.documents import bytes_of, existing
 from tocsin.streams.commands.failures import BAD_INPUT
 from tocsin.streams.commands.showing import show_json
 
@@ -18,11 +18,13 @@ CODE = "code"
 
 
 def run(
-    file: Annotated[Path | None, typer.Argument(exists=True, dir_okay=False, help="A document; else stdin.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(dir_okay=False, callback=existing, help="A document; else stdin.")
+    ] = None,
     dialect: Annotated[str, typer.Option(help=f"{', '.join(DIALECTS)}, auto, or code for a bare problem code.")] = AUTO,
 ) -> None:
     """Print what the reader understands, as one JSON object; unreadable: {"error": true, ...} and exit 65."""
-    raw = file.read_bytes() if file else sys.stdin.buffer.read()
+    raw = bytes_of(file)
     try:
         found = code_facts(raw) if dialect == CODE else document_facts(raw, dialect)
     except Unreadable as unreadable:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
+from contextlib import suppress
 
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])|\x9b[0-?]*[ -/]*[@-~]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -22,9 +24,22 @@ def clipped(text: str, length: int) -> str:
     return line if len(line) <= length else line[: length - 1] + "…"
 
 
+class ReaderGone(Exception):
+    """Nobody reads stdout any more (`tocsin tail | head`): the command ends without a word, as by SIGPIPE."""
+
+    exit_code = 141
+
+
 def show(line: str = "") -> None:
-    """A line on stdout, now: whoever reads it through a pipe is waiting."""
-    print(line, flush=True)
+    """A line on stdout, now: whoever reads it through a pipe is waiting. Raises ReaderGone."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        # what is still buffered would fail once more when Python ends
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        raise ReaderGone from None
 
 
 def show_json(document: object) -> None:
@@ -35,5 +50,6 @@ def show_json(document: object) -> None:
 
 
 def tell(line: str) -> None:
-    """A line on stderr: progress, warnings, what failed."""
-    print(line, file=sys.stderr, flush=True)
+    """A line on stderr: progress, warnings, what failed. Nothing fails because nobody reads it."""
+    with suppress(BrokenPipeError):
+        print(line, file=sys.stderr, flush=True)

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-import cel
 import msgspec
 import typer
 from aiokafka import ConsumerRecord
@@ -16,19 +15,18 @@ from aiokafka import ConsumerRecord
 from tocsin.schemas.codec import decode
 from tocsin.schemas.errors import Undecodable
 from tocsin.streams.commands.failures import USAGE, CommandFailed
+from tocsin.streams.commands.filtering import Filter
 from tocsin.streams.commands.locating import located_settings
 from tocsin.streams.commands.logs import set_up_logging
 from tocsin.streams.commands.records import records_of
-from tocsin.streams.commands.showing import clipped, show, show_json
-from tocsin.streams.commands.waiting import unless
+from tocsin.streams.commands.showing import clipped, show, show_json, tell
 from tocsin.streams.processes.running import stop_on_signals
-from tocsin.streams.settings import Settings
+from tocsin.streams.processes.waiting import unless
+from tocsin.streams.settings import Settings, load_settings
 from tocsin.streams.topology import TOPICS, topic_name
 
 HEX_SHOWN = 64
 """Bytes of an undecodable value that are shown."""
-
-Wanted = Callable[[dict[str, Any]], bool]
 
 
 class From(StrEnum):
@@ -39,8 +37,10 @@ class From(StrEnum):
 
 
 def run(
-    topic: Annotated[str, typer.Argument(help="A topic of the map, without its prefix.")] = "problems",
-    start: Annotated[From, typer.Option("--from", help="Where to begin.")] = From.NOW,
+    topic: Annotated[str, typer.Argument(help="A topic of the map, with or without its prefix.")] = "problems",
+    start: Annotated[
+        From, typer.Option("--from", help="Where to begin. Order holds within a partition only.")
+    ] = From.NOW,
     expression: Annotated[
         str | None,
         typer.Option(
@@ -51,27 +51,36 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per record.")] = False,
 ) -> None:
     """Show the events of a topic as they come, until Ctrl-C; commits nothing and disturbs nobody."""
-    if topic not in (known := [spec.name for spec in TOPICS]):
-        raise CommandFailed(USAGE, f"no topic {topic!r} is on the map; there are {', '.join(known)}")
-    wanted = _filter(expression)
+    name = _name_of(topic)
+    wanted = Filter(expression)
     settings = located_settings()
     set_up_logging(settings.log_format, "warning")
     showing = show_json if as_json else lambda seen: show(line_of(seen))
-    asyncio.run(_tail(settings, topic_name(settings.prefix, topic), start, follow, wanted, showing))
+    asyncio.run(_tail(settings, topic_name(settings.prefix, name), start, follow, wanted, showing))
 
 
 async def _tail(
-    settings: Settings, topic: str, start: From, follow: bool, wanted: Wanted, showing: Callable[[dict[str, Any]], None]
+    settings: Settings, topic: str, start: From, follow: bool, wanted: Filter, showing: Callable[[dict[str, Any]], None]
 ) -> None:
     stop = stop_on_signals()
 
     async def until_the_end() -> None:
         async for record in records_of(settings, topic, start.value, follow=follow):
             seen = seen_of(record)
-            if wanted(seen):
+            if wanted.wants(seen):
                 showing(seen)
 
     await unless(stop, until_the_end())
+    if complaint := wanted.complaint():
+        tell(f"tocsin: {complaint}")
+
+
+def _name_of(topic: str) -> str:
+    known = [spec.name for spec in TOPICS]
+    name = topic if topic in known else topic.removeprefix(load_settings().prefix)
+    if name not in known:
+        raise CommandFailed(USAGE, f"no topic {topic!r} is on the map; there are {', '.join(known)}")
+    return name
 
 
 def seen_of(record: ConsumerRecord) -> dict[str, Any]:
@@ -114,21 +123,3 @@ def line_of(seen: dict[str, Any]) -> str:
 
 
 _TOLD = ("case", "reason", "endpoint", "endpoints", "attempt", "outcome", "status", "count", "delivery_id", "event_id")
-
-
-def _filter(expression: str | None) -> Wanted:
-    if expression is None:
-        return lambda seen: True
-    try:
-        program = cel.compile(expression)
-    except ValueError as error:
-        raise CommandFailed(USAGE, f"--filter is not CEL: {clipped(str(error), 300)}") from None
-
-    def wanted(seen: dict[str, Any]) -> bool:
-        try:
-            return program.execute({"event": {}, **seen}) is True
-        except Exception:
-            # a member that this event has not: it is not among those that were asked for
-            return False
-
-    return wanted

@@ -10,10 +10,10 @@ import typer
 
 from tocsin.streams.commands.bus import Bus, Where
 from tocsin.streams.commands.logs import set_up_logging
-from tocsin.streams.commands.progress import Progress
 from tocsin.streams.commands.showing import show, show_json
-from tocsin.streams.commands.waiting import unless
+from tocsin.streams.commands.status_line import StatusLine
 from tocsin.streams.processes.running import stop_on_signals
+from tocsin.streams.processes.waiting import unless
 from tocsin.streams.settings import Settings, load_settings
 
 
@@ -34,7 +34,7 @@ def run(
 
 async def _up(settings: Settings, as_json: bool) -> None:
     stop = stop_on_signals()
-    with Progress() as progress:
+    with StatusLine() as progress:
         async with Bus(settings, progress.say) as bus:
             _, where = await unless(stop, bus.start())
             if where is not None:

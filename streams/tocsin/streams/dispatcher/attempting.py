@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from time import monotonic_ns, time_ns
 
+import msgspec
 import structlog
 
 from tocsin.connectors.sinks import Delivered, Reason, Rejected, RetryLater, Sink, SinkOutcome
@@ -24,10 +25,10 @@ async def make_attempt(attempt: DeliveryAttempt, sinks: Mapping[str, Sink]) -> D
     outcome: SinkOutcome | None = None
     if sink is not None:
         try:
-            outcome = await sink.deliver(attempt)
+            outcome = _checked(await sink.deliver(attempt))
         except Exception:
-            # A sink of another package may break the protocol; the delivery is not lost by it.
-            _log.exception("sink raised", endpoint=attempt.endpoint)
+            # A sink of another package may break the protocol; the delivery is not lost by it, nor the dispatcher.
+            _log.exception("sink raised, or returned no outcome", endpoint=attempt.endpoint)
             outcome = RetryLater(reason=Reason.SINK_FAILED)
     now = time_ns() // 1000
     kind, reason, status, after = _classified(outcome)
@@ -47,6 +48,13 @@ async def make_attempt(attempt: DeliveryAttempt, sinks: Mapping[str, Sink]) -> D
         status=status,
         duration=(monotonic_ns() - started) // 1000,
     )
+
+
+def _checked(outcome: object) -> SinkOutcome:
+    """What a sink returned, if it is an outcome with members of the right types. Raises TypeError, ValidationError."""
+    if not isinstance(outcome, SinkOutcome):
+        raise TypeError(f"not an outcome but {type(outcome).__name__}")
+    return msgspec.convert(msgspec.to_builtins(outcome), type(outcome), strict=False)
 
 
 def _classified(outcome: SinkOutcome | None) -> tuple[Outcome, str, int | None, int | None]:

@@ -2,15 +2,17 @@
 
 Delivery: at least once. A dispatcher killed after the sink answered and before the outcome was acknowledged makes the
 attempt again, with the same delivery id and body; one that is killed later makes it again only until it is committed.
+Each partition has room of its own (admission.py): a slow endpoint stops no endpoint of another partition.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from time import time
 
 import aiokafka.abc
 import structlog
@@ -24,18 +26,21 @@ from tocsin.schemas.codec import decode_as, encode
 from tocsin.schemas.errors import Undecodable, UndecodableReason
 from tocsin.schemas.events import DeliveryAttempt, DeliveryOutcome
 from tocsin.schemas.schema_book import SchemaBook
+from tocsin.streams.dispatcher.admission import Admission
 from tocsin.streams.dispatcher.attempting import make_attempt
+from tocsin.streams.dispatcher.memory import AttemptMemory
 from tocsin.streams.dispatcher.progress import PartitionProgress
 from tocsin.streams.dispatcher.recall import finished_attempts, is_stale, offsets_are_missing
 from tocsin.streams.engine.dead import dead_letter
 from tocsin.streams.engine.failpoints import failpoint_from
-from tocsin.streams.engine.kafka_log import LARGEST_BATCH, record_from
+from tocsin.streams.engine.kafka_log import record_from
+from tocsin.streams.record_sizes import CARRIER_LIMIT, LARGEST_BATCH
 
 _log = structlog.get_logger("tocsin.dispatch")
 
 SOURCE = b"/tocsin/dispatch"
-REMEMBERED = 20_000
-"""Attempts whose outcome is in Kafka that are remembered, so that a re-spoken attempt is not made twice."""
+AT_ONCE = 64
+"""The most records that one read takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,6 @@ class DispatcherSettings:
     bootstrap: str
     prefix: str
     per_endpoint: int = 8
-    under_way: int = 256
     commit_interval: float = 0.1
     drain_within: float = 16.0
     session_timeout: float = 10.0
@@ -68,9 +72,11 @@ class Dispatcher:
         self._failpoint = failpoint_from(settings.failpoint)
         self._progress: dict[TopicPartition, PartitionProgress] = {}
         self._running: set[asyncio.Task[None]] = set()
-        self._turns: dict[str, asyncio.Semaphore] = {}
-        self._finished: OrderedDict[tuple[str, int], None] = OrderedDict()
-        self._recalled: set[tuple[str, int]] = set()
+        self._admission = Admission()
+        self._turns = {name: asyncio.Semaphore(settings.per_endpoint) for name in sinks}
+        # Names in records are without number: those that are no endpoint of ours share one turn.
+        self._turn_of_unknown = asyncio.Semaphore(settings.per_endpoint)
+        self._memory = AttemptMemory()
         self._newly_assigned: set[TopicPartition] = set()
         self._committed: dict[TopicPartition, int] = {}
         self._under_way: dict[tuple[str, int], asyncio.Lock] = {}
@@ -102,12 +108,12 @@ class Dispatcher:
             acks="all",
             enable_idempotence=True,
             max_batch_size=LARGEST_BATCH,
-            max_request_size=LARGEST_BATCH + 64 * 1024,
+            max_request_size=CARRIER_LIMIT,
         )
         await self._producer.start()
         bootstrap, group = self._settings.bootstrap, f"{prefix}dispatch"
         if await offsets_are_missing(bootstrap, group, f"{prefix}attempts"):
-            self._recalled = await finished_attempts(bootstrap, f"{prefix}deliveries", self._book)
+            self._memory.recall(await finished_attempts(bootstrap, f"{prefix}deliveries", self._book))
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap,
             group_id=group,
@@ -134,25 +140,34 @@ class Dispatcher:
             await asyncio.wait_for(self._producer.stop(), 5.0)
 
     async def _read_some(self) -> None:
-        assert self._consumer is not None
-        room = self._settings.under_way - len(self._running)
-        if room <= 0:
-            self._room.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._room.wait(), 0.5)
-            return
-        found = await self._consumer.getmany(timeout_ms=200, max_records=room)
-        for partition, records in found.items():
+        for partition, records in (await self._fetch()).items():
             progress = self._progress.setdefault(partition, PartitionProgress())
             for record in records:
                 progress.begin(record.offset)
+                self._admission.begin(partition, _size(record))
                 self._failpoint("attempt_read")
                 task = asyncio.create_task(self._handle(partition, progress, record))
                 self._running.add(task)
-                task.add_done_callback(self._ended)
+                task.add_done_callback(partial(self._ended, partition, _size(record)))
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    async def _fetch(self) -> dict[TopicPartition, list[ConsumerRecord]]:
+        """Records of partitions that have room; what was fetched of the others stays with the consumer."""
+        assert self._consumer is not None
+        assigned = self._consumer.assignment()
+        admitted = self._admission.admits(assigned)
+        if admitted == assigned:
+            return dict(await self._consumer.getmany(timeout_ms=200, max_records=AT_ONCE))
+        self._room.clear()
+        found = await self._consumer.getmany(*admitted, timeout_ms=0, max_records=AT_ONCE) if admitted else {}
+        if not found:
+            # Either may come first: records of the admitted partitions, or room in another one.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._room.wait(), 0.02 if admitted else 0.5)
+        return dict(found)
+
+    def _ended(self, partition: TopicPartition, size: int, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
+        self._admission.end(partition, size)
         self._room.set()
         if not task.cancelled() and task.exception() is not None and self.failure is None:
             # Not committed, so the attempt is made again by the next dispatcher.
@@ -161,8 +176,7 @@ class Dispatcher:
     async def _handle(self, partition: TopicPartition, progress: PartitionProgress, record: ConsumerRecord) -> None:
         attempt = await self._read(record)
         if attempt is not None and not is_stale(record.timestamp):
-            turn = self._turns.setdefault(attempt.endpoint, asyncio.Semaphore(self._settings.per_endpoint))
-            async with turn:
+            async with self._turns.get(attempt.endpoint, self._turn_of_unknown):
                 await self._attempt_once(attempt)
         progress.end(record.offset)
 
@@ -179,15 +193,13 @@ class Dispatcher:
 
     async def _attempt(self, attempt: DeliveryAttempt) -> None:
         identity = (attempt.delivery_id, attempt.attempt)
-        if identity in self._finished or identity in self._recalled:
+        if self._memory.knows(identity, time()):
             return
         outcome = await make_attempt(attempt, self._sinks)
         self._failpoint("sink_answered")
         await self._say(outcome)
         self._failpoint("outcome_written")
-        self._finished[identity] = None
-        if len(self._finished) > REMEMBERED:
-            self._finished.popitem(last=False)
+        self._memory.add(identity, time())
         self._on_outcome(outcome)
 
     async def _say(self, outcome: DeliveryOutcome) -> None:
@@ -268,6 +280,10 @@ class Dispatcher:
             unread = {place: start for place, start in starts.items() if place not in self._progress}
             if unread:
                 await self._consumer.commit(unread)
+
+
+def _size(record: ConsumerRecord) -> int:
+    return len(record.value or b"")
 
 
 class _Listener(aiokafka.abc.ConsumerRebalanceListener):  # type: ignore[misc]

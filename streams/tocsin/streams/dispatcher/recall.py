@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterable
 from time import time
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
@@ -51,8 +51,9 @@ async def _committed(admin: AIOKafkaAdminClient, group: str) -> dict[TopicPartit
     return dict(await admin.list_consumer_group_offsets(group))
 
 
-async def finished_attempts(bootstrap: str, topic: str, book: SchemaBook) -> set[tuple[str, int]]:
-    """(delivery id, attempt) of every outcome in `deliveries` of the last `RECALL` seconds. Raises KafkaError."""
+async def finished_attempts(bootstrap: str, topic: str, book: SchemaBook) -> dict[tuple[str, int], float]:
+    """(delivery id, attempt) of every outcome in `deliveries` of the last `RECALL` seconds, with the seconds since the
+    epoch of its record. Raises KafkaError."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
     await consumer.start()
     try:
@@ -62,10 +63,10 @@ async def finished_attempts(bootstrap: str, topic: str, book: SchemaBook) -> set
         ends = await consumer.end_offsets(places)
         for place, offset in (await _offsets_since(consumer, places)).items():
             consumer.seek(place, offset)
-        finished: set[tuple[str, int]] = set()
+        finished: dict[tuple[str, int], float] = {}
         while any([await consumer.position(place) < ends[place] for place in places]):
             for records in (await consumer.getmany(timeout_ms=500)).values():
-                finished.update(_outcomes((record.value for record in records), book))
+                finished.update(_outcomes(records, book))
         return finished
     finally:
         await consumer.stop()
@@ -78,11 +79,11 @@ async def _offsets_since(consumer: AIOKafkaConsumer, partitions: list[TopicParti
     return {place: at.offset if (at := found.get(place)) else ends[place] for place in partitions}
 
 
-def _outcomes(values: Iterable[bytes | None], book: SchemaBook) -> Iterable[tuple[str, int]]:
-    for value in values:
+def _outcomes(records: Iterable[ConsumerRecord], book: SchemaBook) -> Iterable[tuple[tuple[str, int], float]]:
+    for record in records:
         try:
-            event = decode(value, book=book)
+            event = decode(record.value, book=book)
         except Undecodable:
             continue  # `deliver` buries it
         if isinstance(event, DeliveryOutcome):
-            yield event.delivery_id, event.attempt
+            yield (event.delivery_id, event.attempt), record.timestamp / 1000

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections import Counter as Tally
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
-from time import monotonic, time_ns
+from time import time_ns
+from typing import Any
 
 import structlog
 from aiokafka import TopicPartition
@@ -16,10 +18,12 @@ from tocsin.streams.engine.failpoints import failpoint_from
 from tocsin.streams.engine.fold import Folded, Limits
 from tocsin.streams.engine.kafka_log import KafkaLog, record_from
 from tocsin.streams.engine.partition import Names, PartitionWriter
-from tocsin.streams.engine.ports import LogUnavailable
+from tocsin.streams.engine.phase import Phase
+from tocsin.streams.engine.ports import WorkerLog
 from tocsin.streams.engine.record import RuleSet
-from tocsin.streams.engine.task import PartitionTask, Phase
+from tocsin.streams.engine.task import PartitionTask
 from tocsin.streams.engine.transport import FetchedBatch
+from tocsin.streams.engine.watchdog import Watchdog
 
 _log = structlog.get_logger("tocsin.engine")
 
@@ -60,14 +64,19 @@ class Engine:
         clock: Callable[[], int] = wall_clock,
         on_written: Callable[[RuleSet, int, Folded], None] = lambda rules, partition, folded: None,
         on_fatal: Callable[[str], None] = lambda reason: None,
+        open_log: Callable[[str], WorkerLog] | None = None,
     ) -> None:
+        """`open_log` makes the log of an input topic (with prefix), not yet started; None is Kafka."""
         self._settings = settings
         self._clock = clock
         self._on_written, self._on_fatal = on_written, on_fatal
         self._failpoint = failpoint_from(settings.failpoint)
         self._rules = {settings.prefix + rules.input_topic: rules for rules in rule_sets}
-        self._logs: dict[str, KafkaLog] = {}
+        self._open_log = open_log or self._kafka_log
+        self._logs: dict[str, WorkerLog] = {}
         self._background: list[asyncio.Task[None]] = []
+        self._ticks: set[asyncio.Task[None]] = set()
+        self._joined = False
         self._seek: Callable[[TopicPartition, int], None] = lambda partition, offset: None
         self.tasks: dict[TopicPartition, PartitionTask] = {}
 
@@ -76,23 +85,27 @@ class Engine:
         self._seek = seek
         missing: list[str] = []
         for topic, rules in self._rules.items():
-            log = KafkaLog(
-                self._settings.bootstrap,
-                prefix=self._settings.prefix,
-                input_topic=topic,
-                failpoint=self._failpoint,
-            )
+            log = self._open_log(topic)
             await log.start()
             self._logs[topic] = log
             missing += await log.know_topics([topic, self._settings.prefix + rules.changelog])
-        self._background = [asyncio.create_task(self._tick()), asyncio.create_task(self._watch())]
+        watchdog = Watchdog(
+            self.tasks,
+            self._logs.__getitem__,
+            stall_after=self._settings.stall_after,
+            fatal_after=self._settings.fatal_after,
+            on_fatal=self._on_fatal,
+        )
+        self._keep(self._tick())
+        self._keep(watchdog.run())
         return missing
 
     async def stop(self) -> None:
         """Finish the batches at hand, give the partitions up, close the connections. Bounded in time."""
-        for task in self._background:
+        background = [*self._background, *self._ticks]
+        for task in background:
             task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await asyncio.gather(*background, return_exceptions=True)
         await self.released(set())
         for log in self._logs.values():
             await log.stop()
@@ -113,11 +126,29 @@ class Engine:
         return [task for place, task in self.tasks.items() if self._rules[place.topic].name == agent]
 
     def not_ready(self) -> str | None:
-        """None when every partition held runs, else what keeps the others, for an operator."""
+        """None once this worker joined its group and each partition left its first take-over (or needs a person).
+
+        A partition that halts, waits or recovers later is a `note`: it alone must not take the whole worker away.
+        """
+        if not self._joined:
+            return "not in the consumer group yet"
+        unsettled = sum(not task.settled for task in self.tasks.values())
+        return f"{unsettled} of {len(self.tasks)} partitions are being taken over; {self.note()}" if unsettled else None
+
+    def note(self) -> str | None:
+        """What an operator should know although the worker is ready, or None."""
         if not self.tasks:
-            return "no partitions are assigned to this worker yet"
-        kept = {f"{task.phase}: {task.reason}" for task in self.tasks.values() if task.phase is not Phase.RUNNING}
-        return "; ".join(sorted(kept)) or None
+            return "no partitions for this worker: there are as many workers as partitions without it"
+        kept = Tally(
+            f"{task.phase}: {task.reason}" if task.reason else str(task.phase)
+            for task in self.tasks.values()
+            if task.phase is not Phase.RUNNING
+        )
+        return "; ".join(f"{count} {why}" for why, count in sorted(kept.items())) or None
+
+    def moved_at(self) -> float:
+        """When (`time.monotonic`) any partition last did something; 0.0 without partitions."""
+        return max((task.moved_at for task in self.tasks.values()), default=0.0)
 
     # what the consumer asks (transport.Partitions)
 
@@ -140,6 +171,7 @@ class Engine:
         return task.epoch if task else -1
 
     def assigned(self, partitions: set[TopicPartition]) -> None:
+        self._joined = True
         for partition in sorted(partitions - self.tasks.keys()):
             if partition.topic in self._rules:
                 self.tasks[partition] = self._new_task(partition)
@@ -148,6 +180,10 @@ class Engine:
     async def released(self, kept: set[TopicPartition]) -> None:
         gone = [self.tasks.pop(partition) for partition in self.tasks.keys() - kept]
         await asyncio.gather(*(task.stop(self._settings.stop_within) for task in gone))
+
+    def _kafka_log(self, topic: str) -> WorkerLog:
+        settings = self._settings
+        return KafkaLog(settings.bootstrap, prefix=settings.prefix, input_topic=topic, failpoint=self._failpoint)
 
     def _new_task(self, partition: TopicPartition) -> PartitionTask:
         rules = self._rules[partition.topic]
@@ -181,41 +217,29 @@ class Engine:
         )
 
     async def _tick(self) -> None:
-        """Append a tick where a timer is due. Ticks are not awaited one by one: a slow partition delays no other."""
+        """Append a tick where a timer is due; none is waited for: a slow partition delays no other."""
         while True:
             await asyncio.sleep(self._settings.tick_interval)
-            due = [task for task in list(self.tasks.values()) if task.timer_is_due()]
-            if due:
-                await asyncio.wait(
-                    [asyncio.create_task(task.append_tick()) for task in due], timeout=self._settings.stop_within
-                )
+            for task in list(self.tasks.values()):
+                if task.timer_is_due():
+                    tick = asyncio.create_task(task.append_tick())
+                    self._ticks.add(tick)
+                    tick.add_done_callback(self._tick_appended)
 
-    async def _watch(self) -> None:
-        """Look for partitions that have input and do not move although Kafka answers (aiokafka issue 1037)."""
-        seen: dict[TopicPartition, tuple[int, float]] = {}
-        while True:
-            await asyncio.sleep(self._settings.stall_after / 6)
-            for partition, task in list(self.tasks.items()):
-                progress, since = seen.get(partition, (-1, 0.0))
-                halted = task.phase is Phase.HALTED
-                if task.progress != progress or halted or not await self._has_input(partition, task):
-                    seen[partition] = (task.progress, monotonic())
-                    task.stalled = False
-                    continue
-                self._alarm(partition, task, monotonic() - since)
+    def _tick_appended(self, tick: asyncio.Task[None]) -> None:
+        self._ticks.discard(tick)
+        if not tick.cancelled() and tick.exception() is not None:
+            _log.error("tick failed; asked for again", exc_info=tick.exception())
 
-    def _alarm(self, partition: TopicPartition, task: PartitionTask, idle: float) -> None:
-        task.stalled = idle >= self._settings.stall_after
-        if task.stalled:
-            _log.error("partition does not move", partition=str(partition), phase=task.phase, idle_seconds=round(idle))
-        if idle >= self._settings.fatal_after and task.phase is not Phase.WAITING:
-            self._on_fatal(f"{partition.topic}/{partition.partition} has not moved for {idle:.0f} s")
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._background_ended)
+        self._background.append(task)
 
-    async def _has_input(self, partition: TopicPartition, task: PartitionTask) -> bool:
-        try:
-            async with asyncio.timeout(10):
-                start, end = await self._logs[partition.topic].bounds(partition.topic, partition.partition)
-        except (LogUnavailable, TimeoutError):
-            return False
-        mark = task.mark_offset()
-        return end > (start if mark is None else mark)
+    def _background_ended(self, task: asyncio.Task[None]) -> None:
+        """Without ticks no timer fires, without the eye nobody sees what stands still: start the worker again."""
+        if task.cancelled():
+            return
+        error = task.exception()
+        _log.error("background task ended", task=task.get_name(), exc_info=error)
+        self._on_fatal(f"a background task of the engine ended: {error!r}")

@@ -1,6 +1,8 @@
 """Named places where a test kills the process: `TOCSIN_FAILPOINT=name:nth` dies the nth time `name` is passed.
 
 The kill is a real SIGKILL of this process, so nothing is flushed, closed or said (RELIABILITY.md F2).
+`TOCSIN_FAILPOINT_TRACE=folder` leaves an empty file there, called like the place, just before: the test sees that it
+struck.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 FAILPOINTS = (
     "owner_written",
@@ -44,6 +47,8 @@ def failpoint_from(environment: str | None) -> Callable[[str], None]:
         if place == name:
             left -= 1
             if left == 0:
+                if folder := os.environ.get("TOCSIN_FAILPOINT_TRACE"):
+                    Path(folder, place).touch()
                 os.kill(os.getpid(), signal.SIGKILL)
 
     return check

@@ -145,13 +145,15 @@ class Folder:
                 raise ValueError("the rule left the timer due: it would fire for ever")
             return outputs
 
-        if self._attempt(folded, fire) is not None:
+        failure = self._attempt(folded, fire)
+        if failure is not None:
+            reason, detail = failure
             self._rows.begin_event(folded.now)
             row = self._rows.fail_timer(key)
             if len(row) > self._limits.output_bytes:
                 row = b""  # it stays in the changelog; twice in one batch it may not fit
-            letter = dead_letter(record, "timer", "timer_rule_raised", key, key=key.encode(), value=row)
-            self._say(folded, letter)
+            folded.dead[reason] = folded.dead.get(reason, 0) + 1
+            self._say(folded, dead_letter(record, "timer", reason, detail, key=key.encode(), value=row))
 
     def _apply(self, record: Record, folded: Folded, rule: Callable[[], Iterable[Output]], stage: str) -> None:
         failure = self._attempt(folded, rule)

@@ -18,11 +18,9 @@ from tocsin.streams.engine.changelog import OWNER_HEADER, Entry
 from tocsin.streams.engine.outbox import Spoken
 from tocsin.streams.engine.ports import LogUnavailable
 from tocsin.streams.engine.record import Output, Record
+from tocsin.streams.record_sizes import CARRIER_LIMIT, LARGEST_BATCH
 
 _log = structlog.get_logger("tocsin.engine")
-
-LARGEST_BATCH = 4 * 1024 * 1024
-"""Bytes of the largest record batch that we write: `max.message.bytes` of changelogs and of `dead`."""
 
 SPOKEN_BATCH = 1_500_000
 """Bytes after which outputs begin another record batch: below every topic's `max.message.bytes` (2 MiB)."""
@@ -93,7 +91,7 @@ class KafkaLog:
             enable_idempotence=True,
             linger_ms=0,
             max_batch_size=LARGEST_BATCH,
-            max_request_size=LARGEST_BATCH + 64 * 1024,
+            max_request_size=CARRIER_LIMIT,
             request_timeout_ms=30_000,
         )
         await producer.start()
@@ -210,7 +208,7 @@ class KafkaLog:
             bootstrap_servers=self._bootstrap,
             enable_auto_commit=False,
             auto_offset_reset="none",  # a range that is gone must be an error, never another range
-            max_partition_fetch_bytes=LARGEST_BATCH + 64 * 1024,
+            max_partition_fetch_bytes=CARRIER_LIMIT,
             fetch_max_wait_ms=50,
         )
         try:

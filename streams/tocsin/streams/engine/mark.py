@@ -7,7 +7,7 @@ import zlib
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tocsin.streams.engine.record import Record
+from tocsin.streams.engine.record import Halt, Record
 
 _LAYOUT = struct.Struct(">BqqI")
 _FORMAT = 1
@@ -30,6 +30,9 @@ class Mark:
 
     @classmethod
     def decode(cls, data: bytes) -> Mark:
+        """Raises Halt for a mark of a later release: read wrongly, it would fold records again or never."""
+        if data and data[0] > _FORMAT:
+            raise Halt(f"mark format {data[0]}, this process reads up to {_FORMAT}")
         _, offset, timestamp, crc = _LAYOUT.unpack(data)
         return cls(offset, timestamp, crc)
 

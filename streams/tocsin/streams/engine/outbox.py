@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tocsin.streams.engine.record import Output
+from tocsin.streams.engine.record import Halt, Output
 
 _FORMAT = 1
 _HEAD = struct.Struct(">B")
@@ -41,5 +41,7 @@ def encode_outbox(outputs: Sequence[Spoken]) -> bytes:
 
 
 def decode_outbox(data: bytes) -> list[Spoken]:
-    """Raises msgspec.DecodeError when the bytes are not an outbox."""
+    """Raises msgspec.DecodeError when the bytes are not an outbox, Halt when a later release wrote them."""
+    if data and data[0] > _FORMAT:
+        raise Halt(f"outbox format {data[0]}, this process reads up to {_FORMAT}")
     return _decoder.decode(memoryview(data)[_HEAD.size :])

@@ -74,15 +74,17 @@ class PartitionWriter:
         self._partition = partition
         self._log = log
         self._failpoint = failpoint
+        self.reported: Folded | None = None
+        """What the take-over itself wrote down and said: letters about records that are lost."""
         rows = RowStore(rules.encode_row, rules.decode_row, rules.row_version)
         self.state = PartitionState(owner, rows)
         self._folder = Folder(
             rules, rows, partition, limits or Limits(), lambda key: log.partition_for(names.input, key)
         )
 
-    async def take_over(self) -> Verdict:
+    async def take_over(self, on_read: Callable[[], None] = lambda: None) -> Verdict:
         """Become the owner: append the owner record, read the changelog up to it, speak the last outbox again,
-        compare the input with the mark. Returns where to read on.
+        compare the input with the mark. Returns where to read on. `on_read` is called for each record read.
         """
         state = self.state
         start, _ = await self._log.bounds(self._names.changelog, self._partition)
@@ -90,7 +92,7 @@ class PartitionWriter:
         self._failpoint("owner_written")
         if at is None:
             raise LogUnavailable("Kafka did not tell the offset of our owner record")
-        await self._replay(start, at)
+        await self._replay(start, at, on_read)
         self._failpoint("rows_recovered")
         if state.needs_rewrite:
             # First of all: whatever keeps the outputs from being said must not let compaction make a shadow a loss.
@@ -104,11 +106,12 @@ class PartitionWriter:
         await self._settle(verdict)
         return verdict
 
-    async def _replay(self, start: int, at: int) -> None:
+    async def _replay(self, start: int, at: int, on_read: Callable[[], None]) -> None:
         state = self.state
         replay = Replay(state.rows)
         async for record in self._log.read(self._names.changelog, self._partition, start, at + 1):
             replay.read(record)
+            on_read()
         if replay.owner != state.owner:
             raise LogUnavailable("the changelog does not end with our owner record")
         state.rows.start_timers()
@@ -136,9 +139,11 @@ class PartitionWriter:
         elif verdict.lost:
             state.mark = Mark(verdict.position - 1, state.now, 0)
         if report:
-            folded = Folded(outputs=report, mark=state.mark, now=state.now)
+            dead = {_reason(verdict): len(report)}
+            folded = Folded(outputs=report, mark=state.mark, now=state.now, dead=dead)
             state.rows.begin_batch()
             await self.write(folded)
+            self.reported = folded
         await self._rewrite_rest()
 
     async def _rewrite_rest(self) -> None:
@@ -162,7 +167,7 @@ class PartitionWriter:
         mark = self.state.mark
         offset = mark.offset if mark else -1
         detail = f"standing={verdict.standing} lost={verdict.lost} mark={offset} reading_on_at={verdict.position}"
-        headers = dead_headers(self._names.input, self._partition, offset, "input", f"input_{verdict.standing}", detail)
+        headers = dead_headers(self._names.input, self._partition, offset, "input", _reason(verdict), detail)
         # Without a mark there is no time yet, and Kafka would delete a record of 1970 at once.
         return [Spoken.of(Output(DEAD_TOPIC, None, None, headers), self.state.now or time_ns() // 1000)]
 
@@ -265,3 +270,7 @@ class PartitionWriter:
                 key = row_key(record)
                 if key is not None:
                     state.rewrite.add(key)
+
+
+def _reason(verdict: Verdict) -> str:
+    return f"input_{verdict.standing}"

@@ -43,3 +43,16 @@ class Log(Protocol):
 
     def partition_for(self, topic: str, key: bytes) -> int | None:
         """The partition that Kafka's default partitioner (murmur2) gives a key; None when the topic is unknown."""
+
+
+class WorkerLog(Log, Protocol):
+    """A log with the life of its connections; one per rule set and worker."""
+
+    async def start(self) -> None:
+        """Connect; raises when Kafka does not answer."""
+
+    async def stop(self) -> None:
+        """Close the connections."""
+
+    async def know_topics(self, topics: Sequence[str]) -> list[str]:
+        """Learn about these topics (with prefix); returns those that do not exist."""

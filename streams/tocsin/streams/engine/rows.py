@@ -69,6 +69,7 @@ class RowStore:
         self.timers = TimerHeap()
         self.size_changed = 0
         self._size_before_event = 0
+        self._purge_at = TOMBSTONE_AFTER
 
     def get(self, key: str) -> Any | None:
         stored = self._rows.get(key)

@@ -11,13 +11,14 @@ import random
 import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
-from enum import StrEnum
+from time import monotonic
 
 import structlog
 
 from tocsin.streams.engine.fold import Folded
-from tocsin.streams.engine.mark import Standing
+from tocsin.streams.engine.mark import Standing, Verdict
 from tocsin.streams.engine.partition import PartitionWriter, Superseded
+from tocsin.streams.engine.phase import Phase
 from tocsin.streams.engine.ports import Log, LogUnavailable
 from tocsin.streams.engine.record import Halt, Record, RuleSet
 
@@ -34,14 +35,8 @@ IDLE_CHECK = 30.0
 """Seconds without input after which the changelog and the mark are looked at; far below min.compaction.lag.ms."""
 
 
-class Phase(StrEnum):
-    """Where a partition's task is; the value is the label of the metric."""
-
-    TAKING_OVER = "taking_over"
-    RUNNING = "running"
-    WAITING = "waiting"
-    HALTED = "halted"
-    STOPPED = "stopped"
+VAIN_RECOVERIES = 3
+"""Recoveries in a row that read the whole changelog and failed behind it, after which reading is no progress."""
 
 
 class PartitionTask:
@@ -68,8 +63,9 @@ class PartitionTask:
         self.reason = ""
         self.next_offset: int | None = None
         self.epoch = 0
-        self.progress = 0
+        self.moved_at = monotonic()
         self.stalled = False
+        self.settled = False  # True once the first take-over is done or needs a person: the worker may be ready
         self._rules, self._kafka, self._new_writer = rules, log, writer
         self._seek, self._clock, self._on_written = seek, clock, on_written
         self._retry_delay = retry_delay
@@ -81,7 +77,7 @@ class PartitionTask:
         self._ticking = False
         self._doubt = False
         self._expected = 0
-        self._setbacks = 0
+        self._setbacks = self._in_vain = 0
         self._writer: PartitionWriter | None = None
         self._task: asyncio.Task[None] | None = None
         self._log = _log.bind(agent=rules.name, partition=partition)
@@ -100,6 +96,10 @@ class PartitionTask:
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
         self.phase = Phase.STOPPED
+
+    def moved(self) -> None:
+        """Something was done, or nothing is to do: what is not called for long has stalled (engine/watchdog.py)."""
+        self.moved_at = monotonic()
 
     def has_room(self) -> bool:
         """Whether another batch may be offered."""
@@ -182,6 +182,7 @@ class PartitionTask:
     def _set_back(self, phase: Phase, reason: str, detail: str, *, exc_info: bool = False) -> None:
         """Throw the partition's memory away: after a failed write nobody knows what of it is in the log."""
         self.phase, self.reason = phase, reason
+        self.settled = self.settled or phase is Phase.HALTED
         self._setbacks += 1
         self._writer, self.next_offset = None, None
         self.epoch += 1
@@ -191,7 +192,7 @@ class PartitionTask:
     async def _take_over(self) -> None:
         self.phase = Phase.TAKING_OVER
         writer = self._new_writer(uuid.uuid4().bytes)
-        verdict = await writer.take_over()
+        verdict = await self._recover(writer)
         if verdict.standing not in (Standing.SAME, Standing.FRESH):
             self._log.error("input changed", standing=verdict.standing, lost=verdict.lost, position=verdict.position)
         self._writer, self.next_offset = writer, verdict.position
@@ -200,8 +201,20 @@ class PartitionTask:
         self._expected = verdict.position
         self.epoch += 1
         self._seek(verdict.position)
-        self.phase, self.reason = Phase.RUNNING, ""
-        self.progress += 1
+        self.phase, self.reason, self.settled = Phase.RUNNING, "", True
+        self.moved()
+        if writer.reported is not None:
+            self._on_written(self.partition, writer.reported)
+
+    async def _recover(self, writer: PartitionWriter) -> Verdict:
+        """Take over; reading on is progress, so a long recovery is never taken for a stalled partition."""
+        try:
+            verdict = await writer.take_over(self.moved if self._in_vain < VAIN_RECOVERIES else lambda: None)
+        except Exception:
+            self._in_vain += writer.state.log_end > 0
+            raise
+        self._in_vain = 0
+        return verdict
 
     async def _serve(self) -> None:
         writer = self._writer
@@ -236,7 +249,7 @@ class PartitionTask:
         folded = writer.fold(records)
         if folded.taken:
             await writer.write(folded)
-            self.progress += 1
+            self.moved()
             self._setbacks = 0
             self._on_written(self.partition, folded)
         if folded.more_timers:

@@ -21,7 +21,8 @@ from faust.transport.consumer import ensure_TPset
 from faust.transport.drivers import aiokafka as faust_driver
 from faust.types import TP, ConsumerMessage
 
-LARGEST_FETCH = 4 * 1024 * 1024 + 64 * 1024
+from tocsin.streams.record_sizes import CARRIER_LIMIT
+
 BUSY_POLL = 0.01
 """Seconds between polls while some partition has no room: short, so that it is fetched as soon as it has."""
 IDLE_POLL = 1.0
@@ -101,7 +102,7 @@ class BatchConsumer(faust_consumer.Consumer):
             metadata_max_age_ms=30_000,  # a topic that is made again is seen after 30 s, not after five minutes
             max_poll_records=conf.broker_max_poll_records,
             max_poll_interval_ms=int(conf.broker_max_poll_interval * 1000),
-            max_partition_fetch_bytes=LARGEST_FETCH,
+            max_partition_fetch_bytes=CARRIER_LIMIT,
             fetch_max_wait_ms=100,
             request_timeout_ms=int(conf.broker_request_timeout * 1000),
             session_timeout_ms=int(conf.broker_session_timeout * 1000),

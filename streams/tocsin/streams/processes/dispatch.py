@@ -14,7 +14,7 @@ from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.dispatcher.dispatcher import Dispatcher, DispatcherSettings
 from tocsin.streams.observe import DispatchMetrics
 from tocsin.streams.probes import serve_probes
-from tocsin.streams.processes.running import OnReady, Ready, kafka_unreachable, needed_bootstrap
+from tocsin.streams.processes.running import OnReady, Ready, check_host, kafka_unreachable, needed_bootstrap
 from tocsin.streams.rules.rulebook import RuleBook
 from tocsin.streams.rulesfile import load_rulebook, sink_settings
 from tocsin.streams.settings import Settings
@@ -24,6 +24,7 @@ from tocsin.streams.settings_topic import SettingsTopic
 async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready: OnReady) -> None:
     """Dispatch until `stop` is set. Raises RulesFileError, SinkMisconfigured, ServiceUnreachable, OSError."""
     bootstrap = needed_bootstrap(settings)
+    check_host(settings)
     rulebook = load_rulebook(settings.rules)
     book = SchemaBook()
     registry = CollectorRegistry()

@@ -16,7 +16,7 @@ from tocsin.connectors.gateway import GatewayConfig, build_gateway
 from tocsin.connectors.publish import Publisher, PublishFailed
 from tocsin.schemas.registry import Registry
 from tocsin.schemas.schema_book import SchemaBook
-from tocsin.streams.processes.running import OnReady, Ready, kafka_unreachable, needed_bootstrap
+from tocsin.streams.processes.running import OnReady, Ready, check_host, kafka_unreachable, needed_bootstrap
 from tocsin.streams.settings import Settings
 from tocsin.streams.settings_topic import SettingsTopic
 
@@ -26,6 +26,7 @@ DRAIN_SECONDS = 15
 async def run_gateway_process(settings: Settings, stop: asyncio.Event, on_ready: OnReady) -> None:
     """Serve until `stop` is set, then finish the requests at hand. Raises ServiceUnreachable, OSError (port taken)."""
     bootstrap = needed_bootstrap(settings)
+    check_host(settings)
     book = SchemaBook()
     publisher = Publisher(bootstrap, tenant=settings.tenant, prefix=settings.prefix, source="tocsin:gateway")
 
@@ -36,7 +37,7 @@ async def run_gateway_process(settings: Settings, stop: asyncio.Event, on_ready:
             return str(failed)
         return True
 
-    config = GatewayConfig(default_tenant=settings.tenant, public_url=settings.public_url or "")
+    config = GatewayConfig(default_tenant=settings.tenant)
     app = build_gateway(config, publisher, ready, CollectorRegistry(), schemas=Registry(book))
     try:
         async with SettingsTopic(bootstrap, settings.prefix, book, "gateway"), publisher:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiokafka.errors import KafkaError
 
 from tocsin.schemas.errors import TocsinError
-from tocsin.streams.settings import Settings
+from tocsin.streams.settings import Settings, SettingsInvalid
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,16 @@ class Ready:
     url: str
 
 
-OnReady = Callable[[Ready], None]
+@dataclass(frozen=True, slots=True)
+class Recovering:
+    """A process is not ready yet, but it got on since it last said so; `what` is for an operator."""
+
+    process: str
+    what: str
+
+
+OnReady = Callable[[Ready | Recovering], None]
+"""Called with `Ready` once; before it, any number of times with `Recovering`."""
 
 
 class ServiceUnreachable(TocsinError):
@@ -37,6 +47,16 @@ def needed_bootstrap(settings: Settings) -> str:
             "TOCSIN_BOOTSTRAP is not set: give the address of Kafka (host:port), or start everything with `tocsin up`"
         )
     return settings.bootstrap
+
+
+def check_host(settings: Settings) -> None:
+    """Raises SettingsInvalid when this machine cannot listen on TOCSIN_HOST, which the error of a bind never names."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(settings.host, 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.bind(address)
+    except OSError as error:
+        raise SettingsInvalid([f"TOCSIN_HOST: cannot listen on {settings.host!r}: {error.strerror}"]) from None
 
 
 def kafka_unreachable(bootstrap: str, error: KafkaError | OSError) -> ServiceUnreachable:

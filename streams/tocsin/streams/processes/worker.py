@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from time import monotonic
 
 import faust
 from aiokafka.errors import KafkaError
@@ -17,22 +17,24 @@ from tocsin.streams.engine.engine import Engine, EngineSettings
 from tocsin.streams.engine.worker import FatalWorker, build_app, run_worker
 from tocsin.streams.observe import WorkerMetrics, watch_engine
 from tocsin.streams.probes import serve_probes
-from tocsin.streams.processes.running import OnReady, Ready, kafka_unreachable, needed_bootstrap
+from tocsin.streams.processes.running import OnReady, Ready, Recovering, check_host, kafka_unreachable, needed_bootstrap
 from tocsin.streams.rules.decide import DecideConfig
 from tocsin.streams.rules.deliver_config import DeliverConfig
 from tocsin.streams.rulesfile import load_rulebook
 from tocsin.streams.settings import Settings
 from tocsin.streams.settings_topic import SettingsTopic
 
+SAY_EVERY = 10.0
+"""Seconds between two signs of life of a worker that recovers; far below `commands.member.READY_WITHIN`."""
+
 
 async def run_worker_process(settings: Settings, stop: asyncio.Event, on_ready: OnReady) -> None:
     """Work until `stop` is set. Raises RulesFileError, ServiceUnreachable, FatalWorker (start it again), OSError."""
     bootstrap = needed_bootstrap(settings)
+    check_host(settings)
     rulebook = load_rulebook(settings.rules)
     book = SchemaBook()
-    decide_config = DecideConfig(
-        book=rulebook, public_url=settings.public_url, dedupe_window=int(settings.dedupe_window * 1e6)
-    )
+    decide_config = DecideConfig(book=rulebook, dedupe_window=int(settings.dedupe_window * 1e6))
     deliver_config = DeliverConfig()
     agents = (
         DecideAgent(lambda: decide_config, settings.prefix, book),
@@ -56,28 +58,33 @@ async def run_worker_process(settings: Settings, stop: asyncio.Event, on_ready: 
     app = build_app(f"{settings.prefix}worker", engine, agents, bootstrap, settings.prefix, settings.session_timeout)
     try:
         async with (
-            serve_probes(settings.host, settings.metrics_port, registry, engine.not_ready) as url,
+            serve_probes(settings.host, settings.metrics_port, registry, engine.not_ready, engine.note) as url,
             SettingsTopic(bootstrap, settings.prefix, book, "worker"),
         ):
-            await _run(app, engine, stop, lambda: on_ready(Ready("worker", url)))
+            await _run(app, engine, stop, on_ready, url)
     except KafkaError as error:
         raise kafka_unreachable(bootstrap, error) from error
     if fatal:
         raise FatalWorker(fatal[0])
 
 
-async def _run(app: faust.App, engine: Engine, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+async def _run(app: faust.App, engine: Engine, stop: asyncio.Event, on_ready: OnReady, url: str) -> None:
     started = asyncio.Event()
     working = asyncio.create_task(run_worker(app, engine, stop, started))
-    waiting = asyncio.create_task(_announce(engine, started, ready))
+    waiting = asyncio.create_task(_announce(engine, started, on_ready, url))
     try:
         await working
     finally:
         waiting.cancel()
 
 
-async def _announce(engine: Engine, started: asyncio.Event, ready: Callable[[], None]) -> None:
+async def _announce(engine: Engine, started: asyncio.Event, on_ready: OnReady, url: str) -> None:
+    """Say that the worker is ready; before, about every ten seconds that it recovers, as long as it gets on."""
     await started.wait()
-    while engine.not_ready() is not None:  # noqa: ASYNC110 - readiness is the state of many tasks
+    said_at = monotonic()
+    while (why := engine.not_ready()) is not None:
+        if monotonic() - said_at > SAY_EVERY and engine.moved_at() > said_at:
+            said_at = monotonic()
+            on_ready(Recovering("worker", why))
         await asyncio.sleep(0.05)
-    ready()
+    on_ready(Ready("worker", url))

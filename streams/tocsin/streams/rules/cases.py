@@ -52,6 +52,20 @@ def open_or_repeat(
     )
 
 
+def survivor_of(report: ProblemReported, rows: Rows) -> str | None:
+    """The id of the event that stands for this very report, when the report's case knows it as its first or its last.
+
+    For after the window of dedupe, since the ids of deliveries follow from the id of the report: decided again, the
+    same delivery would be asked for with another body. What remains: a report in between the first and the last of its
+    case, or one that comes again with another thread or code, is decided again once the window is over.
+    """
+    row = rows.get(row_key("case", report.tenant, case_of(report)))
+    if not isinstance(row, CaseRow) or report.event_id not in (row.first_report, row.last_report):
+        return None
+    # The first report of a case opens it. The last one opens it only after it was resolved, which the row does not say.
+    return derived_id("opened" if report.event_id == row.first_report else "repeated", report.event_id)
+
+
 def case_of(report: ProblemReported) -> str:
     """The id of a report's case: one for each code of a thread, and one for each report without a thread."""
     problem = report.problem

@@ -23,7 +23,7 @@ from tocsin.schemas.events import (
 )
 from tocsin.schemas.ids import derived_id
 from tocsin.streams.engine.record import Rows
-from tocsin.streams.rules.cases import open_or_repeat
+from tocsin.streams.rules.cases import case_of, open_or_repeat, survivor_of
 from tocsin.streams.rules.command import apply_kept, command, forget
 from tocsin.streams.rules.decision import DELIVERIES, INBOX, PROBLEMS, DeadLetter, Decision, Emit
 from tocsin.streams.rules.dedupe import CONFLICT, SAME_EVENT_ID, Conflict, New, Repeat, digest_of, judge
@@ -43,7 +43,8 @@ class DecideConfig(Struct, frozen=True, kw_only=True):
     public_url: str | None = None
     """Address of the gateway, for the links in notifications."""
     dedupe_window: int = HOUR
-    """For how long the same event id is a repeat."""
+    """For how long the same event id is a repeat, and another body under it is noticed as a conflict. Of the first and
+    the last report of a case it is a repeat for as long as the case is remembered."""
     thread_ttl: int = 7 * DAY
     """A thread is forgotten when nothing was heard of it for this long (at most twice as long)."""
     case_ttl: int = 30 * DAY
@@ -77,7 +78,11 @@ def _report(report: ProblemReported, rows: Rows, now: int, config: DecideConfig)
     digest = digest_of(report)
     verdict = judge(seen if isinstance(seen, SeenRow) else None, digest, now, config.dedupe_window)
     if isinstance(verdict, New):
-        return _accept(report, digest, rows, now, config)
+        survivor = survivor_of(report, rows)
+        if survivor is None:
+            return _accept(report, digest, rows, now, config)
+        seen, verdict = SeenRow(digest, now, case_of(report), survivor), Repeat(survivor)
+        rows.put(key, seen, now + config.dedupe_window)
     assert isinstance(seen, SeenRow)
     again = msgspec.structs.replace(seen, repeats=seen.repeats + 1)
     rows.put(key, again, rows.due(key))
@@ -141,7 +146,7 @@ def _deliveries(
             **about(notice, delivery_id, now),
             delivery_id=delivery_id,
             endpoint=endpoint,
-            lane=None if thread_id is None else f"{report.tenant}/{thread_id}",
+            lane=None if not thread_id else f"{report.tenant}/{thread_id}",
             case=notice.case,
             about=report.event_id,
             content_type=CONTENT_TYPE,

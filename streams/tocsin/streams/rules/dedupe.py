@@ -1,4 +1,7 @@
-"""Has this very report been decided before? Always a named answer, never a bare bool (DESIGN 6)."""
+"""Has this very report been decided before? Always a named answer, never a bare bool (DESIGN 6).
+
+Within the window the body decides between a repeat and a conflict. After it the body is forgotten, and only a report
+that its case knows as its first or last one (rules.cases.survivor_of) is still a repeat, whatever its body."""
 
 from __future__ import annotations
 

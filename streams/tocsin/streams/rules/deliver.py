@@ -7,12 +7,19 @@ Order: within (endpoint, lane) a delivery is first attempted when the one before
 a lane are independent.
 An endpoint that is removed: what is parked for it is dead at once, what is held is dead as its lane goes on, what
 waits for a retry is dead when that is due, and what is in flight ends by its outcome.
+An endpoint that answers `gone` (410) is disabled at once, as by a command: that delivery is dead, what comes after it
+is parked (RELIABILITY F8). Only a command enables it again.
+A request that comes again while its delivery is remembered as done is absorbed. One that is remembered as dead starts
+anew, at the end of its lane: that is how a dead letter is replayed. It has the whole schedule again, and its attempts
+are numbered on, so that no late outcome of its first life is taken for one of its second. What remains: the same
+request twice in the log (written again after a crash) of a delivery that died in between is such a new life, too.
 """
 
 from __future__ import annotations
 
 from msgspec.structs import replace
 
+from tocsin.connectors.outcomes import Reason
 from tocsin.schemas.events import (
     DeliveryOutcome,
     DeliveryRequested,
@@ -27,7 +34,7 @@ from tocsin.streams.rules.decision import Decision
 from tocsin.streams.rules.deliver_config import DeliverConfig
 from tocsin.streams.rules.desk import Desk, delivery_key, endpoint_key, lane_key
 from tocsin.streams.rules.letters import misplaced
-from tocsin.streams.rules.rows import DeliveryRow, EndpointRow, LaneRow
+from tocsin.streams.rules.rows import DeliveryRow, EndpointRow, FinishedRow, LaneRow
 from tocsin.streams.rules.schedule import retry_at
 
 
@@ -65,9 +72,11 @@ def fire(key: str, rows: Rows, now: int, config: DeliverConfig) -> list[Decision
 
 def _request(request: DeliveryRequested, desk: Desk) -> None:
     """Absorb a repeat; else attempt it, or hold it in its lane."""
-    if desk.rows.get(delivery_key(request.endpoint, request.delivery_id)) is not None:
+    known = desk.rows.get(delivery_key(request.endpoint, request.delivery_id))
+    dead = known if isinstance(known, FinishedRow) and known.state == "dead" else None
+    if known is not None and dead is None:
         return
-    row = _row(request, desk.now)
+    row = _row(request, desk.now, 0 if dead is None else dead.attempt)
     if len(request.body) > desk.config.max_body:
         desk.bury(row, "too_large", f"{len(request.body)} bytes, at most {desk.config.max_body}")
         return
@@ -93,6 +102,10 @@ def _outcome(outcome: DeliveryOutcome, desk: Desk) -> None:
     row = replace(row, last_reason=outcome.reason)
     if outcome.outcome is Outcome.DELIVERED:
         desk.finish(row)
+    elif outcome.outcome is Outcome.REJECTED and outcome.reason == Reason.GONE:
+        if desk.endpoint(row.endpoint).status == "enabled":
+            desk.disable(row.endpoint)
+        desk.bury(row, "gone", _told(outcome))
     elif outcome.outcome is Outcome.REJECTED:
         desk.bury(row, "rejected", _told(outcome))
     elif not _wait(outcome, row, desk):
@@ -110,7 +123,7 @@ def _counts(outcome: DeliveryOutcome, row: DeliveryRow) -> bool:
 
 def _wait(outcome: DeliveryOutcome, row: DeliveryRow, desk: Desk) -> bool:
     """Plan the next attempt; False when the schedule is used up. An outcome of a newer kind counts as retry_later."""
-    due = retry_at(desk.config.schedule, row.delivery_id, row.attempt, desk.now, outcome.retry_after)
+    due = retry_at(desk.config.schedule, row.delivery_id, row.attempt - row.earlier, desk.now, outcome.retry_after)
     if due is None:
         return False
     desk.put(replace(row, state="waiting"), due)
@@ -129,9 +142,7 @@ def _command(command: EndpointCommand, desk: Desk) -> None:
             desk.rows.put(endpoint_key(name), replace(endpoint, status="removed", since=desk.now))
             desk.catch_up(name)
         case EndpointCommandKind.DISABLE:
-            if endpoint.status != "disabled":
-                due = None if endpoint.parked is None else desk.now + desk.config.disabled_limit
-                desk.rows.put(endpoint_key(name), replace(endpoint, status="disabled", since=desk.now), due)
+            desk.disable(name)
         case EndpointCommandKind.REPLAY:
             pass
         case _:
@@ -166,7 +177,7 @@ def _told(outcome: DeliveryOutcome) -> str:
     return outcome.reason if outcome.status is None else f"{outcome.reason} ({outcome.status})"
 
 
-def _row(request: DeliveryRequested, now: int) -> DeliveryRow:
+def _row(request: DeliveryRequested, now: int, earlier: int) -> DeliveryRow:
     return DeliveryRow(
         request.delivery_id,
         request.endpoint,
@@ -182,4 +193,6 @@ def _row(request: DeliveryRequested, now: int) -> DeliveryRow:
         now,
         request.cause,
         request.traceparent,
+        attempt=earlier,
+        earlier=earlier,
     )

@@ -3,7 +3,8 @@
 Invariants, held after every event:
 - a lane's first delivery is in_flight, waiting or parked (or held, with the lane's timer set); all others are held;
 - every DeliveryRow has a timer, or is on its endpoint's stack of parked deliveries, whose row is reached by a command;
-- a DeliveryRow becomes a FinishedRow exactly once: pairs = delivered + dead + pending.
+- a DeliveryRow becomes a FinishedRow exactly once: pairs = delivered + dead + pending. One that is dead and replayed
+  becomes a DeliveryRow again, and the pair is pending again.
 """
 
 from __future__ import annotations
@@ -107,6 +108,13 @@ class Desk:
         self.put(replace(row, state="parked", next_parked=endpoint.parked), None)
         due = self.rows.due(key) or self.now + self.config.disabled_limit
         self.rows.put(key, replace(endpoint, parked=row.delivery_id), due)
+
+    def disable(self, name: str) -> None:
+        """Make no more attempts at an endpoint; its deliveries are parked as their turns come."""
+        endpoint = self.endpoint(name)
+        if endpoint.status != "disabled":
+            due = None if endpoint.parked is None else self.now + self.config.disabled_limit
+            self.rows.put(endpoint_key(name), replace(endpoint, status="disabled", since=self.now), due)
 
     def finish(self, row: DeliveryRow) -> None:
         """The delivery is done."""

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from tocsin.schemas.errors import TocsinError
 
-ROW_VERSION = 1
+ROW_VERSION = 2
 """The format that `encode_row` writes."""
 
 MAX_KEY_PART = 255
@@ -80,6 +80,7 @@ class DeliveryRow(Struct, frozen=True, array_like=True, tag="delivery", gc=False
 
     held: behind others in its lane; in_flight: attempted, its timer is the lease; waiting: its timer is the retry;
     parked: its endpoint is disabled, `next_parked` is the one below it on the endpoint's stack.
+    `earlier` (since format 2): how many of the attempts were made before it died and was replayed.
     """
 
     delivery_id: str
@@ -101,6 +102,7 @@ class DeliveryRow(Struct, frozen=True, array_like=True, tag="delivery", gc=False
     leases: int = 0
     last_reason: str = ""
     next_parked: str | None = None
+    earlier: int = 0
 
 
 class FinishedRow(Struct, frozen=True, array_like=True, tag="finished", gc=False):

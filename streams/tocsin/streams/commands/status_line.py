@@ -12,7 +12,7 @@ from rich.status import Status
 from tocsin.streams.commands.showing import tell
 
 
-class Progress:
+class StatusLine:
     """A context manager; `say` is a step, or something worth knowing."""
 
     def __init__(self) -> None:

@@ -10,8 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
-from rich.progress import Progress as Bar
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from tocsin.streams.broker.errors import BrokerUnavailable
 
@@ -19,7 +18,7 @@ LINE_EVERY = 10
 STEP = "fetching Kafka's jars"
 
 
-class Progress:
+class DownloadBar:
     """A context manager; `of_file` is what jgo calls for each file (from several threads)."""
 
     def __init__(self, files: int, size: int, given_up: threading.Event) -> None:
@@ -29,10 +28,10 @@ class Progress:
         self._given_up = given_up
         self._done = 0
         self._lock = threading.Lock()
-        self._bar: Bar | None = None
+        self._bar: Progress | None = None
         if sys.stderr.isatty():
             columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-            self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
+            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
             self._task = self._bar.add_task(f"Kafka ({files} jars, once)", total=size)
 
     def __enter__(self) -> Self:

@@ -1,0 +1,60 @@
+"""Whatever a sink does, an attempt ends with an outcome that can be written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tocsin.connectors.outcomes import Delivered, Reason, Rejected, RetryLater
+from tocsin.schemas.codec import encode
+from tocsin.schemas.events import DeliveryAttempt, Outcome
+from tocsin.streams.dispatcher.attempting import make_attempt
+
+ATTEMPT = DeliveryAttempt(
+    event_id="a", tenant="acme", occurred_at=1, recorded_at=1, delivery_id="d", endpoint="owner", attempt=1,
+    about="r", content_type="application/json", body=b"{}",
+)  # fmt: skip
+
+
+class Returns:
+    """A sink that returns anything at all."""
+
+    def __init__(self, returned: Any) -> None:
+        self.returned = returned
+
+    async def __aenter__(self) -> Returns:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        return None
+
+    async def deliver(self, attempt: DeliveryAttempt) -> Any:
+        if isinstance(self.returned, Exception):
+            raise self.returned
+        return self.returned
+
+
+@pytest.mark.parametrize(
+    ("returned", "outcome", "reason"),
+    [
+        pytest.param(Delivered(status=200), Outcome.DELIVERED, "delivered", id="delivered"),
+        pytest.param(RetryLater(reason=Reason.TIMEOUT), Outcome.RETRY_LATER, "timeout", id="later"),
+        pytest.param(Rejected(reason=Reason.GONE), Outcome.REJECTED, "gone", id="never"),
+        pytest.param(ValueError("x"), Outcome.RETRY_LATER, "sink_failed", id="it raises"),
+        pytest.param(True, Outcome.RETRY_LATER, "sink_failed", id="another type"),
+        pytest.param(None, Outcome.RETRY_LATER, "sink_failed", id="nothing"),
+        pytest.param(RetryLater(reason="timeout"), Outcome.RETRY_LATER, "timeout", id="a reason as text"),  # type: ignore[arg-type]
+        pytest.param(Rejected(reason="no"), Outcome.RETRY_LATER, "sink_failed", id="an unknown reason"),  # type: ignore[arg-type]
+        pytest.param(RetryLater(reason=Reason.TIMEOUT, after=0.5), Outcome.RETRY_LATER, "sink_failed", id="a half"),  # type: ignore[arg-type]
+    ],
+)
+async def test_what_a_sink_returns(returned: object, outcome: Outcome, reason: str) -> None:
+    said = await make_attempt(ATTEMPT, {"owner": Returns(returned)})
+    assert (said.outcome, said.reason) == (outcome, reason)
+    assert encode(said)
+
+
+async def test_an_endpoint_that_is_not_in_the_rules() -> None:
+    said = await make_attempt(ATTEMPT, {})
+    assert (said.outcome, said.reason) == (Outcome.RETRY_LATER, "endpoint_unknown")
