@@ -39,6 +39,7 @@ check: install ## lint, format, types, import contracts, schemas, layout
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/tocsin schemas check
+	.venv/bin/tocsin codes lint
 	.venv/bin/pytest -q tests/test_contracts.py tests/test_layout.py
 
 bench: install ## the figures, measured on this machine

@@ -73,4 +73,4 @@ def _row(*cells: str) -> str:
 
 
 if __name__ == "__main__":
-    Path(*sys.argv[1:2] or [FILE]).write_text(document(), "utf-8")
+    Path(sys.argv[1] if len(sys.argv) > 1 else FILE).write_text(document(), "utf-8")

@@ -6,9 +6,17 @@ Pictures of all of them: PROTOCOLS.md, written by `python -m tocsin.streams.prot
 
 from __future__ import annotations
 
-from tocsin.streams.protocols.consequence import AfterProblem, Effect, after_problem
+from tocsin.streams.protocols.consequence import AfterProblem, after_problem
 from tocsin.streams.protocols.loading import PROTOCOLS, load_protocol, protocol_of
-from tocsin.streams.protocols.machine import Direction, Machine, ProblemRule, Protocol, ProtocolError, Transition
+from tocsin.streams.protocols.machine import (
+    Direction,
+    Effect,
+    Machine,
+    ProblemRule,
+    Protocol,
+    ProtocolError,
+    Transition,
+)
 from tocsin.streams.protocols.stepping import next_state
 
 __all__ = [

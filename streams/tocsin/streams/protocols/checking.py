@@ -1,4 +1,4 @@
-"""Does a protocol's file hold together? States that are known and reachable, ends without exits, one way per message."""
+"""Does a protocol's file hold together? States known and reachable, ends without exits, one way per message."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ def _by_problem(protocol: Protocol, machine: Machine) -> set[str]:
 
 
 def _machine_findings(machine: Machine, by_problem: set[str]) -> Iterator[str]:
-    named = [machine.start, *machine.final]
-    named += [state for step in machine.transitions for state in (step.origin, step.target)]
-    for state in dict.fromkeys(named):
-        if state not in machine.states:
-            yield f"there is no state {state}"
-    for state, count in Counter(machine.states).items():
-        if count > 1:
-            yield f"state {state} is listed {count} times"
+    yield from _state_findings(machine, by_problem)
     for step in machine.transitions:
         if step.origin in machine.final:
             yield f"final state {step.origin} has an exit ({step.message})"
-    for (origin, message, direction), count in Counter(
-        (step.origin, step.message, step.direction) for step in machine.transitions
-    ).items():
+    ways = Counter((step.origin, step.message, step.direction) for step in machine.transitions)
+    for (origin, message, direction), count in ways.items():
         if count > 1:
             yield f"{message} {direction} in {origin} leads to {count} states"
+
+
+def _state_findings(machine: Machine, by_problem: set[str]) -> Iterator[str]:
+    named = [machine.start, *machine.final]
+    named += [state for step in machine.transitions for state in (step.origin, step.target)]
     reachable = _reachable(machine, by_problem)
-    for state in machine.states:
+    yield from (f"there is no state {state}" for state in dict.fromkeys(named) if state not in machine.states)
+    for state, count in Counter(machine.states).items():
+        if count > 1:
+            yield f"state {state} is listed {count} times"
         if state not in reachable:
             yield f"state {state} cannot be reached"
     if not machine.final:

@@ -59,17 +59,25 @@ def diagram(protocol: Protocol, machine: Machine) -> Iterator[str]:
     yield f"  [*] --> {_alias(machine.start)}"
     for step in machine.transitions:
         yield f"  {_alias(step.origin)} --> {_alias(step.target)} : {step.direction} {_label(step)}"
-    for origin, target in dict.fromkeys(_errors(protocol, machine)):
-        yield f"  {_alias(origin)} --> {_alias(target)} : error"
+    for (origin, label), target in _errors(protocol, machine).items():
+        yield f"  {_alias(origin)} --> {_alias(target)} : {label}"
     yield from (f"  {_alias(state)} --> [*]" for state in machine.final)
 
 
-def _errors(protocol: Protocol, machine: Machine) -> Iterator[tuple[str, str]]:
+def _errors(protocol: Protocol, machine: Machine) -> dict[tuple[str, str], str]:
+    """(state, what was reported) -> the state that it leads to, by the first rule that says so."""
     under_way = [state for state in machine.states if state not in machine.final and state != machine.start]
-    targets = [(rule.states, rule.target) for rule in protocol.problems]
-    for states, target in [*targets, ([], protocol.ended)]:
-        if target in machine.states:
-            yield from ((state, target) for state in under_way if state in (states or under_way) and state != target)
+    rules = [(rule.states, _reported(rule), rule.target) for rule in protocol.problems]
+    found: dict[tuple[str, str], str] = {}
+    for states, label, target in [*rules, ([], "error", protocol.ended)]:
+        for state in under_way:
+            if target in machine.states and target != state and state in (states or under_way):
+                found.setdefault((state, label), str(target))
+    return found
+
+
+def _reported(rule: ProblemRule) -> str:
+    return " or ".join(rule.codes) or (f"error about the {rule.scope}" if rule.scope else "error")
 
 
 def _label(step: Transition) -> str:
@@ -84,4 +92,4 @@ def _alias(state: str) -> str:
 
 
 if __name__ == "__main__":
-    Path(*sys.argv[1:2] or [FILE]).write_text(document(), "utf-8")
+    Path(sys.argv[1] if len(sys.argv) > 1 else FILE).write_text(document(), "utf-8")

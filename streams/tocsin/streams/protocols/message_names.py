@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-_PIURI = re.compile(r"(?P<doc>.+/|.*;spec/)(?P<name>[^/]+)/(?P<major>\d{1,6})\.(?P<minor>\d{1,6})(?:/(?P<message>[^/]*))?")
+_PIURI = re.compile(
+    r"(?P<doc>.+/|.*;spec/)(?P<name>[^/]+)/(?P<major>\d{1,6})\.(?P<minor>\d{1,6})(?:/(?P<message>[^/]*))?"
+)
 _PUNCTUATION = re.compile(r"[^0-9a-z]")
 MAX_TYPE = 1024
 """Characters of a message type; a longer one is no message type here."""
