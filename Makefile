@@ -1,6 +1,6 @@
 # Needs make and Python 3.11, 3.12 or 3.13; everything else (Kafka and its Java too) comes by itself.
 .DEFAULT_GOAL := help
-.PHONY: help install up down demo test e2e check bench lock lock-broker clean
+.PHONY: help install up down demo test e2e fuzz check bench lock lock-broker clean
 
 PY := .venv/bin/python
 UV_VERSION := 0.13.9
@@ -32,6 +32,9 @@ test: install ## all tests: first those without Kafka, then those with the embed
 
 e2e: install ## only the tests with Kafka
 	.venv/bin/pytest -m kafka
+
+fuzz: install ## minutes of arbitrary bytes and JSON against every dialect's reader
+	TOCSIN_FUZZ=6 .venv/bin/pytest -q --timeout 900 tests/connectors/dialects/test_fuzz.py
 
 check: install ## lint, format, types, import contracts, schemas, layout
 	.venv/bin/ruff check

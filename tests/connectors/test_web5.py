@@ -185,6 +185,11 @@ def test_malformed(answer: object, pointer: str) -> None:
     assert caught.value.pointer == pointer
 
 
+def test_a_record_may_nest_deeper_than_a_report() -> None:
+    reply = unwrap(b'{"jsonrpc":"2.0","id":1,"result":' + b"[" * 40 + b"]" * 40 + b"}")
+    assert reply.outcome_ok
+
+
 def test_a_parsed_answer_nested_beyond_the_stack() -> None:
     deep: Any = 1
     for _ in range(200_000):

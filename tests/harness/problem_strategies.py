@@ -24,7 +24,7 @@ v2_codes = st.builds(
 )
 v1_codes = v2_codes | st.sampled_from(["cant-find-route", "request_not_accepted", "issuance-abandoned", "1001"])
 uris = st.sampled_from(["https://status.example/x?y=1", "mailto:desk@example.org", "did:example:1#a", "urn:uuid:1"])
-languages = st.sampled_from(["en", "de", "fr-CA", "ko", "pt_BR"])
+languages = st.sampled_from(["en", "de", "fr-CA", "ko", "pt-BR"])
 by_language = st.dictionaries(languages, texts, max_size=3)
 json_values = st.recursive(
     st.none()
@@ -62,7 +62,7 @@ items = st.lists(st.builds(Item, key=maybe(texts), value=st.text(max_size=10)), 
 problems: st.SearchStrategy[Problem] = st.builds(
     Problem,
     dialect=st.just("canonical"),
-    code=v1_codes | texts,
+    code=v1_codes | texts | st.sampled_from([" e.p.msg ", "e.p"]),
     severity=st.sampled_from(Severity),
     violations=st.lists(st.builds(Violation, rule=texts, pointer=texts), max_size=1),
     scope=maybe(st.sampled_from(["message", "protocol", "thread", "connection", "state:x"])),

@@ -57,6 +57,8 @@ FOUND = {
     "UrlSchemaNotNormalizable": ("ParseCid", Match.PREFIX),
     "404": ("404", Match.EXACT),
     "-50409": ("-50409", Match.EXACT),
+    "-50404": ("-50404", Match.EXACT),
+    "reuse-not-accepted": ("reuse-not-accepted", Match.EXACT),
     "-504": None,
     "https://example.org/errors/ledger-timeout": None,
     "about:blank": None,

@@ -85,6 +85,13 @@ WORDINGS: dict[str, tuple[dict[str, Any], tuple[str, str | None, dict[str, str]]
     "a number as code": ({"description": {"code": 404}}, ("404", None, {})),
     "a text and no code": ({"description": "t"}, ("", "t", {})),
     "languages and no code": ({"description": {"en": "t"}}, ("", "t", {"en": "t"})),
+    "the code of the message": (
+        {"description": "t", "~l10n": {"code": "c", "locale": "fr"}},
+        ("c", "t", {"fr": "t"}),
+    ),
+    "a member's own code first": ({"problem-code": "c", "explain": "t", "~l10n": {"code": "d"}}, ("c", "t", {})),
+    "the code in capitals": ({"description": {"Code": "c", "en": "t"}}, ("c", "t", {"en": "t"})),
+    "two codes, one in capitals": ({"description": {"Code": "d", "code": "c"}}, ("c", "d", {})),
     "free text as code": ({"description": {"code": "internal error"}}, ("internal error", None, {})),
 }
 
@@ -144,6 +151,7 @@ FLAGGED: dict[str, tuple[dict[str, Any], str, str]] = {
     "no code": ({"@type": TYPE, "description": "t"}, "required-member-missing", "/description/code"),
     "code without scope": (report(description={"code": "e.did.x"}), "code-scope-missing", "/description/code"),
     "code with underscore": (report(description={"code": "e.p.a_b"}), "code-not-kebab-case", "/description/code"),
+    "code in capitals": (report(description={"Code": "c"}), "member-spelling", "/description/Code"),
     "code as number": (report(description={"code": 5}), "not-a-string", "/description/code"),
     "language as number": (report(description={"code": "c", "en": 5}), "not-a-string", "/description/en"),
     "long text": (report(description={"code": "c", "en": "x" * 4097}), "text-too-long", "/description"),
@@ -265,6 +273,7 @@ def test_another_message_is_no_problem() -> None:
         (report(**{"fix-hint": {"en": "x"}, "time-noticed": "2019-05-27"}), "aries-1.0"),
         ({"@type": "https://didcomm.org/basicmessage/1.0/message", "content": "x"}, "aries-1.0"),
         ({"~thread": {"thid": "t"}, "problem-code": "c"}, "aries-1.0"),
+        (report(**{"@type": "https://didcomm.org/report-problem/1.0/problemReport"}), "aries-1.0"),
         ({"@type": "hydra:Error", "@context": "/c", "title": "t"}, "rfc9457"),
         ({"@type": "https://a.b/x/1.0/y", "@context": "/c", "status": 400}, "rfc9457"),
         ({"code": "e.p.x", "description": {"code": "y"}}, "canonical"),
@@ -272,6 +281,11 @@ def test_another_message_is_no_problem() -> None:
 )
 def test_detected(document: dict[str, object], dialect: str) -> None:
     assert detect(document) == dialect
+
+
+@pytest.mark.parametrize("last", ["problem-report", "problem_report", "problemReport", "ProblemReport"])
+def test_a_report_whatever_the_case_of_its_type(last: str) -> None:
+    assert read(report(**{"@type": f"https://didcomm.org/report-problem/1.0/{last}"})).code == "c"
 
 
 def test_written_strictly() -> None:
@@ -317,6 +331,20 @@ def test_written_strictly() -> None:
         ("hipe", "https://example.org/x/1.0/problem_report", "https://example.org/x/1.0/problem_report"),
         ("didcomm-2.0", "https://didcomm.org/report-problem/2.0/problem-report", TYPE),
         ("canonical", None, TYPE),
+        ("aries-1.0", "https://didcomm.org/report-problem/2.0/problem-report", TYPE),
+        ("aries-1.0", "https://didcomm.org/connection/1.0/problem-report", TYPE),
+        ("hipe", "did:sov:BzCbsNYhMrjHiqZDTUASHg;spec/connection/1.0/problem-report", TYPE),
+        (
+            "aries-1.0",
+            "https://didcomm.org/connections/1.0/problem_report",
+            "https://didcomm.org/connections/1.0/problem_report",
+        ),
+        (
+            "aries-1.0",
+            "https://didcomm.org/issue-credential/2.0/problem-report",
+            "https://didcomm.org/issue-credential/2.0/problem-report",
+        ),
+        ("aries-1.0", "https://didcomm.org/x/1.0/problemReport", "https://didcomm.org/x/1.0/problem-report"),
     ],
 )
 def test_the_type_that_is_written(dialect: str, came: str | None, goes: str) -> None:
@@ -341,6 +369,20 @@ def test_a_problem_of_another_dialect_is_written() -> None:
         "problem_items": [{"1": "a"}],
         "who_retries": "none",
     }
+
+
+@pytest.mark.parametrize(
+    ("localized", "written"),
+    [
+        ({"en_US": "t"}, {"en-US": "t"}),
+        ({"en-US": "t"}, {"en-US": "t"}),
+        ({"en_US": "t", "en-US": "u"}, {"en-US": "u"}),
+    ],
+)
+def test_a_language_is_written_as_bcp_47_says(localized: dict[str, str], written: dict[str, str]) -> None:
+    problem = Problem(dialect="canonical", code="c", localized=localized, fix_hint=localized)
+    assert aries.write(problem)["description"] == written | {"code": "c"}
+    assert aries.write(problem)["fix_hint"] == written
 
 
 def test_without_a_code_it_cannot_be_written() -> None:

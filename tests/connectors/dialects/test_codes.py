@@ -25,7 +25,16 @@ from tocsin.connectors.dialects.reading import Unreadable
 # code: severity, scope, descriptors, category, violations
 READ = {
     "e.p.xfer.cant-use-endpoint": ("error", "protocol", ["xfer", "cant-use-endpoint"], "xfer", []),
-    "w.m": ("warning", "message", [], None, []),
+    "w.m": ("warning", "message", [], None, ["code-descriptor-missing"]),
+    "e.p": ("error", "protocol", [], None, ["code-descriptor-missing"]),
+    " e.p.msg ": ("error", "protocol", ["msg"], "trust.crypto", ["code-whitespace"]),
+    "e.p.x\n": ("error", "protocol", ["x"], None, ["code-whitespace"]),
+    "w.": ("warning", None, [], None, ["code-descriptor-missing", "code-empty-token"]),
+    "w. fnord": ("warning", None, [], None, ["code-descriptor-missing", "code-not-kebab-case"]),
+    "E. something broke": (
+        *("error", None, [], None),
+        ["code-sorter", "code-descriptor-missing", "code-not-lower-case", "code-not-kebab-case"],
+    ),
     "w.websocket.duplicate-channel": ("warning", "state:websocket", ["duplicate-channel"], None, []),
     "e.p.me.res.storage.full": ("error", "protocol", ["me", "res", "storage", "full"], "me.res.storage", []),
     "e.p.req.time": ("error", "protocol", ["req", "time"], "req.time", []),
@@ -51,7 +60,7 @@ READ = {
     "internal error": ("error", None, [], None, ["code-sorter", "code-too-few-tokens", "code-not-kebab-case"]),
     "": ("error", None, [], None, ["code-sorter", "code-too-few-tokens", "code-empty-token"]),
     "w": ("error", None, [], None, ["code-too-few-tokens"]),
-    "w..x": ("error", None, [], None, ["code-empty-token"]),
+    "w..x": ("warning", None, [], None, ["code-empty-token"]),
 }
 NOT_CODES = [
     "E.p.x",

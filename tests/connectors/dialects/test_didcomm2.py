@@ -76,12 +76,80 @@ def test_unknown_members_are_kept() -> None:
         (message({"code": "e.p.x"}, created_time="1700000000"), "not-a-number", "/created_time"),
         (message({"code": "e.p.x"}, created_time=True), "not-a-time", "/created_time"),
         (message({"code": "e.p." + "x" * 125}), "code-too-long", "/body/code"),
+        (message({"code": " e.p.msg "}), "code-whitespace", "/body/code"),
+        (message({"code": "e.p"}), "code-descriptor-missing", "/body/code"),
+        ({"id": "m1", "type": TYPE, "pthid": "t1", "code": "e.p.x"}, "required-member-missing", "/body"),
     ],
 )
 def test_read_and_flagged(document: dict[str, object], rule: str, pointer: str) -> None:
     problem = read(document)
     assert not problem.conformant
     assert (rule, pointer) in [(each.rule, each.pointer) for each in problem.violations]
+
+
+@pytest.mark.parametrize(
+    ("members", "name", "kept"),
+    [
+        ({"id": 5}, "id", "5"),
+        ({"to": {"a": 1}}, "to", '{"a":1}'),
+        ({"ack": [1, "m"]}, "ack", '[1,"m"]'),
+        ({"created_time": "yesterday"}, "created_time", '"yesterday"'),
+        ({"created_time": [1]}, "created_time", "[1]"),
+        ({"body": {"code": "e.p.x", "comment": {"en": "c"}}}, "body.comment", '{"en":"c"}'),
+        ({"body": {"code": "e.p.x", "escalateTo": ["u:x"]}}, "body.escalateTo", '["u:x"]'),
+        ({"body": {"code": "e.p.x", "args": {"did": "A"}}}, "body.args", '{"did":"A"}'),
+    ],
+)
+def test_a_member_of_the_wrong_type_is_flagged_and_kept(members: dict[str, object], name: str, kept: str) -> None:
+    problem = read(message({"code": "e.p.x"}) | members)
+    assert problem.extensions == {name: kept}
+    assert not problem.conformant
+
+
+@pytest.mark.parametrize(
+    ("said", "rule", "at"),
+    [
+        (1547577721, None, 1547577721_000_000),
+        (1547577721.5, None, 1547577721_500_000),
+        ("1547577721", "not-a-number", 1547577721_000_000),
+        ("1547577721.5", "not-a-number", 1547577721_500_000),
+        ("2019-01-15T18:42:01Z", "not-a-number", 1547577721_000_000),
+        ("2019-01-15 18:42:01Z", "not-a-number", 1547577721_000_000),
+        (1547577721500, "time-in-milliseconds", 1547577721_500_000),
+        ("1547577721500", "time-in-milliseconds", 1547577721_500_000),
+        (10**14, "not-a-time", None),
+        (-1, "not-a-time", None),
+    ],
+)
+def test_times(said: object, rule: str | None, at: int | None) -> None:
+    problem = read(message({"code": "e.p.x"}, created_time=said))
+    assert problem.noticed_at == at
+    assert (rule in [each.rule for each in problem.violations]) is (rule is not None)
+    assert problem.conformant is (rule is None)
+
+
+@pytest.mark.parametrize(
+    ("document", "detected"),
+    [
+        ({"id": "m", "type": TYPE, "pthid": "t", "code": "e.p.x", "comment": "c"}, True),
+        ({"type": "https://example.org/x/1.0/problem_report", "code": "e.p.x"}, True),
+        ({"id": "m", "type": TYPE}, True),
+        ({"id": "m", "type": "https://example.org/x/1.0/ping", "code": "e.p.x"}, False),
+        ({"type": "https://example.org/problem-report", "title": "t", "status": 400, "id": 1}, False),
+        ({"type": TYPE}, False),
+    ],
+)
+def test_detected_without_a_body(document: dict[str, object], detected: bool) -> None:
+    assert didcomm2.looks_like(document) is detected
+
+
+def test_a_report_without_a_body_is_read_from_the_top() -> None:
+    flat = {"code": "e.p.x", "comment": "c {1}", "args": ["d"], "escalateTo": "u:x", "hint": 1}
+    problem = read({"id": "m", "type": TYPE, "pthid": "t"} | flat)
+    assert (problem.code, problem.text, problem.escalation_uri) == ("e.p.x", "c d", "u:x")
+    assert (problem.message_id, problem.parent_thread_id) == ("m", "t")
+    assert problem.extensions == {"hint": "1"}
+    assert [each.pointer for each in problem.violations] == ["/body", "/escalateTo"]
 
 
 @pytest.mark.parametrize(
@@ -131,6 +199,9 @@ def test_what_is_written_is_read_back_conformant() -> None:
         ("error:VdrServiceError:VdrEntryNotFound", Severity.ERROR, "e.p.error-vdrserviceerror-vdrentrynotfound"),
         ("e.p.req.not_enroll", Severity.ERROR, "e.p.e-p-req-not-enroll"),
         ("---", Severity.WARNING, "w.p.unknown"),
+        (" e.p.msg ", Severity.ERROR, "e.p.e-p-msg"),
+        ("e.p", Severity.ERROR, "e.p.e-p"),
+        ("cant_find_route", Severity.ERROR, "e.p.cant-find-route"),
     ],
 )
 def test_a_foreign_code_is_written_as_one_that_v2_allows(code: str, severity: Severity, written: str) -> None:
@@ -138,6 +209,58 @@ def test_a_foreign_code_is_written_as_one_that_v2_allows(code: str, severity: Se
     body = didcomm2.write(problem)["body"]
     assert isinstance(body, dict)
     assert body["code"] == written
+
+
+@pytest.mark.parametrize(
+    ("scope", "written"),
+    [
+        ("state:get-pay-details", "e.get-pay-details.oh-no"),
+        ("state:Bad One", "e.p.oh-no"),
+        ("state:trust", "e.p.oh-no"),
+        ("state:m", "e.p.oh-no"),
+        ("message", "e.m.oh-no"),
+        ("thread", "e.p.oh-no"),
+        (None, "e.p.oh-no"),
+    ],
+)
+def test_a_built_code_keeps_the_scope(scope: str | None, written: str) -> None:
+    problem = Problem(dialect="canonical", code="Oh no", code_key="x", scope=scope, thread_id="t")
+    assert didcomm2.write(problem)["body"] == {"code": written}
+
+
+@pytest.mark.parametrize(
+    ("template", "text", "args", "comment", "sent"),
+    [
+        (None, "use {1}", [], "{1}", ["use {1}"]),
+        (None, "use {x}", [], "use {x}", None),
+        (None, "plain", ["a"], "plain", None),
+        ("use {1}", "use a", ["a"], "use {1}", ["a"]),
+    ],
+)
+def test_a_text_is_shown_as_it_is(
+    template: str | None, text: str, args: list[str], comment: str, sent: list[str] | None
+) -> None:
+    problem = Problem(dialect="aries-1.0", code="e.p.x", text_template=template, text=text, args=args, thread_id="t")
+    document = didcomm2.write(problem)
+    assert document["body"] == {"code": "e.p.x", "comment": comment} | ({"args": sent} if sent else {})
+    assert read(document).text == text
+
+
+@pytest.mark.parametrize(
+    ("dialect", "thread", "derived", "parent", "pthid"),
+    [
+        ("aries-1.0", "t", False, "p", "t"),
+        ("hipe", "t", False, "p", "t"),
+        ("aries-1.0", "m", True, "p", "p"),
+        ("aries-1.0", "m", True, None, "m"),
+        ("didcomm-2.0", "t", False, "p", "p"),
+    ],
+)
+def test_the_thread_of_the_report(dialect: str, thread: str, derived: bool, parent: str | None, pthid: str) -> None:
+    problem = Problem(
+        dialect=dialect, code="e.p.x", thread_id=thread, thread_id_derived=derived, parent_thread_id=parent
+    )
+    assert didcomm2.write(problem)["pthid"] == pthid
 
 
 def test_a_report_without_any_thread_is_not_written() -> None:

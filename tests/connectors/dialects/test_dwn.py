@@ -71,6 +71,8 @@ def test_forms(document: dict[str, object], rules: list[str], kept: dict[str, ob
     [
         ("RecordsWriteMissingSigner: who?", "RecordsWriteMissingSigner", "recordswritemissingsigner"),
         ("RecordsWriteMissingSigner:", "RecordsWriteMissingSigner", "recordswritemissingsigner"),
+        ("RecordsWrite:no space", "RecordsWrite", "recordswrite"),
+        ("RecordsWrite:/descriptor/x", "401", "401"),
         ("Unauthorized", "401", "401"),
         ("/descriptor/x: must be", "401", "401"),
         ("DID:example:1 is bad", "401", "401"),

@@ -59,6 +59,7 @@ WORDINGS: dict[str, tuple[dict[str, Any], tuple[str, str | None, dict[str, str]]
     "explain_ltxt, a map": ({"explain_ltxt": {"en": "t", "code": "c"}}, ("c", "t", {"en": "t"})),
     "HIPE 0031": ({"problem-code": "c", "explain": "t"}, ("c", "t", {})),
     "the last revision": ({"comment": "t", "comment~l10n": {"code": "c"}}, ("c", "t", {})),
+    "the code of the message": ({"explain-ltxt": "t", "~l10n": {"code": "c"}}, ("c", "t", {})),
     "a code and no text": ({"friendly-ltxt": {"code": "c"}}, ("c", None, {})),
 }
 

@@ -176,6 +176,7 @@ def test_a_batch_without_answers_is_refused() -> None:
         ({"jsonrpc": "2.0", "id": 1, "result": 1}, True),
         ({"id": 1, "error": {"code": 1}}, True),
         ({"error": {"code": 1}}, False),
+        ({"error": {"code": -32700, "message": "Parse error"}}, True),
         ({"jsonrpc": "2.0", "id": 1, "result": {"reply": {"status": {"code": 404}}}}, True),
         ({"jsonrpc": "2.0"}, False),
         ({"error": "invalid_request"}, False),

@@ -55,6 +55,28 @@ def test_a_member_of_the_wrong_type_is_ignored_and_flagged(document: dict[str, o
     assert not problem.conformant
 
 
+@pytest.mark.parametrize(
+    ("document", "kept"),
+    [
+        ({"type": "x", "title": 7}, {"title": "7"}),
+        ({"type": "x", "status": "404"}, {"status": '"404"'}),
+        ({"type": "x", "status": True}, {"status": "true"}),
+        ({"type": "x", "detail": ["a"]}, {"detail": '["a"]'}),
+        ({"type": 1, "instance": {"a": 1}}, {"type": "1", "instance": '{"a":1}'}),
+        ({"type": "x", "title": None, "instance": "", "status": 404}, {}),
+    ],
+)
+def test_a_member_of_the_wrong_type_is_kept_and_not_written(document: dict[str, object], kept: dict[str, str]) -> None:
+    problem = read(document)
+    assert problem.extensions == kept
+    assert kept.keys().isdisjoint(rfc9457.write(problem))
+
+
+@pytest.mark.parametrize(("kind", "severity"), [("w.", "warning"), ("W. a b", "warning"), ("e.", "error")])
+def test_a_type_that_begins_as_a_warning_is_one(kind: str, severity: str) -> None:
+    assert read({"type": kind}).severity == severity
+
+
 def test_an_empty_instance_is_absent() -> None:
     assert read({"instance": ""}).http == Http()
 

@@ -12,13 +12,20 @@ from jsonschema import Draft202012Validator, FormatChecker
 from problem_strategies import as_sent, problems
 
 from tocsin.connectors.dialects import DIALECTS, Unwritable, load_dialect, read_document
+from tocsin.connectors.dialects.codes import parse_code
 from tocsin.connectors.dialects.json_text import json_text
 from tocsin.schemas.problem import Problem
 
 _LABEL = r"[a-z0-9]+(-[a-z0-9]+)*"
+_ADOPTING = r"(?!report-problem/(?!1\.)|connection/).+/\d+\.\d+"
 _TEXT: dict[str, Any] = {"type": "string", "minLength": 1}
 _URI: dict[str, Any] = {"type": "string", "format": "uri"}
-_TEXTS: dict[str, Any] = {"type": "object", "minProperties": 1, "additionalProperties": _TEXT}
+_TEXTS: dict[str, Any] = {
+    "type": "object",
+    "minProperties": 1,
+    "propertyNames": {"pattern": "^[A-Za-z0-9-]+$"},
+    "additionalProperties": _TEXT,
+}
 _THREAD: dict[str, Any] = {"type": "object", "minProperties": 1, "properties": {"thid": _TEXT, "pthid": _TEXT}}
 _ITEMS: dict[str, Any] = {
     "type": "array",
@@ -72,7 +79,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "aries-1.0": _closed(
         ["@type", "@id", "description"],
         {
-            "@type": {"type": "string", "pattern": r"^https://didcomm\.org/.+/\d+\.\d+/problem[-_]report$"},
+            "@type": {"type": "string", "pattern": rf"^https://didcomm\.org/{_ADOPTING}/problem[-_]report$"},
             "@id": _TEXT,
             "~thread": _THREAD,
             "~l10n": {"type": "object"},
@@ -91,7 +98,10 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "hipe": _closed(
         ["@type", "@id", "friendly-ltxt"],
         {
-            "@type": {"type": "string", "pattern": r"^did:sov:BzCbsNYhMrjHiqZDTUASHg;spec/.+/problem[-_]report$"},
+            "@type": {
+                "type": "string",
+                "pattern": rf"^did:sov:BzCbsNYhMrjHiqZDTUASHg;spec/{_ADOPTING}/problem[-_]report$",
+            },
             "@id": _TEXT,
             "@thread": _THREAD,
             "@msg_catalog": _URI,
@@ -167,4 +177,8 @@ def test_any_problem_is_written_strictly_or_refused(dialect: str, problem: Probl
     assert [error.message for error in VALIDATORS[dialect].iter_errors(document)] == []
     read = read_document(json_text(document).encode(), dialect)
     assert isinstance(read, Problem)
-    assert read.violations == []
+    # DIDComm v1 has no grammar of codes, so a code goes out as it is; what v2 would say of it is flagged all the same.
+    of_the_code = set(parse_code(problem.code).violations) if dialect in ("hipe", "aries-1.0") else set()
+    assert [each for each in read.violations if each.rule not in of_the_code] == []
+    if of_the_code:
+        assert read.code == problem.code

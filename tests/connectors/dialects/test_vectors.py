@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from tocsin.connectors.dialects import AUTO, DIALECTS, NotAProblem, Unreadable, read_document
-from tocsin.connectors.dialects.codes import escalation_allowed, matches_prefix, read_code
+from tocsin.connectors.dialects import AUTO, DIALECTS, NotAProblem, Unreadable, UnreadableReason, read_document
+from tocsin.connectors.dialects.codes import Promotion, escalation_allowed, matches_prefix, promotion, read_code
 from tocsin.connectors.dialects.facts import document_facts
+from tocsin.schemas.problem import Problem
 
 FOLDER = Path(__file__).parents[4] / "shared" / "vectors"
 VECTORS: dict[str, Any] = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))}
@@ -21,6 +22,12 @@ DOCUMENTS = [
 ]
 CODES = [name for name, each in VECTORS.items() if each["input_form"] == "code"]
 NO_FACTS = {"derived", "error_kind"}
+"""What the vectors say of their facts: which of them the document does not state, and why there are none."""
+REASONS = {
+    "missing-code": UnreadableReason.MISSING_MEMBER,
+    "bad-code": UnreadableReason.BAD_CODE,
+    "not-json": UnreadableReason.NOT_JSON,
+}
 
 needs_vectors = pytest.mark.skipif(not VECTORS, reason="the shared vectors are not beside this repository")
 
@@ -39,14 +46,22 @@ def test_document(name: str, told: bool) -> None:
     expect = {key: value for key, value in vector["expect"].items() if key not in NO_FACTS}
     dialect = vector["dialect"] if told else AUTO
     if expect.pop("error", False):
-        with pytest.raises(Unreadable):
+        with pytest.raises(Unreadable) as refusal:
             document_facts(as_bytes(vector), dialect)
+        undetected = () if told else (UnreadableReason.UNDETECTED,)
+        assert refusal.value.reason in (REASONS[vector["expect"]["error_kind"]], *undetected)
         return
     found = document_facts(as_bytes(vector), dialect)
     if "elements" not in expect:
         assert found["dialect"] == vector["dialect"]
         assert isinstance(read_document(as_bytes(vector), dialect), NotAProblem) is not found["is_problem"]
     assert {key: _of(found[key], value) for key, value in expect.items()} == expect
+    derived = vector["expect"].get("derived", [])
+    assert set(derived) <= expect.keys()
+    if "elements" not in expect and found["is_problem"]:
+        read = read_document(as_bytes(vector), dialect)
+        assert isinstance(read, Problem)
+        assert "thread_id" not in expect or read.thread_id_derived is ("thread_id" in derived)
 
 
 def _of(found: Any, expected: Any) -> Any:
@@ -61,8 +76,9 @@ def _of(found: Any, expected: Any) -> Any:
 def test_code(name: str) -> None:
     vector = VECTORS[name]
     if vector["expect"].get("error"):
-        with pytest.raises(Unreadable):
+        with pytest.raises(Unreadable) as refusal:
             read_code(vector["input"])
+        assert refusal.value.reason is REASONS[vector["expect"]["error_kind"]]
         return
     code = read_code(vector["input"])
     assert vector["expect"] == {
@@ -78,7 +94,15 @@ def test_rules() -> None:
     prefix, escalate = VECTORS["rule-code-prefix-token-boundary"], VECTORS["rule-escalate-still-warning"]
     for start, matches in prefix["expect"]["matches_prefix"].items():
         assert matches_prefix(prefix["input"], start) is matches
-    assert not escalation_allowed(escalate["input"]["first_report_code"], escalate["input"]["reply_code"])
+    first, reply = escalate["input"]["first_report_code"], escalate["input"]["reply_code"]
+    assert not escalation_allowed(first, reply)
+    assert promotion(first, reply) is Promotion.STILL_A_WARNING
+    assert escalate["expect"]["error_kind"] == "illegal-escalation"
+
+
+def test_a_status_stays_valid_whatever_else_is_wrong_with_it() -> None:
+    assert document_facts(b'{"status":{"code":404,"message":"Not Found"}}')["status_valid"] is True
+    assert document_facts(b'{"title":"t","status":200}')["status_valid"] is False
 
 
 @needs_vectors

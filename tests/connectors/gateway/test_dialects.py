@@ -23,6 +23,7 @@ DOCUMENTS = [
     and each["input_form"] in ("json", "body", "text")
     and "elements" not in each["expect"]
 ]
+REFUSALS = {"not-json": (400, "urn:tocsin:problem:malformed"), "missing-code": (422, "urn:tocsin:problem:not-valid")}
 NO_FACTS = {"derived", "error_kind", "is_problem"}
 HIPE = {
     "@type": "did:sov:BzCbsNYhMrjHiqZDTUASHg;spec/notification/1.0/problem-report",
@@ -53,7 +54,7 @@ async def test_a_vector(gateway: Gateway, name: str) -> None:
     body = given if vector["input_form"] == "text" else json.dumps(given)
     status, answer, _ = await gateway.post("/v1/problems", body, params={"dialect": vector["dialect"]})
     if vector["expect"].get("error"):
-        assert status == (400 if vector["input_form"] == "text" else 422)
+        assert (status, answer["type"]) == REFUSALS[vector["expect"]["error_kind"]]
     elif vector["expect"].get("is_problem") is False:
         assert (status, answer["type"]) == (422, "urn:tocsin:problem:not-a-problem")
     else:
@@ -61,6 +62,8 @@ async def test_a_vector(gateway: Gateway, name: str) -> None:
         found = facts(gateway.reported[0].problem)
         expect = {key: value for key, value in vector["expect"].items() if key not in NO_FACTS}
         assert {key: found[key] for key in expect} == expect
+        derived = "thread_id" in vector["expect"].get("derived", [])
+        assert "thread_id" not in expect or gateway.reported[0].problem.thread_id_derived is derived
 
 
 @pytest.mark.parametrize("params", [{"dialect": "jsonrpc"}, {}], ids=["told", "detected"])

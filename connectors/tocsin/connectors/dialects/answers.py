@@ -29,7 +29,7 @@ ANY_STATUS = 500
 MAX_CODE = 10**9
 """A status or error code beyond this is no code."""
 
-_PREFIX = re.compile(r"(?P<code>[A-Z][A-Za-z0-9]+):(?:\s+(?P<message>.*))?", re.DOTALL)
+_PREFIX = re.compile(r"(?P<code>[A-Z][A-Za-z0-9]+):(?:(?:\s+|(?<=[a-z]:)(?!/))(?P<message>.*))?", re.DOTALL)
 
 
 class Success(NotAProblem, frozen=True, kw_only=True):
@@ -41,8 +41,9 @@ class Success(NotAProblem, frozen=True, kw_only=True):
 
 
 def split_detail(text: str | None) -> tuple[str | None, str | None]:
-    """The DwnErrorCode in front of a detail, and the message after it; (None, None) if there is none. After the colon
-    stands white space, so that neither a URI nor `Code:/a/json/pointer` counts (REQUIREMENTS b.1 31)."""
+    """The DwnErrorCode in front of a detail, and the message after it; (None, None) if there is none. Without
+    white space after the colon, `Code:/a/json/pointer` and what ends in a capital (`DID:example:1`) are none
+    (REQUIREMENTS b.1 31)."""
     found = _PREFIX.fullmatch(text) if text else None
     return (found["code"], found["message"] or None) if found else (None, None)
 

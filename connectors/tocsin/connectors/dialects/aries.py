@@ -7,8 +7,7 @@ A report without a code is taken if its type says that it is one and it has a te
 from __future__ import annotations
 
 from tocsin.connectors.dialects import didcomm1_writing as out
-from tocsin.connectors.dialects.didcomm1 import NEW_PREFIX, Spelling, as_problem, is_message_type
-from tocsin.connectors.dialects.didcomm2 import is_report_type
+from tocsin.connectors.dialects.didcomm1 import NEW_PREFIX, Spelling, as_problem, is_message_type, is_report_type
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason, Unwritable
 from tocsin.connectors.dialects.uris import as_uri
 from tocsin.connectors.dialects.vocabulary import sort_members

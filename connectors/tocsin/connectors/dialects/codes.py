@@ -53,6 +53,12 @@ PREFERRED_DESCRIPTORS = {
 """Descriptors that were written for the same problem, and those that are really sent (REQUIREMENTS b.1 20-24)."""
 
 _TOKEN = re.compile(r"[a-z0-9]+(?:-+[a-z0-9]+)*")
+_FATAL = frozenset(
+    {
+        *("code-sorter", "code-too-few-tokens", "code-empty-token", "code-not-lower-case", "code-hyphen-at-edge"),
+        "code-whitespace",
+    }
+)
 _ROOTS = frozenset(name.partition(".")[0] for name in DESCRIPTORS)
 
 
@@ -76,15 +82,16 @@ def code_key(text: str) -> str:
 
 
 def parse_code(text: str) -> Code:
-    """Any text as a code; total. If it does not begin `e.` or `w.` it is opaque: an error with no scope."""
+    """Any text as a code; total. If it does not begin `e.` or `w.`, or what follows can be no token ("E. it broke"), it
+    is opaque: no scope, and an error unless it begins `w.` (REQUIREMENTS b.1 5)."""
     key = code_key(text)
     tokens = text.strip().split(".")
     folded = key.split(".")
     violations = _violations(text, tokens)
-    severity = SEVERITIES.get(folded[0])
-    if severity is None or len(folded) < 2 or not folded[1]:
+    severity = Severity.WARNING if key.startswith("w.") else Severity.ERROR
+    if folded[0] not in SEVERITIES or len(folded) < 2 or not _TOKEN.fullmatch(folded[1].strip("-")):
         return Code(
-            text=text, key=key, severity=Severity.ERROR, scope=None, stated_scope=None, descriptors=(),
+            text=text, key=key, severity=severity, scope=None, stated_scope=None, descriptors=(),
             category=None, violations=violations,
         )  # fmt: skip
     unstated = folded[1] in _ROOTS
@@ -104,11 +111,11 @@ def parse_code(text: str) -> Code:
 
 
 def read_code(text: str) -> Code:
-    """A bare code. Raises Unreadable(bad_code) for what is none: another sorter, no scope, an empty token, capitals, a
-    token that begins or ends with a hyphen. An underscore, or a URI as a token, is in real use: read and flagged."""
+    """A bare code. Raises Unreadable(bad_code) for what is none: another sorter, no scope, an empty token, capitals,
+    white space around it, a token that begins or ends with a hyphen. An underscore, a URI as a token and a code without
+    descriptors are in real use: read and flagged."""
     code = parse_code(text)
-    fatal = {"code-sorter", "code-too-few-tokens", "code-empty-token", "code-not-lower-case", "code-hyphen-at-edge"}
-    if text != text.strip() or fatal.intersection(code.violations):
+    if _FATAL.intersection(code.violations):
         raise Unreadable(UnreadableReason.BAD_CODE, expected="sorter.scope.descriptors in lower kebab-case")
     if len(text) > MAX_CODE_LENGTH:
         raise Unreadable(UnreadableReason.TOO_LONG, expected=f"at most {MAX_CODE_LENGTH} characters")
@@ -183,7 +190,9 @@ def _category(key: str, descriptors: list[str]) -> str | None:
 def _violations(text: str, tokens: list[str]) -> tuple[str, ...]:
     rules = {
         "code-sorter": tokens[0] not in SEVERITIES,
+        "code-whitespace": text != text.strip(),
         "code-too-few-tokens": len(tokens) < 2,
+        "code-descriptor-missing": len(tokens) == 2,
         "code-empty-token": "" in tokens,
         "code-not-lower-case": text != text.lower(),
         "code-hyphen-at-edge": any(token.startswith("-") or token.endswith("-") for token in tokens),

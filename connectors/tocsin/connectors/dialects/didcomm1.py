@@ -43,6 +43,11 @@ def is_message_type(kind: object) -> bool:
     return isinstance(kind, str) and _MESSAGE_TYPE.fullmatch(kind) is not None
 
 
+def is_report_type(kind: str) -> bool:
+    """Whether the last segment of a message type says `problem-report`, or `problem_report`, `problemReport`..."""
+    return fold(kind.rstrip("/").rpartition("/")[2]) == "problemreport"
+
+
 def take_id(members: dict[str, object], name: str, at: str, violations: list[Violation]) -> str | None:
     """Remove a member that names a message or thread. Raises Unreadable(too_long)."""
     value = members.get(name)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 
-from tocsin.connectors.dialects.didcomm1 import NEW_PREFIX, OLD_PREFIX, is_message_type
-from tocsin.connectors.dialects.didcomm2 import is_report_type
+from tocsin.connectors.dialects.didcomm1 import NEW_PREFIX, OLD_PREFIX, is_message_type, is_report_type
 from tocsin.connectors.dialects.enumerations import IMPACTS, PARTIES
 from tocsin.connectors.dialects.iso_time import write_time
 from tocsin.connectors.dialects.uris import as_uri
@@ -18,13 +18,18 @@ _WHO_RETRIES = {
     RetryParty.RECIPIENT: "you", RetryParty.REPORTER: "me", RetryParty.BOTH: "both", RetryParty.NONE: "none",
 }  # fmt: skip
 _DIALECTS = ("hipe", "aries-1.0")
+_NAMES = ("problem-report", "problem_report")
+_NEVER = re.compile(r"(?:^|[/;])(?:spec/)?(?:report-problem/(?!1\.)|connection/)[^/]*/[^/]*$", re.IGNORECASE)
 
 
 def message_type(problem: Problem, prefix: str, otherwise: str) -> str:
-    """The type under which a report goes out: the adopting protocol's own if it came with it, else `otherwise`."""
+    """The type under which a report goes out: the adopting protocol's own if it came with it, else `otherwise`; never a
+    type of report-problem 2.0, nor `connection/1.0/problem-report`, which ends a connection (REQUIREMENTS b.4 9)."""
     kind = problem.message_type or ""
-    if problem.dialect not in _DIALECTS or not is_message_type(kind) or not is_report_type(kind):
+    if problem.dialect not in _DIALECTS or not is_message_type(kind) or not is_report_type(kind) or _NEVER.search(kind):
         return otherwise
+    family, _, name = kind.rpartition("/")
+    kind = f"{family}/{name if name in _NAMES else _NAMES[0]}"
     for known in (OLD_PREFIX, NEW_PREFIX):
         if kind.startswith(known):
             return prefix + kind.removeprefix(known)
@@ -47,8 +52,10 @@ def texts(problem: Problem) -> dict[str, str]:
 
 
 def languages(localized: dict[str, str]) -> dict[str, str]:
-    """The texts whose key can be a language: `code` and the like would mean something else."""
-    return {tag: text for tag, text in localized.items() if text and is_language(tag)}
+    """The texts whose key can be a language, as BCP 47 writes it (`en-US` for `en_US`): `code` and the like would mean
+    something else."""
+    tags = {tag: tag.replace("_", "-") for tag, text in localized.items() if text and is_language(tag)}
+    return {said: localized[tag] for tag, said in tags.items() if said == tag or said not in localized}
 
 
 def hints(problem: Problem) -> dict[str, str]:

@@ -2,15 +2,18 @@
 
 A protocol may carry the report under its own family: the last segment of `type` decides (`problem-report` or
 `problem_report`). A missing `pthid` is flagged, not refused: real mediators leave it out (REQUIREMENTS b.1 10).
+A report without a body, its members beside `type`, is read and flagged. `escalate_to` is kept as it came, also a bare
+e-mail address (flagged): the vector didcomm2-identus-mediator-not-enrolled demands it; `write` makes it `mailto:`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, SEVERITIES, code_key, parse_code
+from tocsin.connectors.dialects.didcomm2_parts import built_code, comment_of, thread_of
 from tocsin.connectors.dialects.interpolation import interpolate
+from tocsin.connectors.dialects.iso_time import read_time
 from tocsin.connectors.dialects.json_text import json_text
 from tocsin.connectors.dialects.members import Members, as_extensions, distinct
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason, Unwritable
@@ -24,7 +27,13 @@ MAX_COMMENT = 4096
 MAX_ARGS = 32
 """A longer comment, or more arguments, is flagged (RELIABILITY 3.5)."""
 MICROSECONDS = 1_000_000
+_TOO_LATE = 10**11
+"""Seconds; from here on (the year 5138) a time is taken for milliseconds."""
 _BODY_MEMBERS = {"code", "comment", "args", "escalate_to"}
+_MESSAGE_MEMBERS = {"id", "thid", "pthid", "body", "code"}
+_OTHER_MEMBERS = {"title", "status", "detail"}
+"""Members of RFC 9457 documents, whose `type` may end in problem-report too."""
+_NUMBER = re.compile(r"[0-9]{1,14}(?:\.[0-9]{1,9})?")
 
 
 def read(document: object) -> Problem | NotAProblem:
@@ -39,18 +48,26 @@ def read(document: object) -> Problem | NotAProblem:
     kind = envelope.left.get("type")
     if isinstance(kind, str) and not is_report_type(kind):
         return NotAProblem(NAME, "a message of another type")
+    if body is None and "code" in envelope.left:
+        envelope.flag("required-member-missing", "body")
+        flat = {name: value for name, value in envelope.left.items() if _snake(name) in _BODY_MEMBERS}
+        envelope.left = {name: value for name, value in envelope.left.items() if name not in flat}
+        return _read(envelope, Members(flat, violations), violations)
     if not isinstance(body, dict):
         raise Unreadable(UnreadableReason.WRONG_TYPE, "/body", "an object")
     return _read(envelope, Members(body, violations, "/body"), violations)
 
 
 def looks_like(document: dict[str, object]) -> bool:
-    """The media type in `typ`; or `type`, `body` and what else a message has; or a body alone, with a v2 code."""
+    """The media type in `typ`; or `type`, `body` and what else a message has; or a report's `type` without a body; or a
+    body alone, with a v2 code."""
     kind = document.get("type")
     if document.get("typ") == MEDIA_TYPE:
         return True
     if isinstance(kind, str) and "body" in document and ("id" in document or is_report_type(kind)):
         return True
+    if isinstance(kind, str) and is_report_type(kind) and _OTHER_MEMBERS.isdisjoint(document):
+        return not _MESSAGE_MEMBERS.isdisjoint(document)
     code = document.get("code")
     if not isinstance(code, str) or not (document.keys() <= _BODY_MEMBERS) or len(document) < 2:
         return False
@@ -65,19 +82,20 @@ def is_report_type(message_type: str) -> bool:
 def write(problem: Problem) -> dict[str, object]:
     """The problem as a strictly conformant message without `id`, `from` and `to`, which the sender adds.
 
-    A code that v2 does not allow is replaced by one built from severity, scope and category, and the comment then names
-    the original. Raises Unwritable when no thread is known: `pthid` is required.
+    A code that v2 does not allow is replaced by one built from severity, scope, category and the letters and digits of
+    the original. A text that only looks like a template goes out as the argument of one. Raises Unwritable when no
+    thread is known: `pthid` is required.
     """
-    thread = problem.parent_thread_id or problem.thread_id
+    thread = thread_of(problem)
     if not thread:
         raise Unwritable(NAME, "parent_thread_id", "the thread in which the problem occurred")
     code = parse_code(problem.code)
-    body: dict[str, object] = {"code": problem.code if not code.violations else _built_code(problem)}
-    comment = problem.text_template or problem.text
+    body: dict[str, object] = {"code": problem.code if not code.violations else built_code(problem)}
+    comment, args = comment_of(problem)
     if comment:
         body["comment"] = comment
-    if problem.text_template and problem.args:
-        body["args"] = list(problem.args)
+    if args:
+        body["args"] = args
     escalate_to = as_uri(problem.escalation_uri)
     if escalate_to:
         body["escalate_to"] = escalate_to
@@ -151,9 +169,12 @@ def _take_args(body: Members) -> list[str | None]:
     value = body.take("args")
     if value is None:
         return []
-    if not isinstance(value, list):
+    if isinstance(value, dict):
+        body.refuse("not-a-list", "args", value)
+        value = list(value.values())
+    elif not isinstance(value, list):
         body.flag("not-a-list", "args")
-        value = list(value.values()) if isinstance(value, Mapping) else [value]
+        value = [value]
     if len(value) > MAX_ARGS:
         body.flag("too-many-args", "args")
     if any(item is not None and not isinstance(item, str) for item in value):
@@ -162,21 +183,32 @@ def _take_args(body: Members) -> list[str | None]:
 
 
 def _take_time(envelope: Members) -> int | None:
-    """`created_time` in microseconds: seconds since the epoch, as a number (the specification) or as text (in use)."""
-    value = envelope.take("created_time")
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,11}", value):
-        envelope.flag("not-a-number", "created_time")
-        value = int(value)
+    """`created_time` in microseconds: seconds since the epoch as a number (the specification). In use, and flagged: the
+    number as text, ISO 8601, milliseconds (REQUIREMENTS b.1 17)."""
+    value = said = envelope.take("created_time")
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 10**11:
-        envelope.flag("not-a-time", "created_time")
+    if isinstance(value, str):
+        text = value.strip()
+        if not _NUMBER.fullmatch(text):
+            at, _ = read_time(text)
+            if at is None:
+                envelope.refuse("not-a-time", "created_time", said)
+            else:
+                envelope.flag("not-a-number", "created_time")
+            return at
+        envelope.flag("not-a-number", "created_time")
+        value = float(text) if "." in text else int(text)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _TOO_LATE * 1000:
+        envelope.refuse("not-a-time", "created_time", said)
         return None
+    if value >= _TOO_LATE:
+        envelope.flag("time-in-milliseconds", "created_time")
+        return round(value * 1000)
     return round(value * MICROSECONDS)
 
 
-def _built_code(problem: Problem) -> str:
-    sorter = "w" if problem.severity == "warning" else "e"
-    scope = {"message": "m"}.get(problem.scope or "", "p")
-    slug = re.sub(r"[^a-z0-9]+", "-", problem.code_key or code_key(problem.code)).strip("-")[:64].strip("-")
-    return ".".join(part for part in (sorter, scope, problem.category, slug or "unknown") if part)
+def _snake(name: str) -> str:
+    """A member's name in the spelling of v2 bodies, if it is one of theirs."""
+    folded = name.replace("-", "").replace("_", "").casefold()
+    return "escalate_to" if folded == "escalateto" else folded

@@ -3,6 +3,10 @@
 A 2xx is a success; any other status is a problem: `request_completed` is true (the node answered), `outcome_ok` false.
 `code` is the DwnErrorCode in front of the detail, else the status. What servers answer is reported as it is: what it
 means operation by operation stands in `dwn_statuses`.
+
+Two forms of REQUIREMENTS b.4 4 are read by the same rule, though they are no replies of a DWN: `/connect/*` answers
+`{"ok": false, "status": {...}}` (`ok` becomes an extension and decides nothing), and `rpc.subscribe.close` says
+`{"reply": {"status": 200, ...}}` (a number, flagged; a 2xx is a success). Neither has a case of its own.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from tocsin.connectors.dialects.json_text import parse_json
 from tocsin.schemas.problem import Problem
 
 _HTTP = ("type", "title", "status", "detail", "instance")
+_BAD_STATUS = frozenset({"status-invalid", "status-not-an-error"})
 _IDENTUS_TYPE = re.compile(r"error:([^:]+):([^:]+)")
 """The Cloud Agent's `type`: `error:<namespace>:<name>` (REQUIREMENTS A1)."""
 
@@ -92,7 +93,7 @@ def _common_facts(found: Problem) -> dict[str, Any]:
 def _http_facts(found: Problem) -> dict[str, Any]:
     members: dict[str, Any] = {name: getattr(found.http, name, None) for name in _HTTP}
     stated = _IDENTUS_TYPE.fullmatch(members["type"] or "")
-    broken = any(each.rule.startswith("status-") for each in found.violations)
+    broken = any(each.rule in _BAD_STATUS for each in found.violations)
     return members | {
         "status_valid": False if broken else None if members["status"] is None else True,
         "namespace": stated.group(1) if stated else None,

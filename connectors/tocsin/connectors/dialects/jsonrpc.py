@@ -39,10 +39,12 @@ SERVER_ERRORS = range(-32099, -31999)
 
 
 def looks_like(document: dict[str, object]) -> bool:
-    """Whether it says `jsonrpc`, or has an `id` and an `error` with a number as its code. True of a wrapped DWN reply
-    too: ask that dialect first, or let `read` hand it over."""
+    """Whether it says `jsonrpc`, or has an `error` with a number as its code, and an `id` unless the number is negative
+    (other APIs put HTTP statuses there). True of a wrapped DWN reply too: ask that dialect first, or let `read` hand it
+    over."""
     error = document.get("error")
-    if isinstance(error, dict) and as_number(error.get("code")) is not None and "id" in document:
+    code = as_number(error.get("code")) if isinstance(error, dict) else None
+    if code is not None and (code < 0 or "id" in document):
         return True
     return "jsonrpc" in document and not {"result", "error", "method"}.isdisjoint(document)
 

@@ -1,4 +1,4 @@
-"""Taking known members out of a foreign object: what has the wrong type is left out and flagged, never a failure."""
+"""Taking known members out of a foreign object: what has the wrong type is flagged and left, never a failure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ def escape(name: str) -> str:
 
 
 class Members:
-    """The members of one JSON object at `at`. Each `take_*` removes a member; what is `left` at the end is unknown.
+    """The members of one JSON object at `at`. Each `take_*` removes a member; what is `left` at the end is unknown,
+    or has another type than asked for (flagged): both become extensions, so that nothing is lost.
 
     Names are found by folding case, `-` and `_` (REQUIREMENTS b.1 1), for asked names only; another spelling is
     flagged. A null member counts as absent.
@@ -38,27 +39,36 @@ class Members:
 
     def take(self, name: str) -> object:
         """The raw value of a member, None if absent."""
-        if not self.left:
-            return None
+        return self._take(name)[1]
+
+    def refuse(self, rule: str, name: str, value: object) -> None:
+        """Flag the member `name`, as it is spelt, and put its `value` back."""
+        self.left[name] = value
+        self.flag(rule, name)
+
+    def _take(self, name: str) -> tuple[str, object]:
+        """The spelling and the raw value."""
         spelling = name if name in self.left else self._other_spelling(name)
         if spelling is None:
-            return None
+            return name, None
         value = self.left.pop(spelling, None)
         if spelling != name:
             self.flag("member-spelling", spelling)
-        return value
+        return spelling, value
 
     def _other_spelling(self, name: str) -> str | None:
+        if not self.left:
+            return None
         if self._spellings is None:
             self._spellings = {_fold(each): each for each in reversed(self.left)}
         return self._spellings.get(_fold_known(name))
 
     def take_text(self, name: str) -> str | None:
-        """A string member; any other type is left out and flagged."""
-        value = self.take(name)
+        """A string member; a value of any other type is flagged and left."""
+        spelling, value = self._take(name)
         if value is None or isinstance(value, str):
             return value
-        self.flag("not-a-string", name)
+        self.refuse("not-a-string", spelling, value)
         return None
 
     def take_id(self, name: str) -> str | None:
@@ -69,19 +79,22 @@ class Members:
         return value or None
 
     def take_texts(self, name: str) -> list[str]:
-        """A member that is a list of strings; a single string counts as a list of one, and is flagged."""
-        value = self.take(name)
+        """A member that is a list of strings; a single string counts as a list of one, and is flagged.
+
+        A list with other elements is flagged, and left whole.
+        """
+        spelling, value = self._take(name)
         if value is None:
             return []
         if isinstance(value, str):
-            self.flag("not-a-list", name)
+            self.flag("not-a-list", spelling)
             return [value]
         if not isinstance(value, list):
-            self.flag("not-a-list", name)
+            self.refuse("not-a-list", spelling, value)
             return []
         texts = [item for item in value if isinstance(item, str)]
         if len(texts) < len(value):
-            self.flag("not-a-string", name)
+            self.refuse("not-a-string", spelling, value)
         return texts
 
 

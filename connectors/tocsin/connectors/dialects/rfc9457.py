@@ -1,7 +1,7 @@
 """RFC 9457 problem details, `application/problem+json` (REQUIREMENTS b.1 32, 33).
 
-A member of the wrong type is ignored, as RFC 9457 section 3.1 demands, and flagged. `code` is the `type` verbatim;
-the severity is always error, unless the type begins `w.` (REQUIREMENTS b.1 5).
+A member of the wrong type is ignored, as RFC 9457 section 3.1 demands, flagged, and kept as an extension. `code` is the
+`type` verbatim; the severity is always error, unless the type begins `w.` (REQUIREMENTS b.1 5).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, code_key, parse_co
 from tocsin.connectors.dialects.json_text import json_text, parse_json
 from tocsin.connectors.dialects.members import as_extensions, escape
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason
-from tocsin.schemas.problem import Http, Item, Problem, Severity, Source, Violation
+from tocsin.schemas.problem import Http, Item, Problem, Source, Violation
 
 NAME = "rfc9457"
 BLANK = "about:blank"
@@ -34,7 +34,10 @@ def read(document: object) -> Problem | NotAProblem:
     code = texts["type"] or BLANK
     if len(code) > MAX_CODE_LENGTH:
         raise Unreadable(UnreadableReason.TOO_LONG, "/type", f"at most {MAX_CODE_LENGTH} characters")
-    extensions = {name: value for name, value in document.items() if name not in _KNOWN}
+    taken = {name for name in _KNOWN if document.get(name) in (None, "") or texts.get(name) is not None}
+    if status is not None:
+        taken.add("status")
+    extensions = {name: value for name, value in document.items() if name not in taken}
     parsed = parse_code(code)
     wallet = extensions.get("walletId")
     return Problem(
@@ -44,7 +47,7 @@ def read(document: object) -> Problem | NotAProblem:
         code=code,
         code_key=_key(code, status),
         category=parsed.category,
-        severity=parsed.severity if parsed.stated_scope else Severity.ERROR,
+        severity=parsed.severity,
         scope=parsed.scope,
         text=texts["detail"] or texts["title"],
         items=_items(extensions),
@@ -63,7 +66,8 @@ def write(problem: Problem) -> dict[str, object]:
     document: dict[str, object] = {}
     if problem.dialect == NAME:
         for name, text in problem.extensions.items():
-            document[name] = parse_json(text.encode())
+            if name not in _KNOWN:
+                document[name] = parse_json(text.encode())
     else:
         for name in ("code", "severity", "scope", "category", "thread_id", "parent_thread_id", "tracking_uri"):
             value = getattr(problem, name)

@@ -40,7 +40,9 @@ def read_wording(known: Known, order: tuple[str, ...]) -> Wording:
         if slot in known.slots or f"{slot}{L10N}" in known.slots:
             _read_member(known, slot, wording)
     code = known.text("problem-code")
-    if wording.code is None:
+    if wording.code is None and code is None:
+        wording.code, wording.code_slot = _message_code(known)
+    elif wording.code is None:
         wording.code, wording.code_slot = code, "problem-code"
     elif code is not None and code != wording.code:
         known.rest[known.spelt["problem-code"]] = code
@@ -92,7 +94,9 @@ def _read_map(known: Known, slot: str, texts: dict[str, object], found: Wording)
     for key, value in texts.items():
         if value is None or value == "":
             continue
-        if key == "code":
+        if key == "code" or (key.casefold() == "code" and "code" not in texts):
+            if key != "code":
+                known.flag("member-spelling", slot, key)
             found.code = _code(known, slot, value)
         elif not isinstance(value, str):
             known.flag("not-a-string", slot, key)
@@ -140,6 +144,13 @@ def _read_decorator(known: Known, slot: str, found: Wording) -> None:
         locale = locale or _message_locale(known)
         if locale is not None and is_language(locale):
             found.localized = {locale: found.text} | found.localized
+
+
+def _message_code(known: Known) -> tuple[str | None, str | None]:
+    """The code that the message's own `~l10n` holds, where no member has one, and its slot."""
+    decorator = known.slots.get(L10N)
+    code = decorator.get("code") if isinstance(decorator, dict) else None
+    return (code, L10N) if isinstance(code, str) and code else (None, None)
 
 
 def _message_locale(known: Known) -> str | None:

@@ -27,6 +27,9 @@ from tocsin.schemas.problem import Problem
 RESPONSE_HEADER = "dwn-response"
 """The header in which the answer to a successful RecordsRead travels: the body is then the record's data."""
 
+MAX_ANSWER_DEPTH = 512
+"""How deep an answer may nest: a record is the caller's own data, not a stranger's report."""
+
 _NO_JSON = frozenset({UnreadableReason.EMPTY, UnreadableReason.NOT_UTF8, UnreadableReason.NOT_JSON})
 
 
@@ -140,7 +143,7 @@ def _document(answer: object) -> tuple[object, bytes | None, int | None]:
 
 def _parsed(raw: bytes, status: int | None) -> object:
     try:
-        return parse_json(raw, max_bytes=len(raw))
+        return parse_json(raw, max_bytes=len(raw), max_depth=MAX_ANSWER_DEPTH)
     except Unreadable as unreadable:
         if unreadable.reason in _NO_JSON:
             raise NotAnAnswer(case_of(status, not raw.strip()), status) from None
