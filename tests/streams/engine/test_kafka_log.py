@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -55,7 +56,7 @@ async def test_a_cancelled_append_leaves_the_producer_well(log: KafkaLog, prefix
         for _ in range(number):
             await asyncio.sleep(0)
         appending.cancel()
-        with pytest.raises(asyncio.CancelledError):
+        with contextlib.suppress(asyncio.CancelledError):  # on a fast broker it may have ended before
             await appending
     offset = await log.append(prefix + "changelog", 0, b"o", [Entry(b"last", b"")])
     assert offset is not None
@@ -83,3 +84,10 @@ async def test_a_batch_lands_whole_at_the_offset_told(log: KafkaLog, prefix: str
         (b"b", None, (("o", b"o1"),)),
         (b"c", b"2", (("o", b"o2"),)),
     ]
+
+
+async def test_many_who_speak_to_one_partition_queue_up_instead_of_timing_out(log: KafkaLog, prefix: str) -> None:
+    # aiokafka 0.14: whoever waits for a partition loses patience with the square of the races lost (`add_batch`).
+    await asyncio.gather(*(log.speak([said("numbers", size)]) for size in range(1, 401)))
+    found = [len(record.value or b"") async for record in log.read(prefix + "numbers", 0, 0, 400)]
+    assert sorted(found) == list(range(1, 401))

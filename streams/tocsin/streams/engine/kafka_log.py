@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import lru_cache
 from time import monotonic
@@ -68,6 +69,7 @@ class KafkaLog:
         self._producer: AIOKafkaProducer | None = None
         self._renewing = asyncio.Lock()
         self._probe: AIOKafkaConsumer | None = None
+        self._turns: defaultdict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
         # How many partitions a topic has is fixed once (DESIGN.md section 3), so it is asked once.
         self._counts: dict[str, int] = {}
 
@@ -175,7 +177,10 @@ class KafkaLog:
         try:
             for batch, topic, partition in ready:
                 batch.close()
-                future = await producer.send_batch(batch, topic, partition=partition)
+                # aiokafka lets all who wait for one partition race, and takes the whole time waited off their patience
+                # at every lost race (`add_batch`): under load they time out within seconds. Here they queue up.
+                async with self._turns[topic, partition]:
+                    future = await producer.send_batch(batch, topic, partition=partition)
                 future.add_done_callback(_look_at)
                 futures.append(future)
             # Not gather: it would cancel the batches with us, and aiokafka's sender dies of a cancelled batch.
