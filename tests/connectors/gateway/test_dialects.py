@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tocsin.connectors.dialects import DIALECTS
+from tocsin.connectors.dialects.answer_facts import answer_facts
 from tocsin.connectors.dialects.detection import ALIASES
 from tocsin.connectors.dialects.facts import facts
 
@@ -78,3 +79,25 @@ async def test_of_a_batch_of_answers_only_the_errors_become_events(gateway: Gate
 async def test_an_array_of_several_dialects(gateway: Gateway) -> None:
     await gateway.post("/v1/problems", json.dumps([HIPE, ARIES, DWN, {"title": "t", "status": 403}]))
     assert {event.problem.dialect for event in gateway.reported} == {"hipe", "aries-1.0", "dwn-status", "rfc9457"}
+
+
+BATCHES = [name for name, each in VECTORS.items() if "elements" in each["expect"]]
+
+
+@pytest.mark.skipif(not VECTORS, reason="the shared vectors are not beside this repository")
+@pytest.mark.parametrize("name", BATCHES)
+async def test_a_vector_that_is_a_batch(gateway: Gateway, name: str) -> None:
+    vector = VECTORS[name]
+    body, params = json.dumps(vector["input"]), {"dialect": vector["dialect"]}
+    status, answer, _ = await gateway.post("/v1/problems", body, params=params)
+    assert (status, answer["accepted"]) == (202, vector["expect"]["problem_count"])
+    elements = vector["expect"]["elements"]
+    assert ["event_id" in item for item in answer["items"]] == [each["is_problem"] for each in elements]
+    problems = [{**each} for each in elements if each["is_problem"]]
+    found = [facts(event.problem) | answer_facts(event.problem) for event in gateway.reported]
+    assert [{key: one[key] for key in each} for one, each in zip(found, problems, strict=True)] == problems
+
+
+def test_no_vector_that_is_a_document_is_forgotten() -> None:
+    documents = [name for name, each in VECTORS.items() if each["input_form"] in ("json", "body", "text")]
+    assert {name for name in documents if VECTORS[name]["dialect"] in DIALECTS} == {*DOCUMENTS, *BATCHES}
