@@ -12,18 +12,7 @@ from typing import Any
 import pytest
 from tally_bus import PATIENCE, tally_bus
 
-ENGINE_FAILPOINTS = (
-    "owner_written",
-    "rows_recovered",
-    "outbox_spoken_again",
-    "mark_checked",
-    "batch_folded",
-    "changelog_written",
-    "ownership_checked",
-    "outputs_half_written",
-    "outputs_written",
-    "tick_written",
-)
+from tocsin.streams.engine.failpoints import ENGINE_FAILPOINTS
 
 
 @pytest.mark.timeout(240)

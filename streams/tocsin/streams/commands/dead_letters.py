@@ -10,10 +10,10 @@ from msgspec import Struct
 
 from tocsin.schemas.codec import decode
 from tocsin.schemas.errors import Undecodable
+from tocsin.streams.engine.dead import CONNECT_PREFIX, REASON_HEADER
 
-PREFIX = "__connect.errors."
 REPLAYED_OF = "tocsin.replayed-of"
-OWN = (PREFIX, "tocsin.reason", "tocsin.attempts")
+OWN = (CONNECT_PREFIX, REASON_HEADER, "tocsin.attempts")
 """Headers that were added when the record died: a replayed record goes without them."""
 
 
@@ -46,12 +46,12 @@ def letter_of(record: ConsumerRecord) -> DeadLetter:
     return DeadLetter(
         id=f"{record.partition}:{record.offset}",
         time=datetime.fromtimestamp(record.timestamp / 1000, UTC).isoformat(timespec="milliseconds"),
-        reason=headers.get("tocsin.reason", "unknown"),
-        stage=headers.get(PREFIX + "stage", ""),
-        topic=headers.get(PREFIX + "topic", ""),
-        partition=headers.get(PREFIX + "partition", ""),
-        offset=headers.get(PREFIX + "offset", ""),
-        detail=headers.get(PREFIX + "exception.message", ""),
+        reason=headers.get(REASON_HEADER, "unknown"),
+        stage=headers.get(CONNECT_PREFIX + "stage", ""),
+        topic=headers.get(CONNECT_PREFIX + "topic", ""),
+        partition=headers.get(CONNECT_PREFIX + "partition", ""),
+        offset=headers.get(CONNECT_PREFIX + "offset", ""),
+        detail=headers.get(CONNECT_PREFIX + "exception.message", ""),
         type=kind,
         event_id=event_id,
         bytes=len(record.value or b""),

@@ -8,12 +8,11 @@ from collections import Counter
 class PartitionProgress:
     """Tracks attempts under way: the lowest offset that is not done may be committed, nothing is passed over."""
 
-    __slots__ = ("_done", "_next", "_under_way")
+    __slots__ = ("_next", "_under_way")
 
     def __init__(self) -> None:
         self._under_way: Counter[int] = Counter()
         self._next: int | None = None
-        self._done = 0
 
     def begin(self, offset: int) -> None:
         """An offset was read. After a rebalance offsets are read again while their first attempt is under way."""
@@ -25,7 +24,6 @@ class PartitionProgress:
         self._under_way[offset] -= 1
         if self._under_way[offset] <= 0:
             del self._under_way[offset]
-        self._done += 1
 
     def committable(self) -> int | None:
         """The offset to read next after a crash now, or None when nothing was read yet."""

@@ -6,7 +6,8 @@ from tocsin.streams.engine.record import Output, Record
 
 DEAD_TOPIC = "dead"
 REASON_HEADER = "tocsin.reason"
-_PREFIX = "__connect.errors."
+CONNECT_PREFIX = "__connect.errors."
+"""What the names of Kafka Connect's error headers begin with."""
 
 
 def dead_letter(
@@ -26,12 +27,12 @@ def dead_headers(
 ) -> tuple[tuple[str, bytes], ...]:
     """The headers that say where a dead record stood, in which stage it failed, and why."""
     found = (
-        (_PREFIX + "topic", topic),
-        (_PREFIX + "partition", str(partition)),
-        (_PREFIX + "offset", str(offset)),
-        (_PREFIX + "stage", stage),
-        (_PREFIX + "exception.class.name", reason),
-        (_PREFIX + "exception.message", detail[:2000]),
+        (CONNECT_PREFIX + "topic", topic),
+        (CONNECT_PREFIX + "partition", str(partition)),
+        (CONNECT_PREFIX + "offset", str(offset)),
+        (CONNECT_PREFIX + "stage", stage),
+        (CONNECT_PREFIX + "exception.class.name", reason),
+        (CONNECT_PREFIX + "exception.message", detail[:2000]),
         (REASON_HEADER, reason),
     )
     return tuple((name, text.encode("utf-8", "replace")) for name, text in found)

@@ -12,7 +12,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-FAILPOINTS = (
+ENGINE_FAILPOINTS = (
     "owner_written",
     "rows_recovered",
     "outbox_spoken_again",
@@ -23,11 +23,14 @@ FAILPOINTS = (
     "outputs_half_written",
     "outputs_written",
     "tick_written",
+)
+DISPATCHER_FAILPOINTS = (
     "attempt_read",
     "sink_answered",
     "outcome_written",
     "attempt_committed",
 )
+FAILPOINTS = ENGINE_FAILPOINTS + DISPATCHER_FAILPOINTS
 
 
 def failpoint_from(environment: str | None) -> Callable[[str], None]:
