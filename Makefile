@@ -1,10 +1,12 @@
 # Needs make and Python 3.11, 3.12 or 3.13; everything else (Kafka and its Java too) comes by itself.
 .DEFAULT_GOAL := help
-.PHONY: help install up down demo test e2e fuzz check bench lock lock-broker clean
+.PHONY: help install up down demo test e2e fuzz simulate check bench lock lock-broker clean
 
 PY := .venv/bin/python
 UV_VERSION := 0.13.9
 TOCSIN_HOME ?= .tocsin
+SEED ?= 1
+EVENTS ?= 20000
 PID := $(TOCSIN_HOME)/up.pid
 
 help: ## this list
@@ -35,6 +37,9 @@ e2e: install ## only the tests with Kafka
 
 fuzz: install ## minutes of arbitrary bytes and JSON against every dialect's reader
 	TOCSIN_FUZZ=6 .venv/bin/pytest -q --timeout 900 tests/connectors/dialects/test_fuzz.py
+
+simulate: install ## years of the bus in minutes, with faults: SEED=1 EVENTS=20000
+	@PYTHONPATH=tests/simulation:tests/streams/engine $(PY) tests/simulation/simulate.py --seed $(SEED) --events $(EVENTS) $(SIMULATE)
 
 check: install ## lint, format, types, import contracts, schemas, layout
 	.venv/bin/ruff check

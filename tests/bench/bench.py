@@ -17,6 +17,8 @@ import tempfile
 from pathlib import Path
 
 from dialects import figures
+from full_traffic import event as full_event
+from full_traffic import tenant_of
 from rich.console import Console
 from rich.progress import Progress
 from workload import TENANTS, activity, fill, make_topics, report
@@ -44,11 +46,18 @@ async def measure(name: str, bootstrap: str, prefix: str, events: int) -> dict[s
     if not lines:
         raise SystemExit(f"bench: {name} failed:\n{problems.decode()[-3000:]}")
     figures = json.loads(lines[-1])
-    rate = figures["events"] / figures["seconds"]
-    return {"events_per_s": round(rate), "cpu_ms_per_1000": round(1e6 * figures["cpu_seconds"] / figures["events"], 1)}
+    events, seconds, cpu = (figures.pop(name) for name in ("events", "seconds", "cpu_seconds"))
+    return {"events_per_s": round(events / seconds), "cpu_ms_per_1000": round(1e6 * cpu / events, 1), **figures}
 
 
-SHARE = {"raw_loop": 1.0, "engine_count": 1.0, "quix_state": 1.0, "faust_table": 0.15, "decide_rules": 0.5}
+SHARE = {
+    "raw_loop": 1.0,
+    "engine_count": 1.0,
+    "quix_state": 1.0,
+    "faust_table": 0.15,
+    "decide_rules": 0.5,
+    "decide_full": 0.5,
+}
 """Contender -> what part of the events it folds in a round: each runs for some seconds."""
 
 
@@ -71,9 +80,12 @@ async def prepare(bootstrap: str, prefix: str, events: int) -> None:
     await fill(bootstrap, f"{prefix}in", small)
     reports = [(f"tenant-{number % TENANTS}".encode(), report(number)) for number in range(events // 2)]
     await fill(bootstrap, f"{prefix}inbox", reports)
-    plain = ("raw-out", "count-out", "faust-out", "quix-out", "problems", "deliveries", "dead")
+    story = [(tenant_of(number).encode(), full_event(number)) for number in range(events // 2)]
+    await fill(bootstrap, f"{prefix}full.inbox", story)
+    said = ("problems", "escalations", "deliveries", "dead")
+    plain = ("raw-out", "count-out", "faust-out", "quix-out", *said, *(f"full.{name}" for name in said))
     outputs: Configs = {f"{prefix}{name}": {} for name in plain}
-    changelogs: Configs = {f"{prefix}{name}-changelog": CHANGELOG for name in ("count", "decide")}
+    changelogs: Configs = {f"{prefix}{name}-changelog": CHANGELOG for name in ("count", "decide", "full.decide")}
     await make_topics(bootstrap, {**outputs, **changelogs})
 
 
@@ -99,6 +111,7 @@ def ratios(found: dict[str, dict[str, float]]) -> dict[str, float]:
         "engine_to_quix_state": hop / found["quix_state"]["events_per_s"],
         "engine_to_plain_faust_table": hop / found["faust_table"]["events_per_s"],
         "decide_to_raw_loop": found["decide_rules"]["events_per_s"] / found["raw_loop"]["events_per_s"],
+        "decide_with_all_rules_to_raw_loop": found["decide_full"]["events_per_s"] / found["raw_loop"]["events_per_s"],
     }
     return {name: round(value, 2) for name, value in against.items()}
 
@@ -114,16 +127,17 @@ def machine() -> dict[str, object]:
     }
 
 
-async def main(events: int, rounds: int, seconds: int) -> None:
+async def main(events: int, rounds: int, seconds: int, rows: int) -> None:
     with Progress(console=Console(stderr=True)) as progress, tempfile.TemporaryDirectory() as home:
         async with EmbeddedBroker(Path(home)) as broker:
             found = await throughput(broker.bootstrap, events, rounds, progress)
-            recovered = await measure("recovery", broker.bootstrap, "rec.", 300_000)
+            recovered = await measure("recovery", broker.bootstrap, "rec.", rows)
         delay = await latency(progress, seconds)
     told = {
         "ratios": ratios(found),
         "contenders": found,
         "recovery_rows_per_s": recovered["events_per_s"],
+        "recovery": {"rows": rows, **recovered},
         "publish_to_webhook": delay,
         "documents_read": figures(1.0),
         "events": events,
@@ -138,5 +152,6 @@ if __name__ == "__main__":
     parser.add_argument("--events", type=int, default=60_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--latency-seconds", type=int, default=15)
+    parser.add_argument("--rows", type=int, default=1_000_000, help="rows that are recovered")
     chosen = parser.parse_args()
-    asyncio.run(main(chosen.events, chosen.rounds, chosen.latency_seconds))
+    asyncio.run(main(chosen.events, chosen.rounds, chosen.latency_seconds, chosen.rows))

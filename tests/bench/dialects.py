@@ -81,6 +81,23 @@ TYPICAL: dict[str, object] = {
         },
     },
     "dwn-status": {"status": {"code": 404, "detail": "RecordsReadNotFound: record does not exist"}},
+    "tocsin-notification": {
+        "type": "problem.opened",
+        "timestamp": "2026-11-22T18:23:06.120Z",
+        "data": {
+            "case": "0d0c9f0e-3b63-5b4e-8a57-7a3f0a1e1c7c",
+            "event_id": "019ab7c1-5f00-7000-8000-000000000000",
+            "tenant": "saltmarsh-ferries",
+            "count": 1,
+            "problem": {
+                "dialect": "didcomm-2.0",
+                "code": "e.p.xfer.cant-use-endpoint",
+                "code_key": "e.p.xfer.cant-use-endpoint",
+                "text": "Unable to use the endpoint.",
+                "thread_id": "1e513ad4-48c9-444e-9e7e-5b8b45c5e325",
+            },
+        },
+    },
 }
 """One document for each dialect, as long as those that are really sent."""
 

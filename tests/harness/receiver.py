@@ -80,8 +80,9 @@ class Receiver:
         return found
 
 
-def rules_for(url: str) -> str:
-    """A rules file that tells everything to one receiver."""
+def rules_for(url: str, thread_errors: int = 0) -> str:
+    """A rules file that tells everything to one receiver, one by one: what is tested with it is delivery, not loops
+    (unless threads get a budget)."""
     return f"""\
 endpoints:
   owner:
@@ -90,6 +91,9 @@ endpoints:
     secret: {SECRET}
     allow_private: true
 default_route: owner
+limits:
+  thread_errors: {thread_errors}
+  repeat_window: 0s
 routes:
   - name: everything
     endpoints: owner

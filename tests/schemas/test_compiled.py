@@ -108,3 +108,28 @@ def test_every_form_of_blocks_that_avro_allows_is_read(what: str, data: bytes) -
 def test_a_type_that_our_models_do_not_use_is_refused_when_compiling(type_: Any) -> None:
     with pytest.raises((NotImplementedError, KeyError)):
         compile_codec({"type": "record", "name": "_Lists", "fields": [{"name": "texts", "type": type_}]}, _Lists)
+
+
+def written(event: Event) -> list[bytes]:
+    pieces: list[bytes] = []
+    compile_codec(json.loads(NEWEST[type(event).__name__].text), type(event)).write(event, pieces.append)
+    return pieces
+
+
+@pytest.mark.parametrize("carrier", ["ProblemOpened", "ProblemRepeated"])
+def test_a_problem_that_was_just_read_is_copied_with_the_same_bytes(carrier: str) -> None:
+    reader = compile_codec(json.loads(NEWEST["ProblemReported"].text), EVENTS["ProblemReported"])
+    copied = 0
+
+    @settings(max_examples=50)
+    @given(st.from_type(EVENTS["ProblemReported"]), st.from_type(EVENTS[carrier]))
+    def same(reported: Event, event: Any) -> None:
+        nonlocal copied
+        report, _ = reader.read(b"".join(written(reported)), 0)
+        carried = written(msgspec.structs.replace(event, problem=report.problem))
+        remade = written(msgspec.structs.replace(event, problem=msgspec.structs.replace(report.problem)))
+        assert b"".join(carried) == b"".join(remade)
+        copied += len(remade) > len(carried)
+
+    same()
+    assert copied, "no problem was copied: its schema differs between the two events"

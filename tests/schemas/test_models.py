@@ -27,6 +27,8 @@ TIMES = {
     "last_seen",
     "starts_at",
     "ends_at",
+    "retry_at",
+    "first_step_at",
 }
 
 

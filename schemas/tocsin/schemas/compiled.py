@@ -12,6 +12,7 @@ check that the position after the value is the end of the data. Positions only g
 
 from __future__ import annotations
 
+import json
 import typing
 from collections.abc import Callable, Iterator
 from enum import Enum
@@ -23,6 +24,12 @@ import msgspec
 from tocsin.schemas import varints
 
 Kind: TypeAlias = tuple[str, Any]
+
+COPIED = frozenset({"Problem"})
+"""Large records that are read in one event and written unchanged into the next ones: their bytes are copied."""
+
+_last_read: list[tuple[Any, bytes, str]] = [(None, b"", "")]
+"""The last value of COPIED that was read, its bytes, and their layout (one tuple, so that threads see it whole)."""
 
 
 class Compiled(NamedTuple):
@@ -43,6 +50,7 @@ def compile_codec(schema: dict[str, Any], model: type[msgspec.Struct]) -> Compil
         "read_long": varints.read_long,
         "read_length": varints.read_length,
         "MalformedValue": varints.MalformedValue,
+        "LAST_READ": _last_read,
         "BYTE_OF": {False: b"\0", True: b"\1"},
         "BOOL_AT": {0: False, 1: True},
     }
@@ -84,7 +92,21 @@ class _Source:
             write += [f" v = value.{field['name']}", *_indented(self._write(kind))]
             read += [*_indented(self._read(kind)), f" f_{field['name']} = v"]
         arguments = ", ".join(f"{field['name']}=f_{field['name']}" for field in fields)
-        read.append(f" return {name}({arguments}), pos")
+        if name in COPIED:
+            layout = json.dumps(_without_docs(schema), sort_keys=True)
+            self._scope[f"{name}_LAYOUT"] = layout
+            write[1:1] = [
+                " read, copy, layout = LAST_READ[0]",
+                f" if value is read and layout == {name}_LAYOUT: put(copy); return",
+            ]
+            read[1:1] = [" start = pos"]
+            read += [
+                f" v = {name}({arguments})",
+                f" LAST_READ[0] = (v, data[start:pos], {name}_LAYOUT)",
+                " return v, pos",
+            ]
+        else:
+            read.append(f" return {name}({arguments}), pos")
         self.done += [*write, *read]
 
     def _kind(self, schema: Any) -> Kind:
@@ -163,6 +185,13 @@ class _Source:
             ]
             return [*branch, "else: raise MalformedValue('no such branch of a union')"]
         return _READ[name].format(detail).splitlines()
+
+
+def _without_docs(schema: Any) -> Any:
+    """What decides the bytes of a value: the schema without its words."""
+    if isinstance(schema, dict):
+        return {key: _without_docs(value) for key, value in schema.items() if key != "doc"}
+    return [_without_docs(one) for one in schema] if isinstance(schema, list) else schema
 
 
 def _indented(lines: list[str], by: int = 1) -> list[str]:

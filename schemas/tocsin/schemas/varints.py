@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 
@@ -9,8 +10,12 @@ class MalformedValue(ValueError):
     """Bytes that cannot be an Avro value of their schema."""
 
 
+@lru_cache(maxsize=4096, typed=True)
 def long_bytes(value: int) -> bytes:
-    """The Avro bytes of a long. Raises OverflowError outside 64 bits and TypeError for what is not an integer."""
+    """The Avro bytes of a long. Raises OverflowError outside 64 bits and TypeError for what is not an integer.
+
+    Remembered: what is decided together carries one time, six times for each report.
+    """
     if not -0x8000000000000000 <= value <= 0x7FFFFFFFFFFFFFFF:
         raise OverflowError(f"{value} does not fit in 64 bits")
     rest = (value << 1) ^ (value >> 63)

@@ -26,12 +26,18 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "publish": ("publish", "Publish one problem document, or a file of them."),
     "tail": ("tail", "Watch the events of a topic."),
     "dead": ("dead", "Dead letters: list, show, replay."),
+    "acknowledge": ("answering", "Take a case: no further step of its escalation."),
+    "resolve": ("answering", "Say that a case is over."),
+    "snooze": ("answering", "Put a case off until a time."),
+    "choose": ("answering", "Wait, retry or give up on a reply that does not come."),
+    "silence": ("silence", "Silences: add, list, remove."),
+    "endpoint": ("endpoint", "One endpoint: enable, disable, remove."),
     "read": ("read", "What the reader understands of a problem document."),
     "write": ("write", "A canonical problem in another dialect, strictly."),
     "codes": ("codes", "The catalogue of well-known codes: list, show, lint."),
     "topics": ("topics", "The topics of the bus: plan, apply."),
     "schemas": ("schemas", "Check the event schemas, also against released ones."),
-    "rules": ("rules", "Check a rules file, or print its JSON Schema."),
+    "rules": ("rules", "The rules file: check it, try it, print its JSON Schema."),
     "config": ("config", "The effective settings, secrets masked."),
     "doctor": ("doctor", "Find out what is wrong, and what to do about it."),
 }
@@ -62,7 +68,7 @@ def application(wanted: str | None = None) -> typer.Typer:
         if hasattr(loaded, "app"):
             app.add_typer(loaded.app, name=name, help=summary, no_args_is_help=True)
         else:
-            app.command(name)(loaded.run)
+            app.command(name)(getattr(loaded, "run", None) or getattr(loaded, name))
     return app
 
 

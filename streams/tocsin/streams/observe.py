@@ -22,6 +22,8 @@ from tocsin.streams.engine.engine import Engine
 from tocsin.streams.engine.fold import Folded
 from tocsin.streams.engine.phase import Phase
 from tocsin.streams.engine.record import RuleSet
+from tocsin.streams.observe_decisions import DecisionMetrics
+from tocsin.streams.observe_timers import TimerMetrics
 from tocsin.streams.rules.decision import DeadLetter, Emit
 
 MAX_SERIES = 2000
@@ -44,6 +46,8 @@ OUTCOME_OF = {
     "ProblemResolved": "resolved",
     "TimeoutNoticed": "timeout",
     "ConflictNoticed": "conflict",
+    "ProblemsDigested": "digested",
+    "ProblemExplained": "explained",
 }
 
 
@@ -101,6 +105,7 @@ class WorkerMetrics:
             ["tenant", "peer", "dialect", "rule"],
             registry=registry,
         )
+        self._decisions = DecisionMetrics(registry)
         self._problem_labels = BoundedLabels()
         self._violation_labels = BoundedLabels()
         self._endpoint_labels = BoundedLabels()
@@ -122,6 +127,7 @@ class WorkerMetrics:
                 self._emitted(said.event)
 
     def _emitted(self, event: Event) -> None:
+        self._decisions.emitted(event)
         name = type(event).__name__
         if name == "DeliveryRequested":
             self._requested.labels(*self._endpoint_labels(event.endpoint)).inc()  # type: ignore[union-attr]
@@ -175,7 +181,8 @@ class DispatchMetrics:
 
 
 def watch_engine(registry: CollectorRegistry, engine: Engine) -> None:
-    """Gauges that are read from the engine at each scrape: partitions by phase, stalled ones, rows held."""
+    """Metrics that are read from the engine at each scrape: partitions by phase, stalled ones, rows held, timers."""
+    registry.register(TimerMetrics(engine))
     phases = Gauge("tocsin_partitions", "Partitions held, by agent and phase.", ["agent", "phase"], registry=registry)
     stalled = Gauge("tocsin_partitions_stalled", "Partitions that have input and do not move.", registry=registry)
     rows = Gauge("tocsin_rows", "Rows in memory, by agent.", ["agent"], registry=registry)

@@ -20,6 +20,11 @@ def nothing_to_note() -> None:
     return None
 
 
+def first_note(*notes: Note) -> Note:
+    """What the first of these has to tell."""
+    return lambda: next(filter(None, (note() for note in notes)), None)
+
+
 @asynccontextmanager
 async def serve_probes(
     host: str, port: int, registry: CollectorRegistry, not_ready: Readiness, note: Note = nothing_to_note

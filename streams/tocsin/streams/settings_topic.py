@@ -1,4 +1,4 @@
-"""The topic `settings`, as far as schemas go: what each process writes with, and what others need to read it.
+"""The topic `settings`: what each process writes with, and what others need to read it; and the silences.
 
 Rolling upgrades (DESIGN.md section 4): a process publishes the schemas that it writes before its first write; a
 reader that meets an id of ours which it does not know looks here, and waits while it is not there.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from time import time_ns
 
 import structlog
@@ -18,14 +19,16 @@ from aiokafka.errors import KafkaError
 from tocsin.connectors.publish.headers import cloud_event_headers
 from tocsin.schemas.codec import decode, encode
 from tocsin.schemas.errors import SchemaRefused, TocsinError, Undecodable
-from tocsin.schemas.events import SchemaInUse
+from tocsin.schemas.events import Event, SchemaInUse, SilenceSet
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.schema_book import SchemaBook
+from tocsin.streams.silences import Silences
 from tocsin.streams.topology import TOPICS, topic_name
 
 _log = structlog.get_logger("tocsin.settings")
 
 BUS = "tocsin"
+SILENCE = "silence/"
 
 
 class TopicsMissing(TocsinError):
@@ -56,9 +59,12 @@ async def require_topics(bootstrap: str, prefix: str) -> None:
 
 
 class SettingsTopic:
-    """Follows `settings` into a SchemaBook. Open it before the first read or write of anything else."""
+    """Follows `settings` into a SchemaBook and `silences`. Open it before the first read or write of anything else."""
 
-    def __init__(self, bootstrap: str, prefix: str, book: SchemaBook, process: str) -> None:
+    def __init__(
+        self, bootstrap: str, prefix: str, book: SchemaBook, process: str, silences: Silences | None = None
+    ) -> None:
+        self.silences = Silences() if silences is None else silences
         self._bootstrap, self._prefix, self._topic = bootstrap, prefix, topic_name(prefix, "settings")
         self._book, self._process = book, process
         self._announced: set[int] = set()
@@ -108,10 +114,11 @@ class SettingsTopic:
         assert self._consumer is not None
         for records in (await self._consumer.getmany(timeout_ms=timeout_ms)).values():
             for record in records:
-                self._learn(record.value, record.offset)
+                self._learn(record.key or b"", record.value, record.offset)
 
-    def _learn(self, value: bytes | None, offset: int) -> None:
+    def _learn(self, key: bytes, value: bytes | None, offset: int) -> None:
         if value is None:
+            self.silences.forget(key.decode("utf-8", "replace").removeprefix(SILENCE))
             return
         try:
             event = decode(value, book=self._book)
@@ -119,8 +126,12 @@ class SettingsTopic:
             # Nothing of ours is lost by it: a setting that cannot be read is not in force, and says so.
             _log.error("setting not readable", offset=offset, reason=undecodable.reason.value)
             return
-        if not isinstance(event, SchemaInUse):
-            return
+        if isinstance(event, SilenceSet):
+            self.silences.learn(event)
+        elif isinstance(event, SchemaInUse):
+            self._learn_schema(event)
+
+    def _learn_schema(self, event: SchemaInUse) -> None:
         try:
             self._book.add_foreign_schema(event.schema_id, event.schema)
             self._announced.add(event.schema_id)
@@ -131,9 +142,7 @@ class SettingsTopic:
         missing = [entry for entry in self._book.written() if entry.id not in self._announced]
         if not missing:
             return
-        producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all", enable_idempotence=True)
-        try:
-            await producer.start()
+        async with self._producer() as producer:
             for entry in missing:
                 now = time_ns() // 1000
                 event = SchemaInUse(
@@ -146,8 +155,27 @@ class SettingsTopic:
                     schema=entry.text,
                     process=self._process,
                 )
-                headers = cloud_event_headers(event, f"/tocsin/{self._process}".encode())
-                key = f"schema/{entry.id}".encode()
-                await producer.send_and_wait(self._topic, encode(event, book=self._book), key=key, headers=headers)
+                await self._put(producer, f"schema/{entry.id}", event)
+
+    async def put_silence(self, silence: SilenceSet) -> None:
+        """Make a silence, or end one (`removed`): returns once Kafka has it. Those that ended long ago are tombstoned
+        on the way. Raises KafkaError or Unencodable."""
+        async with self._producer() as producer:
+            await self._put(producer, SILENCE + silence.silence, silence)
+            for ended in self.silences.ended():
+                await producer.send_and_wait(self._topic, None, key=f"{SILENCE}{ended}".encode())
+        self.silences.learn(silence)
+
+    async def _put(self, producer: AIOKafkaProducer, key: str, event: Event) -> None:
+        headers = cloud_event_headers(event, f"/tocsin/{self._process}".encode())
+        await producer.send_and_wait(self._topic, encode(event, book=self._book), key=key.encode(), headers=headers)
+
+    @contextlib.asynccontextmanager
+    async def _producer(self) -> AsyncIterator[AIOKafkaProducer]:
+        # Settings are written so rarely that nobody keeps a connection for them.
+        producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all", enable_idempotence=True)
+        try:
+            await producer.start()
+            yield producer
         finally:
             await producer.stop()

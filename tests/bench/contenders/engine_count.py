@@ -36,6 +36,9 @@ class CountByTenant:
     def fire(self, key: str, rows: Rows, now: int) -> Iterable[Output]:
         return []
 
+    def resumed(self, rows: Rows, since: int, until: int) -> Iterable[Output]:
+        return []
+
     def encode_row(self, row: Any) -> bytes:
         return msgspec.msgpack.encode(row)
 

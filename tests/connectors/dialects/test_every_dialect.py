@@ -42,6 +42,11 @@ SMALLEST: dict[str, dict[str, object]] = {
     },
     "jsonrpc": {"jsonrpc": "2.0", "id": "1", "error": {"code": -32601, "message": "Method not found"}},
     "dwn-status": {"status": {"code": 404, "detail": "Not Found"}},
+    "tocsin-notification": {
+        "type": "problem.opened",
+        "timestamp": "2026-11-22T19:00:00.000Z",
+        "data": {"event_id": "e", "case": "c", "tenant": "t", "problem": {"code": "e.p.x"}},
+    },
 }
 
 json_values = st.recursive(
@@ -58,6 +63,7 @@ names = st.sampled_from(
         *("friendly-ltxt", "explain_ltxt", "problem-code", "problem_items", "who-retries", "fixHint", "fix-hint-ltxt"),
         *("impact", "where", "noticed_time", "time-noticed", "tracking_uri", "escalation-uri", "~i10n", "en", "locale"),
         *("jsonrpc", "id", "error", "result", "data", "reply", "message", "method"),
+        *("timestamp", "problem", "hops", "event_id", "case", "tenant", "overflow"),
     ]
 )
 kinds = st.sampled_from(

@@ -57,7 +57,8 @@ members = st.sampled_from(
     friendly-ltxt explain-ltxt problem-code problem-items who-retries fix-hint-ltxt impact where time-noticed
     @msg_catalog tracking-uri escalation-uri description description~l10n ~l10n problem_items who_retries fix_hint
     noticed_time tracking_uri explain en de catalog locale jsonrpc error result message data reply dwn-response
-    violations rule pointer dialect conformant key value retry_party sender recipients message_sha256""".split()  # noqa: SIM905
+    violations rule pointer dialect conformant key value retry_party sender recipients message_sha256
+    hops problem overflow event_id case tenant""".split()  # noqa: SIM905
 )
 kinds = st.sampled_from(
     [
@@ -84,6 +85,11 @@ SHAPES: list[dict[str, Any]] = [
     {"@type": "did:sov:BzCbsNYhMrjHiqZDTUASHg;spec/notification/1.0/problem-report", "friendly-ltxt": {"en": "x"}},
     {"jsonrpc": "2.0", "id": 1, "error": {"code": -50400, "message": "x"}},
     {"status": {"code": 404, "detail": "x"}},
+    {
+        "type": "problem.opened",
+        "timestamp": "x",
+        "data": {"event_id": "e", "case": "c", "tenant": "t", "hops": 1, "problem": {"code": "e.p.x"}},
+    },
 ]
 shapes = st.sampled_from(SHAPES)
 documents = values | st.builds(lambda shape, more: more | shape, shapes, st.dictionaries(members, values, max_size=6))

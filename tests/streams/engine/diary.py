@@ -13,7 +13,10 @@ ALARM_AFTER = 5_000_000
 
 
 class Diary:
-    """`{"name", "id", "alarm": bool}` adds the id to the row's entries; an alarm adds an entry of its own later."""
+    """`{"name", "id", "alarm": bool}` adds the id to the row's entries; an alarm adds an entry of its own later.
+
+    Silences are entries of the row `silence`.
+    """
 
     name = "diary"
     input_topic = "notes"
@@ -43,7 +46,10 @@ class Diary:
         entries = rows.get(key) or []
         return self._enter(key, f"alarm {key} {len(entries)}", rows, None)
 
-    def _enter(self, name: str, what: str, rows: Rows, due: int | None) -> Iterable[Output]:
+    def resumed(self, rows: Rows, since: int, until: int) -> Iterable[Output]:
+        return self._enter("silence", [since, until], rows, None)
+
+    def _enter(self, name: str, what: object, rows: Rows, due: int | None) -> Iterable[Output]:
         entries = [*(rows.get(name) or []), [what, self._random.random()]]
         rows.put(name, entries, due)
         return [Output("told", name.encode(), json.dumps(entries[-1]).encode())]

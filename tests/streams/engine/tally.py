@@ -46,6 +46,12 @@ class Tally:
         rows.put(key, row)
         return [Output("sums", key.encode(), json.dumps({"name": key, "alarm": now}).encode())]
 
+    def resumed(self, rows: Rows, since: int, until: int) -> Iterable[Output]:
+        if rows.get("broken when resumed") is not None:
+            rows.put("trace", {"sum": 1, "last": ""})
+            raise RuntimeError("a bug in a rule about silence")
+        return [Output("sums", b"silence", json.dumps({"since": since, "until": until}).encode())]
+
     def encode_row(self, row: Any) -> bytes:
         return json.dumps(row).encode()
 

@@ -10,6 +10,8 @@ from aiokafka import TopicPartition
 from structlog.testing import capture_logs
 from tally import Tally
 
+from tocsin.streams.engine import audit
+from tocsin.streams.engine.audit import TimerCensus
 from tocsin.streams.engine.engine import Engine, EngineSettings
 from tocsin.streams.engine.phase import Phase
 from tocsin.streams.engine.task import PartitionTask
@@ -19,11 +21,12 @@ class Partition:
     """Its timer is always due; `hangs`: its tick is never acknowledged."""
 
     def __init__(self, hangs: bool = False, broken: bool = False) -> None:
-        self.hangs, self.broken = hangs, broken
+        self.agent, self.hangs, self.broken = "tally", hangs, broken
+        self.audits = 0
         self.ticks, self.ticking, self.cancelled = 0, False, False
         self.phase, self.reason, self.settled, self.moved_at = Phase.TAKING_OVER, "", False, 0.0
 
-    def timer_is_due(self) -> bool:
+    def tick_is_due(self) -> bool:
         return not self.ticking
 
     async def append_tick(self) -> None:
@@ -39,11 +42,18 @@ class Partition:
         finally:
             self.ticking = False
 
+    def audit(self) -> int:
+        self.audits += 1
+        return self.audits == 1
+
+    def timers(self) -> TimerCensus:
+        return TimerCensus(pending=2, failed=1)
+
     async def stop(self, within: float) -> None: ...
 
 
 class Unticked(Partition):
-    def timer_is_due(self) -> bool:
+    def tick_is_due(self) -> bool:
         raise ValueError("a bug in the heap")
 
 
@@ -81,6 +91,19 @@ async def test_a_tick_that_fails_is_said_and_asked_for_again() -> None:
         await engine.stop()
     assert "tick failed; asked for again" in {line["event"] for line in logs}
     assert fatal == []
+
+
+async def test_every_partition_is_audited_and_what_was_put_back_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "STEP", 0.002)
+    first, second = Partition(), Partition()
+    engine = engine_of(first, second, fatal=[])
+    await engine.start(lambda partition, offset: None)
+    async with asyncio.timeout(5):
+        while second.audits < 3:  # noqa: ASYNC110
+            await asyncio.sleep(0.002)
+    assert engine.timers("tally") == TimerCensus(pending=4, failed=2)
+    await engine.stop()
+    assert engine.timers_repaired == {"tally": 2}
 
 
 async def test_ticking_that_ends_is_fatal() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.streams.engine.rows import TOMBSTONE_AFTER, RowFormatNewer, RowStore, StoredRow
+from tocsin.streams.engine.rows import SPARE_TIMERS, TOMBSTONE_AFTER, RowFormatNewer, RowStore, StoredRow
 
 
 def encode(row: Any) -> bytes:
@@ -54,6 +54,30 @@ def test_undo_after_a_timer_was_taken_keeps_it_due() -> None:
     rows.put("a", 2)
     rows.undo_event()
     assert rows.take_due(6) == "a"
+
+
+def test_a_row_written_again_with_its_timer_does_not_grow_the_heap() -> None:
+    rows = store()
+    for number in range(1000):
+        rows.begin_event(number)
+        rows.put("a", number, due=5_000)
+    assert len(rows.timers) == 1
+    rows.put("a", 0, due=4_000)
+    rows.put("a", 0, due=5_000)
+    assert (rows.take_due(4_999), rows.take_due(5_000)) == (None, "a")
+
+
+def test_timers_that_never_come_due_do_not_pile_up() -> None:
+    rows, far = store(), 10**15
+    rows.put("steady", 0, due=far + 7)
+    for number in range(3 * SPARE_TIMERS):
+        if number % 100 == 0:
+            rows.begin_batch()
+        rows.begin_event(number)
+        rows.put("reply", number, due=far + number)
+    rows.begin_batch()
+    assert len(rows.timers) <= SPARE_TIMERS + 100
+    assert [rows.take_due(2 * far) for _ in range(3)] == ["steady", "reply", None]
 
 
 def test_a_batch_gives_each_changed_key_once_as_it_is_now() -> None:

@@ -21,6 +21,7 @@ from tocsin.streams.engine.rows import RowStore
 
 NAMES = Names("notes", "diary-changelog")
 EVENTS = 60
+SILENCE = Limits().silence
 SEEDS = 300
 
 
@@ -40,6 +41,8 @@ class Simulation:
         self.rules = Diary(random.Random(seed + 1))
         self.last: PartitionWriter | None = None
         self.fed: list[dict[str, object]] = []
+        self.time = 1_000_000
+        self.silences = 0
 
     def _failpoint(self, place: str) -> None:
         if self.broker.random.random() < self.faults.kill:
@@ -81,6 +84,7 @@ class Simulation:
         random_ = self.broker.random
         upset = random_.choice(("nothing", "nothing", "made again", "retention"))
         for number in range(EVENTS):
+            self.time += 1_000_000 if random_.random() < 0.95 else SILENCE + random_.randint(0, 2)
             event = {"name": random_.choice("abc"), "id": f"e{number}", "alarm": random_.random() < 0.2}
             self._feed(json.dumps(event).encode())
             self.fed.append(event)
@@ -105,7 +109,7 @@ class Simulation:
 
     def _feed(self, value: bytes) -> None:
         # A topic that is made again goes on in time: its records are never those of the old one.
-        self.broker.land(NAMES.input, [(None, value, ())], (len(self.fed) + 1) * 1_000_000)
+        self.broker.land(NAMES.input, [(None, value, ())], self.time)
 
     async def run(self) -> None:
         ended = False
@@ -116,7 +120,7 @@ class Simulation:
         await asyncio.gather(*workers)
         while self.broker.on_its_way:
             self.broker.step()
-        self.broker.land(NAMES.input, [(None, b"tick", ())], EVENTS * 1_000_000 + ALARM_AFTER + 2_000_000)
+        self.broker.land(NAMES.input, [(None, b"tick", ())], self.time + ALARM_AFTER)
         end = self.broker.topics[NAMES.input].end
         await self.worker(lambda: self._drained(end))
         self._check()
@@ -137,6 +141,7 @@ class Simulation:
             raise Broken("the changelog does not give the rows in memory")
         entries = {key: json.loads(payload) for key, payload in rows.items()}
         self._check_inputs(entries)
+        self._check_silences([what for what, _ in entries.get("silence", [])])
         self._check_outputs(entries)
 
     def _recovered(self) -> dict[str, bytes]:
@@ -168,6 +173,23 @@ class Simulation:
         if "AA" in kinds.replace(".", "") or kinds.replace(".", "").startswith("A") or kinds.rstrip(".").endswith("s"):
             raise Broken(f"{name}: alarms {kinds}")
 
+    def _check_silences(self, found: list[object]) -> None:
+        """Every silence of the input while an alarm was pending, once; worked out again from the input as it lies."""
+        wanted: list[object] = []
+        now, pending = 0, dict[str, int]()
+        for record in self.broker.values(NAMES.input):
+            if pending and record.timestamp - now > SILENCE:
+                wanted.append([now, record.timestamp])
+            now = record.timestamp
+            event = {} if record.value == b"tick" else json.loads(record.value or b"")
+            if not event:
+                pending = {name: due for name, due in pending.items() if due > now}
+            elif event["alarm"]:
+                pending[event["name"]] = now + ALARM_AFTER
+        if found != wanted and not (self.made_again or self.retention):
+            raise Broken(f"silences {found} of {wanted}")
+        self.silences += len(found)
+
     def _reported(self) -> bool:
         reasons = [dict(record.headers)["tocsin.reason"] for record in self.broker.values("dead")]
         return any(reason.startswith(b"input_") for reason in reasons)
@@ -197,15 +219,17 @@ async def simulate(seed: int, kind: type[PartitionWriter] = PartitionWriter) -> 
 
 
 async def test_every_seed_keeps_the_promise() -> None:
-    repeats = owners = steps = 0
+    repeats = owners = steps = silences = 0
     for seed in range(SEEDS):
         simulation = await simulate(seed)
         told = [record.value for record in simulation.broker.values("told")]
         repeats += len(told) - len(set(told))
         owners += simulation.owners
         steps += simulation.broker.steps
+        silences += simulation.silences
     assert repeats > SEEDS, "the faults are too mild to prove anything"
     assert owners > 5 * SEEDS
+    assert silences > SEEDS
     print(f"{SEEDS} seeds, {steps} steps, {owners} take-overs, {repeats} repeats")
 
 

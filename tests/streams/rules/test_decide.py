@@ -29,8 +29,10 @@ from tocsin.schemas.events import (
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.cases import case_of
-from tocsin.streams.rules.decide import DecideConfig, decide, fire
+from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.decide import decide, fire
 from tocsin.streams.rules.decision import DeadLetter, Decision, Emit
+from tocsin.streams.rules.policies import LoopLimits
 from tocsin.streams.rules.rows import CaseRow, ThreadRow
 from tocsin.streams.rules.rulebook import Endpoint, Match, Route, RuleBook
 from tocsin.streams.rules.spans import DAY, HOUR, SECOND
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
 NOW = 1_800_000_000_000_000
 BOOK = RuleBook(
+    limits=LoopLimits(repeat_window=0),
     endpoints={name: Endpoint(name=name, sink="memory") for name in ("owner", "desk", "fallback")},
     default_endpoint="fallback",
     routes=(
@@ -48,6 +51,7 @@ BOOK = RuleBook(
     ),
 )
 CONFIG = DecideConfig(book=BOOK)
+"""Loop rules have tests of their own (loops/); here everything is told."""
 
 
 def a_report(
@@ -186,8 +190,9 @@ def test_tenants_with_the_same_thread_have_different_cases() -> None:
 def test_resolve_and_reopen(rows: DictRows) -> None:
     decide(a_report("r1"), rows, NOW, CONFIG)
     case = case_of(a_report())
-    (resolved,) = emitted(decide(a_command(CommandKind.RESOLVE, case), rows, NOW, CONFIG))
+    resolved, *told = emitted(decide(a_command(CommandKind.RESOLVE, case), rows, NOW, CONFIG))
     assert isinstance(resolved, ProblemResolved)
+    assert [one.endpoint for one in told if isinstance(one, DeliveryRequested)] == ["owner", "desk"]
     assert (resolved.case, resolved.by, resolved.why) == (case, "ann", "x")
     assert decide(a_command(CommandKind.RESOLVE, case, "c2"), rows, NOW, CONFIG) == []
     assert kinds(decide(a_report("r2"), rows, NOW, CONFIG))[0] == "ProblemOpened"
@@ -195,7 +200,7 @@ def test_resolve_and_reopen(rows: DictRows) -> None:
 
 def test_a_command_may_name_the_report(rows: DictRows) -> None:
     decide(a_report("r1"), rows, NOW, CONFIG)
-    assert kinds(decide(a_command(CommandKind.RESOLVE, "r1"), rows, NOW, CONFIG)) == ["ProblemResolved"]
+    assert kinds(decide(a_command(CommandKind.RESOLVE, "r1"), rows, NOW, CONFIG))[0] == "ProblemResolved"
 
 
 def test_acknowledged_cases_stay_open(rows: DictRows) -> None:
@@ -206,7 +211,7 @@ def test_acknowledged_cases_stay_open(rows: DictRows) -> None:
     assert isinstance(said.event, EscalationAcknowledged)
     assert decide(a_command(CommandKind.ACKNOWLEDGE, "r1", "c2"), rows, NOW, CONFIG) == []
     assert kinds(decide(a_report("r2"), rows, NOW, CONFIG))[0] == "ProblemRepeated"
-    assert kinds(decide(a_command(CommandKind.RESOLVE, "r1", "c3"), rows, NOW, CONFIG)) == ["ProblemResolved"]
+    assert kinds(decide(a_command(CommandKind.RESOLVE, "r1", "c3"), rows, NOW, CONFIG))[0] == "ProblemResolved"
 
 
 @pytest.mark.parametrize(
@@ -215,7 +220,7 @@ def test_acknowledged_cases_stay_open(rows: DictRows) -> None:
 def test_a_command_that_comes_first_is_kept(rows: DictRows, target: str) -> None:
     assert decide(a_command(CommandKind.RESOLVE, target), rows, NOW, CONFIG) == []
     assert decide(a_command(CommandKind.ACKNOWLEDGE, target, "c2"), rows, NOW, CONFIG) == []
-    assert kinds(decide(a_report(), rows, NOW, CONFIG))[-1] == "ProblemResolved"
+    assert "ProblemResolved" in kinds(decide(a_report(), rows, NOW, CONFIG))
     assert not [key for key in rows.rows if key.startswith("kept/")]
 
 
@@ -228,9 +233,8 @@ def test_a_kept_command_without_a_case_ends_in_the_dead_letters(rows: DictRows) 
     assert not rows.rows
 
 
-@pytest.mark.parametrize("kind", [CommandKind.SNOOZE, CommandKind.CHOOSE, CommandKind.UNKNOWN])
-def test_a_command_that_is_not_built_yet_is_never_dropped(rows: DictRows, kind: CommandKind) -> None:
-    (letter,) = decide(a_command(kind, "r1"), rows, NOW, CONFIG)
+def test_a_command_of_a_newer_kind_is_never_dropped(rows: DictRows) -> None:
+    (letter,) = decide(a_command(CommandKind.UNKNOWN, "r1"), rows, NOW, CONFIG)
     assert isinstance(letter, DeadLetter)
     assert (letter.reason, letter.event) == ("command_not_supported", None)
 

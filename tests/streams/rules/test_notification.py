@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tocsin.schemas.events import ProblemOpened, ProblemRepeated, ThreadContext
 from tocsin.schemas.problem import Http, Item, Problem, Severity, Source
-from tocsin.streams.rules.notification import MAX_BODY, MAX_OVERFLOW_BODY, Notice, notification, timestamp
+from tocsin.streams.rules.notification import MAX_BODY, MAX_OVERFLOW_BODY, Notice, letter, notification, timestamp
 
 WHEN = 1_800_000_000_123_456
 THREAD = ThreadContext(
@@ -151,3 +151,46 @@ def test_no_overflow_form_is_longer_than_its_bound(text: str, code: str, name: s
 )
 def test_timestamps(micros: int, text: str) -> None:
     assert timestamp(micros) == text
+
+
+def a_letter(**data: Any) -> dict[str, Any]:
+    body = letter("problem.digest", WHEN, {"case": "c", "event_id": "e", "tenant": "acme"} | data)
+    assert len(body) <= MAX_BODY
+    found: dict[str, Any] = json.loads(body)
+    return found
+
+
+def test_a_letter_of_another_kind() -> None:
+    assert a_letter(count=3) == {
+        "type": "problem.digest",
+        "timestamp": "2027-01-15T08:00:00.123Z",
+        "data": {"case": "c", "event_id": "e", "tenant": "acme", "count": 3},
+    }
+
+
+def test_a_letter_has_the_problem_as_a_notification_has_it() -> None:
+    whole = json.loads(notification(a_notice(), WHEN, None))
+    assert a_letter(problem=PROBLEM)["data"]["problem"] == whole["data"]["problem"]
+
+
+def test_a_letter_that_is_too_long_keeps_what_identifies_the_problem() -> None:
+    data = a_letter(problem=msgspec.structs.replace(PROBLEM, fix_hint={"en": "x" * MAX_BODY}), cases=["a"])["data"]
+    assert (data["problem"]["code"], data["cases"]) == ("e.p.xfer", ["a"])
+    assert "problem.fix_hint" in data["overflow"]["omitted"]
+
+
+def test_a_letter_that_is_still_too_long_keeps_plain_values() -> None:
+    data = a_letter(problem=PROBLEM, cases=["x" * MAX_BODY], why="x" * MAX_BODY)["data"]
+    assert (data["event_id"], len(data["why"])) == ("e", 256)
+    assert data["overflow"]["omitted"] == ["cases", "problem"]
+
+
+def test_the_same_letter_has_the_same_bytes() -> None:
+    assert letter("x", WHEN, {"a": 1, "b": 2}) == letter("x", WHEN, {"b": 2, "a": 1})
+
+
+def test_the_thread_says_what_is_known_of_it() -> None:
+    known = msgspec.structs.replace(THREAD, protocol="issue-credential/2.0", state="offer-sent", effect="ended")
+    thread = json.loads(notification(msgspec.structs.replace(a_notice(), thread=known), WHEN, None))["data"]["thread"]
+    assert (thread["protocol"], thread["state"], thread["effect"]) == ("issue-credential/2.0", "offer-sent", "ended")
+    assert "role" not in thread

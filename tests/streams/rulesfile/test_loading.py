@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tocsin.streams.rules.rulebook import Endpoint, Match, Route, default_rulebook
 from tocsin.streams.rulesfile import RulesFileError, check_rulebook, json_schema, load_rulebook, sink_settings
 from tocsin.streams.rulesfile.document import MAX_BYTES
-from tocsin.streams.rulesfile.loading import NOT_YET
-from tocsin.streams.rulesfile.model import MAX_ENDPOINTS
+from tocsin.streams.rulesfile.loading import OPTIONAL
+from tocsin.streams.rulesfile.values import MAX_ENDPOINTS
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "rules.example.yaml"
 SECRET = "whsec_TfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -33,11 +33,11 @@ def shown(folder: Path, text: str) -> list[str]:
 
 def test_the_example_loads_without_a_finding() -> None:
     assert "whsec_T" not in EXAMPLE.read_text("utf-8")
-    names = ("ISSUER_WEBHOOK_SECRET", "ISSUER_WEBHOOK_SECRET_BEFORE", "WALLET_DESK_WEBHOOK_SECRET")
+    names = ("ISSUER_WEBHOOK_SECRET", "ISSUER_WEBHOOK_SECRET_BEFORE", "WALLET_DESK_WEBHOOK_SECRET", "PEER_AGENT_SECRET")
     variables = dict.fromkeys(names, SECRET)
     assert check_rulebook(EXAMPLE, variables) == []
     book = load_rulebook(EXAMPLE, variables)
-    assert list(book.endpoints) == ["issuer-team", "wallet-desk", "operators"]
+    assert list(book.endpoints) == ["issuer-team", "wallet-desk", "operators", "peer-agent"]
     assert book.default_endpoint == "operators"
     assert [route.name for route in book.routes] == ["issuing", "resources", "wallets"]
     assert len(book.endpoints["issuer-team"].secrets) == 2
@@ -109,8 +109,8 @@ routes:
         pytest.param(
             TOP + "rotues: []\n",
             [
-                "5: rotues is not a key that there is (expected one of endpoints, default_route, routes, mediation; "
-                "did you mean routes?)"
+                "5: rotues is not a key that there is (expected one of endpoints, default_route, routes, escalations, "
+                "silences, inhibit, mute_times, limits, timeouts, tenants, mediation; did you mean routes?)"
             ],
             id="a key that is misspelt",
         ),
@@ -118,7 +118,8 @@ routes:
             TOP + "routes:\n  - endpoints: owner\n    match:\n      tennant: a\n",
             [
                 "8: routes[0].match.tennant is not a key that there is "
-                "(expected one of code, tenant, severity, protocol; did you mean tenant?)"
+                "(expected one of code, tenant, severity, protocol, category, scope, trust, record_type, connection, "
+                "expr; did you mean tenant?)"
             ],
             id="a nested key that is misspelt",
         ),
@@ -219,12 +220,11 @@ def test_findings(tmp_path: Path, text: str, found: list[str]) -> None:
     assert [one for one in shown(tmp_path, text) if not one.startswith(unused) or one in found] == found
 
 
-@pytest.mark.parametrize("section", NOT_YET)
-def test_sections_that_are_not_supported_yet_are_refused_and_empty_ones_are_not(tmp_path: Path, section: str) -> None:
+@pytest.mark.parametrize("section", OPTIONAL)
+@pytest.mark.parametrize("empty", ["", "[]", "{}"], ids=["nothing", "a list", "a mapping"])
+def test_sections_may_be_empty(tmp_path: Path, section: str, empty: str) -> None:
     text = TOP.replace("desk: {sink: memory}\n  owner", "desk")
-    assert shown(tmp_path, f"{text}{section}: []\n") == []
-    (said,) = shown(tmp_path, f"{text}{section}:\n  - a: b\n")
-    assert said == f"4: {section} is not supported yet (remove this section)"
+    assert shown(tmp_path, f"{text}{section}: {empty}\n") == []
 
 
 WEBHOOK = "endpoints:\n  owner:\n    sink: webhook\n    url: {url}\n    {secret}\ndefault_route: owner\n"
@@ -291,7 +291,7 @@ def test_webhooks(tmp_path: Path, url: str, secret: str, found: list[str]) -> No
 def test_all_findings_come_at_once_in_order_and_without_secrets(tmp_path: Path) -> None:
     file = write(
         tmp_path,
-        "silences: [{}]\nendpoints:\n  a: {sink: webhook, url: 1, secret: tell-no-one, more: tell-no-one}\n"
+        "silences: 7\nendpoints:\n  a: {sink: webhook, url: 1, secret: tell-no-one, more: tell-no-one}\n"
         "routes: [{endpoints: 7}]\n",
     )
     with pytest.raises(RulesFileError) as refused:
@@ -330,9 +330,10 @@ def test_the_number_of_endpoints(tmp_path: Path, count: int, errors: int) -> Non
 
 def test_the_schema_knows_every_key() -> None:
     schema = json_schema()
-    assert set(schema["properties"]) == {"endpoints", "default_route", "routes", "mediation"}
+    assert set(schema["properties"]) == {"endpoints", "default_route", "mediation", *OPTIONAL}
     assert schema["required"] == ["endpoints", "default_route"]
-    assert set(schema["$defs"]["RouteModel"]["properties"]) == {"name", "match", "endpoints", "continue", "routes"}
+    keys = {"name", "match", "endpoints", "continue", "routes", "escalate", "mute", "group", "repeat"}
+    assert set(schema["$defs"]["RouteModel"]["properties"]) == keys
     json.dumps(schema)
 
 

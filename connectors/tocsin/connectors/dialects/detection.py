@@ -8,7 +8,7 @@ from tocsin.connectors.dialects.table import module_of
 ALIASES = {
     "didcomm2": "didcomm-2.0", "didcomm-2": "didcomm-2.0", "didcomm": "didcomm-2.0", "problem+json": "rfc9457",
     "aries": "aries-1.0", "report-problem-1.0": "aries-1.0", "indy-hipe": "hipe", "json-rpc": "jsonrpc",
-    "dwn": "dwn-status",
+    "dwn": "dwn-status", "tocsin": "tocsin-notification",
 }  # fmt: skip
 """Other names under which a dialect may be asked for."""
 
@@ -19,7 +19,7 @@ DIALECT_OF_MEDIA_TYPE = {
 }
 """Media types that name a dialect; `application/json` says nothing, and DIDComm v1 plaintext has no type of its own."""
 
-ORDER = ("hipe", "aries-1.0", "jsonrpc", "didcomm-2.0", "dwn-status", "canonical", "rfc9457")
+ORDER = ("hipe", "aries-1.0", "jsonrpc", "tocsin-notification", "didcomm-2.0", "dwn-status", "canonical", "rfc9457")
 """Who is asked first: the dialect whose mark is the more certain (HIPE before the RFC that grew out of it)."""
 
 

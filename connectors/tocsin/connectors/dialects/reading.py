@@ -81,7 +81,9 @@ class Unwritable(TocsinError):
 
 
 class NotAProblem(Struct, frozen=True):
-    """The document was read and is no problem: a success, or a message of another protocol. `why` says which."""
+    """The document was read and is no problem: a success, or a message of another protocol. `why` says which; `taken`
+    says that there is nothing wrong with having sent it here."""
 
     dialect: str
     why: str
+    taken: bool = False

@@ -16,6 +16,7 @@ DIALECTS: dict[str, str] = {
     "aries-1.0": "tocsin.connectors.dialects.aries",
     "hipe": "tocsin.connectors.dialects.hipe",
     "jsonrpc": "tocsin.connectors.dialects.jsonrpc",
+    "tocsin-notification": "tocsin.connectors.dialects.notification",
     "dwn-status": "tocsin.connectors.dialects.dwn",
 }
 """Name of each dialect -> the module that reads and writes it (imported when it is first used)."""

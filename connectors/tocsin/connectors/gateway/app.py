@@ -10,11 +10,13 @@ from starlette.responses import Response
 
 from tocsin.connectors.catalogue import Catalogue
 from tocsin.connectors.gateway.codes import codes_routes
+from tocsin.connectors.gateway.commands import command_routes
 from tocsin.connectors.gateway.config import GatewayConfig
 from tocsin.connectors.gateway.counting import CountRequests
 from tocsin.connectors.gateway.ingest import ingest_routes
 from tocsin.connectors.gateway.metrics import GatewayMetrics
 from tocsin.connectors.gateway.problems import INTERNAL, Refusal, of_http_status, refuse
+from tocsin.connectors.gateway.silences import SilencePort, silence_routes
 from tocsin.connectors.gateway.taking import EventPort, Taking
 from tocsin.connectors.gateway.watching import Ready, registry_routes, watching_routes
 from tocsin.schemas.codec import SHIPPED
@@ -28,12 +30,18 @@ def build_gateway(
     metrics: CollectorRegistry,
     *,
     schemas: Registry | None = None,
+    silences: SilencePort | None = None,
 ) -> FastAPI:
     """The application. `publisher` is open already and is closed by who opened it; `metrics` is shown at /metrics and
-    gets the gateway's own; `schemas` is the registry that is served (default: the shipped schemas)."""
+    gets the gateway's own; `schemas` is the registry that is served (default: the shipped schemas);
+    without `silences` there are no routes for them."""
     app = FastAPI(title="Tocsin gateway", version="1", docs_url=None, redoc_url=None)
     counts = GatewayMetrics(metrics)
-    app.include_router(ingest_routes(config, Taking(config, publisher, counts)))
+    taking = Taking(config, publisher, counts)
+    app.include_router(ingest_routes(config, taking))
+    app.include_router(command_routes(config, taking))
+    if silences is not None:
+        app.include_router(silence_routes(config, silences))
     app.include_router(codes_routes(Catalogue.load()))
     app.include_router(watching_routes(ready, metrics))
     app.include_router(registry_routes(schemas or Registry(SHIPPED), config))

@@ -57,15 +57,16 @@ class Asked(Struct, frozen=True, kw_only=True):
         )
 
 
-def asked(request: Request, config: GatewayConfig) -> Asked:
-    """Raises Refusal: a tenant, key, dialect or media type that cannot be."""
+def asked(request: Request, config: GatewayConfig, *, body: bool = True) -> Asked:
+    """Raises Refusal: a tenant, key, dialect or media type that cannot be. Without a `body` its media type says
+    nothing: many clients send one all the same."""
     traceparent = request.headers.get("traceparent", "")
-    media_type = _media_type(request)
+    media_type = _media_type(request) if body else JSON
     return Asked(
         tenant=_tenant(request, config),
         dialect=_dialect(request),
         media_type=media_type,
-        idempotency_key=_idempotency_key(request) or _cloud_event_key(request, media_type),
+        idempotency_key=_idempotency_key(request) or _cloud_event_key(request, media_type) or _webhook_id(request),
         traceparent=traceparent if _TRACEPARENT.fullmatch(traceparent) else None,
     )
 
@@ -104,6 +105,13 @@ def _idempotency_key(request: Request) -> str | None:
     if len(said) > 1 or not _KEY.fullmatch(said[0]):
         raise Refusal(BAD_KEY)
     return said[0]
+
+
+def _webhook_id(request: Request) -> str | None:
+    """A webhook that is delivered again has the same `webhook-id` (Standard Webhooks); one that is no key says
+    nothing: a foreign sender did not mean it as ours."""
+    said = request.headers.getlist("webhook-id")
+    return said[0] if len(said) == 1 and _KEY.fullmatch(said[0]) else None
 
 
 def cloud_event_key(source: str, ident: str) -> str:

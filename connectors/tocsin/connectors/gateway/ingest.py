@@ -67,9 +67,9 @@ async def _ingest(request: Request, config: GatewayConfig, taking: Taking, make:
 
 
 def _answer_batch(items: list[dict[str, object]]) -> Response:
-    """202 when at least one was accepted; else 503 when Kafka is why, so that the client comes again; else 422."""
+    """202 when not all were refused; else 503 when Kafka is why, so that the client comes again; else 422."""
     errors = [item["error"] for item in items if "error" in item]
-    counts: dict[str, object] = {"accepted": len(items) - len(errors), "refused": len(errors)}
+    counts: dict[str, object] = {"accepted": sum("event_id" in item for item in items), "refused": len(errors)}
     if len(errors) < len(items):
         return _json({"items": items} | counts)
     types = {error["type"].rpartition(":")[2] for error in errors if isinstance(error, dict)}

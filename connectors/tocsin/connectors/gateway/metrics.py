@@ -33,8 +33,8 @@ class GatewayMetrics:
         )
 
     def count_accepted(self, kind: str) -> None:
-        """One event stored: its dialect, or `activity`."""
-        self.accepted.labels(kind if kind in DIALECTS or kind == "activity" else OTHER).inc()
+        """One event stored: its dialect, `activity` or `command`."""
+        self.accepted.labels(kind if kind in DIALECTS or kind in ("activity", "command") else OTHER).inc()
 
     def count_refused(self, reason: str) -> None:
         """One document or request refused, by the name of its problem."""

@@ -40,6 +40,9 @@ BAD_CLOUD_EVENT = Kind(
 UNKNOWN_DIALECT = Kind("unknown-dialect", 400, "Unknown dialect", "There is no such dialect.")
 NOT_FOUND = Kind("not-found", 404, "Not found", "There is nothing here.")
 METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "Method not allowed", "See the Allow header.")
+TOO_MANY_SILENCES = Kind(
+    "too-many-silences", 409, "Too many silences", "End one before another is made, or make one that says more."
+)
 TOO_SLOW = Kind("too-slow", 408, "The body came too slowly", "Send the whole body at once.", close=True)
 TOO_LARGE = Kind("too-large", 413, "Too large", "The body, decoded, or the event made of it is too large.", close=True)
 TOO_MANY = Kind("too-many-items", 413, "Too many items", "Send smaller batches.")
@@ -75,7 +78,7 @@ KINDS = {
     for kind in (
         MALFORMED, BAD_ENCODING, BAD_TENANT, BAD_KEY, BAD_CLOUD_EVENT, UNKNOWN_DIALECT, NOT_FOUND, METHOD_NOT_ALLOWED,
         TOO_SLOW, TOO_LARGE, TOO_MANY, UNSUPPORTED, UNSUPPORTED_ENCODING, NOT_VALID, NOT_A_PROBLEM, NONE_ACCEPTED,
-        INTERNAL, UNCONFIRMED, KAFKA_AWAY, REFUSED_BY_KAFKA,
+        INTERNAL, UNCONFIRMED, KAFKA_AWAY, REFUSED_BY_KAFKA, TOO_MANY_SILENCES,
     )
 }  # fmt: skip
 """The whole catalogue by name."""

@@ -36,7 +36,7 @@ from tocsin.connectors.publish import (
     TopicMissing,
 )
 from tocsin.schemas.errors import Unencodable, UnencodableReason
-from tocsin.schemas.events import ProblemReported
+from tocsin.schemas.events import CommandIssued, ProblemReported
 
 log = logging.getLogger(__name__)
 
@@ -61,14 +61,21 @@ class Taking:
         self._metrics = metrics
 
     async def take(self, make: Make) -> dict[str, object]:
-        """Store one event and say where it will be found. Raises Refusal, and nothing else but CancelledError."""
+        """Store one event and say where it will be found; or why none was made of what may well be sent here (a letter
+        of another bus, which would come again and again if it were refused). Raises Refusal, and nothing else but
+        CancelledError."""
         try:
             event = make()
             async with asyncio.timeout(self._config.deadline + 1):
                 await self._port.send(event)
+        except NothingToPublish as nothing:
+            if not nothing.taken:
+                raise refusal_of(nothing) from None
+            self._metrics.count_refused(NOT_A_PROBLEM.name)
+            return {"ignored": nothing.why}
         except Exception as error:
             raise refusal_of(error) from None
-        self._metrics.count_accepted(event.problem.dialect if isinstance(event, ProblemReported) else "activity")
+        self._metrics.count_accepted(_kind(event))
         return _answer(event)
 
     async def take_each(self, makes: list[Make]) -> list[dict[str, object]]:
@@ -84,8 +91,17 @@ class Taking:
         return await asyncio.gather(*(one(make) for make in makes))
 
 
+def _kind(event: InboxEvent) -> str:
+    if isinstance(event, ProblemReported):
+        return event.problem.dialect
+    return "command" if isinstance(event, CommandIssued) else "activity"
+
+
 def _answer(event: InboxEvent) -> dict[str, object]:
-    """What is said of a stored event: its id, the occurrence, and what the reader forgave (rule and pointer)."""
+    """What is said of a stored event: its id, the occurrence unless it is a command, and what the reader forgave (rule
+    and pointer)."""
+    if isinstance(event, CommandIssued):
+        return {"event_id": event.event_id}
     answer: dict[str, object] = {"event_id": event.event_id, "instance": f"urn:uuid:{event.event_id}"}
     if isinstance(event, ProblemReported) and event.problem.violations:
         answer["violations"] = msgspec.to_builtins(event.problem.violations)

@@ -48,7 +48,7 @@ def problem_reported(report: Report, origin: Origin, *, now: int | None = None) 
     now = time.time_ns() // 1000 if now is None else now
     read, raw, media_type = _read(report, origin)
     if isinstance(read, NotAProblem):
-        raise NothingToPublish(read.why)
+        raise NothingToPublish(read.why, taken=read.taken)
     noticed = read.noticed_at
     return ProblemReported(
         event_id=event_id(origin),

@@ -19,6 +19,7 @@ from tocsin.schemas.events.escalations import (
     EscalationCancelled,
     EscalationExhausted,
     EscalationRaised,
+    EscalationSnoozed,
     EscalationStepped,
 )
 from tocsin.schemas.events.inbox import (
@@ -31,10 +32,13 @@ from tocsin.schemas.events.inbox import (
 )
 from tocsin.schemas.events.problems import (
     ConflictNoticed,
+    DigestedCase,
+    ProblemExplained,
     ProblemOpened,
     ProblemPromoted,
     ProblemRepeated,
     ProblemResolved,
+    ProblemsDigested,
     ProblemSuppressed,
     ProblemUnrouted,
     ThreadContext,
@@ -63,11 +67,14 @@ Event = (
     | ProblemResolved
     | TimeoutNoticed
     | ConflictNoticed
+    | ProblemsDigested
+    | ProblemExplained
     | EscalationRaised
     | EscalationStepped
     | EscalationAcknowledged
     | EscalationExhausted
     | EscalationCancelled
+    | EscalationSnoozed
     | DeliveryRequested
     | DeliveryOutcome
     | EndpointCommand
@@ -95,11 +102,14 @@ EVENTS: dict[str, type[Event]] = {
         ProblemResolved,
         TimeoutNoticed,
         ConflictNoticed,
+        ProblemsDigested,
+        ProblemExplained,
         EscalationRaised,
         EscalationStepped,
         EscalationAcknowledged,
         EscalationExhausted,
         EscalationCancelled,
+        EscalationSnoozed,
         DeliveryRequested,
         DeliveryOutcome,
         EndpointCommand,
@@ -123,12 +133,14 @@ __all__ = [
     "DeliveryAttempt",
     "DeliveryOutcome",
     "DeliveryRequested",
+    "DigestedCase",
     "EndpointCommand",
     "EndpointCommandKind",
     "EscalationAcknowledged",
     "EscalationCancelled",
     "EscalationExhausted",
     "EscalationRaised",
+    "EscalationSnoozed",
     "EscalationStepped",
     "Event",
     "EventBase",
@@ -136,6 +148,7 @@ __all__ = [
     "Matcher",
     "Outcome",
     "OverrideSet",
+    "ProblemExplained",
     "ProblemOpened",
     "ProblemPromoted",
     "ProblemRepeated",
@@ -143,6 +156,7 @@ __all__ = [
     "ProblemResolved",
     "ProblemSuppressed",
     "ProblemUnrouted",
+    "ProblemsDigested",
     "SchemaInUse",
     "SilenceSet",
     "SubscriptionSet",

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tocsin.schemas.schema_book import SchemaBook
-from tocsin.streams.agents.shell import AgentShell, row_bytes, row_from
+from tocsin.streams.agents.shell import AgentShell, row_from
 from tocsin.streams.engine.record import Output, Record, Rows
 from tocsin.streams.rules import decide
-from tocsin.streams.rules.rows import ROW_VERSION
+from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.rows import ROW_VERSION, encode_row
+from tocsin.streams.rules.timeouts.expecting import heard_nothing
 
 
 class DecideAgent:
@@ -24,11 +26,11 @@ class DecideAgent:
     changelog = "decide-changelog"
     row_version = ROW_VERSION
 
-    def __init__(self, config: Callable[[], decide.DecideConfig], prefix: str, book: SchemaBook) -> None:
+    def __init__(self, config: Callable[[], DecideConfig], prefix: str, book: SchemaBook) -> None:
         self._config = config
         self._shell = AgentShell(self.name, prefix, book)
         self.decode = self._shell.decode
-        self.encode_row = row_bytes
+        self.encode_row = encode_row
         self.decode_row = row_from
 
     def partition_key(self, event: Any) -> bytes | None:
@@ -41,6 +43,11 @@ class DecideAgent:
 
     def fire(self, key: str, rows: Rows, now: int) -> Iterable[Output]:
         return self._shell.outputs(decide.fire(key, rows, now, self._config()), None)
+
+    def resumed(self, rows: Rows, since: int, until: int) -> Iterable[Output]:
+        """Replies that could not be heard are not late: open expectations get the silence as grace (DESIGN 5, Time)."""
+        heard_nothing(rows, since, until)
+        return ()
 
     def tick(self, partition: int, now: int) -> Output:
         return self._shell.tick(self.input_topic, partition, now)

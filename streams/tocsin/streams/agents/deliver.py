@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tocsin.schemas.schema_book import SchemaBook
-from tocsin.streams.agents.shell import AgentShell, row_bytes, row_from
+from tocsin.streams.agents.shell import AgentShell, row_from
 from tocsin.streams.engine.record import Output, Record, Rows
-from tocsin.streams.rules import deliver
-from tocsin.streams.rules.deliver_config import DeliverConfig
-from tocsin.streams.rules.rows import ROW_VERSION
+from tocsin.streams.rules.delivery import deliver
+from tocsin.streams.rules.delivery.deliver_config import DeliverConfig
+from tocsin.streams.rules.rows import ROW_VERSION, encode_row
 
 
 class DeliverAgent:
@@ -29,7 +29,7 @@ class DeliverAgent:
         self._config = config
         self._shell = AgentShell(self.name, prefix, book)
         self.decode = self._shell.decode
-        self.encode_row = row_bytes
+        self.encode_row = encode_row
         self.decode_row = row_from
 
     def partition_key(self, event: Any) -> bytes | None:
@@ -42,6 +42,10 @@ class DeliverAgent:
 
     def fire(self, key: str, rows: Rows, now: int) -> Iterable[Output]:
         return self._shell.outputs(deliver.fire(key, rows, now, self._config()), None)
+
+    def resumed(self, rows: Rows, since: int, until: int) -> Iterable[Output]:
+        """Retries and leases get no grace: what is late is done at once."""
+        return ()
 
     def tick(self, partition: int, now: int) -> Output:
         return self._shell.tick(self.input_topic, partition, now)

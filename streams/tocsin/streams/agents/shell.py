@@ -14,7 +14,7 @@ from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.engine.dead import DEAD_TOPIC, dead_headers, dead_letter
 from tocsin.streams.engine.record import TICK, Halt, NotYetReadable, Output, Record, Refused
 from tocsin.streams.rules.decision import DeadLetter, Decision
-from tocsin.streams.rules.rows import Row, RowUnreadable, decode_row, encode_row
+from tocsin.streams.rules.rows import Row, RowUnreadable, decode_row
 
 TICK_TENANT = "tocsin"
 """The tenant of events that belong to the bus itself."""
@@ -82,10 +82,6 @@ class AgentShell:
             partition=partition,
         )
         return Output(topic, None, encode(tick, book=self._book), self._headers(tick))
-
-
-def row_bytes(row: Row) -> bytes:
-    return encode_row(row)
 
 
 def row_from(data: bytes, version: int) -> Row:

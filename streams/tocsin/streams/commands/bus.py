@@ -14,6 +14,7 @@ from tocsin.streams.broker import BrokerUnavailable, EmbeddedBroker
 from tocsin.streams.commands.admin import admin_of
 from tocsin.streams.commands.locating import HomeTaken
 from tocsin.streams.commands.member import FIRST_DELAY, LONGEST_DELAY, Member
+from tocsin.streams.processes.rules_watch import own_addresses
 from tocsin.streams.rulesfile import load_rulebook
 from tocsin.streams.settings import Settings
 from tocsin.streams.topics import ChangeKind, apply
@@ -56,7 +57,7 @@ class Bus:
         """
         self._taken = HomeTaken(self._settings.home)
         self._logs.mkdir(exist_ok=True)
-        load_rulebook(self._settings.rules)
+        load_rulebook(self._settings.rules, own=own_addresses(self._settings))
         if self._settings.port:
             socket.create_server((self._settings.host, self._settings.port)).close()
         settings = self._settings.but(bootstrap=await self._kafka())

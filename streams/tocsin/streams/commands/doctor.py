@@ -10,6 +10,7 @@ import typer
 from tocsin.streams.commands.diagnosis import Check, Level
 from tocsin.streams.commands.diagnosis_kafka import kafka_checks
 from tocsin.streams.commands.diagnosis_local import local_checks
+from tocsin.streams.commands.diagnosis_timers import timer_checks
 from tocsin.streams.commands.failures import CHECK_FAILED, UNREACHABLE
 from tocsin.streams.commands.locating import running_bus
 from tocsin.streams.commands.logs import set_up_logging
@@ -18,7 +19,7 @@ from tocsin.streams.settings import Settings, SettingsInvalid, load_settings
 
 
 def run(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
-    """Find out what is wrong: settings, rules file, ports, disk, Kafka, topics, lag, dead letters.
+    """Find out what is wrong: settings, rules file, ports, disk, Kafka, topics, lag, dead letters, timers.
 
     Each line is ok, warn or FAIL with the next step. Exits 1 when something fails, 69 when Kafka cannot be reached.
     """
@@ -42,6 +43,7 @@ async def _examine() -> list[Check]:
     checks = [Check("settings", Level.OK, f"prefix {settings.prefix}, {settings.partitions} partitions")]
     checks += [Check("settings", Level.WARN, line, "correct or remove it") for line in settings.warnings]
     checks += local_checks(settings)
+    checks += await timer_checks(settings)
     return checks + await kafka_checks(_located(settings))
 
 

@@ -23,10 +23,12 @@ async def records_of(
     *,
     follow: bool = False,
     only: TopicPartition | None = None,
+    since: int | None = None,
 ) -> AsyncIterator[ConsumerRecord]:
     """The records of a topic (its name in Kafka), up to its end now, or for ever with `follow`.
 
-    In the order of each partition, partitions interleaved. Raises ServiceUnreachable, CommandFailed(69: no such topic).
+    With `since` (milliseconds) only those that were appended then or later. In the order of each partition, partitions
+    interleaved. Raises ServiceUnreachable, CommandFailed(69: no such topic).
     """
     places = [only] if only else await places_of(settings, topic)
     bootstrap = needed_bootstrap(settings)
@@ -35,6 +37,9 @@ async def records_of(
         await consumer.start()
         consumer.assign(places)
         first, last = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
+        if since is not None:
+            found = await consumer.offsets_for_times(dict.fromkeys(places, since))
+            first = {place: at.offset if (at := found[place]) else last[place] for place in places}
         for place in places:
             consumer.seek(place, first[place] if start == "beginning" else last[place])
         left = {place for place in places if first[place] < last[place]}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -73,9 +74,8 @@ class Dispatcher:
         self._progress: dict[TopicPartition, PartitionProgress] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._admission = Admission()
-        self._turns = {name: asyncio.Semaphore(settings.per_endpoint) for name in sinks}
-        # Names in records are without number: those that are no endpoint of ours share one turn.
-        self._turn_of_unknown = asyncio.Semaphore(settings.per_endpoint)
+        # Names in records are without number: those that are no endpoint of ours share one turn, that of no name.
+        self._turns = defaultdict[str, asyncio.Semaphore](lambda: asyncio.Semaphore(settings.per_endpoint))
         self._memory = AttemptMemory()
         self._newly_assigned: set[TopicPartition] = set()
         self._committed: dict[TopicPartition, int] = {}
@@ -176,7 +176,7 @@ class Dispatcher:
     async def _handle(self, partition: TopicPartition, progress: PartitionProgress, record: ConsumerRecord) -> None:
         attempt = await self._read(record)
         if attempt is not None and not is_stale(record.timestamp):
-            async with self._turns.get(attempt.endpoint, self._turn_of_unknown):
+            async with self._turns[attempt.endpoint if attempt.endpoint in self._sinks else ""]:
                 await self._attempt_once(attempt)
         progress.end(record.offset)
 

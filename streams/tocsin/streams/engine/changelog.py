@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from tocsin.streams.engine.mark import Mark
 from tocsin.streams.engine.outbox import Spoken, decode_outbox, encode_outbox
 from tocsin.streams.engine.record import Record
@@ -21,8 +23,7 @@ _OUTBOX = b"b"
 _OWNER = b"w"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True, gc=False):
     """One record to append to a changelog partition."""
 
     key: bytes

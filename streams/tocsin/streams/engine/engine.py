@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections import Counter as Tally
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import time_ns
 from typing import Any
 
@@ -14,6 +14,8 @@ import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError
 
+from tocsin.streams.engine import audit
+from tocsin.streams.engine.audit import TimerCensus
 from tocsin.streams.engine.failpoints import failpoint_from
 from tocsin.streams.engine.fold import Folded, Limits
 from tocsin.streams.engine.kafka_log import KafkaLog, record_from
@@ -21,7 +23,7 @@ from tocsin.streams.engine.partition import Names, PartitionWriter
 from tocsin.streams.engine.phase import Phase
 from tocsin.streams.engine.ports import WorkerLog
 from tocsin.streams.engine.record import RuleSet
-from tocsin.streams.engine.task import PartitionTask
+from tocsin.streams.engine.task import HEARTBEAT, PartitionTask
 from tocsin.streams.engine.transport import FetchedBatch
 from tocsin.streams.engine.watchdog import Watchdog
 
@@ -30,7 +32,11 @@ _log = structlog.get_logger("tocsin.engine")
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """How the engine runs; times are in seconds."""
+    """How the engine runs; times are in seconds.
+
+    `heartbeat`: while timers are pending, a partition hears a tick at least so often; twice as long a silence is an
+    outage (`RuleSet.resumed`). It is the same for all workers of a group.
+    """
 
     bootstrap: str
     prefix: str
@@ -41,6 +47,7 @@ class EngineSettings:
     stall_after: float = 30.0
     fatal_after: float = 180.0
     retry_delay: float = 1.0
+    heartbeat: float = HEARTBEAT
 
 
 def wall_clock() -> int:
@@ -79,6 +86,8 @@ class Engine:
         self._joined = False
         self._seek: Callable[[TopicPartition, int], None] = lambda partition, offset: None
         self.tasks: dict[TopicPartition, PartitionTask] = {}
+        self.timers_repaired: Tally[str] = Tally()
+        """Timers that an auditor put back into a heap that had lost them, by agent, since this worker started."""
 
     async def start(self, seek: Callable[[TopicPartition, int], None]) -> list[str]:
         """Connect and begin to tick; `seek` moves the consumer. Returns the topics that are missing in Kafka."""
@@ -97,6 +106,7 @@ class Engine:
             on_fatal=self._on_fatal,
         )
         self._keep(self._tick())
+        self._keep(self._audit())
         self._keep(watchdog.run())
         return missing
 
@@ -123,7 +133,14 @@ class Engine:
 
     def tasks_of(self, agent: str) -> list[PartitionTask]:
         """The partitions of one rule set that this worker holds."""
-        return [task for place, task in self.tasks.items() if self._rules[place.topic].name == agent]
+        return [task for task in self.tasks.values() if task.agent == agent]
+
+    def timers(self, agent: str) -> TimerCensus:
+        """What the auditors of this worker's partitions found in their last rounds, together."""
+        census = TimerCensus()
+        for task in self.tasks_of(agent):
+            census.add(task.timers())
+        return census
 
     def not_ready(self) -> str | None:
         """None once this worker joined its group and each partition left its first take-over (or needs a person).
@@ -188,6 +205,7 @@ class Engine:
     def _new_task(self, partition: TopicPartition) -> PartitionTask:
         rules = self._rules[partition.topic]
         log = self._logs[partition.topic]
+        limits = replace(self._settings.limits, silence=int(2e6 * self._settings.heartbeat))
         names = Names(partition.topic, self._settings.prefix + rules.changelog)
 
         def writer(owner: bytes) -> PartitionWriter:
@@ -197,7 +215,7 @@ class Engine:
                 partition.partition,
                 log,
                 owner,
-                limits=self._settings.limits,
+                limits=limits,
                 failpoint=self._failpoint,
             )
 
@@ -214,17 +232,26 @@ class Engine:
             self._clock,
             on_written=lambda number, folded: self._on_written(rules, number, folded),
             retry_delay=self._settings.retry_delay,
+            heartbeat=self._settings.heartbeat,
         )
 
     async def _tick(self) -> None:
-        """Append a tick where a timer is due; none is waited for: a slow partition delays no other."""
+        """Append a tick where one is due; none is waited for: a slow partition delays no other."""
         while True:
             await asyncio.sleep(self._settings.tick_interval)
             for task in list(self.tasks.values()):
-                if task.timer_is_due():
+                if task.tick_is_due():
                     tick = asyncio.create_task(task.append_tick())
                     self._ticks.add(tick)
                     tick.add_done_callback(self._tick_appended)
+
+    async def _audit(self) -> None:
+        """One step of every partition's auditor after another; others have their turn between two."""
+        while True:
+            await asyncio.sleep(audit.STEP)
+            for task in list(self.tasks.values()):
+                self.timers_repaired[task.agent] += task.audit()
+                await asyncio.sleep(0)
 
     def _tick_appended(self, tick: asyncio.Task[None]) -> None:
         self._ticks.discard(tick)

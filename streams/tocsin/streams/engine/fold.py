@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from tocsin.streams.engine.dead import dead_letter
+from tocsin.streams.engine.dead import DEAD_TOPIC, dead_headers, dead_letter
 from tocsin.streams.engine.mark import Mark
 from tocsin.streams.engine.outbox import Spoken
 from tocsin.streams.engine.record import TICK, Halt, NotYetReadable, Output, Record, Refused, RuleSet
@@ -16,13 +17,17 @@ HOPS_HEADER = "tocsin-hops"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one batch may hold. Bytes are of the changelog record batch; one event may use up to `event_bytes`."""
+    """How much one batch may hold, and how long a partition may be silent (microseconds, in Kafka's time).
+
+    Bytes are of the changelog record batch; one event may use up to `event_bytes`.
+    """
 
     records: int = 1000
     batch_bytes: int = 1_000_000
     event_bytes: int = 2_800_000
     output_bytes: int = 1_200_000
     timers_per_tick: int = 500
+    silence: int = 60_000_000
 
 
 @dataclass(slots=True)
@@ -72,12 +77,13 @@ class Folder:
         rows.begin_batch()
         folded = Folded(now=now)
         for record in records[: self._limits.records]:
-            folded.now = max(folded.now, record.timestamp)
             try:
-                self._fold_one(record, folded)
+                event = self._decode(record)
             except NotYetReadable as newer:
                 folded.waits_for = str(newer)
                 break
+            self._move_on(record, folded)
+            self._fold_one(event, record, folded)
             folded.taken += 1
             if self._full(folded):
                 break
@@ -85,17 +91,38 @@ class Folder:
             folded.mark = Mark.of(records[folded.taken - 1])
         return folded
 
-    def _fold_one(self, record: Record, folded: Folded) -> None:
-        rules = self._rules
+    def _decode(self, record: Record) -> Any:
+        """The event, or why there is none: that too is folded, once it is sure that this record is taken."""
         try:
-            event = rules.decode(record)
+            return self._rules.decode(record)
         except Refused as refused:
-            self._bury(folded, record, "decode", refused.reason, refused.detail)
-            return
+            return refused
         except (NotYetReadable, Halt):
             raise
         except Exception as error:
-            self._bury(folded, record, "decode", "decoder_raised", type(error).__name__)
+            return Refused("decoder_raised", type(error).__name__)
+
+    def _move_on(self, record: Record, folded: Folded) -> None:
+        """Time goes on to this record. It never goes back: Kafka's clock may, when another broker takes over.
+
+        The owner's heartbeat is half of `silence`, so more than that is an outage, and the rules are told.
+        """
+        since = folded.now
+        if record.timestamp <= since:
+            return
+        folded.now = record.timestamp
+        if not since or folded.now - since <= self._limits.silence or self._rows.timer_head() is None:
+            return
+        failure = self._attempt(folded, lambda: self._rules.resumed(self._rows, since, record.timestamp))
+        if failure is not None:
+            reason, detail = failure
+            folded.dead[reason] = folded.dead.get(reason, 0) + 1
+            headers = dead_headers(record.topic, record.partition, record.offset, "silence", reason, detail)
+            self._say(folded, Output(DEAD_TOPIC, None, None, headers))
+
+    def _fold_one(self, event: Any, record: Record, folded: Folded) -> None:
+        if isinstance(event, Refused):
+            self._bury(folded, record, "decode", event.reason, event.detail)
             return
         if event is TICK:
             self._fire_due(record, folded)
@@ -106,7 +133,7 @@ class Folder:
             self._bury(folded, record, "forward", "partition_key_raised", type(error).__name__)
             return
         if not forwarded:
-            self._apply(record, folded, lambda: rules.fold(event, self._rows, folded.now, record), "fold")
+            self._apply(record, folded, lambda: self._rules.fold(event, self._rows, folded.now, record), "fold")
 
     def _forward(self, event: object, record: Record, folded: Folded) -> bool:
         key = self._rules.partition_key(event)

@@ -13,7 +13,7 @@ _FORMAT = 1
 _HEAD = struct.Struct(">B")
 
 
-class Spoken(msgspec.Struct, frozen=True, array_like=True):
+class Spoken(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One output with everything that decides its bytes; `timestamp` is in milliseconds, as Kafka carries it."""
 
     topic: str
@@ -28,8 +28,10 @@ class Spoken(msgspec.Struct, frozen=True, array_like=True):
 
     def size(self) -> int:
         """An upper estimate in bytes, on Kafka and in the outbox."""
-        headers = sum(len(name) + len(value) + 8 for name, value in self.headers)
-        return len(self.key or b"") + len(self.value or b"") + headers + 64
+        size = 64 + len(self.key or b"") + len(self.value or b"")
+        for name, value in self.headers:
+            size += len(name) + len(value) + 8
+        return size
 
 
 _encoder = msgspec.msgpack.Encoder()

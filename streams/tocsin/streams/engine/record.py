@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Protocol
+
+from msgspec import Struct
 
 Headers = tuple[tuple[str, bytes], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True, gc=False):
     """One record as Kafka gave it; `timestamp` is in microseconds since the epoch (the broker's LogAppendTime)."""
 
     topic: str
@@ -23,8 +23,7 @@ class Record:
     headers: Headers = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(Struct, frozen=True, gc=False):
     """One record to produce: `topic` without the prefix, `key` decides the partition.
 
     `said` is what observers (metrics) are told once it is durable; it never leaves the process.
@@ -98,6 +97,11 @@ class RuleSet(Protocol):
 
     def fire(self, key: str, rows: Rows, now: int) -> Iterable[Output]:
         """The timer of row `key` is due by `now`; same rules as `fold`."""
+
+    def resumed(self, rows: Rows, since: int, until: int) -> Iterable[Output]:
+        """Nothing at all came from `since` until `until` (microseconds), not even the owner's own heartbeat, while
+        timers were pending: Kafka or every worker was down. Called before the record of `until`; same rules as `fold`.
+        """
 
     def encode_row(self, row: Any) -> bytes:
         """A row as bytes of format `row_version`."""

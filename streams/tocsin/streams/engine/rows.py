@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from tocsin.streams.engine.record import Halt
 from tocsin.streams.engine.timers import TimerHeap
@@ -20,13 +21,19 @@ TOMBSTONE_AFTER = 3600 * 1_000_000
 """Microseconds between a deletion and its real tombstone, so that no reader of the changelog misses it."""
 
 
+SPARE_TIMERS = 10_000
+"""Entries of the heap, over twice the rows, up to which those that no row carries any more are left there."""
+
+
 class RowFormatNewer(Halt):
     """A row was written by a newer version of us: the partition halts, the row is never discarded."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRow:
-    """A row as it stands in memory and in the changelog: rule bytes, their format, the timer, the flags."""
+class StoredRow(Struct, frozen=True, gc=False):
+    """A row as it stands in memory and in the changelog: rule bytes, their format, the timer, the flags.
+
+    Not known to the garbage collector: a million of them would make each of its full rounds take a second.
+    """
 
     payload: bytes
     version: int
@@ -103,6 +110,9 @@ class RowStore:
     def begin_batch(self) -> None:
         self._before_batch = {}
         self.size_changed = 0
+        if len(self.timers) > SPARE_TIMERS + 2 * len(self._rows):
+            # Timers that were moved or taken off long before their time (of replies that came) lie there still.
+            self.timers.rebuild((row.due, key) for key, row in self._rows.items() if row.due is not None)
 
     def event_size(self) -> int:
         """Bytes that the current event adds to the changelog batch (an upper estimate)."""
@@ -149,6 +159,20 @@ class RowStore:
             if stored.due is not None:
                 self.timers.set(key, stored.due)
 
+    def restart_timer(self, key: str) -> None:
+        """Put the row's timer into the heap again, which had lost it (engine/audit.py)."""
+        due = self._raw_due(key)
+        if due is not None:
+            self.timers.set(key, due)
+
+    def keys(self) -> list[str]:
+        """Every key as of now, those of deleted rows too."""
+        return list(self._rows)
+
+    def stored(self, key: str) -> StoredRow | None:
+        """The row as it stands, deleted or not."""
+        return self._rows.get(key)
+
     def encoded(self, key: str) -> bytes | None:
         """The row as the changelog carries it, or None when there is none."""
         stored = self._rows.get(key)
@@ -170,7 +194,11 @@ class RowStore:
         before = self._rows.get(key)
         self._before_event.setdefault(key, before)
         self._before_batch.setdefault(key, before)
-        self._restore(key, stored)
+        # A row that is written again with its old timer must not grow the heap at every event.
+        if before is None or stored is None or before.due != stored.due:
+            self._restore(key, stored)
+        else:
+            self._rows[key] = stored
 
     def _restore(self, key: str, stored: StoredRow | None) -> None:
         if stored is None:

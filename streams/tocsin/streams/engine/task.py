@@ -9,24 +9,22 @@ import asyncio
 import contextlib
 import random
 import uuid
-from collections import deque
 from collections.abc import Callable, Sequence
 from time import monotonic
 
 import structlog
 
+from tocsin.streams.engine.audit import Auditor, TimerCensus
 from tocsin.streams.engine.fold import Folded
 from tocsin.streams.engine.mark import Standing, Verdict
 from tocsin.streams.engine.partition import PartitionWriter, Superseded
 from tocsin.streams.engine.phase import Phase
 from tocsin.streams.engine.ports import Log, LogUnavailable
 from tocsin.streams.engine.record import Halt, Record, RuleSet
+from tocsin.streams.engine.ticking import Ticking
+from tocsin.streams.engine.waiting import Waiting
 
 _log = structlog.get_logger("tocsin.engine")
-
-QUEUED_RECORDS, QUEUED_BYTES = 1000, 2 * 1024 * 1024
-"""What may wait in memory for one partition before it is no longer fetched; one fetch more may come on top. Memory is
-bounded by partitions, not by backlog."""
 
 DELIVERY_GRACE = 5.0
 """Seconds that a record may take from Kafka to our queue when nothing else is to do."""
@@ -34,6 +32,8 @@ DELIVERY_GRACE = 5.0
 IDLE_CHECK = 30.0
 """Seconds without input after which the changelog and the mark are looked at; far below min.compaction.lag.ms."""
 
+HEARTBEAT = 30.0
+"""Seconds without input after which the owner appends a tick although no timer is due."""
 
 VAIN_RECOVERIES = 3
 """Recoveries in a row that read the whole changelog and failed behind it, after which reading is no progress."""
@@ -57,10 +57,12 @@ class PartitionTask:
         *,
         on_written: Callable[[int, Folded], None] = lambda partition, folded: None,
         retry_delay: float = 1.0,
+        heartbeat: float = HEARTBEAT,
     ) -> None:
         self.partition = partition
         self.phase = Phase.TAKING_OVER
         self.reason = ""
+        self.agent = rules.name
         self.next_offset: int | None = None
         self.epoch = 0
         self.moved_at = monotonic()
@@ -69,12 +71,11 @@ class PartitionTask:
         self._rules, self._kafka, self._new_writer = rules, log, writer
         self._seek, self._clock, self._on_written = seek, clock, on_written
         self._retry_delay = retry_delay
-        self._queue: deque[Sequence[Record]] = deque()
-        self._queued_records = self._queued_bytes = 0
+        self._waiting = Waiting()
         self._wake = asyncio.Event()
         self._stopping = False
-        self._tick_asked_at = 0
-        self._ticking = False
+        self._ticking = Ticking(self._produce_tick, clock, int(heartbeat * 1e6))
+        self._auditor: Auditor | None = None
         self._doubt = False
         self._expected = 0
         self._setbacks = self._in_vain = 0
@@ -103,8 +104,7 @@ class PartitionTask:
 
     def has_room(self) -> bool:
         """Whether another batch may be offered."""
-        full = self._queued_records >= QUEUED_RECORDS or self._queued_bytes >= QUEUED_BYTES
-        return self.phase is Phase.RUNNING and not full and not self._stopping
+        return self.phase is Phase.RUNNING and not self._waiting.is_full() and not self._stopping
 
     def resume_at(self) -> int | None:
         """Where the consumer must read on after a rebalance; batches fetched before it are void from now on."""
@@ -121,9 +121,7 @@ class PartitionTask:
             self._doubt = True
             self._wake.set()
             return
-        self._queue.append(fresh)
-        self._queued_records += len(fresh)
-        self._queued_bytes += sum(len(record.value or b"") for record in fresh)
+        self._waiting.put(fresh)
         self.next_offset = fresh[-1].offset + 1
         self._wake.set()
 
@@ -137,24 +135,31 @@ class PartitionTask:
     def rows_held(self) -> int:
         return len(self._writer.state.rows) if self._writer else 0
 
-    def timer_is_due(self) -> bool:
-        """Whether the owner should append a tick now; asks again only after a second without one."""
-        if self.phase is not Phase.RUNNING or self._writer is None or self._ticking:
+    def tick_is_due(self) -> bool:
+        """Whether the owner should append a tick now: a timer is due, or nothing was heard for long while one waits."""
+        if self.phase is not Phase.RUNNING or self._writer is None:
             return False
-        head = self._writer.state.rows.timer_head()
-        now = self._clock()
-        return head is not None and head <= now and now - self._tick_asked_at >= 1_000_000
+        return self._ticking.is_due(self._writer.state.rows.timer_head())
 
     async def append_tick(self) -> None:
-        """Put a tick behind everything that was accepted so far; timers fire when it is read."""
-        self._tick_asked_at = self._clock()
-        self._ticking = True
-        try:
-            await self._kafka.produce_tick(self.partition, self._rules.tick(self.partition, self._clock()))
-        except LogUnavailable:
-            pass  # asked again after a second
-        finally:
-            self._ticking = False
+        """Put a tick behind everything that was accepted so far; a tick that Kafka does not take is asked for again."""
+        await self._ticking.append()
+
+    async def _produce_tick(self) -> None:
+        await self._kafka.produce_tick(self.partition, self._rules.tick(self.partition, self._clock()))
+
+    def audit(self) -> int:
+        """One step of the auditor; how many lost timers it put back, once it is through with a round."""
+        found = self._auditor.step(self._clock()) if self._auditor else None
+        if found is None:
+            return 0
+        if found.overdue or found.repaired:
+            self._log.error("timers overdue", overdue=found.overdue, put_back=found.repaired, pending=found.pending)
+        return found.repaired
+
+    def timers(self) -> TimerCensus:
+        """What the auditor's last whole round found."""
+        return self._auditor.last if self._auditor else TimerCensus()
 
     async def _run(self) -> None:
         while not self._stopping:
@@ -184,9 +189,9 @@ class PartitionTask:
         self.phase, self.reason = phase, reason
         self.settled = self.settled or phase is Phase.HALTED
         self._setbacks += 1
-        self._writer, self.next_offset = None, None
+        self._writer, self._auditor, self.next_offset = None, None, None
         self.epoch += 1
-        self._forget_queue()
+        self._waiting.clear()
         self._log.warning("partition set back", phase=phase, reason=reason, detail=detail, exc_info=exc_info)
 
     async def _take_over(self) -> None:
@@ -196,8 +201,9 @@ class PartitionTask:
         if verdict.standing not in (Standing.SAME, Standing.FRESH):
             self._log.error("input changed", standing=verdict.standing, lost=verdict.lost, position=verdict.position)
         self._writer, self.next_offset = writer, verdict.position
-        self._forget_queue()
-        self._tick_asked_at = 0
+        self._auditor = Auditor(writer.state.rows)
+        self._waiting.clear()
+        self._ticking.taken_over(writer.state.now)
         self._expected = verdict.position
         self.epoch += 1
         self._seek(verdict.position)
@@ -220,10 +226,10 @@ class PartitionTask:
         writer = self._writer
         assert writer is not None
         while not self._stopping:
-            if not self._queue:
+            if not self._waiting:
                 await self._idle(writer)
                 continue
-            records = self._next_batch()
+            records = self._waiting.take()
             if records[0].offset != self._expected:
                 await self._verify_input(writer)
                 await self._refuse_loss(writer, records[0].offset)
@@ -232,28 +238,16 @@ class PartitionTask:
                 records = await self._take(writer, records)
         await writer.rest()
 
-    def _next_batch(self) -> Sequence[Record]:
-        """All that is queued, up to the next hole: the busier the partition, the larger its batches."""
-        records = list(self._queue.popleft())
-        while self._queue and self._queue[0][0].offset == records[-1].offset + 1:
-            records += self._queue.popleft()
-        self._queued_records = sum(map(len, self._queue))
-        self._queued_bytes = sum(len(record.value or b"") for batch in self._queue for record in batch)
-        return records
-
-    def _forget_queue(self) -> None:
-        self._queue.clear()
-        self._queued_records = self._queued_bytes = 0
-
     async def _take(self, writer: PartitionWriter, records: Sequence[Record]) -> Sequence[Record]:
         folded = writer.fold(records)
         if folded.taken:
             await writer.write(folded)
             self.moved()
+            self._ticking.heard(folded.now)
             self._setbacks = 0
             self._on_written(self.partition, folded)
         if folded.more_timers:
-            self._tick_asked_at = 0
+            self._ticking.ask_again()
         if folded.waits_for is not None:
             if self.phase is not Phase.WAITING:
                 self._log.error("partition waits for a schema", detail=folded.waits_for)
@@ -277,7 +271,7 @@ class PartitionTask:
         if await writer.unread(self._expected) is None:
             return
         await self._pause(DELIVERY_GRACE)
-        if not self._queue and not self._stopping:
+        if not self._waiting and not self._stopping:
             raise LogUnavailable(f"input from offset {self._expected} does not reach us")
 
     async def _refuse_loss(self, writer: PartitionWriter, until: int) -> None:

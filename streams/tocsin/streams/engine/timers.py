@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 
 class TimerHeap:
@@ -19,6 +19,11 @@ class TimerHeap:
 
     def set(self, key: str, due: int) -> None:
         heapq.heappush(self._heap, (due, key))
+
+    def rebuild(self, entries: Iterable[tuple[int, str]]) -> None:
+        """Hold exactly these (due, key): what rows no longer carry goes."""
+        self._heap = list(entries)
+        heapq.heapify(self._heap)
 
     def head(self, due_of: Callable[[str], int | None]) -> int | None:
         """The earliest due time that a row still carries, or None."""

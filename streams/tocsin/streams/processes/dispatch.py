@@ -9,14 +9,14 @@ from contextlib import AsyncExitStack
 from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
-from tocsin.connectors.sinks import Sink, make_sink
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.dispatcher.dispatcher import Dispatcher, DispatcherSettings
 from tocsin.streams.observe import DispatchMetrics
 from tocsin.streams.probes import serve_probes
+from tocsin.streams.processes.open_sinks import OpenSinks
+from tocsin.streams.processes.rules_watch import WatchedRules
 from tocsin.streams.processes.running import OnReady, Ready, check_host, kafka_unreachable, needed_bootstrap
-from tocsin.streams.rules.rulebook import RuleBook
-from tocsin.streams.rulesfile import load_rulebook, sink_settings
+from tocsin.streams.processes.waiting import beside
 from tocsin.streams.settings import Settings
 from tocsin.streams.settings_topic import SettingsTopic
 
@@ -25,13 +25,14 @@ async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready
     """Dispatch until `stop` is set. Raises RulesFileError, SinkMisconfigured, ServiceUnreachable, OSError."""
     bootstrap = needed_bootstrap(settings)
     check_host(settings)
-    rulebook = load_rulebook(settings.rules)
-    book = SchemaBook()
     registry = CollectorRegistry()
+    rules = WatchedRules(settings, registry)
+    book = SchemaBook()
     metrics = DispatchMetrics(registry)
     ready = asyncio.Event()
     async with AsyncExitStack() as opened:
-        sinks = await open_sinks(rulebook, opened)
+        sinks = await opened.enter_async_context(OpenSinks(rules.book))
+        rules.on_new = sinks.change
         dispatcher = Dispatcher(
             DispatcherSettings(
                 bootstrap,
@@ -51,24 +52,14 @@ async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready
                     settings.metrics_port,
                     registry,
                     lambda: None if ready.is_set() else "not connected to Kafka yet",
+                    rules.note,
                 )
             )
             await opened.enter_async_context(SettingsTopic(bootstrap, settings.prefix, book, "dispatch"))
-            waiting = asyncio.create_task(_announce(ready, on_ready, url))
-            try:
+            async with beside(_announce(ready, on_ready, url)), beside(rules.watch()):
                 await dispatcher.run(stop, ready)
-            finally:
-                waiting.cancel()
         except KafkaError as error:
             raise kafka_unreachable(bootstrap, error) from error
-
-
-async def open_sinks(rulebook: RuleBook, opened: AsyncExitStack) -> dict[str, Sink]:
-    """Every endpoint's sink by name, opened; closed with the stack."""
-    return {
-        name: await opened.enter_async_context(make_sink(endpoint.sink, sink_settings(endpoint)))
-        for name, endpoint in rulebook.endpoints.items()
-    }
 
 
 async def _announce(ready: asyncio.Event, on_ready: OnReady, url: str) -> None:

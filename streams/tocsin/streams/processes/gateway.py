@@ -17,6 +17,7 @@ from tocsin.connectors.publish import Publisher, PublishFailed
 from tocsin.schemas.registry import Registry
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.processes.running import OnReady, Ready, check_host, kafka_unreachable, needed_bootstrap
+from tocsin.streams.processes.silencing import SettingsSilences
 from tocsin.streams.settings import Settings
 from tocsin.streams.settings_topic import SettingsTopic
 
@@ -38,9 +39,12 @@ async def run_gateway_process(settings: Settings, stop: asyncio.Event, on_ready:
         return True
 
     config = GatewayConfig(default_tenant=settings.tenant)
-    app = build_gateway(config, publisher, ready, CollectorRegistry(), schemas=Registry(book))
+    following = SettingsTopic(bootstrap, settings.prefix, book, "gateway")
+    app = build_gateway(
+        config, publisher, ready, CollectorRegistry(), schemas=Registry(book), silences=SettingsSilences(following)
+    )
     try:
-        async with SettingsTopic(bootstrap, settings.prefix, book, "gateway"), publisher:
+        async with following, publisher:
             await _serve(app, settings, stop, on_ready)
     except KafkaError as error:
         raise kafka_unreachable(bootstrap, error) from error

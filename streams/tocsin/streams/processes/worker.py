@@ -16,13 +16,16 @@ from tocsin.streams.agents.deliver import DeliverAgent
 from tocsin.streams.engine.engine import Engine, EngineSettings
 from tocsin.streams.engine.worker import FatalWorker, build_app, run_worker
 from tocsin.streams.observe import WorkerMetrics, watch_engine
-from tocsin.streams.probes import serve_probes
+from tocsin.streams.observe_decisions import watch_silences
+from tocsin.streams.probes import first_note, serve_probes
+from tocsin.streams.processes.live_config import LiveConfig
+from tocsin.streams.processes.rules_watch import WatchedRules
 from tocsin.streams.processes.running import OnReady, Ready, Recovering, check_host, kafka_unreachable, needed_bootstrap
-from tocsin.streams.rules.decide import DecideConfig
-from tocsin.streams.rules.deliver_config import DeliverConfig
-from tocsin.streams.rulesfile import load_rulebook
+from tocsin.streams.processes.waiting import beside
+from tocsin.streams.rules.delivery.deliver_config import DeliverConfig
 from tocsin.streams.settings import Settings
 from tocsin.streams.settings_topic import SettingsTopic
+from tocsin.streams.silences import Silences
 
 SAY_EVERY = 10.0
 """Seconds between two signs of life of a worker that recovers; far below `commands.member.READY_WITHIN`."""
@@ -32,15 +35,15 @@ async def run_worker_process(settings: Settings, stop: asyncio.Event, on_ready: 
     """Work until `stop` is set. Raises RulesFileError, ServiceUnreachable, FatalWorker (start it again), OSError."""
     bootstrap = needed_bootstrap(settings)
     check_host(settings)
-    rulebook = load_rulebook(settings.rules)
+    registry = CollectorRegistry()
+    rules = WatchedRules(settings, registry)
     book = SchemaBook()
-    decide_config = DecideConfig(book=rulebook, dedupe_window=int(settings.dedupe_window * 1e6))
+    silences = Silences()
     deliver_config = DeliverConfig()
     agents = (
-        DecideAgent(lambda: decide_config, settings.prefix, book),
+        DecideAgent(LiveConfig(settings, rules, lambda: silences.in_force), settings.prefix, book),
         DeliverAgent(lambda: deliver_config, settings.prefix, book),
     )
-    registry = CollectorRegistry()
     metrics = WorkerMetrics(registry)
     fatal: list[str] = []
 
@@ -55,11 +58,14 @@ async def run_worker_process(settings: Settings, stop: asyncio.Event, on_ready: 
         on_fatal=give_up,
     )
     watch_engine(registry, engine)
+    watch_silences(registry, silences)
+    note = first_note(engine.note, rules.note)
     app = build_app(f"{settings.prefix}worker", engine, agents, bootstrap, settings.prefix, settings.session_timeout)
     try:
         async with (
-            serve_probes(settings.host, settings.metrics_port, registry, engine.not_ready, engine.note) as url,
-            SettingsTopic(bootstrap, settings.prefix, book, "worker"),
+            serve_probes(settings.host, settings.metrics_port, registry, engine.not_ready, note) as url,
+            SettingsTopic(bootstrap, settings.prefix, book, "worker", silences),
+            beside(rules.watch()),
         ):
             await _run(app, engine, stop, on_ready, url)
     except KafkaError as error:

@@ -4,51 +4,77 @@ from __future__ import annotations
 
 import msgspec
 
-from tocsin.schemas.events import ProblemOpened, ProblemRepeated, ProblemReported, ThreadContext
+from tocsin.schemas.events import ProblemOpened, ProblemRepeated, ProblemReported, ProblemsDigested
 from tocsin.schemas.ids import derived_id
 from tocsin.streams.engine.record import Rows
+from tocsin.streams.rules.context.enrich import MAX_CODE
+from tocsin.streams.rules.context.references import is_stated
 from tocsin.streams.rules.derive import about
+from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.notification import Notice
-from tocsin.streams.rules.route import Routing, fold_code
+from tocsin.streams.rules.routing.matching import fold_code
+from tocsin.streams.rules.routing.outcome import Routing
 from tocsin.streams.rules.rows import CaseRow, row_key
 
+CASE_ENDPOINTS = 16
+"""How many endpoints a case remembers having told."""
 
-def open_or_repeat(
-    report: ProblemReported, thread: ThreadContext, routing: Routing, rows: Rows, now: int, ttl: int
-) -> Notice:
+
+def open_or_repeat(heard: Heard, routing: Routing, rows: Rows, ttl: int) -> Notice:
     """Open the report's case, or repeat it while it is not resolved, and count it there; `ttl` in microseconds."""
-    case = case_of(report)
+    report, case, now = heard.report, heard.case, heard.now
     key = row_key("case", report.tenant, case)
-    row = rows.get(key)
+    row = _counted(heard, rows.get(key))
     endpoints = [] if routing.unrouted else list(routing.endpoints)
-    if not isinstance(row, CaseRow):
-        row = CaseRow(0, report.event_id, report.event_id, "resolved", now, now)
     opens = row.status == "resolved"
+    event_id = derived_id("opened" if opens else "repeated", report.event_id)
     row = msgspec.structs.replace(
         row,
-        count=row.count + 1,
-        last_report=report.event_id,
-        status="open" if opens else row.status,
-        last_seen=now,
+        status="open" if opens else row.standing(now),
+        survivor=event_id,
+        endpoints=tuple(dict.fromkeys((*row.endpoints, *routing.endpoints)))[:CASE_ENDPOINTS],
     )
     rows.put(key, row, rows.due(key) or now + ttl)
     if opens:
         return ProblemOpened(
-            **about(report, derived_id("opened", report.event_id), now),
+            **about(report, event_id, now),
             case=case,
             report=report.event_id,
             problem=report.problem,
-            thread=thread,
+            thread=heard.context,
             endpoints=endpoints,
         )
     return ProblemRepeated(
-        **about(report, derived_id("repeated", report.event_id), now),
+        **about(report, event_id, now),
         case=case,
         report=report.event_id,
         problem=report.problem,
-        thread=thread,
+        thread=heard.context,
         endpoints=endpoints,
         count=row.count,
+    )
+
+
+def note_suppressed(heard: Heard, rows: Rows, ttl: int) -> None:
+    """Count a report of which nobody is told on its case, if there is one: a case is opened by what is told."""
+    key = row_key("case", heard.tenant, heard.case)
+    row = rows.get(key)
+    if isinstance(row, CaseRow):
+        rows.put(key, _counted(heard, row), rows.due(key) or heard.now + ttl)
+
+
+def _counted(heard: Heard, row: object) -> CaseRow:
+    report, now = heard.report, heard.now
+    if not isinstance(row, CaseRow):
+        row = CaseRow(0, report.event_id, report.event_id, "resolved", now, now)
+    return msgspec.structs.replace(
+        row,
+        count=row.count + 1,
+        last_report=report.event_id,
+        last_seen=now,
+        code=report.problem.code[:MAX_CODE],
+        severity=report.problem.severity.value,
+        thread=report.problem.thread_id,
     )
 
 
@@ -62,13 +88,32 @@ def survivor_of(report: ProblemReported, rows: Rows) -> str | None:
     row = rows.get(row_key("case", report.tenant, case_of(report)))
     if not isinstance(row, CaseRow) or report.event_id not in (row.first_report, row.last_report):
         return None
+    if report.event_id == row.last_report and row.survivor:
+        return row.survivor
     # The first report of a case opens it. The last one opens it only after it was resolved, which the row does not say.
     return derived_id("opened" if report.event_id == row.first_report else "repeated", report.event_id)
 
 
 def case_of(report: ProblemReported) -> str:
-    """The id of a report's case: one for each code of a thread, and one for each report without a thread."""
+    """The id of a report's case: one for each code of a thread, and one for each report without a thread.
+
+    A report that is in no thread but its own message's is about its parent thread: in DIDComm v2 that is the one in
+    which the problem occurred, and the same problem again is the same case.
+    """
     problem = report.problem
-    return derived_id(
-        "case", report.tenant, problem.thread_id or report.event_id, problem.code_key or fold_code(problem.code)
-    )
+    thread = problem.thread_id if is_stated(problem) else problem.parent_thread_id or problem.thread_id
+    return derived_id("case", report.tenant, thread or report.event_id, problem.code_key or fold_code(problem.code))
+
+
+def open_by_digest(digest: ProblemsDigested, thread: str | None, rows: Rows, ttl: int) -> None:
+    """A digest that is told opens those of its cases that nobody had been told of: they can be acknowledged, resolved
+    and repeated like any other; `ttl` in microseconds."""
+    for one in digest.cases:
+        key = row_key("case", digest.tenant, one.case)
+        if isinstance(rows.get(key), CaseRow):
+            continue
+        row = CaseRow(
+            one.count, one.last_report, one.last_report, "open", digest.since, digest.occurred_at,
+            digest.event_id, tuple(digest.endpoints)[:CASE_ENDPOINTS], one.code, thread=thread,
+        )  # fmt: skip
+        rows.put(key, row, digest.occurred_at + ttl)

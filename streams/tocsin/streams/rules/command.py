@@ -4,44 +4,51 @@ from __future__ import annotations
 
 import msgspec
 
-from tocsin.schemas.events import CommandIssued, CommandKind, EscalationAcknowledged, ProblemReported, ProblemResolved
-from tocsin.schemas.ids import derived_id
+from tocsin.schemas.events import ActivityObserved, CommandIssued, CommandKind, ProblemReported
 from tocsin.streams.engine.record import Rows
-from tocsin.streams.rules.decision import ESCALATIONS, INBOX, PROBLEMS, DeadLetter, Decision, Emit
-from tocsin.streams.rules.derive import about
+from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.decision import INBOX, DeadLetter, Decision
+from tocsin.streams.rules.escalation.answering import acknowledge, resolve, snooze
 from tocsin.streams.rules.rows import CaseRow, KeptCommand, SeenRow, row_key
+from tocsin.streams.rules.timeouts.expecting import choose
 
-_UNDERSTOOD = (CommandKind.RESOLVE, CommandKind.ACKNOWLEDGE)
+CASE_COMMANDS = 8
+"""How many of the last commands on a case are remembered, so that one that is sent again is not obeyed again."""
+
+_ON_CASES = {CommandKind.ACKNOWLEDGE: acknowledge, CommandKind.RESOLVE: resolve, CommandKind.SNOOZE: snooze}
 
 
-def command(issued: CommandIssued, rows: Rows, now: int, kept_ttl: int) -> list[Decision]:
-    """Carry out a command on the case `issued.target`, or on the case of that event id while it is remembered.
+def command(issued: CommandIssued, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
+    """Carry out a command on the case `issued.target`, or on the case of that event id while it is remembered; a
+    choice goes to the time-out that it is about.
 
-    Kept for `kept_ttl` microseconds when there is no such case yet; a later command on the same target takes the
-    place of a kept one, unless that resolves. Kinds that are not built yet are dead-lettered: never silently dropped.
+    Kept for `config.kept_ttl` when there is no such case yet; a later command on the same target takes the place of a
+    kept one, unless that resolves. What cannot be carried out ever is dead-lettered: never silently dropped.
     """
-    if issued.kind not in _UNDERSTOOD:
-        return [_dead(issued, "command_not_supported", f"{issued.kind} is not supported yet", keep=True)]
-    case = _case_of(issued, rows)
-    if case is not None:
-        return _carry_out(issued, case, rows, now)
+    if issued.kind is CommandKind.UNKNOWN:
+        return [_dead(issued, "command_not_supported", "a command of a newer kind", keep=True)]
+    if issued.kind is CommandKind.SNOOZE and (issued.until is None or issued.until <= now):
+        detail = "it says no time" if issued.until is None else "its time was over when it came"
+        return [_dead(issued, "command_not_valid", f"a snooze needs a time to come: {detail}", keep=True)]
+    done = _carry_out(issued, rows, now, config)
+    if done is not None:
+        return done
     key = row_key("kept", issued.tenant, issued.target)
     kept = rows.get(key)
     if not (isinstance(kept, KeptCommand) and kept.kind == CommandKind.RESOLVE):
-        rows.put(key, _keep(issued), now + kept_ttl)
+        rows.put(key, _keep(issued), now + config.kept_ttl)
     return []
 
 
-def apply_kept(report: ProblemReported, case: str, rows: Rows, now: int) -> list[Decision]:
+def apply_kept(report: ProblemReported, case: str, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
     """Carry out the commands that were waiting for this report or its case."""
-    decisions: list[Decision] = []
-    for target in (report.event_id, case):
-        key = row_key("kept", report.tenant, target)
-        kept = rows.get(key)
-        if isinstance(kept, KeptCommand):
-            rows.delete(key)
-            decisions += _carry_out(_issued(kept), case, rows, now)
-    return decisions
+    return _apply((report.event_id, case), report.tenant, rows, now, config)
+
+
+def apply_kept_choice(activity: ActivityObserved, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
+    """Carry out the choices that were waiting for this message or its thread."""
+    targets = [target for target in (activity.thread_id, activity.message_id) if target]
+    return _apply(targets, activity.tenant, rows, now, config)
 
 
 def forget(kept: KeptCommand) -> DeadLetter:
@@ -49,24 +56,41 @@ def forget(kept: KeptCommand) -> DeadLetter:
     return _dead(_issued(kept), "command_without_case", f"nothing known as {kept.target} has come", keep=False)
 
 
-def _carry_out(issued: CommandIssued, case: str, rows: Rows, now: int) -> list[Decision]:
+def _apply(
+    targets: tuple[str, ...] | list[str], tenant: str, rows: Rows, now: int, config: DecideConfig
+) -> list[Decision]:
+    decisions: list[Decision] = []
+    for target in targets:
+        key = row_key("kept", tenant, target)
+        kept = rows.get(key)
+        if isinstance(kept, KeptCommand):
+            done = _carry_out(_issued(kept), rows, now, config)
+            if done is not None:
+                rows.delete(key)
+                decisions += done
+    return decisions
+
+
+def _carry_out(issued: CommandIssued, rows: Rows, now: int, config: DecideConfig) -> list[Decision] | None:
+    """None when what the command is about is not known (yet)."""
+    if issued.kind is CommandKind.CHOOSE:
+        return choose(issued, rows, now, config)
+    case = _case_of(issued, rows)
     key = row_key("case", issued.tenant, case)
     row = rows.get(key)
-    status = "resolved" if issued.kind is CommandKind.RESOLVE else "acknowledged"
-    if not isinstance(row, CaseRow) or row.status in (status, "resolved"):
+    if not isinstance(row, CaseRow):
+        return None
+    if issued.event_id in row.commands:
         return []
-    rows.put(key, msgspec.structs.replace(row, status=status, last_seen=now), rows.due(key))
-    common = about(issued, derived_id(status, case, issued.event_id), now)
-    if status == "resolved":
-        return [Emit(PROBLEMS, case, ProblemResolved(**common, case=case, by=issued.by, why=issued.why))]
-    return [Emit(ESCALATIONS, case, EscalationAcknowledged(**common, case=case, by=issued.by, why=issued.why))]
+    row = msgspec.structs.replace(row, commands=(*row.commands, issued.event_id)[-CASE_COMMANDS:])
+    rows.put(key, row, rows.due(key) or now + config.case_ttl)
+    return _ON_CASES[issued.kind](issued, case, row, rows, now, config)
 
 
-def _case_of(issued: CommandIssued, rows: Rows) -> str | None:
-    if rows.get(row_key("case", issued.tenant, issued.target)) is not None:
-        return issued.target
+def _case_of(issued: CommandIssued, rows: Rows) -> str:
+    """The case of the event id that is named, or that name as the case's own."""
     seen = rows.get(row_key("seen", issued.tenant, issued.target))
-    return seen.case if isinstance(seen, SeenRow) else None
+    return seen.case if isinstance(seen, SeenRow) else issued.target
 
 
 def _keep(issued: CommandIssued) -> KeptCommand:
@@ -80,6 +104,8 @@ def _keep(issued: CommandIssued) -> KeptCommand:
         issued.occurred_at,
         issued.recorded_at,
         issued.traceparent,
+        issued.until,
+        issued.choice,
     )
 
 
@@ -94,6 +120,8 @@ def _issued(kept: KeptCommand) -> CommandIssued:
         occurred_at=kept.occurred_at,
         recorded_at=kept.recorded_at,
         traceparent=kept.traceparent,
+        until=kept.until,
+        choice=kept.choice,
     )
 
 

@@ -1,4 +1,4 @@
-"""What becomes of everything in `inbox`: enrich, dedupe, route, ask for deliveries.
+"""What becomes of everything in `inbox`: enrich, dedupe, route, tell, escalate (DESIGN 6), in this order.
 
 Every problem that is reported ends in exactly one of three ways, and each is an event on `problems`: suppressed
 (ProblemSuppressed with a reason), unrouted (ProblemOpened or ProblemRepeated without endpoints, and ProblemUnrouted:
@@ -8,14 +8,13 @@ the default endpoint is told) or routed (ProblemOpened or ProblemRepeated with e
 from __future__ import annotations
 
 import msgspec
-from msgspec import Struct
 
 from tocsin.schemas.events import (
     ActivityObserved,
     CommandIssued,
     ConflictNoticed,
-    DeliveryRequested,
     Event,
+    ProblemOpened,
     ProblemReported,
     ProblemSuppressed,
     ProblemUnrouted,
@@ -23,36 +22,43 @@ from tocsin.schemas.events import (
 )
 from tocsin.schemas.ids import derived_id
 from tocsin.streams.engine.record import Rows
-from tocsin.streams.rules.cases import case_of, open_or_repeat, survivor_of
-from tocsin.streams.rules.command import apply_kept, command, forget
-from tocsin.streams.rules.decision import DELIVERIES, INBOX, PROBLEMS, DeadLetter, Decision, Emit
-from tocsin.streams.rules.dedupe import CONFLICT, SAME_EVENT_ID, Conflict, New, Repeat, digest_of, judge
+from tocsin.streams.rules.cases import case_of, note_suppressed, open_or_repeat, survivor_of
+from tocsin.streams.rules.command import apply_kept, apply_kept_choice, command, forget
+from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.context.activity import observe
+from tocsin.streams.rules.context.enrich import enrich
+from tocsin.streams.rules.decision import INBOX, PROBLEMS, DeadLetter, Decision, Emit
 from tocsin.streams.rules.derive import about
-from tocsin.streams.rules.enrich import enrich, observe
-from tocsin.streams.rules.notification import CONTENT_TYPE, MAX_BODY, Notice, notification
-from tocsin.streams.rules.route import Routing, route
-from tocsin.streams.rules.rows import CaseRow, KeptCommand, SeenRow, ThreadRow, row_key
-from tocsin.streams.rules.rulebook import RuleBook
-from tocsin.streams.rules.spans import DAY, HOUR
-
-
-class DecideConfig(Struct, frozen=True, kw_only=True):
-    """What the rules of `decide` may be told besides the event. Times in microseconds."""
-
-    book: RuleBook
-    public_url: str | None = None
-    """Address of the gateway, for the links in notifications."""
-    dedupe_window: int = HOUR
-    """For how long the same event id is a repeat, and another body under it is noticed as a conflict. Of the first and
-    the last report of a case it is a repeat for as long as the case is remembered."""
-    thread_ttl: int = 7 * DAY
-    """A thread is forgotten when nothing was heard of it for this long (at most twice as long)."""
-    case_ttl: int = 30 * DAY
-    """The same for a case."""
-    kept_ttl: int = DAY
-    """For how long a command waits for what it is about."""
-    bodies: int = 1_000_000
-    """Bytes that all bodies about one problem may have together; the engine bounds the output of one event."""
+from tocsin.streams.rules.escalation.naming import still_named
+from tocsin.streams.rules.escalation.raising import escalate
+from tocsin.streams.rules.escalation.stepping import escalation_due
+from tocsin.streams.rules.heard import Heard
+from tocsin.streams.rules.loops.digest import digest_due
+from tocsin.streams.rules.loops.guard import Replaced, Silenced, guard, heard_other_message, note_decided, note_told
+from tocsin.streams.rules.loops.same_event import CONFLICT, SAME_EVENT_ID, Conflict, New, Repeat, digest_of, judge
+from tocsin.streams.rules.promotion import promote
+from tocsin.streams.rules.routing.reminding import reminder_due
+from tocsin.streams.rules.routing.route import Routing, note_routed, route_heard
+from tocsin.streams.rules.rows import (
+    CaseRow,
+    ConnectionErrorsRow,
+    ConnectionRow,
+    DigestRow,
+    EscalationRow,
+    ExpectationRow,
+    InhibitRow,
+    KeptCommand,
+    PeerRow,
+    ReferenceRow,
+    ReminderRow,
+    SeenRow,
+    ThreadErrorsRow,
+    ThreadRow,
+    row_key,
+)
+from tocsin.streams.rules.telling import tell_problem
+from tocsin.streams.rules.timeouts.closing import close_by_problem
+from tocsin.streams.rules.timeouts.expecting import expectation_due, observe_message
 
 
 def decide(event: Event, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
@@ -61,15 +67,21 @@ def decide(event: Event, rows: Rows, now: int, config: DecideConfig) -> list[Dec
         case ProblemReported():
             return _report(event, rows, now, config)
         case ActivityObserved():
-            observe(event, rows, now, config.thread_ttl)
-            return []
+            return _activity(event, rows, now, config)
         case CommandIssued():
-            return command(event, rows, now, config.kept_ttl)
+            return command(event, rows, now, config)
         case Tick():
             return []
         case _:
             detail = f"{type(event).__name__} does not belong on inbox"
             return [DeadLetter(stage="decide", reason="wrong_topic", detail=detail, topic=INBOX, key=event.tenant)]
+
+
+def _activity(activity: ActivityObserved, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
+    # The expectation first: it looks at the thread as it was before this message.
+    decisions = observe_message(activity, rows, now, config) + apply_kept_choice(activity, rows, now, config)
+    heard_other_message(activity, rows, now)
+    return decisions + observe(activity, rows, now, config)
 
 
 def _report(report: ProblemReported, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
@@ -86,12 +98,10 @@ def _report(report: ProblemReported, rows: Rows, now: int, config: DecideConfig)
     assert isinstance(seen, SeenRow)
     again = msgspec.structs.replace(seen, repeats=seen.repeats + 1)
     rows.put(key, again, rows.due(key))
-    return _suppress(report, verdict, again, digest, now)
+    return _again(report, verdict, again, digest, now)
 
 
-def _suppress(
-    report: ProblemReported, verdict: Repeat | Conflict, seen: SeenRow, digest: str, now: int
-) -> list[Decision]:
+def _again(report: ProblemReported, verdict: Repeat | Conflict, seen: SeenRow, digest: str, now: int) -> list[Decision]:
     # The count is part of the id because each further copy is a suppression of its own, or the sums would not balance.
     copy = f"{seen.at}.{seen.repeats}"
     suppressed = ProblemSuppressed(
@@ -115,50 +125,83 @@ def _suppress(
 
 
 def _accept(report: ProblemReported, digest: str, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
-    thread = enrich(report.problem, report.tenant, rows, now, config.thread_ttl)
-    routing = route(config.book, report.problem, report.tenant)
-    notice = open_or_repeat(report, thread, routing, rows, now, config.case_ttl)
-    seen = SeenRow(digest, now, notice.case, notice.event_id)
-    rows.put(row_key("seen", report.tenant, report.event_id), seen, now + config.dedupe_window)
+    case = case_of(report)
+    context = enrich(report, case, rows, now, config)
+    heard = reported = Heard(report=report, case=case, context=context, now=now)
+    remembered = config.dedupe_window
+    close_by_problem(heard, rows)
+    verdict = guard(heard, rows, config)
+    if isinstance(verdict, Replaced):
+        # Told in place of the report, under its id: the sums balance, and the report itself stays in the inbox.
+        note_suppressed(heard, rows, config.case_ttl)
+        instead = msgspec.structs.replace(report, problem=verdict.problem)
+        heard = msgspec.structs.replace(heard, report=instead, case=case_of(instead))
+    if isinstance(verdict, Silenced):
+        survivor, decisions = _suppress(heard, verdict, rows, config)
+    else:
+        routing = route_heard(heard, rows, config)
+        if routing.withheld is None:
+            survivor, decisions = _tell(heard, routing, rows, config)
+            note_told(reported, verdict, survivor, routing.endpoints, rows, config)
+            # Those who were told may answer by the report's id (rules.command).
+            remembered = max(remembered, config.kept_ttl)
+        else:
+            silenced = Silenced(routing.withheld.reason, routing.withheld.detail, routing.withheld.survivor)
+            survivor, decisions = _suppress(heard, silenced, rows, config)
+    note_decided(reported, survivor, rows, config)
+    seen = SeenRow(digest, now, heard.case, survivor)
+    rows.put(row_key("seen", report.tenant, report.event_id), seen, now + remembered)
+    return decisions + apply_kept(report, heard.case, rows, now, config)
+
+
+def _suppress(heard: Heard, silenced: Silenced, rows: Rows, config: DecideConfig) -> tuple[str, list[Decision]]:
+    """Nobody is told; the case counts it all the same. Returns the event that stands for it, and what is said."""
+    note_suppressed(heard, rows, config.case_ttl)
+    suppressed = ProblemSuppressed(
+        **about(heard.report, derived_id("suppressed", heard.report.event_id), heard.now),
+        case=heard.case,
+        report=heard.report.event_id,
+        reason=silenced.reason,
+        survivor=silenced.survivor,
+        detail=silenced.detail or None,
+    )
+    return silenced.survivor or suppressed.event_id, [Emit(PROBLEMS, heard.case, suppressed)]
+
+
+def _tell(heard: Heard, routing: Routing, rows: Rows, config: DecideConfig) -> tuple[str, list[Decision]]:
+    notice = open_or_repeat(heard, routing, rows, config.case_ttl)
     decisions: list[Decision] = [Emit(PROBLEMS, notice.case, notice)]
     if routing.unrouted:
         unrouted = ProblemUnrouted(
-            **about(report, derived_id("unrouted", report.event_id), now),
+            **about(heard.report, derived_id("unrouted", heard.report.event_id), heard.now),
             case=notice.case,
-            report=report.event_id,
+            report=heard.report.event_id,
             endpoint=routing.endpoints[0],
         )
         decisions.append(Emit(PROBLEMS, notice.case, unrouted))
-    decisions += _deliveries(report, notice, routing, now, config)
-    return decisions + apply_kept(report, notice.case, rows, now)
-
-
-def _deliveries(
-    report: ProblemReported, notice: Notice, routing: Routing, now: int, config: DecideConfig
-) -> list[Decision]:
-    limit = min(MAX_BODY, config.bodies // len(routing.endpoints))
-    body = notification(notice, report.occurred_at, config.public_url, limit)
-    thread_id = report.problem.thread_id
-    decisions: list[Decision] = []
-    for endpoint in routing.endpoints:
-        delivery_id = derived_id("delivery", report.event_id, endpoint)
-        request = DeliveryRequested(
-            **about(notice, delivery_id, now),
-            delivery_id=delivery_id,
-            endpoint=endpoint,
-            lane=None if not thread_id else f"{report.tenant}/{thread_id}",
-            case=notice.case,
-            about=report.event_id,
-            content_type=CONTENT_TYPE,
-            body=body,
-        )
-        decisions.append(Emit(DELIVERIES, endpoint, request))
-    return decisions
+    decisions += promote(heard, rows, config)
+    decisions += tell_problem(heard, notice, routing.endpoints, config, routing.last_word)
+    note_routed(heard, routing, notice.event_id, rows, config)
+    opens = isinstance(notice, ProblemOpened)
+    return notice.event_id, decisions + escalate(heard, notice, routing.policies, rows, config, opens=opens)
 
 
 def fire(key: str, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
-    """The timer of row `key` is due by `now`: prolong a row that was used meanwhile, delete any other."""
+    """The timer of row `key` is due by `now`: do what the row is for; prolong one that was used meanwhile, delete any
+    other."""
     row = rows.get(key)
+    match row:
+        case DigestRow():
+            return digest_due(key, row, rows, now, config)
+        case ExpectationRow():
+            return expectation_due(key, row, rows, now, config)
+        case EscalationRow():
+            return escalation_due(key, row, rows, now, config)
+        case ReminderRow():
+            return reminder_due(key, row, rows, now, config)
+        case SeenRow() if still_named(key, row, rows):
+            rows.put(key, row, now + config.dedupe_window)
+            return []
     last = _used_until(row, config)
     if last > now:
         rows.put(key, row, last)
@@ -168,9 +211,11 @@ def fire(key: str, rows: Rows, now: int, config: DecideConfig) -> list[Decision]
 
 
 def _used_until(row: object, config: DecideConfig) -> int:
-    # Rows of threads and cases are not given a later timer at each use: that would grow the timer heap with traffic.
-    if isinstance(row, ThreadRow):
+    # These are not given a later timer at each use: that would grow the timer heap with traffic.
+    if isinstance(row, ThreadRow | ReferenceRow | ConnectionRow | ThreadErrorsRow | ConnectionErrorsRow):
         return row.last_seen + config.thread_ttl
     if isinstance(row, CaseRow):
         return row.last_seen + config.case_ttl
+    if isinstance(row, InhibitRow | PeerRow):
+        return row.until
     return 0

@@ -5,16 +5,26 @@ The same notice always gives the same bytes, so every attempt and every repeat s
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
-from functools import lru_cache
-from operator import attrgetter
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from tocsin.schemas.events import ProblemOpened, ProblemRepeated, ThreadContext
-from tocsin.schemas.problem import Http, Problem, Source
+from tocsin.schemas.events import ProblemOpened, ProblemRepeated
+from tocsin.schemas.problem import Problem
+from tocsin.streams.rules.loops.hops import hops_of
+from tocsin.streams.rules.told_json import OVERFLOW_TEXT, clip, identity_of, problem_json, thread_json, timestamp
+
+__all__ = [
+    "CONTENT_TYPE",
+    "MAX_BODY",
+    "MAX_OVERFLOW_BODY",
+    "Notice",
+    "instance_of",
+    "letter",
+    "notification",
+    "timestamp",
+]
 
 CONTENT_TYPE = "application/json"
 
@@ -22,37 +32,7 @@ MAX_BODY = 64 * 1024
 """Bytes of a body (RELIABILITY 3.4); a longer one is replaced by its overflow form."""
 
 MAX_OVERFLOW_BODY = 12 * 1024
-"""Bytes that no overflow form exceeds."""
-
-OVERFLOW_TEXT = 256
-"""Characters that the overflow form keeps of the text."""
-
-OVERFLOW_NAME = 80
-"""Characters that it keeps of each other member."""
-
-_KEPT = (
-    "dialect",
-    "code",
-    "code_key",
-    "category",
-    "severity",
-    "scope",
-    "impact",
-    "message_id",
-    "message_type",
-    "thread_id",
-    "parent_thread_id",
-    "retry_party",
-    "request_id",
-    "message_sha256",
-)
-
-_GETTERS: dict[type[Any], tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]] = {
-    kind: (kind.__struct_fields__, attrgetter(*kind.__struct_fields__)) for kind in (Problem, Source, Http)
-}
-# One call for all members: this runs for every event, and most members of most problems are empty.
-
-_LAST_TIME = 253_402_300_799_999_999
+"""Bytes that no overflow form of a notice exceeds."""
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 
@@ -68,16 +48,48 @@ def notification(notice: Notice, occurred_at: int, public_url: str | None, limit
     `public_url` is the gateway's address for links. A body over the limit becomes the overflow form: the members that
     identify the problem, clipped, and `data.overflow` that names what was left out and how many bytes it had.
     """
-    body = _encode(notice, occurred_at, public_url, _problem(notice.problem), {})
+    body = _encode(notice, occurred_at, public_url, problem_json(notice.problem), {})
     if len(body) <= limit:
         return body
-    members = _members(notice.problem)
-    kept = {name: _clip(members[name], OVERFLOW_NAME) for name in _KEPT if name in members}
-    if notice.problem.text is not None:
-        kept["text"] = _clip(notice.problem.text, OVERFLOW_TEXT)
-    omitted = [*sorted(set(_problem(notice.problem)) - set(kept)), "thread.codes", "thread.parents"]
+    kept = identity_of(notice.problem)
+    omitted = [*sorted(set(problem_json(notice.problem)) - set(kept)), "thread.codes", "thread.parents"]
     overflow = {"bytes": len(body), "limit": limit, "omitted": omitted}
     return _encode(notice, occurred_at, public_url, kept, overflow)
+
+
+def letter(kind: str, occurred_at: int, data: Mapping[str, Any], limit: int = MAX_BODY) -> bytes:
+    """The body of anything else that is told: `{"type": kind, "timestamp", "data"}`; at most `limit` bytes.
+
+    `data` is what JSON can say (its caller bounds every list and text) and may have a `problem`, a Problem. Over the
+    limit the problem is cut down to what identifies it, and if that is not enough every other list and object of
+    `data` is left out and texts are clipped; `data.overflow` says so.
+    """
+    problem = data.get("problem")
+    whole = dict(data) | ({"problem": problem_json(problem)} if isinstance(problem, Problem) else {})
+    body = _letter(kind, occurred_at, whole)
+    if len(body) <= limit:
+        return body
+    bounds = {"bytes": len(body), "limit": limit}
+    if isinstance(problem, Problem):
+        kept = identity_of(problem)
+        omitted = sorted(f"problem.{name}" for name in set(whole["problem"]) - set(kept))
+        whole |= {"problem": kept, "overflow": {**bounds, "omitted": omitted}}
+        shorter = _letter(kind, occurred_at, whole)
+        if len(shorter) <= limit:
+            return shorter
+    return _letter(kind, occurred_at, _plain(whole, bounds))
+
+
+def _letter(kind: str, occurred_at: int, data: dict[str, Any]) -> bytes:
+    return _ENCODER.encode({"type": kind, "timestamp": timestamp(occurred_at), "data": data})
+
+
+def _plain(data: dict[str, Any], bounds: dict[str, int]) -> dict[str, Any]:
+    """What is left when nothing else helps: plain values, clipped."""
+    omitted = {name for name, value in data.items() if isinstance(value, list | tuple | dict)}
+    plain = {name: value for name, value in data.items() if name not in omitted}
+    clipped = {name: clip(value, OVERFLOW_TEXT) if isinstance(value, str) else value for name, value in plain.items()}
+    return clipped | {"overflow": {**bounds, "omitted": sorted(omitted - {"overflow"})}}
 
 
 def instance_of(event_id: str) -> str:
@@ -92,69 +104,16 @@ def _encode(
         "case": notice.case,
         "event_id": notice.report,
         "instance": instance_of(notice.report),
-        "tenant": _clip(notice.tenant, OVERFLOW_TEXT),
+        "tenant": clip(notice.tenant, OVERFLOW_TEXT),
         "count": notice.count if isinstance(notice, ProblemRepeated) else 1,
         "problem": problem,
-        "thread": _thread(notice.thread, overflow=bool(overflow)),
+        "thread": thread_json(notice.thread, overflow=bool(overflow)),
     }
+    hops = hops_of(notice.problem)
+    if hops:
+        data["hops"] = hops
     if overflow:
         data["overflow"] = overflow
     if public_url is not None:
         data["links"] = {"self": f"{public_url.rstrip('/')}/v1/problems/{notice.report}"}
-    envelope = {"type": _TYPES[type(notice)], "timestamp": timestamp(occurred_at), "data": data}
-    return _ENCODER.encode(envelope)
-
-
-def timestamp(micros: int) -> str:
-    """Microseconds since the epoch as RFC 3339 in UTC; a time outside years 1970 to 9999 becomes the nearest inside."""
-    seconds, rest = divmod(min(max(micros, 0), _LAST_TIME), 1_000_000)
-    return f"{_second(seconds)}.{rest // 1000:03d}Z"
-
-
-@lru_cache(maxsize=256)
-def _second(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, tz=UTC).replace(tzinfo=None).isoformat()
-
-
-def _members(struct: Problem | Source | Http) -> dict[str, Any]:
-    """Every member that says something."""
-    names, values = _GETTERS[type(struct)]
-    return {name: value for name, value in zip(names, values(struct), strict=True) if value or value is False}
-
-
-def _problem(problem: Problem) -> dict[str, Any]:
-    """The problem for JSON; values of `extensions` as JSON instead of JSON text."""
-    members = _members(problem)
-    members["source"] = _members(problem.source)
-    if not members["source"]:
-        del members["source"]
-    if problem.http is not None:
-        members["http"] = _members(problem.http)
-    if problem.extensions:
-        members["extensions"] = {name: _json(text) for name, text in problem.extensions.items()}
-    if problem.noticed_at is not None:
-        members["noticed_at"] = timestamp(problem.noticed_at)
-    return members
-
-
-def _thread(thread: ThreadContext, *, overflow: bool) -> dict[str, Any]:
-    known: dict[str, Any] = {
-        "thread_id": _clip(thread.thread_id, OVERFLOW_NAME) if overflow else thread.thread_id,
-        "depth": thread.depth,
-        "count": thread.count,
-        "first_seen": timestamp(thread.first_seen),
-        "last_seen": timestamp(thread.last_seen),
-    }
-    return known if overflow else {**known, "parents": thread.parents, "codes": thread.codes}
-
-
-def _json(text: str) -> Any:
-    """The JSON value in `text`; what is no JSON, or cannot be written again, stays text."""
-    try:
-        return msgspec.Raw(msgspec.json.encode(msgspec.json.decode(text), order="deterministic"))
-    except (msgspec.MsgspecError, RecursionError, OverflowError):
-        return text
-
-
-def _clip(value: str | None, length: int) -> str | None:
-    return value if value is None or len(value) <= length else value[: length - 1] + "…"
+    return _letter(_TYPES[type(notice)], occurred_at, data)

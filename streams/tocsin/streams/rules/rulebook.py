@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from msgspec import Struct
+
+from tocsin.streams.rules.policies import (
+    EscalationPolicy,
+    Grouping,
+    LoopLimits,
+    Subject,
+    TenantRules,
+    TimeOfWeek,
+    TimeoutPolicy,
+)
+
+NOTIFICATION = "notification"
+"""The body of an endpoint that takes no dialect's documents."""
 
 DEFAULT_ENDPOINT = "unrouted"
 """The endpoint of the default route when there is no rules file."""
@@ -18,11 +31,18 @@ class Match(Struct, frozen=True, kw_only=True):
     tenants: tuple[str, ...] = ()
     severities: tuple[str, ...] = ()
     protocols: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    trusts: tuple[str, ...] = ()
+    record_types: tuple[str, ...] = ()
+    connections: tuple[str, ...] = ()
+    expr: str = ""
+    """A CEL expression over the problem; `rules.routing.expression` evaluates it."""
 
     @property
     def everything(self) -> bool:
         """Whether every problem fits."""
-        return not (self.codes or self.tenants or self.severities or self.protocols)
+        return self == Match()
 
 
 class Route(Struct, frozen=True, kw_only=True):
@@ -33,6 +53,35 @@ class Route(Struct, frozen=True, kw_only=True):
     endpoints: tuple[str, ...]
     go_on: bool = False
     routes: tuple[Route, ...] = ()
+    escalate: str | None = None
+    mute: tuple[str, ...] = ()
+    group: Grouping | None = None
+    repeat: int | None = None
+    """Tell again after so long (microseconds), while the case is neither acknowledged nor resolved."""
+
+
+class Silence(Struct, frozen=True, kw_only=True):
+    """What fits all of `match` is told to nobody from `since` until `until` (microseconds, UTC)."""
+
+    name: str
+    match: Match
+    since: int
+    until: int
+    tenant: str | None = None
+    """Only this tenant's; None for a silence of the rules file that says nothing of tenants."""
+    by: str = ""
+    why: str | None = None
+
+
+class Inhibition(Struct, frozen=True, kw_only=True):
+    """While a case that fits `source` is open (at most `lasting`), problems that fit `target` and are equal in all of
+    `equal` are told to nobody."""
+
+    name: str
+    source: Match
+    target: Match
+    equal: tuple[Subject, ...]
+    lasting: int
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
@@ -44,6 +93,14 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     secrets: tuple[str, ...] = ()
     allow_private: bool = False
     headers: tuple[tuple[str, str], ...] = ()
+    audience: Literal["owner", "peer", "operator"] = "owner"
+    body: str = NOTIFICATION
+    """What is sent: our notification, or the problem in a dialect that can be written (didcomm-2.0, aries-1.0, ...)."""
+
+    @property
+    def reads_letters(self) -> bool:
+        """Whether it can be told of digests, ends of cases and the like."""
+        return self.body == NOTIFICATION and self.audience != "peer"
 
     def __repr__(self) -> str:
         names = [name for name, _ in self.headers]
@@ -64,6 +121,29 @@ class RuleBook(Struct, frozen=True, kw_only=True):
     endpoints: Mapping[str, Endpoint]
     default_endpoint: str
     routes: tuple[Route, ...] = ()
+    escalations: Mapping[str, EscalationPolicy] = {}
+    silences: tuple[Silence, ...] = ()
+    inhibit: tuple[Inhibition, ...] = ()
+    mute_times: Mapping[str, tuple[TimeOfWeek, ...]] = {}
+    limits: LoopLimits = LoopLimits()
+    timeouts: tuple[TimeoutPolicy, ...] = (TimeoutPolicy(),)
+    tenants: Mapping[str, TenantRules] = {}
+
+    def letter_readers(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those of these endpoints that can be told anything but a single problem: a peer knows no such thing, and
+        neither does a dialect. An endpoint that is not there (any more) gets what it was promised."""
+        found = ((name, self.endpoints.get(name)) for name in names)
+        return tuple(name for name, one in found if one is None or one.reads_letters)
+
+    def limits_of(self, tenant: str) -> LoopLimits:
+        """The loop limits that hold for a tenant."""
+        own = self.tenants.get(tenant)
+        return self.limits if own is None else own.limits
+
+    def timeouts_of(self, tenant: str) -> tuple[TimeoutPolicy, ...]:
+        """The time-out policies that hold for a tenant."""
+        own = self.tenants.get(tenant)
+        return self.timeouts if own is None else own.timeouts
 
 
 def default_rulebook() -> RuleBook:

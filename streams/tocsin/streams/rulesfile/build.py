@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+import msgspec
 
-from tocsin.streams.rules.route import covers
+from tocsin.streams.rules.policies import Grouping, LoopLimits, TimeoutPolicy
+from tocsin.streams.rules.routing.matching import covers, disjoint
 from tocsin.streams.rules.rulebook import Endpoint, Match, Route, RuleBook
+from tocsin.streams.rulesfile.build_policies import escalations_of, limits_of, tenants_of, timeouts_of
+from tocsin.streams.rulesfile.build_quiet import inhibitions_of, mute_times_of, silences_of
 from tocsin.streams.rulesfile.finding import Findings, Path
-from tocsin.streams.rulesfile.model import MatchModel, RouteModel, RulesModel
+from tocsin.streams.rulesfile.matching import match_of
+from tocsin.streams.rulesfile.model import GroupModel, RouteModel, RulesModel
+from tocsin.streams.rulesfile.naming import check_endpoints, check_name
+
+NO_POLICY = "none"
+"""`escalate: none`: not even the policy of the route around it."""
 
 
 def build(model: RulesModel, endpoints: dict[str, Endpoint], findings: Findings) -> RuleBook:
     """The rule book, and findings about what does not fit together; only to be used when `findings` has no error."""
     default = model.default_route.endpoint
-    if default not in model.endpoints:
-        _unknown_endpoint(("default_route",), default, model, findings)
-    routes = _routes(model.routes, ("routes",), None, model, findings)
-    if findings.failed:
-        return RuleBook(endpoints=endpoints, default_endpoint=default, routes=routes)
-    used = {default, *_endpoints_of(routes)}
-    for name in model.endpoints:
-        if name not in used:
-            findings.warning(
-                ("endpoints", name), f"no route leads to endpoint {name}", "name it in a route, or remove it"
-            )
-    return RuleBook(endpoints=endpoints, default_endpoint=default, routes=routes)
+    check_name("endpoint", "endpoints", default, model.endpoints, ("default_route",), findings)
+    limits = limits_of(model.limits, LoopLimits())
+    timeouts = timeouts_of(model.timeouts, (TimeoutPolicy(),), ("timeouts",), findings)
+    return RuleBook(
+        endpoints=endpoints,
+        default_endpoint=default,
+        routes=_routes(model.routes, ("routes",), None, model, findings),
+        escalations=escalations_of(model, findings),
+        silences=silences_of(model, findings),
+        inhibit=inhibitions_of(model, findings),
+        mute_times=mute_times_of(model, findings),
+        limits=limits,
+        timeouts=timeouts,
+        tenants=tenants_of(model, limits, timeouts, findings),
+    )
 
 
 def _routes(
-    models: list[RouteModel], path: Path, parent: tuple[str, ...] | None, model: RulesModel, findings: Findings
+    models: list[RouteModel], path: Path, parent: Route | None, model: RulesModel, findings: Findings
 ) -> tuple[Route, ...]:
     routes: list[Route] = []
     for number, each in enumerate(models):
@@ -36,24 +47,51 @@ def _routes(
         name = each.name or f"route-{number + 1}"
         if any(before.name == name for before in routes):
             findings.error((*here, "name"), f"two routes beside each other are named {name}", remedy="rename one")
-        endpoints = _told(each, here, parent, model, findings)
-        match = match_of(each.match)
-        _reachable(match, here, name, routes, findings)
-        inner = _routes(each.routes, (*here, "routes"), endpoints, model, findings)
-        routes.append(Route(name=name, match=match, endpoints=endpoints, go_on=each.go_on, routes=inner))
+        route = _route(each, name, here, parent, model, findings)
+        _reachable(route.match, here, name, routes, findings)
+        if parent is not None and disjoint(parent.match, route.match):
+            message = f"route {name} is never reached: nothing that fits route {parent.name} around it fits it too"
+            findings.warning(here, message, "move it out, or correct one of the two matches")
+        inner = _routes(each.routes, (*here, "routes"), route, model, findings)
+        routes.append(msgspec.structs.replace(route, routes=inner))
     return tuple(routes)
 
 
+def _route(
+    each: RouteModel, name: str, here: Path, parent: Route | None, model: RulesModel, findings: Findings
+) -> Route:
+    """A route without its own routes. Like Alertmanager's, it takes from the one around it what it does not say itself;
+    mute times are not taken over, for a route is muted by its own alone."""
+    for position, time in enumerate(each.mute or ()):
+        check_name("mute time", "mute_times", time, model.mute_times, (*here, "mute", position), findings)
+    if each.escalate not in (None, NO_POLICY):
+        check_name("policy", "escalations", each.escalate, model.escalations, (*here, "escalate"), findings)
+    policy = parent.escalate if parent and each.escalate is None else each.escalate
+    return Route(
+        name=name,
+        match=match_of(each.match, (*here, "match"), findings),
+        endpoints=_told(each, here, parent, model, findings),
+        go_on=each.go_on,
+        escalate=None if policy == NO_POLICY else policy,
+        mute=tuple(each.mute or ()),
+        group=_grouping(each.group) if each.group else parent.group if parent else None,
+        repeat=each.repeat if each.repeat is not None else parent.repeat if parent else None,
+    )
+
+
+def _grouping(model: GroupModel) -> Grouping:
+    grouping = Grouping(by=tuple(dict.fromkeys(model.by)), wait=model.wait)
+    return grouping if model.interval is None else msgspec.structs.replace(grouping, interval=model.interval)
+
+
 def _told(
-    route: RouteModel, here: Path, parent: tuple[str, ...] | None, model: RulesModel, findings: Findings
+    route: RouteModel, here: Path, parent: Route | None, model: RulesModel, findings: Findings
 ) -> tuple[str, ...]:
     if route.endpoints is None:
         if parent is None:
             findings.error(here, "this route tells nobody", "endpoints", "add endpoints")
-        return parent or ()
-    for position, name in enumerate(route.endpoints):
-        if name not in model.endpoints:
-            _unknown_endpoint((*here, "endpoints", position), name, model, findings)
+        return parent.endpoints if parent else ()
+    check_endpoints(route.endpoints, model.endpoints, (*here, "endpoints"), findings)
     return tuple(route.endpoints)
 
 
@@ -63,26 +101,3 @@ def _reachable(match: Match, here: Path, name: str, before: list[Route], finding
             message = f"route {name} is never reached: route {earlier.name} before it takes everything that it matches"
             findings.warning(here, message, f"put {name} first, or set continue: true on {earlier.name}")
             return
-
-
-def _unknown_endpoint(path: Path, name: str, model: RulesModel, findings: Findings) -> None:
-    guess = get_close_matches(name, model.endpoints, n=1)
-    remedy = f"did you mean {guess[0]}?" if guess else f"add {name} under endpoints"
-    findings.error(path, f"there is no endpoint {name}", f"one of {', '.join(model.endpoints)}", remedy)
-
-
-def _endpoints_of(routes: tuple[Route, ...]) -> set[str]:
-    found: set[str] = set()
-    for route in routes:
-        found |= set(route.endpoints) | _endpoints_of(route.routes)
-    return found
-
-
-def match_of(model: MatchModel) -> Match:
-    """The pure form of a match."""
-    return Match(
-        codes=tuple(model.code),
-        tenants=tuple(model.tenant),
-        severities=tuple(model.severity),
-        protocols=tuple(model.protocol),
-    )

@@ -23,7 +23,7 @@ def endpoints_of(
     for name, each in model.endpoints.items():
         path: Path = ("endpoints", name)
         if isinstance(each, MemoryModel):
-            found[name] = Endpoint(name=name, sink="memory")
+            found[name] = Endpoint(name=name, sink="memory", audience=each.audience, body=_body(each))
             continue
         secrets = _Secrets(path, folder, environment, findings).all_of(each)
         found[name] = Endpoint(
@@ -33,6 +33,8 @@ def endpoints_of(
             secrets=secrets,
             allow_private=each.allow_private,
             headers=tuple(each.headers.items()),
+            audience=each.audience,
+            body=_body(each),
         )
         if not findings.failed:
             _try_sink(found[name], path, findings)
@@ -49,6 +51,11 @@ def sink_settings(endpoint: Endpoint) -> dict[str, object]:
         "allow_private": endpoint.allow_private,
         "headers": dict(endpoint.headers),
     }
+
+
+def _body(model: WebhookModel | MemoryModel) -> str:
+    """What is sent: a peer does not know our notification, and is told in its own protocol (REQUIREMENTS b.1 34)."""
+    return model.body or ("didcomm-2.0" if model.audience == "peer" else "notification")
 
 
 def _try_sink(endpoint: Endpoint, path: Path, findings: Findings) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from tocsin.streams.rules.rulebook import RuleBook, default_rulebook
 from tocsin.streams.rulesfile.build import build
+from tocsin.streams.rulesfile.checking import check_whole
 from tocsin.streams.rulesfile.document import MAX_BYTES, Unusable, read_document
 from tocsin.streams.rulesfile.endpoints import endpoints_of
 from tocsin.streams.rulesfile.finding import Finding, Findings, RulesFileError
@@ -18,26 +19,31 @@ from tocsin.streams.rulesfile.mediation import MediationRules, mediation_of
 from tocsin.streams.rulesfile.model import RulesModel
 from tocsin.streams.rulesfile.wording import note_errors
 
-NOT_YET = ("escalations", "inhibit", "silences", "timeouts", "tenants")
-"""Sections of DESIGN 11 that this version does not carry out, and therefore refuses."""
+OPTIONAL = ("routes", "escalations", "inhibit", "silences", "mute_times", "limits", "timeouts", "tenants")
+"""Sections of DESIGN 11 that may stand there empty."""
 
 
-def load_rulebook(path: str | FilePath | None, environment: Mapping[str, str] | None = None) -> RuleBook:
+def load_rulebook(
+    path: str | FilePath | None, environment: Mapping[str, str] | None = None, own: Collection[str] = ()
+) -> RuleBook:
     """The rules in a file, or the default ones without a file. Raises RulesFileError with all findings.
 
-    Secrets are looked up in `environment` (default: the process's own) and in files.
+    Secrets are looked up in `environment` (default: the process's own) and in files. `own` are the base URLs of this
+    bus's gateway, which no endpoint may be.
     """
     if path is None:
         return default_rulebook()
-    book, findings = read_rules(path, environment)
+    book, findings = read_rules(path, environment, own)
     if book is None:
         raise RulesFileError(findings)
     return book
 
 
-def check_rulebook(path: str | FilePath, environment: Mapping[str, str] | None = None) -> list[Finding]:
+def check_rulebook(
+    path: str | FilePath, environment: Mapping[str, str] | None = None, own: Collection[str] = ()
+) -> list[Finding]:
     """Every error and warning in a rules file, in its order; empty when all is well."""
-    return read_rules(path, environment)[1]
+    return read_rules(path, environment, own)[1]
 
 
 def json_schema() -> dict[str, Any]:
@@ -49,7 +55,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def read_rules(
-    path: str | FilePath, environment: Mapping[str, str] | None = None
+    path: str | FilePath, environment: Mapping[str, str] | None = None, own: Collection[str] = ()
 ) -> tuple[RuleBook | None, list[Finding]]:
     """The rule book, None when there is an error, and all findings."""
     file = FilePath(path)
@@ -60,6 +66,8 @@ def read_rules(
         return None, findings.in_order()
     endpoints = endpoints_of(model, file.parent, os.environ if environment is None else environment, findings)
     book = build(model, endpoints, findings)
+    if not findings.failed:
+        check_whole(book, own, findings)
     mediation_of(model.mediation, file.parent, findings)
     return None if findings.failed else book, findings.in_order()
 
@@ -105,11 +113,9 @@ def _model(data: Any, findings: Findings) -> RulesModel | None:
     if not isinstance(data, dict):
         findings.error((), "a rules file is a mapping", "endpoints, default_route and routes at the top")
         return None
-    for section in NOT_YET:
-        if data.pop(section, None):
-            findings.error((section,), f"{section} is not supported yet", remedy="remove this section")
+    given = {name: value for name, value in data.items() if value or name not in OPTIONAL}
     try:
-        return RulesModel.model_validate(data)
+        return RulesModel.model_validate(given)
     except ValidationError as error:
         note_errors(error, findings)
         return None

@@ -4,82 +4,52 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
-"""Name of an endpoint or a route: it becomes a Kafka key and a metric label."""
+from tocsin.streams.rulesfile.match_model import MatchModel
+from tocsin.streams.rulesfile.policy_model import EscalationModel, LimitsModel, TenantModel, TimeoutModel
+from tocsin.streams.rulesfile.quiet_model import InhibitModel, SilenceModel, Subjects, TimeModel
+from tocsin.streams.rulesfile.values import MAX_ENDPOINTS, Duration, Name, Names, Span, Strict, Text
 
-MAX_ENDPOINTS = 100
-"""Endpoints in one file, and so the most that one problem can be told to (RELIABILITY 3.4 fan-out)."""
-
-
-def _one_or_many(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+Audience = Literal["owner", "peer", "operator"]
+Body = Literal["notification", "canonical", "rfc9457", "didcomm-2.0", "aries-1.0", "hipe", "jsonrpc", "dwn-status"]
 
 
-def _whole_tokens(code: str) -> str:
-    if not code.strip() or (":" not in code and (code.startswith(".") or code.endswith(".") or ".." in code)):
-        raise ValueError("a code prefix is whole tokens, such as e.p.xfer, without a dot at its ends")
-    return code
+class GroupModel(Strict):
+    """Problems of one route that are equal in `by` are told together."""
+
+    by: Subjects
+    wait: Duration = Field(default=0, description="Before the first is told; 0: at once.")
+    interval: Span | None = Field(default=None, description="Before more of the same are told. 5m")
 
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
-Texts = Annotated[
-    list[Text], Field(max_length=100), BeforeValidator(_one_or_many, json_schema_input_type=Text | list[Text])
-]
-"""A list of strings, or one string for a list of one."""
-
-Code = Annotated[Text, AfterValidator(_whole_tokens)]
-Codes = Annotated[
-    list[Code], Field(max_length=100), BeforeValidator(_one_or_many, json_schema_input_type=Code | list[Code])
-]
-Names = Annotated[
-    list[Name],
-    Field(min_length=1, max_length=MAX_ENDPOINTS),
-    BeforeValidator(_one_or_many, json_schema_input_type=Name | list[Name]),
-]
-Severities = Annotated[
-    list[Literal["error", "warning", "unknown"]],
-    BeforeValidator(_one_or_many, json_schema_input_type=str | list[Literal["error", "warning", "unknown"]]),
-]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
-
-
-class MatchModel(_Strict):
-    """What a route asks of a problem. Entries of one list are alternatives; all lists that are given must fit."""
-
-    code: Codes = Field(default=[], description="Code prefixes by whole tokens: e.p.xfer fits e.p.xfer.cant-use.")
-    tenant: Texts = Field(default=[], description="Tenants.")
-    severity: Severities = Field(default=[], description="error, warning or unknown.")
-    protocol: Texts = Field(default=[], description="Protocols: issue-credential, or a PIURI with or without version.")
-
-
-class RouteModel(_Strict):
+class RouteModel(Strict):
     """One route. The first that matches wins, unless it says `continue`; its own routes come before itself."""
 
     name: Name | None = Field(default=None, description="Shown where a problem says why it went where it went.")
     match: MatchModel = Field(default=MatchModel(), description="Without it, everything matches.")
     endpoints: Names | None = Field(default=None, description="Who is told; a nested route may leave it to its parent.")
     go_on: bool = Field(default=False, alias="continue", description="Go on with the next route after this one.")
+    escalate: Name | None = Field(default=None, description="Escalation policy; none: not even the parent's.")
+    mute: Names | None = Field(default=None, description="Mute times in which this route tells nobody.")
+    group: GroupModel | None = Field(default=None, description="Tell together what belongs together.")
+    repeat: Span | None = Field(default=None, description="Tell again after so long, until it is taken or over.")
     routes: list[RouteModel] = Field(default=[], max_length=1000, description="Nested routes.")
 
 
-class FromEnvironment(_Strict):
+class FromEnvironment(Strict):
     """A secret that stands in an environment variable."""
 
     env: Text
 
 
-class FromFile(_Strict):
+class FromFile(Strict):
     """A secret that stands in a file; a relative path starts at the rules file's folder."""
 
     file: Text
 
 
-class WebhookModel(_Strict):
+class WebhookModel(Strict):
     """A webhook: a signed POST (Standard Webhooks). Exactly one of secret, secret_env and secret_file is needed."""
 
     sink: Literal["webhook"]
@@ -92,6 +62,8 @@ class WebhookModel(_Strict):
     )
     allow_private: bool = Field(default=False, description="Plain http, any port and private addresses are right here.")
     headers: dict[Text, str] = Field(default={}, max_length=20, description="Sent with each request.")
+    audience: Audience = Field(default="owner", description="Whose it is: owner, peer (told least) or operator.")
+    body: Body | None = Field(default=None, description="notification, or a dialect (didcomm-2.0 for a peer).")
 
     @model_validator(mode="after")
     def _one_secret(self) -> WebhookModel:
@@ -101,10 +73,12 @@ class WebhookModel(_Strict):
         return self
 
 
-class MemoryModel(_Strict):
+class MemoryModel(Strict):
     """Keeps the last deliveries in memory: for tests and a first look."""
 
     sink: Literal["memory"]
+    audience: Audience = Field(default="owner", description="Whose it is: owner, peer (told least) or operator.")
+    body: Body | None = Field(default=None, description="notification, or a dialect (didcomm-2.0 for a peer).")
 
 
 EndpointModel = Annotated[WebhookModel | MemoryModel, Field(discriminator="sink")]
@@ -114,13 +88,13 @@ def _endpoint_alone(value: Any) -> Any:
     return {"endpoint": value} if isinstance(value, str) else value
 
 
-class DefaultRouteModel(_Strict):
+class DefaultRouteModel(Strict):
     """Where a problem goes that no route matches."""
 
     endpoint: Name
 
 
-class MediationModel(_Strict):
+class MediationModel(Strict):
     """The scenario table that the mediators and agents of this deployment follow."""
 
     table: Text = Field(description="identus-mediator, identus-agent, or a JSON file; relative to the rules file.")
@@ -132,7 +106,11 @@ def _table_alone(value: Any) -> Any:
     return {"table": value} if isinstance(value, str) else value
 
 
-class RulesModel(_Strict):
+def _time_alone(value: Any) -> Any:
+    return [value] if isinstance(value, dict) else value
+
+
+class RulesModel(Strict):
     """A Tocsin rules file."""
 
     endpoints: dict[Name, EndpointModel] = Field(min_length=1, max_length=MAX_ENDPOINTS)
@@ -140,6 +118,20 @@ class RulesModel(_Strict):
         DefaultRouteModel, BeforeValidator(_endpoint_alone, json_schema_input_type=DefaultRouteModel | Name)
     ] = Field(description="Mandatory: nobody must be able to say that no one was told.")
     routes: list[RouteModel] = Field(default=[], max_length=1000)
+    escalations: dict[Name, EscalationModel] = Field(default={}, max_length=100, description="Policies by name.")
+    silences: list[SilenceModel] = Field(default=[], max_length=1000)
+    inhibit: list[InhibitModel] = Field(default=[], max_length=100)
+    mute_times: dict[
+        Name,
+        Annotated[
+            list[TimeModel],
+            Field(min_length=1, max_length=50),
+            BeforeValidator(_time_alone, json_schema_input_type=TimeModel | list[TimeModel]),
+        ],
+    ] = Field(default={}, max_length=100, description="Recurring times by name, for `mute` of routes.")
+    limits: LimitsModel = Field(default=LimitsModel(), description="Thresholds of the loop rules.")
+    timeouts: list[TimeoutModel] = Field(default=[], max_length=100, description="The first that fits is used.")
+    tenants: dict[Text, TenantModel] = Field(default={}, max_length=1000, description="Only what differs.")
     mediation: Annotated[
         MediationModel | None, BeforeValidator(_table_alone, json_schema_input_type=MediationModel | Text | None)
     ] = Field(default=None, description="For a mediator or agent in Python, which takes it with load_mediation.")

@@ -8,14 +8,25 @@ from typing import Any
 from pydantic import ValidationError
 
 from tocsin.streams.rulesfile.finding import Findings, Path
+from tocsin.streams.rulesfile.match_model import MatchModel
 from tocsin.streams.rulesfile.model import (
-    MatchModel,
+    GroupModel,
     MediationModel,
     MemoryModel,
     RouteModel,
     RulesModel,
     WebhookModel,
 )
+from tocsin.streams.rulesfile.policy_model import (
+    EscalationModel,
+    LimitsModel,
+    RepeatModel,
+    StepModel,
+    TenantModel,
+    TimeoutModel,
+)
+from tocsin.streams.rulesfile.quiet_model import CLOCK, InhibitModel, SilenceModel, TimeModel
+from tocsin.streams.rulesfile.values import Strict
 
 _TYPES = {
     "string_type": "text (in quotes, if it looks like a number or true)",
@@ -26,14 +37,27 @@ _TYPES = {
     "bool_type": "true or false",
 }
 
-_KEYS: dict[str, type[RulesModel | RouteModel | MatchModel | WebhookModel | MemoryModel | MediationModel]] = {
+_KEYS: dict[str, type[Strict]] = {
     "": RulesModel,
     "routes": RouteModel,
     "match": MatchModel,
+    "source": MatchModel,
+    "target": MatchModel,
+    "group": GroupModel,
     "mediation": MediationModel,
     "webhook": WebhookModel,
     "memory": MemoryModel,
+    "escalations": EscalationModel,
+    "steps": StepModel,
+    "repeat": RepeatModel,
+    "silences": SilenceModel,
+    "inhibit": InhibitModel,
+    "mute_times": TimeModel,
+    "limits": LimitsModel,
+    "timeouts": TimeoutModel,
+    "tenants": TenantModel,
 }
+"""The keys that there are, by the section around them."""
 
 
 def note_errors(error: ValidationError, findings: Findings) -> None:
@@ -50,6 +74,8 @@ def note_errors(error: ValidationError, findings: Findings) -> None:
             findings.error(path, f"{name} has the wrong type", expected=_TYPES[kind])
         elif kind in ("union_tag_invalid", "union_tag_not_found"):
             findings.error(path, f"{name} has no sink that there is", "sink: webhook or sink: memory", "set its sink")
+        elif kind == "string_pattern_mismatch" and context["pattern"] == CLOCK:
+            findings.error(path, f"{name} is not a time of the day", "HH:MM, in quotes")
         elif kind == "string_pattern_mismatch":
             expected = "at most 64 of a-z, 0-9, dot, _ and -, beginning with a letter or digit"
             findings.error(path, f"{name} is not a name", expected)

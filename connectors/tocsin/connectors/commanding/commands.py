@@ -1,0 +1,97 @@
+"""Commands: acknowledge, resolve, snooze a case, or choose about a time-out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import Struct, field
+
+from tocsin.connectors.commanding.saying import reason, who
+from tocsin.connectors.commanding.times import until_of
+from tocsin.connectors.dialects import Unreadable, UnreadableReason
+from tocsin.connectors.dialects.expecting import unreadable
+from tocsin.connectors.dialects.members import MAX_ID_LENGTH
+from tocsin.connectors.publish.reporting import Origin, event_id
+from tocsin.schemas.events import CommandIssued, CommandKind
+
+CHOICES = ("wait", "retry", "give_up")
+"""What may be chosen about a reply that does not come."""
+
+
+class Wish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The members of a command's document. `until` and `for` say the same in two ways."""
+
+    by: str | None = None
+    why: str | None = None
+    until: str | None = None
+    span: str | None = field(default=None, name="for")
+    choice: str | None = None
+
+
+def command_issued(
+    kind: CommandKind,
+    target: str,
+    document: Mapping[str, object],
+    origin: Origin,
+    *,
+    by: str | None = None,
+    now: int | None = None,
+) -> CommandIssued:
+    """The event of a command on `target` (an event id or a case; for a choice also a message or a thread).
+
+    `by` stands where the document does not say who. An idempotency key holds for this kind of command on this target.
+    Raises Unreadable: a member that is missing, strange, or not this command's. `now` is in microseconds.
+    """
+    now = time.time_ns() // 1000 if now is None else now
+    wish = _wish(document)
+    if not 0 < len(target) <= MAX_ID_LENGTH:
+        raise Unreadable(UnreadableReason.TOO_LONG, "", f"an id of 1 to {MAX_ID_LENGTH} characters")
+    until = _until(kind, wish, now)
+    key = origin.idempotency_key
+    scoped = msgspec.structs.replace(origin, idempotency_key=key and f"{kind} {target} {key}")
+    return CommandIssued(
+        event_id=event_id(scoped),
+        tenant=origin.tenant,
+        occurred_at=now,
+        recorded_at=now,
+        traceparent=origin.traceparent,
+        kind=kind,
+        target=target,
+        by=who(wish.by or by),
+        why=reason(wish.why),
+        until=until,
+        choice=_choice(kind, wish),
+    )
+
+
+def _wish(document: Mapping[str, object]) -> Wish:
+    strange = document.keys() - {"by", "why", "until", "for", "choice"}
+    if strange:
+        raise Unreadable(UnreadableReason.WRONG_TYPE, expected="only the members by, why, until, for, choice")
+    try:
+        return msgspec.convert(document, Wish)
+    except msgspec.ValidationError as error:
+        raise unreadable(error, Wish) from None
+
+
+def _until(kind: CommandKind, wish: Wish, now: int) -> int | None:
+    until = until_of(wish.until, wish.span, now)
+    if kind is CommandKind.SNOOZE and until is None:
+        raise Unreadable(UnreadableReason.MISSING_MEMBER, "/until", "until when, or for how long")
+    if kind in (CommandKind.ACKNOWLEDGE, CommandKind.RESOLVE) and until is not None:
+        raise Unreadable(UnreadableReason.WRONG_TYPE, "/until", f"no time: {kind} has none")
+    return until
+
+
+def _choice(kind: CommandKind, wish: Wish) -> str | None:
+    if kind is not CommandKind.CHOOSE:
+        if wish.choice is not None:
+            raise Unreadable(UnreadableReason.WRONG_TYPE, "/choice", f"no choice: {kind} has none")
+        return None
+    if wish.choice not in CHOICES:
+        missing = wish.choice is None
+        why = UnreadableReason.MISSING_MEMBER if missing else UnreadableReason.WRONG_TYPE
+        raise Unreadable(why, "/choice", f"one of {', '.join(CHOICES)}")
+    return wish.choice

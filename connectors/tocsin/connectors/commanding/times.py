@@ -1,0 +1,51 @@
+"""Times as people write them: until when (RFC 3339), or for how long (`2h`, `1h30m`, `7d`)."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from tocsin.connectors.dialects import Unreadable, UnreadableReason
+
+LONGEST = 366 * 86_400 * 1_000_000
+"""A time further ahead is a mistake; microseconds."""
+
+SPAN = "a span such as 45s, 30m, 2h, 1h30m or 7d"
+MOMENT = "a time with its zone (RFC 3339), such as 2030-01-31T18:00:00Z"
+AHEAD = "a time to come, within a year"
+
+_UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
+_SPAN = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?", re.ASCII)
+
+
+def span_of(text: str, pointer: str = "/for") -> int:
+    """The span in microseconds; raises Unreadable at `pointer`."""
+    found = _SPAN.fullmatch(text.strip().lower())
+    if found is None or not any(found.groups()):
+        raise Unreadable(UnreadableReason.WRONG_TYPE, pointer, SPAN)
+    return sum(int(count or 0) * unit for count, unit in zip(found.groups(), _UNITS.values(), strict=True)) * 1_000_000
+
+
+def moment_of(text: str, pointer: str = "/until") -> int:
+    """The moment in microseconds since the epoch (UTC); raises Unreadable at `pointer`."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        if moment.tzinfo is None:
+            raise ValueError(text)
+        return round(moment.timestamp() * 1_000_000)
+    except (ValueError, OverflowError):
+        raise Unreadable(UnreadableReason.WRONG_TYPE, pointer, MOMENT) from None
+
+
+def until_of(until: str | None, span: str | None, now: int) -> int | None:
+    """The end that was said in one of the two ways, None when in neither; raises Unreadable when in both, or when it is
+    not ahead of `now` (microseconds) or more than a year ahead."""
+    if until is not None and span is not None:
+        raise Unreadable(UnreadableReason.WRONG_TYPE, "/for", "either until or for")
+    if until is None and span is None:
+        return None
+    pointer = "/until" if span is None else "/for"
+    end = moment_of(until) if until is not None else now + span_of(span or "")
+    if not now < end <= now + LONGEST:
+        raise Unreadable(UnreadableReason.WRONG_TYPE, pointer, AHEAD)
+    return end

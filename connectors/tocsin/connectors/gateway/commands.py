@@ -1,0 +1,61 @@
+"""POST /v1/problems/{id}/acknowledge, /resolve, /snooze and /choose: 202 only for what Kafka has acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tocsin.connectors.commanding import command_issued
+from tocsin.connectors.gateway.config import GatewayConfig
+from tocsin.connectors.gateway.ordering import PARAMETERS, REFUSALS, ordered
+from tocsin.connectors.gateway.taking import Taking
+from tocsin.schemas.events import CommandKind
+
+_SUMMARIES = {
+    CommandKind.ACKNOWLEDGE: "Somebody has taken the case: no further step of its escalation.",
+    CommandKind.RESOLVE: "The case is over; who was told of it is told so.",
+    CommandKind.SNOOZE: "No step of its escalation until a time, then it goes on.",
+    CommandKind.CHOOSE: "Wait, retry or give up: about a reply that does not come.",
+}
+_BODY = {
+    "type": "object",
+    "properties": {name: {"type": "string"} for name in ("by", "why", "until", "for", "choice")},
+    "additionalProperties": False,
+}
+
+
+def command_routes(config: GatewayConfig, taking: Taking) -> APIRouter:
+    """The routes by which people answer. `{target}` is an event id or a case; for a choice also the message that was
+    sent, or its thread."""
+    router = APIRouter()
+    openapi: dict[str, Any] = {
+        "parameters": PARAMETERS,
+        "requestBody": {"content": {"application/json": {"schema": _BODY}}},
+    }
+    responses: dict[int | str, dict[str, Any]] = {202: {"description": "Kafka has acknowledged it"}, **REFUSALS}
+    for kind, summary in _SUMMARIES.items():
+        router.add_api_route(
+            f"/v1/problems/{{target:path}}/{kind}",
+            _route(kind, config, taking),
+            methods=["POST"],
+            status_code=202,
+            responses=responses,
+            openapi_extra=openapi,
+            name=str(kind),
+            description=summary,
+        )
+    return router
+
+
+def _route(kind: CommandKind, config: GatewayConfig, taking: Taking) -> Callable[[Request, str], Awaitable[Response]]:
+    async def take(request: Request, target: str) -> Response:
+        question, document, by = await ordered(request, config)
+        answer = await taking.take(lambda: command_issued(kind, target, document, question.origin(), by=by))
+        return Response(msgspec.json.encode(answer), 202, media_type="application/json")
+
+    return take

@@ -1,0 +1,35 @@
+"""What the rules of `decide` are told besides the event, while the rules file and the silences change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from tocsin.streams.processes.rules_watch import WatchedRules
+from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.rulebook import Silence
+from tocsin.streams.settings import Settings
+
+
+def _none() -> tuple[Silence, ...]:
+    return ()
+
+
+class LiveConfig:
+    """Gives the configuration that holds now; made anew only when something changed, for it is asked at every event.
+    `silences` gives those that were made while running."""
+
+    def __init__(
+        self, settings: Settings, rules: WatchedRules, silences: Callable[[], tuple[Silence, ...]] = _none
+    ) -> None:
+        self._rules, self._silences = rules, silences
+        window = int(settings.dedupe_window * 1e6)
+        self._config = DecideConfig(book=rules.book, silences=silences(), dedupe_window=window)
+
+    def __call__(self) -> DecideConfig:
+        """The configuration for the next event."""
+        book, silences, config = self._rules.book, self._silences(), self._config
+        if book is not config.book or silences is not config.silences:
+            self._config = config = msgspec.structs.replace(config, book=book, silences=silences)
+        return config

@@ -1,0 +1,113 @@
+"""The dispatcher's sinks, while the endpoints of the rules file change.
+
+A changed endpoint gets a new sink at once; its old one is closed when the attempts that it has begun are over. An
+endpoint that is gone has no sink: what is still to be delivered there is tried again (`endpoint_unknown`) until the
+endpoint is back, or the attempts are used up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+
+import structlog
+
+from tocsin.connectors.sinks import Sink, SinkOutcome, make_sink
+from tocsin.schemas.events import DeliveryAttempt
+from tocsin.streams.rules.rulebook import Endpoint, RuleBook
+from tocsin.streams.rulesfile import sink_settings
+
+CLOSE_WITHIN = 60.0
+"""Seconds that the attempts of an endpoint that is gone may still take."""
+
+_log = structlog.get_logger("tocsin.dispatch")
+
+
+class _InUse:
+    """An open sink, and how many attempts it is making."""
+
+    def __init__(self, endpoint: Endpoint, sink: Sink) -> None:
+        self.endpoint, self.sink = endpoint, sink
+        self._running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def __aenter__(self) -> _InUse:
+        return self
+
+    async def deliver(self, attempt: DeliveryAttempt) -> SinkOutcome:
+        self._running += 1
+        self._idle.clear()
+        try:
+            return await self.sink.deliver(attempt)
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._idle.set()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.sink.__aexit__(kind, error, trace)
+
+    async def close_when_idle(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), CLOSE_WITHIN)
+        await self.sink.__aexit__(None, None, None)
+
+
+class OpenSinks(Mapping[str, Sink]):
+    """Every endpoint's sink by name, open inside `async with`; `change` follows the rules."""
+
+    def __init__(self, book: RuleBook) -> None:
+        self._first = book
+        self._open: dict[str, _InUse] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def __getitem__(self, name: str) -> Sink:
+        return self._open[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._open)
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    async def __aenter__(self) -> OpenSinks:
+        """Open all of them. Raises SinkMisconfigured, or what a sink raises: then none stays open."""
+        try:
+            await self.change(self._first)
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
+        return self
+
+    async def change(self, book: RuleBook) -> None:
+        """Have the sinks of this book's endpoints; those of endpoints that are the same stay as they are."""
+        for name, endpoint in book.endpoints.items():
+            before = self._open.get(name)
+            if before is not None and before.endpoint == endpoint:
+                continue
+            sink = make_sink(endpoint.sink, sink_settings(endpoint))
+            self._open[name] = _InUse(endpoint, await sink.__aenter__())
+            if before is not None:
+                self._retire(before)
+        for name in self._open.keys() - book.endpoints.keys():
+            self._retire(self._open.pop(name))
+
+    def _retire(self, sink: _InUse) -> None:
+        _log.info("endpoint changed: its old sink ends", endpoint=sink.endpoint.name)
+        closing = asyncio.create_task(sink.close_when_idle())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for closing in list(self._closing):
+            closing.cancel()
+        for sink in self._open.values():
+            await sink.__aexit__(kind, error, trace)
+        self._open.clear()

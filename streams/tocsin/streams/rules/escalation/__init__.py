@@ -1,0 +1,1 @@
+"""Escalation: steps until somebody takes a case (DESIGN.md 6, escalate)."""

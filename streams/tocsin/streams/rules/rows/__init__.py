@@ -1,0 +1,121 @@
+"""The rows of both agents: what is remembered between events, and their bytes in the changelog.
+
+Rows are msgpack arrays that start with a tag. A new field is added at the end with a default and ROW_VERSION goes up
+by one: an older row then still reads, and an older worker halts on a newer row instead of losing it (DESIGN 4).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from tocsin.schemas.errors import TocsinError
+from tocsin.streams.rules.rows.cases import CaseRow, CaseStatus, KeptCommand, SeenRow
+from tocsin.streams.rules.rows.context import THREAD_CODES, WAITING, ConnectionRow, ReferenceRow, ThreadRow
+from tocsin.streams.rules.rows.deliveries import DeliveryRow, EndpointRow, FinishedRow, LaneRow
+from tocsin.streams.rules.rows.escalation import EscalationRow
+from tocsin.streams.rules.rows.keys import MAX_KEY_PART, row_key
+from tocsin.streams.rules.rows.loops import (
+    CONNECTION_CODES,
+    DIGEST_CASES,
+    CodeErrors,
+    ConnectionErrorsRow,
+    DigestCase,
+    DigestRow,
+    ErrorsRow,
+    ReplayRow,
+    ThreadErrorsRow,
+)
+from tocsin.streams.rules.rows.routing import InhibitRow, InhibitSource, PeerRow, ReminderRow
+from tocsin.streams.rules.rows.timeouts import ExpectationRow, GapsRow, LatencyRow
+
+__all__ = [
+    "CONNECTION_CODES",
+    "DIGEST_CASES",
+    "MAX_KEY_PART",
+    "ROW_VERSION",
+    "THREAD_CODES",
+    "WAITING",
+    "CaseRow",
+    "CaseStatus",
+    "CodeErrors",
+    "ConnectionErrorsRow",
+    "ConnectionRow",
+    "DeliveryRow",
+    "DigestCase",
+    "DigestRow",
+    "EndpointRow",
+    "ErrorsRow",
+    "EscalationRow",
+    "ExpectationRow",
+    "FinishedRow",
+    "GapsRow",
+    "InhibitRow",
+    "InhibitSource",
+    "KeptCommand",
+    "LaneRow",
+    "LatencyRow",
+    "PeerRow",
+    "ReferenceRow",
+    "ReminderRow",
+    "ReplayRow",
+    "Row",
+    "RowUnreadable",
+    "SeenRow",
+    "ThreadErrorsRow",
+    "ThreadRow",
+    "decode_row",
+    "encode_row",
+    "row_key",
+]
+
+ROW_VERSION = 3
+"""The format that `encode_row` writes."""
+
+
+class RowUnreadable(TocsinError):
+    """A row's bytes are of a newer format, or are no row: the partition halts, the row is kept (DESIGN 4)."""
+
+
+Row = (
+    SeenRow
+    | ThreadRow
+    | CaseRow
+    | KeptCommand
+    | ReferenceRow
+    | ConnectionRow
+    | ReplayRow
+    | DigestRow
+    | ConnectionErrorsRow
+    | ErrorsRow
+    | ThreadErrorsRow
+    | ExpectationRow
+    | LatencyRow
+    | GapsRow
+    | InhibitRow
+    | PeerRow
+    | ReminderRow
+    | EscalationRow
+    | DeliveryRow
+    | FinishedRow
+    | LaneRow
+    | EndpointRow
+)
+"""Any row."""
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[Row] = msgspec.msgpack.Decoder(Row)
+
+
+def encode_row(row: Row) -> bytes:
+    """The bytes of a row, of format ROW_VERSION."""
+    return _encoder.encode(row)
+
+
+def decode_row(data: bytes, version: int) -> Row:
+    """The row in `data`, written as format `version`; raises RowUnreadable."""
+    if version > ROW_VERSION:
+        raise RowUnreadable(f"row format {version} is newer than {ROW_VERSION}, which this worker knows")
+    try:
+        return _decoder.decode(data)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise RowUnreadable(f"these {len(data)} bytes are no row: {error}") from error

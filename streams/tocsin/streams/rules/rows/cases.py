@@ -1,0 +1,64 @@
+"""Rows about cases: what was decided, where it stands, what waits for it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+CaseStatus = Literal["open", "acknowledged", "snoozed", "resolved"]
+"""Where a case stands; a report after `resolved` opens it again."""
+
+
+class SeenRow(Struct, frozen=True, array_like=True, tag="seen", gc=False):
+    """`seen/<tenant>/<event id>`: a report was decided at `at`; `survivor` is the event that stands for it."""
+
+    digest: str
+    at: int
+    case: str
+    survivor: str
+    repeats: int = 0
+
+
+class CaseRow(Struct, frozen=True, array_like=True, tag="case", gc=False):
+    """`case/<tenant>/<case>`: how often, first and last, and where it stands.
+
+    Since format 3: `survivor` is the last event that was told of it, `endpoints` are all that were ever told of it
+    (bounded), `code` and `severity` those of the last report, `thread` its thread, `until` the end of a snooze,
+    `commands` the ids of the last commands carried out on it (bounded): one that is sent again is not obeyed again.
+    """
+
+    count: int
+    first_report: str
+    last_report: str
+    status: CaseStatus
+    first_seen: int
+    last_seen: int
+    survivor: str = ""
+    endpoints: tuple[str, ...] = ()
+    code: str = ""
+    severity: str = "unknown"
+    thread: str | None = None
+    until: int | None = None
+    commands: tuple[str, ...] = ()
+
+    def standing(self, now: int) -> CaseStatus:
+        """Where the case stands at `now` (microseconds): a snooze ends by itself."""
+        over = self.status == "snoozed" and (self.until is None or self.until <= now)
+        return "open" if over else self.status
+
+
+class KeptCommand(Struct, frozen=True, array_like=True, tag="kept", gc=False):
+    """`kept/<tenant>/<target>`: a command that came before what it is about (DESIGN 5)."""
+
+    event_id: str
+    tenant: str
+    kind: str
+    target: str
+    by: str
+    why: str | None
+    occurred_at: int
+    recorded_at: int
+    traceparent: str | None = None
+    until: int | None = None
+    choice: str | None = None

@@ -1,0 +1,64 @@
+"""Rows about what is going on: threads, the references to them, connections."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+THREAD_CODES = 16
+"""How many distinct problem codes a thread remembers."""
+
+WAITING = 16
+"""How many problems wait to hear of one thread or reference; the oldest gives way."""
+
+
+class ThreadRow(Struct, frozen=True, array_like=True, tag="thread", gc=False):
+    """`thread/<tenant>/<thread id>`: its parent, its problems (`count`, `codes`) and everything else (`activity`).
+
+    Since format 3: what activity told of it; `muted`, the event that was the last word on it: after that nothing more
+    is told of this thread (REQUIREMENTS b.3 2); and `waiting`, its problems while no activity tells of it (bounded
+    pairs of case and report).
+    """
+
+    thread_id: str
+    parent: str | None
+    first_seen: int
+    last_seen: int
+    count: int = 0
+    activity: int = 0
+    codes: tuple[str, ...] = ()
+    muted: str = ""
+    connection: str | None = None
+    protocol: str | None = None
+    role: str | None = None
+    state: str | None = None
+    last_message_id: str | None = None
+    last_message_type: str | None = None
+    record_type: str | None = None
+    record_id: str | None = None
+    record_state: str | None = None
+    job: str | None = None
+    waiting: tuple[tuple[str, str], ...] = ()
+
+
+class ReferenceRow(Struct, frozen=True, array_like=True, tag="reference", gc=False):
+    """`reference/<tenant>/<kind>/<id>`: which thread a message, a digest, a request or a record (type and id) belongs
+    to; while that is not known, the problems that wait to hear of it (`waiting`: bounded pairs of case and report).
+
+    The rest is what activity told of a record that belongs to no known thread.
+    """
+
+    thread_id: str | None
+    last_seen: int
+    waiting: tuple[tuple[str, str], ...] = ()
+    connection: str | None = None
+    record_state: str | None = None
+    job: str | None = None
+
+
+class ConnectionRow(Struct, frozen=True, array_like=True, tag="connection", gc=False):
+    """`connection/<tenant>/<connection>`: its trust as last told, and how many replies ever came over it."""
+
+    last_seen: int
+    trust: str | None = None
+    opened_at: int | None = None
+    replies: int = 0

@@ -1,0 +1,62 @@
+"""Rows of the agent `deliver`: deliveries, lanes, endpoints."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+
+class DeliveryRow(Struct, frozen=True, array_like=True, tag="delivery", gc=False):
+    """`delivery/<endpoint>/<delivery id>`: one pending delivery. `attempt` counts the attempts made so far.
+
+    held: behind others in its lane; in_flight: attempted, its timer is the lease; waiting: its timer is the retry;
+    parked: its endpoint is disabled, `next_parked` is the one below it on the endpoint's stack.
+    `earlier` (since format 2): how many of the attempts were made before it died and was replayed.
+    """
+
+    delivery_id: str
+    endpoint: str
+    tenant: str
+    event_id: str
+    lane: str | None
+    case: str | None
+    about: str
+    content_type: str
+    body: bytes
+    replay: int
+    occurred_at: int
+    enqueued_at: int
+    cause: str | None = None
+    traceparent: str | None = None
+    state: Literal["held", "in_flight", "waiting", "parked"] = "held"
+    attempt: int = 0
+    leases: int = 0
+    last_reason: str = ""
+    next_parked: str | None = None
+    earlier: int = 0
+
+
+class FinishedRow(Struct, frozen=True, array_like=True, tag="finished", gc=False):
+    """Takes the place of a DeliveryRow that is done or dead, for the time that repeats are absorbed."""
+
+    state: Literal["done", "dead"]
+    attempt: int
+    at: int
+
+
+class LaneRow(Struct, frozen=True, array_like=True, tag="lane", gc=False):
+    """`lane/<endpoint>/<lane>`: delivery ids in strict order; the first one has its turn, the others are held."""
+
+    endpoint: str
+    lane: str
+    queue: tuple[str, ...]
+
+
+class EndpointRow(Struct, frozen=True, array_like=True, tag="endpoint", gc=False):
+    """`endpoint/<endpoint>`: kept while it is not simply enabled; `parked` is the top of its stack of deliveries."""
+
+    endpoint: str
+    status: Literal["enabled", "disabled", "removed"]
+    since: int
+    parked: str | None = None

@@ -1,0 +1,57 @@
+"""Rows of the routing rules."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+MAX_SOURCES = 8
+"""How many cases one InhibitRow remembers; the earliest are forgotten first."""
+
+
+class InhibitSource(Struct, frozen=True, array_like=True, gc=False):
+    """A case that keeps others quiet until `until` (microseconds) or until it is resolved; `survivor` is the event that
+    was told of it, `both` whether it fits the rule's target as well."""
+
+    case: str
+    survivor: str
+    until: int
+    both: bool = False
+
+
+class InhibitRow(Struct, frozen=True, array_like=True, tag="inhibit", gc=False):
+    """`inhibit/<tenant>/<rule>/<digest of the equal values>`: the cases that keep lesser problems quiet, `until` the
+    last of them ends."""
+
+    sources: tuple[InhibitSource, ...]
+    until: int
+
+
+class PeerRow(Struct, frozen=True, array_like=True, tag="peer", gc=False):
+    """`peer/<tenant>/thread|hour/<peer>[/<thread>]`: what a peer was told, of one thread or since `since`; forgotten at
+    `until` (microseconds). `silent`: it had the last word."""
+
+    count: int
+    since: int
+    until: int
+    silent: bool = False
+
+
+class ReminderRow(Struct, frozen=True, array_like=True, tag="reminder", gc=False):
+    """`reminder/<tenant>/<case>`: a case whose route says `repeat`; the timer is when it is told again.
+
+    `told_at` is when something was last told of it, `count` how many reports it had then, `told` how often it was told
+    again. `problem` is the last one, as `problem_bytes` writes it.
+    """
+
+    tenant: str
+    case: str
+    route: str
+    endpoints: tuple[str, ...]
+    every: int
+    report: str
+    told_at: int
+    count: int
+    told: int = 0
+    thread: str | None = None
+    problem: bytes = b""
+    traceparent: str | None = None

@@ -1,0 +1,60 @@
+"""Time in which nothing could be heard does not count: else every outage ends in an alert storm (DESIGN 5, Time)."""
+
+from __future__ import annotations
+
+from tocsin.streams.engine.record import Rows
+from tocsin.streams.rules.rows import ExpectationRow, GapsRow
+from tocsin.streams.rules.spans import DAY, SECOND
+
+GAPS_KEY = "gaps"
+"""One row a partition, of no tenant."""
+
+MAX_SPANS = 32
+"""Spans that are remembered, the latest ones."""
+
+GAPS_TTL = 90 * DAY
+"""How long a span is remembered."""
+
+LATE = 5 * SECOND
+"""How late a timer may fire without an outage."""
+
+
+def note_gap(rows: Rows, since: int, until: int) -> None:
+    """Nothing was heard from `since` until `until` (microseconds)."""
+    if until <= since:
+        return
+    spans = merged([*_spans(rows), (since, until)])
+    recent = [span for span in spans if span[1] > until - GAPS_TTL]
+    rows.put(GAPS_KEY, GapsRow(tuple(recent[-MAX_SPANS:])), until + GAPS_TTL)
+
+
+def unheard(rows: Rows, since: int, until: int) -> int:
+    """How much of the time from `since` until `until` nothing was heard (microseconds)."""
+    return sum(max(min(end, until) - max(start, since), 0) for start, end in _spans(rows))
+
+
+def grace_of(row: ExpectationRow, rows: Rows, now: int, due: int | None) -> int:
+    """How much longer an expectation whose timer fires at `now` may take (microseconds): what could not be heard since
+    it was opened and was not granted yet. Once, a timer that fires late is grace enough: no tick came all that time,
+    so an outage too short to be noted has just ended, and the replies that waited for its end are on their way."""
+    extra = unheard(rows, row.sent_at, now) - row.granted
+    late = now - (now if due is None else due)
+    if extra <= 0 and row.granted == 0 and late > LATE:
+        return late
+    return max(extra, 0)
+
+
+def merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The spans in order, those that touch each other as one."""
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
+        else:
+            found.append((start, end))
+    return found
+
+
+def _spans(rows: Rows) -> tuple[tuple[int, int], ...]:
+    row = rows.get(GAPS_KEY)
+    return row.spans if isinstance(row, GapsRow) else ()

@@ -1,0 +1,96 @@
+"""A message went out that may want a reply: the expectation of its thread is opened, replaced or armed again."""
+
+from __future__ import annotations
+
+import msgspec
+
+from tocsin.schemas.events import ActivityObserved
+from tocsin.streams.engine.record import Rows
+from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.policies import TimeoutPolicy
+from tocsin.streams.rules.rows import ExpectationRow, row_key
+from tocsin.streams.rules.timeouts.choosing import kept_for
+from tocsin.streams.rules.timeouts.learning import expected_for, note_unanswered
+from tocsin.streams.rules.timeouts.replies import RETRY_OF, policy_for, wants_reply
+
+MAX_NAME = 255
+"""Characters of an id from outside that a row keeps."""
+
+
+def expectation_key(tenant: str, thread_id: str) -> str:
+    """The key of a thread's expectation; there is one for each thread."""
+    return row_key("expectation", tenant, clipped(thread_id))
+
+
+def message_went_out(
+    activity: ActivityObserved, message_type: str, thread_id: str, rows: Rows, now: int, config: DecideConfig
+) -> None:
+    """Open the expectation of a thread when the message wants a reply; an older one of the thread is forgotten. A
+    message of which nobody knows that is watched, but does not take the place of one that does want a reply."""
+    policy = policy_for(config.book.timeouts_of(activity.tenant), message_type)
+    if policy is None:
+        return
+    wanted = wants_reply(activity, message_type, policy, rows)
+    if wanted is False:
+        return
+    key = expectation_key(activity.tenant, thread_id)
+    older = rows.get(key)
+    if isinstance(older, ExpectationRow) and older.heard == activity.event_id:
+        return  # handed in twice: the same event is no second try
+    if isinstance(older, ExpectationRow) and older.state == "watching":
+        note_unanswered(rows, older.tenant, older.message_type, now)
+    elif isinstance(older, ExpectationRow):
+        if activity.detail.get(RETRY_OF) or message_type == older.message_type:
+            _rearm(key, msgspec.structs.replace(older, heard=activity.event_id), policy, rows, now)
+            return
+        if wanted is None and older.state != "given_up":
+            return
+    _open(key, activity, message_type, thread_id, policy, wanted or False, rows, now)
+
+
+def _open(
+    key: str,
+    activity: ActivityObserved,
+    message_type: str,
+    thread_id: str,
+    policy: TimeoutPolicy,
+    wanted: bool,
+    rows: Rows,
+    now: int,
+) -> None:
+    row = ExpectationRow(
+        tenant=activity.tenant,
+        thread_id=clipped(thread_id),
+        message_id=activity.message_id and clipped(activity.message_id),
+        message_type=message_type,
+        sent_at=now,
+        opened_by=activity.event_id,
+        connection=activity.connection and clipped(activity.connection),
+        traceparent=activity.traceparent,
+        heard=activity.event_id,
+    )
+    expected = expected_for(rows, row.tenant, message_type, row.connection, policy) if wanted else None
+    if expected is None:
+        rows.put(key, row, now + kept_for(policy))
+    else:
+        rows.put(key, msgspec.structs.replace(row, state="waiting"), now + max(expected.after, 1))
+
+
+def _rearm(key: str, row: ExpectationRow, policy: TimeoutPolicy, rows: Rows, now: int) -> None:
+    """The message was sent again, as advised or by itself: the time-out begins anew, though not for ever. What was
+    given up stays so: a sender that never stops is told of once."""
+    if row.state == "given_up":
+        rows.put(key, msgspec.structs.replace(row, resent=True), rows.due(key))
+        return
+    attempt = row.attempt if row.state == "retrying" else row.attempt + 1
+    again = msgspec.structs.replace(row, attempt=attempt, state="waiting", resent=True)
+    expected = expected_for(rows, row.tenant, row.message_type, row.connection, policy)
+    if expected is not None and attempt <= policy.retries + 1:
+        rows.put(key, again, now + max(expected.after, 1))
+    else:
+        rows.put(key, again, rows.due(key))
+
+
+def clipped(name: str) -> str:
+    """An id from outside, as long as a row may keep it."""
+    return name[:MAX_NAME]

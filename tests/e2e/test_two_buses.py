@@ -1,0 +1,192 @@
+"""Two buses wired into each other fall silent; one thread's flood delays nobody else (RELIABILITY 3.6)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from statistics import median
+
+import pytest
+from bus import Bus
+from receiver import Receiver, rules_for
+from traffic import arrived
+from wiring import KINDS, Relay, folder_of, free_port, rules_of, said, start
+
+from tocsin.connectors.publish import Publisher, problem
+from tocsin.schemas.events import Event, ProblemOpened, ProblemRepeated, ProblemSuppressed
+from tocsin.schemas.ids import derived_id
+
+THREAD_ERRORS = 4
+"""As in the rules of both buses."""
+HOPS = 8
+"""As it is without a word about it."""
+LAST_WORD = "e.p.req.max-errors-exceeded"
+
+
+def told(events: list[Event], tenant: str, thread: str | None) -> list[ProblemOpened | ProblemRepeated]:
+    return [
+        event
+        for event in events
+        if isinstance(event, ProblemOpened | ProblemRepeated)
+        and (event.tenant, event.problem.thread_id) == (tenant, thread)
+    ]
+
+
+def last_words(events: list[Event], tenant: str) -> int:
+    return sum(event.problem.code == LAST_WORD for event in told(events, tenant, "loop"))
+
+
+async def both_said(bootstrap: str, prefixes: list[str]) -> list[list[Event]]:
+    return [await said(bootstrap, prefix) for prefix in prefixes]
+
+
+async def until(bootstrap: str, prefixes: list[str], done: Callable[[list[list[Event]]], bool]) -> list[list[Event]]:
+    """What both buses said, as soon as `done` says that it is enough; fails after 25 s."""
+    deadline = time.monotonic() + 25
+    while not done(events := await both_said(bootstrap, prefixes)):
+        assert time.monotonic() < deadline, [[type(one).__name__ for one in each] for each in events]
+        await asyncio.sleep(0.3)
+    return events
+
+
+def all_ended(events: list[list[Event]]) -> bool:
+    """Every loop had its last word, and the other side heard it (or said its own); the one without a thread ended."""
+    by_hops = any(isinstance(one, ProblemSuppressed) and one.reason == "hops" for each in events for one in each)
+    heard = [
+        sum(last_words(each, kind) for each in events)
+        + sum(isinstance(one, ProblemSuppressed) and one.tenant == kind for each in events for one in each)
+        for kind in KINDS
+    ]
+    return by_hops and min(heard) >= 2
+
+
+def check_limits(events: list[list[Event]]) -> None:
+    for kind in KINDS:
+        counts = [len(told(each, kind, "loop")) for each in events]
+        assert max(counts) <= THREAD_ERRORS + 1, (kind, counts)
+        words = [last_words(each, kind) for each in events]
+        assert max(words) == 1, (kind, words)
+    assert sum(len(told(each, "webhook", None)) for each in events) == HOPS + 1
+
+
+async def publish_on_every_thread(bootstrap: str, prefix: str) -> set[str]:
+    async with Publisher(bootstrap, prefix=prefix) as publisher:
+        receipts = [
+            await publisher.publish(problem("e.p.xfer.cant-deliver", text="x", thread_id="loop"), tenant=kind)
+            for kind in KINDS
+        ]
+    return {receipt.event_id for receipt in receipts}
+
+
+@pytest.mark.timeout(120)
+async def test_loops_end_and_stay_ended(bootstrap: str, prefix: str, tmp_path: Path) -> None:
+    prefixes, ports = [f"{prefix}a.", f"{prefix}b."], [free_port(), free_port()]
+    gateways = {name: f"http://127.0.0.1:{port}/v1/problems" for name, port in zip("ab", ports, strict=True)}
+    fast = {"TOCSIN_SESSION_TIMEOUT": "6"}
+    async with (
+        Receiver() as owner,
+        Relay(gateways) as relay,
+        Bus(bootstrap, prefixes[0], folder_of(tmp_path, "a"), environment=dict(fast)) as first,
+        Bus(bootstrap, prefixes[1], folder_of(tmp_path, "b"), environment=dict(fast)) as second,
+    ):
+        first.rules(rules_of("b", gateways, relay.url, owner.url))
+        second.rules(rules_of("a", gateways, relay.url, owner.url))
+        workers = await asyncio.gather(start(first, ports[0]), start(second, ports[1]))
+        await publish_on_every_thread(bootstrap, prefixes[0])
+        async with Publisher(bootstrap, prefix=prefixes[0]) as publisher:
+            await publisher.publish(problem("e.p.msg", text="of no thread"), tenant="webhook")
+        await until(bootstrap, prefixes, all_ended)
+        check_limits(await both_said(bootstrap, prefixes))
+
+        await asyncio.gather(*(worker.kill() for worker in workers))
+        again = await asyncio.gather(first.start("worker"), second.start("worker"))
+        await asyncio.gather(*(worker.ready() for worker in again))
+        await publish_and_wait(bootstrap, prefixes)  # spends the budget where a relay hid the other's last word
+        for events, reports in await publish_and_wait(bootstrap, prefixes):
+            assert {getattr(one, "reason", "told") for one in events if report_of(one) in reports} == {"thread_muted"}
+        await asyncio.sleep(1)  # whatever was still said would be on its way by now
+        check_limits(await both_said(bootstrap, prefixes))
+
+
+async def publish_and_wait(bootstrap: str, prefixes: list[str]) -> list[tuple[list[Event], set[str]]]:
+    """One more report on every thread of both buses: what each bus said when it had decided, and the reports' ids."""
+    more = [await publish_on_every_thread(bootstrap, prefix) for prefix in prefixes]
+    decided = await until(bootstrap, prefixes, lambda events: all(map(heard_all, events, more)))
+    return list(zip(decided, more, strict=True))
+
+
+def heard_all(events: list[Event], reports: set[str]) -> bool:
+    return reports <= {report_of(event) for event in events}
+
+
+def report_of(event: Event) -> str | None:
+    return getattr(event, "report", None)
+
+
+BUDGET = 50
+"""Errors of one thread, in the test of a flood."""
+FLOOD_PER_SECOND = 1000
+SECONDS = 4
+SLOWER = 10
+"""How many times as long the others may take as beside a flood that the bus does not hear: two cores do it all."""
+NOTICED = 0.05
+"""Seconds; what is faster than this is not slow, however much faster it was before."""
+
+
+async def calm(publisher: Publisher, receiver: Receiver, name: str, seconds: int = SECONDS) -> float:
+    """Ten tenants report now and then; how long half of the reports took to arrive, in seconds."""
+    started: dict[str, float] = {}
+    for number in range(seconds * 10):
+        report = problem("e.p.msg", text=f"{name} {number}", thread_id=f"{name} {number}")
+        at = time.time()
+        receipt = await publisher.publish(report, tenant=f"calm-{number % 10}")
+        started[derived_id("delivery", receipt.event_id, "owner")] = at
+        await asyncio.sleep(0.1)
+    await arrived(receiver, set(started))
+    arrivals = receiver.delivered()
+    return median(arrivals[delivery][0].at - at for delivery, at in started.items())
+
+
+@asynccontextmanager
+async def flood(bootstrap: str, prefix: str) -> AsyncIterator[list[int]]:
+    """Reports of one thread, FLOOD_PER_SECOND, into a bus; how many there were, in the end."""
+    counted = [0]
+
+    async def publish() -> None:
+        started = time.monotonic()
+        async with Publisher(bootstrap, prefix=prefix) as publisher:
+            while True:
+                wanted = min(int((time.monotonic() - started) * FLOOD_PER_SECOND) - counted[0], 200)
+                reports = [problem(f"e.p.x{counted[0] + n}", text="again", thread_id="flooded") for n in range(wanted)]
+                await asyncio.gather(*(publisher.publish(report, tenant="flooder") for report in reports))
+                counted[0] += wanted
+                await asyncio.sleep(0.01)
+
+    task = asyncio.create_task(publish())
+    await asyncio.sleep(1)
+    try:
+        yield counted
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.timeout(120)
+async def test_a_flood_of_one_thread_delays_nobody_else(bootstrap: str, prefix: str, tmp_path: Path) -> None:
+    heard, unheard = f"{prefix}heard.", f"{prefix}unheard."
+    async with Receiver() as receiver, Bus(bootstrap, heard, tmp_path) as bus, Bus(bootstrap, unheard, tmp_path):
+        bus.rules(rules_for(receiver.url, BUDGET))
+        worker, dispatch = await bus.start("worker"), await bus.start("dispatch")
+        await asyncio.gather(worker.ready(), dispatch.ready())
+        async with Publisher(bootstrap, prefix=heard) as publisher:
+            await calm(publisher, receiver, "first", 1)
+            async with flood(bootstrap, unheard):
+                quiet = await calm(publisher, receiver, "quiet")
+            async with flood(bootstrap, heard) as counted:
+                loud = await calm(publisher, receiver, "loud")
+        assert counted[0] > SECONDS * FLOOD_PER_SECOND / 3, "the flood was a trickle"
+        assert len(told(await said(bootstrap, heard), "flooder", "flooded")) == BUDGET + 1
+        assert loud <= SLOWER * max(quiet, NOTICED), (quiet, loud)

@@ -1,0 +1,99 @@
+"""One report after another through `decide`, with time passing in between, and what was said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tocsin.schemas.events import (
+    DeliveryRequested,
+    ProblemOpened,
+    ProblemRepeated,
+    ProblemReported,
+    ProblemsDigested,
+    ProblemSuppressed,
+    ThreadContext,
+)
+from tocsin.schemas.problem import Problem, Severity, Source
+from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.decide import decide, fire
+from tocsin.streams.rules.decision import Decision, Emit
+from tocsin.streams.rules.heard import Heard
+from tocsin.streams.rules.policies import LoopLimits
+from tocsin.streams.rules.routing.matching import fold_code
+from tocsin.streams.rules.rulebook import Endpoint, RuleBook, Silence
+from tocsin.streams.rules.spans import SECOND
+
+NOW = 1_800_000_000 * SECOND
+"""A Friday, 2027-01-15 08:00 UTC."""
+
+
+def a_problem(code: str = "e.p.xfer", **members: Any) -> Problem:
+    """A canonical problem; `source` may be given as members of it."""
+    source = members.pop("source", {})
+    severity = Severity.WARNING if code.startswith("w.") else Severity.ERROR
+    known = {"dialect": "canonical", "code_key": fold_code(code), "severity": severity}
+    return Problem(code=code, source=Source(**source), **{**known, **members})
+
+
+def a_heard(problem: Problem, tenant: str = "acme", now: int = NOW, report: str = "r1", **context: Any) -> Heard:
+    """A problem on its way, with its context."""
+    event = ProblemReported(event_id=report, tenant=tenant, occurred_at=now, recorded_at=now, problem=problem)
+    thread = ThreadContext(thread_id=problem.thread_id, first_seen=now, last_seen=now, **context)
+    return Heard(report=event, case=f"case of {report}", context=thread, now=now)
+
+
+def a_book(*routes: Any, **more: Any) -> RuleBook:
+    """Endpoints owner, desk, fallback (default), ops (operator) and peer; loop rules off."""
+    endpoints = {name: Endpoint(name=name, sink="memory") for name in ("owner", "desk", "fallback")}
+    endpoints["ops"] = Endpoint(name="ops", sink="memory", audience="operator")
+    endpoints["peer"] = Endpoint(name="peer", sink="memory", audience="peer", body="didcomm-2.0")
+    off = LoopLimits(repeat_window=0, thread_errors=0, connection_errors=0, ping_pong=0, replay_window=0)
+    known = {"endpoints": endpoints, "default_endpoint": "fallback", "routes": routes, "limits": off}
+    return RuleBook(**{**known, **more})
+
+
+class Bus:
+    """Reports go in, what is said comes out as short words; `at` counts seconds from NOW."""
+
+    def __init__(self, rows: Any, book: RuleBook, silences: tuple[Silence, ...] = ()) -> None:
+        self.rows, self.config = rows, DecideConfig(book=book, silences=silences)
+        self.reports = 0
+        self.events: list[Any] = []
+
+    def report(self, at: float, problem: Problem, tenant: str = "acme") -> list[str]:
+        """What is said of it, after what the timers until then say."""
+        now = NOW + int(at * SECOND)
+        said = self.until(at)
+        self.reports += 1
+        event_id = f"r{self.reports}"
+        event = ProblemReported(event_id=event_id, tenant=tenant, occurred_at=now, recorded_at=now, problem=problem)
+        return said + self._words(decide(event, self.rows, now, self.config))
+
+    def until(self, at: float) -> list[str]:
+        """What the timers until then say."""
+        said: list[str] = []
+        now = NOW + int(at * SECOND)
+        while (key := self.rows.next_due(now)) is not None:
+            due = self.rows.due(key)
+            said += self._words(fire(key, self.rows, due, self.config))
+            assert self.rows.due(key) is None or self.rows.due(key) > due, f"{key} leaves its timer due"
+        return said
+
+    def _words(self, decisions: list[Decision]) -> list[str]:
+        words = []
+        for decision in decisions:
+            assert isinstance(decision, Emit)
+            said = decision.event
+            self.events.append(said)
+            match said:
+                case ProblemOpened() | ProblemRepeated():
+                    words.append(f"{said.problem.code}: {'opened' if isinstance(said, ProblemOpened) else 'repeated'}")
+                case ProblemSuppressed():
+                    words.append(f"suppressed: {said.reason}")
+                case ProblemsDigested():
+                    words.append(f"digest of {said.count}: {said.why}")
+                case DeliveryRequested():
+                    words.append(f"-> {said.endpoint}")
+                case _:
+                    words.append(type(said).__name__)
+        return words

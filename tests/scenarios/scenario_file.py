@@ -1,0 +1,213 @@
+"""Scenario files: YAML, checked whole (an unknown key is an error), with times as people write them.
+
+Times count from the scenario's start, `START` (a Friday, 08:00 UTC). The form is explained in README.md beside this.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct, field
+
+from tocsin.connectors.dialects import DIALECTS
+from tocsin.schemas.events import EVENTS
+from tocsin.streams.rulesfile.document import read_document
+
+FOLDER = Path(__file__).parent
+"""Where the files lie, one folder for each topic."""
+
+START = 1_800_000_000_000_000
+"""Microseconds since the epoch: Friday 2027-01-15 08:00:00 UTC."""
+
+UNITS = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
+ACTIVITIES = {"sent": "message_sent", "received": "message_received", "connected": "connection_opened"}
+"""Short words for the kinds of activity that scenarios are full of."""
+
+WHAT = ("report", *DIALECTS, *ACTIVITIES, "activity", "command", "silence", "deaf", "rules", "trouble", "exception")
+"""What may be given at a time: one of them in each entry of `given`."""
+
+HEADS = ("event", "tell", "dead", "refused", "no problem", "handled", "log")
+"""What may follow: one of them in each entry of `then`."""
+
+_LETTER = frozenset(
+    {"letter", "data", "body", "lane", "about", "case", "content_type", "cause", "tenant", "traceparent"}
+)
+_NOT_EVENTS: dict[str, frozenset[str]] = {
+    "tell": _LETTER,
+    "dead": frozenset({"stage", "detail", "topic"}),
+    "refused": frozenset({"pointer", "expected"}),
+    "no problem": frozenset(),
+    "handled": frozenset({"action", "code", "to", "signed", "synchronous", "why_ignored", "reply_with", "document"}),
+    "log": frozenset({"message", "request_id", "msg_sha256"}),
+}
+_PART = re.compile(r"(\d+)(us|ms|s|m|h|d)")
+_SPAN = re.compile(r"(?:\d+(?:us|ms|s|m|h|d))+")
+
+
+class BadScenario(Exception):
+    """A scenario file that cannot be used; says file, line and what is wrong."""
+
+
+class Given(Struct, frozen=True, kw_only=True):
+    """Something that happens at `at` (microseconds from the start): `what` it is and `body`, its members."""
+
+    at: int
+    what: str
+    body: Any
+    name: str | None = None
+    tenant: str = "acme"
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Then(Struct, frozen=True, kw_only=True):
+    """What must be said at `at`: `head` names the kind of line, `value` which one, `wanted` the fields that matter."""
+
+    at: int
+    head: str
+    value: str
+    wanted: dict[str, Any]
+    latest: int | None = None
+    """Set when the time has a random part: `at` is then the earliest."""
+
+
+class Scenario(Struct, frozen=True, kw_only=True):
+    """One scenario. `rules` is a rules file as data, `settings` are fields of DecideConfig."""
+
+    file: str
+    name: str
+    features: tuple[str, ...]
+    given: tuple[Given, ...]
+    then: tuple[Then, ...]
+    until: int
+    rules: dict[str, Any] | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    mediation: dict[str, Any] | None = None
+
+
+class _File(Struct, frozen=True, forbid_unknown_fields=True):
+    scenarios: list[dict[str, Any]]
+    rules: dict[str, Any] | None = None
+    mediation: dict[str, Any] | None = None
+
+
+class _Entry(Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    features: list[str]
+    given: list[dict[str, Any]]
+    then: list[dict[str, Any]]
+    why: str = ""
+    until: str | None = None
+    rules: dict[str, Any] | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    mediation: dict[str, Any] | None = None
+
+
+@cache
+def all_scenarios() -> tuple[Scenario, ...]:
+    """Every scenario of every file, in the order of the listing. Raises BadScenario."""
+    return tuple(each for path in sorted(FOLDER.glob("*/*.yaml")) for each in read_scenarios(path))
+
+
+def read_scenarios(path: Path) -> list[Scenario]:
+    """The scenarios of one file. Raises BadScenario."""
+    return parse_scenarios(path.read_text("utf-8"), path.relative_to(FOLDER).as_posix())
+
+
+def parse_scenarios(text: str, file: str) -> list[Scenario]:
+    """The scenarios in the text of a file. Raises BadScenario with the line of what is wrong."""
+    data, lines = read_document(text)
+    found = _convert(data, _File, f"{file}:1")
+    scenarios = []
+    for number, each in enumerate(found.scenarios):
+        entry = _convert(each, _Entry, f"{file}:{lines[('scenarios', number)]}")
+        given = [
+            _given(one, f"{file}:{lines[('scenarios', number, 'given', place)]}")
+            for place, one in enumerate(entry.given)
+        ]
+        then = [
+            _then(one, f"{file}:{lines[('scenarios', number, 'then', place)]}") for place, one in enumerate(entry.then)
+        ]
+        last = max([*(one.at for one in given), *(one.latest or one.at for one in then)], default=0)
+        scenarios.append(
+            Scenario(
+                file=file,
+                name=entry.name,
+                features=tuple(entry.features),
+                given=tuple(sorted(given, key=lambda one: one.at)),
+                then=tuple(then),
+                until=last if entry.until is None else span(entry.until),
+                rules=entry.rules or found.rules,
+                settings=entry.settings,
+                mediation=entry.mediation or found.mediation,
+            )
+        )
+    return scenarios
+
+
+def _convert(data: object, kind: type[Any], where: str) -> Any:
+    try:
+        return msgspec.convert(data, kind)
+    except msgspec.ValidationError as error:
+        raise BadScenario(f"{where}: {error}") from None
+
+
+def _given(entry: dict[str, Any], where: str) -> Given:
+    rest = dict(entry)
+    at, name, tenant = rest.pop("at", None), rest.pop("as", None), rest.pop("tenant", "acme")
+    what = [key for key in rest if key in WHAT]
+    if at is None or len(what) != 1:
+        raise BadScenario(f"{where}: an entry of `given` has `at` and one of {', '.join(WHAT)}")
+    body = rest.pop(what[0])
+    allowed = {"context", "encrypted", "request_id"} if what[0] in ("trouble", "exception") else {"traceparent"}
+    if set(rest) - allowed:
+        raise BadScenario(f"{where}: no such key: {', '.join(sorted(set(rest) - allowed))}")
+    return Given(at=span(at), what=what[0], body=body, name=name, tenant=tenant, extra=rest)
+
+
+def _then(entry: dict[str, Any], where: str) -> Then:
+    rest = dict(entry)
+    at = rest.pop("at", None)
+    heads = [key for key in rest if key in HEADS]
+    if at is None or len(heads) != 1:
+        raise BadScenario(f"{where}: an entry of `then` has `at` and one of {', '.join(HEADS)}")
+    head = heads[0]
+    value = rest.pop(head)
+    if head == "event" and value not in EVENTS:
+        raise BadScenario(f"{where}: there is no event {value}")
+    known = {*EVENTS[value].__struct_fields__, "code"} if head == "event" else _NOT_EVENTS[head]
+    unknown = [key for key in rest if key.partition(".")[0] not in known]
+    if unknown:
+        raise BadScenario(f"{where}: {value} has no {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+    earliest, dots, latest = str(at).partition("..")
+    return Then(at=span(earliest), head=head, value=value, wanted=rest, latest=span(latest) if dots else None)
+
+
+def span(text: object) -> int:
+    """`1m30s` in microseconds. Raises BadScenario."""
+    if not isinstance(text, str) or not _SPAN.fullmatch(text):
+        raise BadScenario(f"{text!r} is no time: write 0s, 1m30s, 2h or 7d")
+    return sum(int(count) * UNITS[unit] for count, unit in _PART.findall(text))
+
+
+def is_span(text: object) -> bool:
+    """Whether `span` takes it."""
+    return isinstance(text, str) and _SPAN.fullmatch(text) is not None
+
+
+def say_span(micros: int) -> str:
+    """Microseconds in the words of a scenario: `1m30s`, `0s`; with a minus before the start."""
+    if micros < 0:
+        return f"-{say_span(-micros)}"
+    return "".join(_parts(micros)) or "0s"
+
+
+def _parts(micros: int) -> Iterator[str]:
+    for unit in ("d", "h", "m", "s", "ms", "us"):
+        count, micros = divmod(micros, UNITS[unit])
+        if count:
+            yield f"{count}{unit}"

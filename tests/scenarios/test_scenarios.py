@@ -1,0 +1,119 @@
+"""Scenario files against the real rules: given these events at these times, then exactly these events."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from scenario_file import FOLDER, BadScenario, Scenario, Then, all_scenarios, parse_scenarios
+from scenario_matching import differences, fits
+from virtual_bus import VirtualBus
+
+SCENARIOS = all_scenarios()
+
+
+@pytest.mark.parametrize("scenario", [pytest.param(one, id=f"{one.file}: {one.name}") for one in SCENARIOS])
+def test_scenario(scenario: Scenario, tmp_path: Path) -> None:
+    bus = VirtualBus(scenario, tmp_path)
+    wrong = differences(scenario.then, bus.run())
+    if wrong is not None:
+        pytest.fail(f"{scenario.file}: {scenario.name}\n{wrong}", pytrace=False)
+    for name in (key.removesuffix(" came") for key in list(bus.ends) if key.endswith(" came")):
+        assert bus.ends[f"{name} ended"] == bus.ends[f"{name} came"], f"{name} must end in exactly one way each time"
+    for spoilt in _spoilt(scenario.then):
+        assert differences(spoilt, bus.said[: len(scenario.then)]) is not None, "a wrong `then` must not pass"
+    assert bus.leftovers() == [], "rows that nothing ever forgets"
+
+
+def _spoilt(then: tuple[Then, ...]) -> list[tuple[Then, ...]]:
+    """The same with one thing wrong each."""
+    late = Then(at=0, head="event", value="ProblemOpened", wanted={})
+    spoilt: list[tuple[Then, ...]] = [(*then, late)]
+    if then:
+        spoilt.append(then[:-1])
+        spoilt.append((msgspec.structs.replace(then[0], at=then[0].at + 1, latest=None), *then[1:]))
+        spoilt.append((*then[:-1], msgspec.structs.replace(then[-1], value="another")))
+        spoilt.append((*then[:-1], msgspec.structs.replace(then[-1], wanted={"case": "another"})))
+    return spoilt
+
+
+def test_scenarios_have_names_of_their_own() -> None:
+    names = [(one.file, one.name) for one in SCENARIOS]
+    assert len(set(names)) == len(names)
+
+
+def test_every_file_lies_in_a_folder_of_its_topic() -> None:
+    assert {path.parent.name for path in FOLDER.rglob("*.yaml")} == {
+        FOLDER.name,
+        *("commands", "context", "dialects", "escalations", "loops", "mediation", "routes", "timeouts"),
+    }
+
+
+GOOD = """
+scenarios:
+  - name: one
+    features: [H1]
+    given:
+      - {at: 0s, as: first, report: {code: e.p.xfer}}
+    then:
+      - {at: 0s, event: ProblemOpened}
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        pytest.param("scenarios:", "scenario:", "unknown field", id="an unknown key of the file"),
+        pytest.param("features:", "feature:", "x.yaml:3", id="an unknown key of a scenario"),
+        pytest.param("report: {", "reported: {", "x.yaml:6", id="an unknown kind of given"),
+        pytest.param("as: first,", "named: first,", "x.yaml:6: no such key: named", id="an unknown key of a given"),
+        pytest.param("event: P", "events: P", "x.yaml:8", id="an unknown kind of then"),
+        pytest.param("ProblemOpened", "ProblemOpend", "there is no event ProblemOpend", id="an unknown event"),
+        pytest.param("ProblemOpened", "ProblemOpened, cod: x", "has no cod", id="an unknown field of an event"),
+        pytest.param("at: 0s, as", "at: 0, as", "is no time", id="a time without its unit"),
+    ],
+)
+def test_a_mistake_in_a_file_is_an_error(before: str, after: str, said: str) -> None:
+    assert len(parse_scenarios(GOOD, "x.yaml")) == 1
+    with pytest.raises(BadScenario, match=said):
+        parse_scenarios(GOOD.replace(before, after), "x.yaml")
+
+
+@pytest.mark.parametrize(
+    ("changed", "shown"),
+    [
+        pytest.param("{at: 0s, event: ProblemOpened, code: e.p.me}", "code='e.p.me'", id="a wrong field"),
+        pytest.param("{at: 1s, event: ProblemOpened}", "1s ProblemOpened", id="a wrong time"),
+        pytest.param("{at: 0s, event: ProblemRepeated}", "0s ProblemRepeated", id="a wrong event"),
+    ],
+)
+def test_what_differs_is_shown_side_by_side(tmp_path: Path, changed: str, shown: str) -> None:
+    (scenario,) = parse_scenarios(GOOD.replace("{at: 0s, event: ProblemOpened}", changed), "x.yaml")
+    wrong = differences(scenario.then, VirtualBus(scenario, tmp_path).run())
+    assert wrong is not None
+    assert shown in wrong
+    assert "| 0s ProblemOpened" in wrong
+    assert "| 0s tell owner" in wrong, "and what is missing from the file is shown too"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "actual", "fit"),
+    [
+        ("90s", "1m30s", True),
+        ("90s", "1m31s", False),
+        ("1s..5s", "3s", True),
+        ("1s..5s", "6s", False),
+        ("...", "x", True),
+        ("...", None, False),
+        (None, [], True),
+        (None, "x", False),
+        ({"a.b": 1}, {"a": {"b": 1, "c": 2}}, True),
+        ({"a.b": 1}, {"a": {"b": 2}}, False),
+        ({"a.b": 1}, {"a.b": 1}, True),
+        (["a"], ["a", "b"], False),
+        (1, True, False),
+    ],
+)
+def test_how_values_are_compared(wanted: object, actual: object, fit: bool) -> None:
+    assert fits(wanted, actual) is fit

@@ -1,0 +1,116 @@
+"""Sinks that come, change and go with the rules, while attempts are made."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+
+import pytest
+
+from tocsin.connectors.sinks import Delivered, SinkOutcome
+from tocsin.connectors.sinks.memory import MemorySink
+from tocsin.schemas.events import DeliveryAttempt
+from tocsin.streams.processes import open_sinks
+from tocsin.streams.processes.open_sinks import OpenSinks
+from tocsin.streams.rules.rulebook import Endpoint, RuleBook
+
+ATTEMPT = DeliveryAttempt(
+    event_id="e",
+    tenant="acme",
+    occurred_at=0,
+    recorded_at=0,
+    delivery_id="d",
+    endpoint="desk",
+    attempt=1,
+    about="e",
+    content_type="application/json",
+    body=b"{}",
+)
+
+
+class Diary:
+    """Makes sinks that say what happens to them."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.answer = asyncio.Event()
+
+    def make(self, kind: str, settings: object) -> DiarySink:
+        return DiarySink(self, f"sink {sum(one.startswith('open') for one in self.said) + 1}")
+
+
+class DiarySink(MemorySink):
+    def __init__(self, diary: Diary, name: str) -> None:
+        super().__init__()
+        self.diary, self.name = diary, name
+
+    async def __aenter__(self) -> DiarySink:
+        self.diary.said.append(f"open {self.name}")
+        return self
+
+    async def deliver(self, attempt: DeliveryAttempt) -> SinkOutcome:
+        await self.diary.answer.wait()
+        self.diary.said.append(f"delivered by {self.name}")
+        return Delivered()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.diary.said.append(f"close {self.name}")
+
+
+@pytest.fixture
+def diary(monkeypatch: pytest.MonkeyPatch) -> Diary:
+    diary = Diary()
+    monkeypatch.setattr(open_sinks, "make_sink", diary.make)
+    return diary
+
+
+def book(**urls: str) -> RuleBook:
+    endpoints = {name: Endpoint(name=name, sink="webhook", url=url) for name, url in urls.items()}
+    return RuleBook(endpoints=endpoints, default_endpoint=next(iter(urls)))
+
+
+async def test_only_what_changed_is_opened_anew(diary: Diary) -> None:
+    async with OpenSinks(book(desk="https://a.example", lead="https://b.example")) as sinks:
+        desk = sinks["desk"]
+        await sinks.change(book(desk="https://a.example", lead="https://c.example", new="https://d.example"))
+        await asyncio.sleep(0)
+        assert sinks["desk"] is desk
+        assert sorted(sinks) == ["desk", "lead", "new"]
+        await sinks.change(book(desk="https://a.example"))
+        assert list(sinks) == ["desk"]
+        await asyncio.sleep(0.01)
+        assert diary.said[:4] == ["open sink 1", "open sink 2", "open sink 3", "open sink 4"]
+        assert sorted(diary.said[4:]) == ["close sink 2", "close sink 3", "close sink 4"]
+    assert diary.said[-1] == "close sink 1"
+
+
+async def test_an_old_sink_is_closed_after_the_attempts_that_it_has_begun(diary: Diary) -> None:
+    async with OpenSinks(book(desk="https://a.example")) as sinks:
+        attempt = asyncio.create_task(sinks["desk"].deliver(ATTEMPT))
+        await asyncio.sleep(0)
+        await sinks.change(book(desk="https://b.example"))
+        await asyncio.sleep(0.01)
+        assert diary.said == ["open sink 1", "open sink 2"]
+        diary.answer.set()
+        await sinks["desk"].deliver(ATTEMPT)
+        assert isinstance(await attempt, Delivered)
+        await asyncio.sleep(0.01)
+        assert sorted(diary.said[2:4]) == ["delivered by sink 1", "delivered by sink 2"]
+        assert diary.said[4:] == ["close sink 1"]
+
+
+async def test_a_sink_that_does_not_open_leaves_the_others_as_they_were(
+    diary: Diary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with OpenSinks(book(desk="https://a.example")) as sinks:
+        before = sinks["desk"]
+
+        def refuse(kind: str, settings: object) -> DiarySink:
+            raise OSError("no room")
+
+        monkeypatch.setattr(open_sinks, "make_sink", refuse)
+        with pytest.raises(OSError, match="no room"):
+            await sinks.change(book(desk="https://b.example"))
+        assert sinks["desk"] is before

@@ -1,0 +1,355 @@
+"""`deliver` against a model: random requests, outcomes (late, repeated, stale), commands and timers.
+
+Checked after every step: nothing is lost or ended twice, lanes are strict, attempts are never early.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tocsin.schemas.events import (
+    DeliveryAttempt,
+    DeliveryOutcome,
+    DeliveryRequested,
+    EndpointCommand,
+    EndpointCommandKind,
+    Outcome,
+)
+from tocsin.streams.rules.decision import DeadLetter, Decision
+from tocsin.streams.rules.delivery.deliver import deliver, fire
+from tocsin.streams.rules.delivery.deliver_config import DeliverConfig
+from tocsin.streams.rules.delivery.schedule import MAX_RETRY_AFTER
+from tocsin.streams.rules.rows import DeliveryRow, EndpointRow, FinishedRow, LaneRow
+from tocsin.streams.rules.spans import DAY, HOUR, MINUTE, SECOND
+
+if TYPE_CHECKING:
+    from tests.streams.rules.conftest import DictRows
+
+START = 1_800_000_000_000_000
+CONFIG = DeliverConfig(
+    schedule=(0, 5 * SECOND, 30 * SECOND, 5 * MINUTE),
+    hold_limit=10 * MINUTE,
+    hold_count=3,
+    disabled_limit=DAY,
+    max_body=100,
+    step_bytes=1_500,
+)
+ENDPOINTS = st.sampled_from(["owner", "owner", "owner", "desk"])
+LANES = st.sampled_from(["acme/t", "acme/t", "acme/t", "acme/u", None])
+EXAMPLES = 150
+GAPS = st.sampled_from([0, SECOND, 6 * SECOND, MINUTE, 6 * MINUTE, HOUR, 2 * DAY])
+HINTS = st.sampled_from([None, 0, MINUTE, 3 * DAY])
+
+
+@dataclass
+class Known:
+    """What the model knows of one delivery."""
+
+    request: DeliveryRequested
+    end: str | None = None
+    attempt: int = 0
+    attempted_at: int = 0
+    not_before: int = 0
+    answered: bool = True
+    forgotten: bool = False
+    earlier: int = 0
+    order: int = 0
+
+
+class DeliverMachine(RuleBasedStateMachine):
+    """Plays the partition, its dispatcher and its operators."""
+
+    new_rows: type[DictRows]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = self.new_rows()
+        self.now = START
+        self.known: dict[str, Known] = {}
+        self.attempts: list[DeliveryAttempt] = []
+        self.delivered: list[tuple[str, int]] = []
+        self.order = 0
+        self.gone = False
+
+    # -- what may happen ------------------------------------------------------------------------------------------
+
+    @rule(endpoint=ENDPOINTS, lane=LANES, count=st.integers(1, 6))
+    def burst(self, endpoint: str, lane: str | None, count: int) -> None:
+        for _ in range(count):
+            self.request(endpoint, lane, 100)
+
+    @rule(endpoint=ENDPOINTS, lane=LANES, size=st.sampled_from([1, 100, 101]))
+    def request(self, endpoint: str, lane: str | None, size: int) -> None:
+        name = f"d{len(self.known)}"
+        request = DeliveryRequested(
+            event_id=f"request of {name}",
+            tenant="acme",
+            occurred_at=self.now,
+            recorded_at=self.now,
+            delivery_id=name,
+            endpoint=endpoint,
+            lane=lane,
+            about="r",
+            content_type="application/json",
+            body=b"x" * size,
+        )
+        self.known[name] = Known(request, order=self.next_order())
+        self.hear(request)
+
+    @precondition(lambda self: self.known)
+    @rule(data=st.data())
+    def request_again(self, data: st.DataObject) -> None:
+        known = data.draw(st.sampled_from(list(self.known.values())))
+        if not known.forgotten and known.end != "dead":
+            assert self.hear(known.request) == []
+
+    @precondition(lambda self: self.dead())
+    @rule(data=st.data())
+    def replay(self, data: st.DataObject) -> None:
+        """A dead letter is replayed: a new life at the end of its lane, with the whole schedule."""
+        name = data.draw(st.sampled_from(self.dead()))
+        known = self.known[name] = self.known.pop(name)
+        known.end, known.earlier, known.answered, known.not_before = None, known.attempt, True, 0
+        known.order = self.next_order()
+        self.hear(known.request)
+
+    @precondition(lambda self: self.attempts)
+    @rule(data=st.data(), outcome=st.sampled_from(list(Outcome)), hint=HINTS)
+    def answer_any(self, data: st.DataObject, outcome: Outcome, hint: int | None) -> None:
+        self.answer(data.draw(st.sampled_from(self.attempts)), outcome, hint)
+
+    @precondition(lambda self: self.attempts)
+    @rule(hint=HINTS, gap=GAPS)
+    def everything_fails(self, hint: int | None, gap: int) -> None:
+        """Every sink is down; then time passes."""
+        for attempt in self.attempts[-12:]:
+            self.answer(attempt, Outcome.RETRY_LATER, hint)
+        self.wait(gap)
+
+    @precondition(lambda self: self.attempts)
+    @rule(outcome=st.sampled_from(list(Outcome)), hint=HINTS, back=st.integers(1, 4))
+    def answer_recent(self, outcome: Outcome, hint: int | None, back: int) -> None:
+        self.answer(self.attempts[-min(back, len(self.attempts))], outcome, hint)
+
+    @rule(name=st.sampled_from(["d0", "nobody"]), attempt=st.integers(-1, 9))
+    def answer_nonsense(self, name: str, attempt: int) -> None:
+        known = self.known.get(name)
+        if known is None or attempt > known.attempt or attempt < 1:
+            assert self.hear(self.outcome_of(name, "owner", attempt, Outcome.DELIVERED, None)) == []
+
+    @rule(endpoint=ENDPOINTS, kind=st.sampled_from(["enable", "enable", "disable", "remove"]))
+    def steer(self, endpoint: str, kind: str) -> None:
+        self.command(endpoint, EndpointCommandKind(kind))
+
+    @rule()
+    def turn(self) -> None:
+        """From now on (or no longer) what rejects is an endpoint that is gone."""
+        self.gone = not self.gone
+
+    @rule(gap=GAPS)
+    def wait(self, gap: int) -> None:
+        """A tick: time has passed, and every timer that is due fires."""
+        self.now += gap
+        while (key := self.rows.next_due(self.now)) is not None:
+            finished = isinstance(self.rows.get(key), FinishedRow)
+            self.check(fire(key, self.rows, self.now, CONFIG))
+            due = self.rows.due(key)
+            assert due is None or due > self.now, "a timer that stays due fires for ever"
+            if finished:
+                self.known[key.rsplit("/", 1)[1]].forgotten = True
+
+    # -- how the machine does it ----------------------------------------------------------------------------------
+
+    def hear(self, event: Any) -> list[Decision]:
+        decisions = deliver(event, self.rows, self.now, CONFIG)
+        self.check(decisions)
+        return decisions
+
+    def command(self, endpoint: str, kind: EndpointCommandKind) -> None:
+        self.hear(
+            EndpointCommand(
+                event_id="c", tenant="", occurred_at=0, recorded_at=0, endpoint=endpoint, kind=kind, by="ann"
+            )
+        )
+
+    def outcome_of(self, name: str, endpoint: str, attempt: int, outcome: Outcome, hint: int | None) -> DeliveryOutcome:
+        return DeliveryOutcome(
+            event_id="o",
+            tenant="acme",
+            occurred_at=self.now,
+            recorded_at=self.now,
+            delivery_id=name,
+            endpoint=endpoint,
+            attempt=attempt,
+            outcome=outcome,
+            reason="gone" if self.gone and outcome is Outcome.REJECTED else "server_error",
+            retry_after=hint,
+            duration=0,
+        )
+
+    def answer(self, attempt: DeliveryAttempt, outcome: Outcome, hint: int | None) -> None:
+        known = self.known[attempt.delivery_id]
+        made = attempt.attempt - known.earlier
+        before = self.row(known)
+        in_flight = isinstance(before, DeliveryRow) and before.state == "in_flight"
+        counts = in_flight and attempt.attempt == known.attempt
+        waits = isinstance(before, DeliveryRow) and before.state == "waiting"
+        if outcome is Outcome.DELIVERED and (counts or waits):
+            known.end = "done"
+            self.delivered.append((attempt.delivery_id, known.order))
+        elif counts and outcome is not Outcome.REJECTED and made < len(CONFIG.schedule):
+            hinted = min(hint or 0, MAX_RETRY_AFTER)
+            known.not_before = self.now + max(CONFIG.schedule[made], hinted)
+        known.answered = known.answered or counts
+        event = self.outcome_of(attempt.delivery_id, attempt.endpoint, attempt.attempt, outcome, hint)
+        untouched = self.rows.rows.copy()
+        decisions = self.hear(event)
+        if not counts and known.end is None:
+            assert (decisions, self.rows.rows) == ([], untouched), "an outcome that does not count changes nothing"
+        if counts and (outcome is Outcome.REJECTED or made >= len(CONFIG.schedule)):
+            assert known.end in ("done", "dead"), "a rejected or exhausted delivery ends"
+        if counts and outcome is Outcome.REJECTED and self.gone:
+            endpoint = self.rows.get(f"endpoint/{attempt.endpoint}")
+            assert isinstance(endpoint, EndpointRow)
+            assert endpoint.status in ("disabled", "removed"), "an endpoint that is gone is left alone"
+
+    def dead(self) -> list[str]:
+        return [name for name, known in self.known.items() if known.end == "dead" and not known.forgotten]
+
+    def next_order(self) -> int:
+        self.order += 1
+        return self.order
+
+    def row(self, known: Known) -> object:
+        return self.rows.get(f"delivery/{known.request.endpoint}/{known.request.delivery_id}")
+
+    def check(self, decisions: list[Decision]) -> None:
+        for one in decisions:
+            if isinstance(one, DeadLetter):
+                assert isinstance(one.event, DeliveryRequested)
+                known = self.known[one.event.delivery_id]
+                assert known.end is None, "a delivery ends once"
+                assert one.event == known.request
+                known.end = "dead"
+            else:
+                assert isinstance(one.event, DeliveryAttempt)
+                self.check_attempt(one.event)
+
+    def check_attempt(self, attempt: DeliveryAttempt) -> None:
+        known = self.known[attempt.delivery_id]
+        assert known.end is None, "what has ended is not attempted"
+        assert attempt.body == known.request.body
+        if attempt.attempt == known.attempt:
+            assert not known.answered
+            assert self.now >= known.attempted_at + CONFIG.lease, "the same attempt again only after its lease"
+        else:
+            assert attempt.attempt == known.attempt + 1
+            assert known.answered, "one attempt at a time"
+            assert self.now >= known.not_before, "never early"
+        known.attempt, known.attempted_at, known.answered = attempt.attempt, self.now, False
+        self.attempts.append(attempt)
+        if attempt.lane is not None:
+            for other in self.before_in_lane(attempt.delivery_id):
+                assert other.end is not None, "everything before it in its lane has ended"
+
+    def before_in_lane(self, name: str) -> list[Known]:
+        request = self.known[name].request
+        found: list[Known] = []
+        for other in self.known.values():
+            if other.request.delivery_id == name:
+                return found
+            if (other.request.endpoint, other.request.lane) == (request.endpoint, request.lane):
+                found.append(other)
+        return found
+
+    # -- what always holds ----------------------------------------------------------------------------------------
+
+    @invariant()
+    def everything_is_delivered_dead_or_pending(self) -> None:
+        for known in self.known.values():
+            row = self.row(known)
+            if known.end is None:
+                assert isinstance(row, DeliveryRow)
+            elif known.forgotten:
+                assert row is None
+            else:
+                assert isinstance(row, FinishedRow)
+                assert row.state == known.end
+
+    @invariant()
+    def every_pending_delivery_will_be_heard_of(self) -> None:
+        rows = self.rows
+        reachable: set[str] = set()
+        for key in list(rows.rows):
+            endpoint = rows.get(key)
+            if isinstance(endpoint, EndpointRow) and endpoint.parked is not None:
+                assert rows.due(key) is not None
+                name: str | None = endpoint.parked
+                while name is not None:
+                    assert name not in reachable
+                    reachable.add(name)
+                    row = rows.get(f"delivery/{endpoint.endpoint}/{name}")
+                    assert isinstance(row, DeliveryRow)
+                    assert row.state == "parked"
+                    name = row.next_parked
+        for key in list(rows.rows):
+            row = rows.get(key)
+            if isinstance(row, DeliveryRow):
+                assert (rows.due(key) is None) == (row.state == "parked") == (row.delivery_id in reachable)
+
+    @invariant()
+    def lanes_hold_what_is_pending_in_the_order_of_requests(self) -> None:
+        for endpoint in ("owner", "desk"):
+            for lane in ("acme/t", "acme/u"):
+                key = f"lane/{endpoint}/{lane.replace('/', '%2F')}"
+                row = self.rows.get(key)
+                queue = list(row.queue) if isinstance(row, LaneRow) else []
+                assert queue == [
+                    name
+                    for name, known in self.known.items()
+                    if known.end is None and (known.request.endpoint, known.request.lane) == (endpoint, lane)
+                ]
+                states = [getattr(self.row(self.known[name]), "state", None) for name in queue]
+                assert all(state == "held" for state in states[1:])
+                assert len(queue) <= CONFIG.hold_count + 1
+                assert not queue or states[0] != "held" or self.rows.due(key) is not None
+
+    @invariant()
+    def first_successes_follow_the_log_within_a_lane(self) -> None:
+        by_lane: dict[tuple[str, str | None], list[int]] = {}
+        for name, order in self.delivered:
+            request = self.known[name].request
+            if request.lane is not None:
+                by_lane.setdefault((request.endpoint, request.lane), []).append(order)
+        assert all(order == sorted(set(order)) for order in by_lane.values())
+
+    def teardown(self) -> None:
+        """When the sinks are well again and time passes, everything ends."""
+        for endpoint in ("owner", "desk"):
+            self.command(endpoint, EndpointCommandKind.ENABLE)
+        for _ in range(20 + 2 * len(self.known)):
+            for known in list(self.known.values()):
+                row = self.row(known)
+                if isinstance(row, DeliveryRow) and row.state == "in_flight":
+                    latest = next(a for a in reversed(self.attempts) if a.delivery_id == row.delivery_id)
+                    self.answer(latest, Outcome.DELIVERED, None)
+            self.wait(HOUR)
+        assert all(known.end for known in self.known.values())
+
+
+def test_deliver_model(new_rows: type[DictRows]) -> None:
+    DeliverMachine.new_rows = new_rows
+    run_state_machine_as_test(
+        DeliverMachine, settings=settings(max_examples=EXAMPLES, stateful_step_count=60, deadline=None)
+    )

@@ -1,0 +1,174 @@
+"""A desk on which cases are told and escalated, commands come in and timers fire, without routes and loop rules."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tocsin.schemas.events import (
+    CommandIssued,
+    CommandKind,
+    DeliveryRequested,
+    EscalationStepped,
+    Event,
+    ProblemOpened,
+    ProblemReported,
+    ThreadContext,
+)
+from tocsin.schemas.problem import Problem
+from tocsin.streams.rules.cases import case_of, open_or_repeat
+from tocsin.streams.rules.command import apply_kept, command
+from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.decide import fire
+from tocsin.streams.rules.decision import Decision, Emit
+from tocsin.streams.rules.escalation.raising import escalate
+from tocsin.streams.rules.heard import Heard
+from tocsin.streams.rules.policies import EscalationPolicy, Step
+from tocsin.streams.rules.routing.route import Routing
+from tocsin.streams.rules.rows import CaseRow, EscalationRow, SeenRow
+from tocsin.streams.rules.rulebook import Endpoint, RuleBook
+from tocsin.streams.rules.spans import HOUR, MINUTE
+
+if TYPE_CHECKING:
+    from tests.streams.rules.conftest import DictRows
+
+START = 1_800_000_000_000_000
+STEPS = (
+    Step(wait=5 * MINUTE, endpoints=("phone",), every=2 * MINUTE, times=1),
+    Step(wait=10 * MINUTE, endpoints=("boss", "phone")),
+)
+PAGER = EscalationPolicy(
+    name="pager",
+    steps=STEPS,
+    cycles=2,
+    impact={"connection": "at_once", "message": "none"},
+    uris=("mailto:ops@example.org", "https://ops.example.org/*"),
+    uri_endpoint="outside",
+)
+NAMES = ("owner", "phone", "boss", "outside", "peer", "aries")
+
+
+def book_of(*policies: EscalationPolicy) -> RuleBook:
+    """Rules with these policies; `peer` is a peer's endpoint and `aries` one that gets problems in a dialect."""
+    endpoints = {name: Endpoint(name=name, sink="memory") for name in NAMES}
+    endpoints["peer"] = Endpoint(name="peer", sink="memory", audience="peer")
+    endpoints["aries"] = Endpoint(name="aries", sink="memory", body="aries-1.0")
+    return RuleBook(
+        endpoints=endpoints, default_endpoint="owner", escalations={policy.name: policy for policy in policies}
+    )
+
+
+class Desk:
+    """Plays one partition: `now` is its clock. Every method returns the events that were said, deliveries last."""
+
+    def __init__(self, rows: DictRows, *policies: EscalationPolicy) -> None:
+        self.rows, self.now = rows, START
+        self.config = DecideConfig(book=book_of(*(policies or (PAGER,))), public_url="https://bus.example")
+        self.told: list[DeliveryRequested] = []
+
+    def report(
+        self, name: str, *, policies: tuple[str, ...] = ("pager",), to: tuple[str, ...] = ("owner",), **members: Any
+    ) -> list[Event]:
+        """A problem of thread `t` that is told."""
+        problem = Problem(dialect="canonical", **{"code": "e.p.x", "code_key": "e.p.x", "thread_id": "t"} | members)
+        report = ProblemReported(
+            event_id=name, tenant="acme", occurred_at=self.now, recorded_at=self.now, problem=problem
+        )
+        case = case_of(report)
+        context = ThreadContext(first_seen=self.now, last_seen=self.now)
+        heard = Heard(report=report, case=case, context=context, now=self.now)
+        notice = open_or_repeat(heard, Routing(to, (), policies=policies), self.rows, self.config.case_ttl)
+        self.rows.put(f"seen/acme/{name}", SeenRow("", self.now, case, notice.event_id), self.now + HOUR)
+        escalated = escalate(heard, notice, policies, self.rows, self.config, opens=isinstance(notice, ProblemOpened))
+        return [notice, *self._said(escalated + apply_kept(report, case, self.rows, self.now, self.config))]
+
+    def command(self, kind: str, target: str, event_id: str = "c", until: int | None = None) -> list[Event]:
+        """Ann wants something done; a dead letter is an AssertionError."""
+        return self._said(self.decisions(kind, target, event_id, until))
+
+    def decisions(self, kind: str, target: str, event_id: str = "c", until: int | None = None) -> list[Decision]:
+        """What follows from a command, dead letters too."""
+        issued = CommandIssued(
+            event_id=event_id,
+            tenant="acme",
+            occurred_at=self.now,
+            recorded_at=self.now,
+            kind=CommandKind(kind),
+            target=target,
+            by="ann",
+            why="x",
+            until=until,
+            choice="wait" if kind == "choose" else None,
+        )
+        return command(issued, self.rows, self.now, self.config)
+
+    def wait(self, span: int) -> list[Event]:
+        """Time passes and then, once, every timer that is due fires."""
+        self.now += span
+        said: list[Event] = []
+        while (key := self.rows.next_due(self.now)) is not None:
+            said += self._said(fire(key, self.rows, self.now, self.config))
+            due = self.rows.due(key)
+            assert due is None or due > self.now, "a timer that stays due fires for ever"
+        return said
+
+    def pages(self, span: int) -> list[tuple[str, ...]]:
+        """The endpoints of each step within a time, the timers fired every minute."""
+        steps: list[tuple[str, ...]] = []
+        end = self.now + span
+        while self.now < end:
+            steps += [tuple(one.endpoints) for one in self.wait(MINUTE) if isinstance(one, EscalationStepped)]
+        return steps
+
+    @property
+    def row(self) -> EscalationRow | None:
+        """The only escalation."""
+        found = [self.rows.get(key) for key in self.rows.rows if key.startswith("escalation/")]
+        assert len(found) <= 1
+        row = found[0] if found else None
+        assert row is None or isinstance(row, EscalationRow)
+        return row
+
+    @property
+    def case(self) -> CaseRow:
+        """The only case."""
+        (found,) = [self.rows.get(key) for key in self.rows.rows if key.startswith("case/")]
+        assert isinstance(found, CaseRow)
+        return found
+
+    @property
+    def letter(self) -> dict[str, Any]:
+        """The body that was told last."""
+        found: dict[str, Any] = json.loads(self.told[-1].body)
+        return found
+
+    def _said(self, decisions: list[Decision]) -> list[Event]:
+        events: list[Event] = []
+        for one in decisions:
+            assert isinstance(one, Emit)
+            if isinstance(one.event, DeliveryRequested):
+                self.told.append(one.event)
+            else:
+                events.append(one.event)
+        return events
+
+
+@pytest.fixture
+def desk(rows: DictRows) -> Desk:
+    """A desk with the policy `pager`."""
+    return Desk(rows)
+
+
+@pytest.fixture
+def desk_of(rows: DictRows) -> Callable[..., Desk]:
+    """Makes a desk with other policies."""
+    return lambda *policies: Desk(rows, *policies)
+
+
+@pytest.fixture
+def pager() -> EscalationPolicy:
+    """The policy of `desk`."""
+    return PAGER

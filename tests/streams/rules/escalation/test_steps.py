@@ -1,0 +1,201 @@
+"""Escalations: when each step is due, whom it tells, what it says, how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from tocsin.schemas.events import EscalationCancelled, EscalationExhausted, EscalationRaised, EscalationStepped
+from tocsin.schemas.problem import RetryParty
+from tocsin.streams.rules.policies import EscalationPolicy, Step
+from tocsin.streams.rules.spans import DAY, HOUR, MINUTE, SECOND
+
+if TYPE_CHECKING:
+    from tests.streams.rules.escalation.conftest import Desk
+
+PHONE, BOSS = ("phone",), ("boss", "phone")
+
+
+def kinds(events: list[Any]) -> list[str]:
+    return [type(one).__name__ for one in events]
+
+
+def test_raised_with_the_case(desk: Desk) -> None:
+    opened, raised = desk.report("r1", tracking_uri="https://status.example/1")
+    assert isinstance(raised, EscalationRaised)
+    assert (raised.case, raised.policy, raised.report) == (opened.case, "pager", "r1")  # type: ignore[union-attr]
+    assert (raised.first_step_at, raised.tracking_uri) == (desk.now + 5 * MINUTE, "https://status.example/1")
+    assert raised.cause == opened.event_id
+
+
+# the problem's members, the wait until the first step; None: no escalation
+FIRST: dict[str, tuple[dict[str, Any], int | None]] = {
+    "as the policy says": ({}, 5 * MINUTE),
+    "impact connection: at once": ({"impact": "connection"}, 0),
+    "impact in other letters": ({"impact": " Connection "}, 0),
+    "scope instead of impact": ({"scope": "connection"}, 0),
+    "impact message: none": ({"impact": "message"}, None),
+    "impact comes before scope": ({"impact": "connection", "scope": "message"}, 0),
+    "an impact that the policy does not know": ({"impact": "galaxy"}, 5 * MINUTE),
+    "the recipient retries": ({"retry_party": RetryParty.RECIPIENT}, 15 * MINUTE),
+    "both retry": ({"retry_party": RetryParty.BOTH}, 15 * MINUTE),
+    "the reporter retries": ({"retry_party": RetryParty.REPORTER}, 5 * MINUTE),
+    "nobody retries": ({"retry_party": RetryParty.NONE}, 5 * MINUTE),
+    "at once, but they retry": ({"impact": "connection", "retry_party": RetryParty.BOTH}, 15 * MINUTE),
+}
+
+
+@pytest.mark.parametrize(("members", "wait"), FIRST.values(), ids=list(FIRST))
+def test_the_first_step(desk: Desk, members: dict[str, Any], wait: int | None) -> None:
+    raised = desk.report("r1", **members)[1:]
+    if wait is None:
+        assert (raised, desk.row) == ([], None)
+        return
+    if wait:
+        assert desk.wait(wait - 1) == []
+    assert kinds(desk.wait(1)) == ["EscalationStepped"]
+
+
+def test_steps_repeats_and_rounds_in_order(desk: Desk) -> None:
+    desk.report("r1")
+    told: list[tuple[int, tuple[str, ...], tuple[int, int, int]]] = []
+    start, said = desk.now, list[Any]()
+    while not said or not isinstance(said[-1], EscalationExhausted):
+        said = desk.wait(MINUTE)
+        told += [
+            ((desk.now - start) // MINUTE, tuple(one.endpoints), (one.cycle, one.step, one.repeat))
+            for one in said
+            if isinstance(one, EscalationStepped)
+        ]
+    assert told == [
+        (5, PHONE, (0, 0, 0)),
+        (7, PHONE, (0, 0, 1)),
+        (17, BOSS, (0, 1, 0)),
+        (22, PHONE, (1, 0, 0)),
+        (24, PHONE, (1, 0, 1)),
+        (34, BOSS, (1, 1, 0)),
+    ]
+    assert (desk.now - start) // MINUTE == 44, "exhausted once there was as much time to answer as before the last step"
+    assert desk.pages(DAY) == []
+    assert [one.endpoint for one in desk.told] == ["phone", "phone", "boss", "phone", "phone", "phone", "boss", "phone"]
+    assert len({one.delivery_id for one in desk.told}) == 8
+
+
+def test_a_late_timer_fires_once_and_the_next_wait_counts_from_then(desk: Desk) -> None:
+    desk.report("r1")
+    assert kinds(desk.wait(3 * HOUR)) == ["EscalationStepped"]
+    assert desk.wait(2 * MINUTE - 1) == []
+    assert kinds(desk.wait(1)) == ["EscalationStepped"]
+
+
+def test_a_policy_without_waits_ends_all_the_same(desk_of: Callable[..., Desk]) -> None:
+    desk = desk_of(EscalationPolicy(name="pager", steps=(Step(wait=0, endpoints=("phone",), times=2),), cycles=2))
+    desk.report("r1")
+    ends = [end for _ in range(10) for end in kinds(desk.wait(SECOND))]
+    assert ends == ["EscalationStepped"] * 6 + ["EscalationExhausted"]
+
+
+def test_an_exhausted_one_is_raised_again_only_after_it_was_resolved(desk: Desk) -> None:
+    desk.report("r1")
+    desk.pages(HOUR)
+    assert kinds(desk.report("r2")) == ["ProblemRepeated"]
+    assert kinds(desk.command("resolve", "r1")) == ["ProblemResolved"]
+    assert kinds(desk.report("r3")) == ["ProblemOpened", "EscalationRaised"]
+    assert kinds(desk.wait(5 * MINUTE)) == ["EscalationStepped"]
+
+
+def test_a_step_says_how_the_case_is_now(desk: Desk) -> None:
+    desk.report("r1", text="first")
+    desk.now += MINUTE
+    desk.report("r2", text="second", tracking_uri="https://status.example/2")
+    (stepped,) = desk.wait(4 * MINUTE)
+    assert isinstance(stepped, EscalationStepped)
+    letter = desk.letter
+    data = letter["data"]
+    assert (letter["type"], stepped.count, data["count"]) == ("escalation.stepped", 2, 2)
+    assert (data["event_id"], data["problem"]["text"], data["status"]) == ("r2", "second", "open")
+    assert data["last_seen"] > data["first_seen"]
+    assert (data["tenant"], data["case"], data["policy"], data["step"]) == ("acme", stepped.case, "pager", 0)
+    assert data["tracking_uri"] == "https://status.example/2"
+    assert data["links"]["self"].endswith("/v1/problems/r2")
+    assert "escalation_uri" not in data
+    assert (desk.told[-1].lane, desk.told[-1].about) == ("acme/t", stepped.event_id)
+
+
+# the report's escalation_uri, what is used of it
+URIS: dict[str, tuple[str, str | None]] = {
+    "whole": ("mailto:ops@example.org", "mailto:ops@example.org"),
+    "a bare address": ("ops@example.org", "mailto:ops@example.org"),
+    "a beginning": ("https://ops.example.org/team/7", "https://ops.example.org/team/7"),
+    "another address": ("mailto:eve@example.org", None),
+    "another host that begins so": ("https://ops.example.org.evil.example/", None),
+    "not encrypted": ("http://ops.example.org/", None),
+    "a blank in it": ("https://ops.example.org/a b", None),
+    "a line break in it": ("mailto:ops@example.org\nBcc: eve@example.org", None),
+    "too long": ("https://ops.example.org/" + "x" * 2048, None),
+}
+
+
+@pytest.mark.parametrize(("uri", "used"), URIS.values(), ids=list(URIS))
+def test_an_escalation_uri_is_used_only_when_it_is_allowed(desk: Desk, uri: str, used: str | None) -> None:
+    desk.report("r1", escalation_uri=uri)
+    (stepped,) = desk.wait(5 * MINUTE)
+    assert isinstance(stepped, EscalationStepped)
+    assert stepped.endpoints == (["phone", "outside"] if used else ["phone"])
+    assert desk.letter["data"].get("escalation_uri") == used
+
+
+def test_no_scheme_but_mail_and_https_whatever_the_rules_allow(desk_of: Callable[..., Desk], pager: Any) -> None:
+    desk = desk_of(msgspec.structs.replace(pager, uris=("*",)))
+    desk.report("r1", escalation_uri="file:///etc/passwd")
+    desk.wait(5 * MINUTE)
+    assert "escalation_uri" not in desk.letter["data"]
+
+
+def test_without_a_policy_of_that_name_nothing_is_raised(desk: Desk) -> None:
+    assert kinds(desk.report("r1", policies=("nobody",))) == ["ProblemOpened"]
+    assert kinds(desk.report("r2", policies=("nobody", "pager"))) == ["ProblemRepeated", "EscalationRaised"]
+
+
+# how the policy changes while the escalation waits for its second round, and what its timers then say
+CHANGED: dict[str, tuple[tuple[EscalationPolicy, ...], list[str]]] = {
+    "it is gone": ((), ["EscalationCancelled"]),
+    "it has no steps": ((EscalationPolicy(name="pager", steps=()),), ["EscalationCancelled"]),
+    "it is shorter": (
+        (EscalationPolicy(name="pager", steps=(Step(wait=MINUTE, endpoints=("boss",)),), cycles=2),),
+        ["EscalationStepped", "EscalationExhausted"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("policies", "ends"), CHANGED.values(), ids=list(CHANGED))
+def test_the_rules_change_while_it_runs(desk: Desk, policies: tuple[EscalationPolicy, ...], ends: list[str]) -> None:
+    desk.report("r1")
+    desk.pages(10 * MINUTE)
+    book = msgspec.structs.replace(desk.config.book, escalations={policy.name: policy for policy in policies})
+    desk.config = msgspec.structs.replace(desk.config, book=book)
+    assert [kind for _ in range(30) for kind in kinds(desk.wait(MINUTE))] == ends
+
+
+def test_when_its_case_is_forgotten_it_ends(desk: Desk) -> None:
+    desk.report("r1")
+    (key,) = [key for key in desk.rows.rows if key.startswith("case/")]
+    desk.rows.delete(key)
+    (cancelled,) = desk.wait(5 * MINUTE)
+    assert isinstance(cancelled, EscalationCancelled)
+    assert (cancelled.reason, desk.row) == ("case_forgotten", None)
+
+
+def test_everything_is_forgotten_in_the_end(desk: Desk) -> None:
+    desk.report("r1")
+    desk.command("acknowledge", "r1")
+    said = desk.wait(desk.config.case_ttl) + desk.wait(1)
+    assert [getattr(one, "reason", None) for one in said] == ["case_forgotten"]
+    desk.report("r2")
+    desk.pages(HOUR)
+    for _ in range(3):
+        desk.wait(desk.config.case_ttl)
+    assert not [key for key in desk.rows.rows if not key.startswith("seen/")]

@@ -1,0 +1,77 @@
+"""Problems as documents of dialects: strict, bounded, and for a peer without what is secret."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from problem_strategies import problems
+from routing_desk import a_problem
+
+from tocsin.connectors.dialects import DIALECTS
+from tocsin.schemas.problem import Http, Item, Problem
+from tocsin.streams.rules.documents import MAX_DOCUMENT, can_say, document_of, for_peer, media_type_of
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@given(problem=problems)
+def test_every_problem_is_a_bounded_document_or_none(dialect: str, problem: Problem) -> None:
+    document = document_of(problem, dialect)
+    assert can_say(problem, dialect) == (document is not None)
+    if document is not None:
+        assert len(document) <= MAX_DOCUMENT
+        assert document == document_of(problem, dialect), "the same bytes again"
+        json.loads(document)
+
+
+@pytest.mark.parametrize("dialect", ["canonical", "didcomm-2.0", "aries-1.0", "rfc9457"])
+def test_of_a_large_problem_what_identifies_it_is_said(dialect: str) -> None:
+    large = a_problem(thread_id="t", text="x" * 10**6, items=[Item(value="y" * 10**5)])
+    document = document_of(large, dialect)
+    assert document is not None
+    assert len(document) < 4096
+    assert document_of(large, dialect, limit=10) is None
+
+
+CANARY = "hunter2"
+SECRET = a_problem(
+    thread_id="t", text_template="no route to {1}", args=[CANARY], text=f"no route to {CANARY}",
+    items=[Item(key=CANARY, value=CANARY)], localized={"de": CANARY}, fix_hint={"en": CANARY},
+    extensions={"trace": f'"{CANARY}"'}, where_place=CANARY, request_id=CANARY, tracking_uri=f"https://{CANARY}.example",
+    http=Http(title=CANARY, detail=CANARY, status=500), source={"service": CANARY, "wallet": CANARY},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("trust", [None, "low", "medium", "verified"])
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_peer_is_told_no_secret_unless_its_trust_is_high(dialect: str, trust: str | None) -> None:
+    document = document_of(for_peer(SECRET, trust), dialect)
+    if document is not None:
+        assert CANARY.encode() not in document
+
+
+def test_a_peer_of_high_trust_is_told_all() -> None:
+    assert for_peer(SECRET, "High") == SECRET
+
+
+def test_a_comment_without_arguments_is_the_code_s_text() -> None:
+    assert for_peer(a_problem(text="not enrolled"), "medium").text == "not enrolled"
+
+
+def test_an_occurrence_keeps_its_own_instance_or_gets_ours() -> None:
+    ours = json.loads(document_of(a_problem(text="x"), "rfc9457", "urn:uuid:1") or b"")
+    theirs = json.loads(document_of(a_problem(http=Http(instance="/a")), "rfc9457", "urn:uuid:1") or b"")
+    assert (ours["instance"], theirs["instance"]) == ("urn:uuid:1", "/a")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "media_type"),
+    [
+        ("rfc9457", "application/problem+json"),
+        ("didcomm-2.0", "application/didcomm-plain+json"),
+        ("aries-1.0", "application/json"),
+    ],
+)
+def test_media_types(dialect: str, media_type: str) -> None:
+    assert media_type_of(dialect) == media_type

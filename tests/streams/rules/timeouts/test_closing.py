@@ -1,0 +1,86 @@
+"""What ends an expectation besides a reply: a problem on the thread, and rules that no longer want it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from waiting import START, TENANT, Story, config_with
+
+from tocsin.schemas.events import ProblemReported, ThreadContext
+from tocsin.schemas.problem import Problem
+from tocsin.streams.rules.heard import Heard
+from tocsin.streams.rules.policies import TimeoutPolicy
+from tocsin.streams.rules.rows import LatencyRow, row_key
+from tocsin.streams.rules.spans import DAY, SECOND
+from tocsin.streams.rules.timeouts.closing import close_by_problem
+
+if TYPE_CHECKING:
+    from tests.streams.rules.conftest import DictRows
+
+ASK = TimeoutPolicy(messages=("ask",), floor=30 * SECOND, unlearned=30 * SECOND, waits=0, retries=0)
+
+
+def a_problem(states: str | None, tenant: str = TENANT, **context: object) -> Heard:
+    report = ProblemReported(
+        event_id="r",
+        tenant=tenant,
+        occurred_at=START,
+        recorded_at=START,
+        problem=Problem(dialect="didcomm-2.0", code="e.p.msg", thread_id=states),
+    )
+    known = msgspec.structs.replace(ThreadContext(first_seen=START, last_seen=START), **context)
+    return Heard(report=report, case="case", context=known, now=START)
+
+
+@pytest.mark.parametrize(
+    ("heard", "closes"),
+    [
+        pytest.param(a_problem("t"), True, id="it states the thread"),
+        pytest.param(a_problem("own", thread_id="t"), True, id="its ids led to the thread"),
+        pytest.param(a_problem("own", found_by="parent", parents=["t", "u"]), True, id="the thread is its parent"),
+        pytest.param(a_problem("own", found_by="parent", parents=["u", "t"]), False, id="the thread is further up"),
+        pytest.param(a_problem("own", found_by="thread", parents=["t"]), False, id="a thread within the thread"),
+        pytest.param(a_problem("u"), False, id="another thread"),
+        pytest.param(a_problem(None), False, id="no thread"),
+        pytest.param(a_problem("t", tenant="mill"), False, id="another tenant's thread"),
+    ],
+)
+def test_a_problem_ends_it(rows: DictRows, heard: Heard, closes: bool) -> None:
+    story = Story(rows, config_with(ASK)).play("0 sent ask")
+    close_by_problem(heard, rows)
+    assert len(story.until(900).told()) == (0 if closes else 1)
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        pytest.param(TimeoutPolicy(enabled=False), id="switched off"),
+        pytest.param(TimeoutPolicy(messages=("other",)), id="no policy fits any more"),
+        pytest.param(TimeoutPolicy(), id="the first contact waits now"),
+    ],
+)
+def test_rules_that_changed_meanwhile(rows: DictRows, later: TimeoutPolicy) -> None:
+    story = Story(rows, config_with(ASK)).play("0 sent ask")
+    story.config = config_with(later)
+    assert story.until(900).told() == []
+    assert rows.rows == {}
+
+
+def test_a_message_that_was_only_watched_is_counted_as_unanswered(rows: DictRows) -> None:
+    story = Story(rows, config_with(TimeoutPolicy())).play("0 sent chat")
+    story.until(3 * DAY / SECOND)
+    row = rows.get(row_key("latency", TENANT, "chat"))
+    assert isinstance(row, LatencyRow)
+    assert (row.count, row.unanswered) == (0, 1)
+    assert story.told() == []
+
+
+def test_unanswered_messages_without_end_are_a_bounded_count(rows: DictRows) -> None:
+    story = Story(rows, config_with(TimeoutPolicy()))
+    for number in range(2500):
+        story.play(f"{number} sent chat")
+    row = rows.get(row_key("latency", TENANT, "chat"))
+    assert isinstance(row, LatencyRow)
+    assert row.unanswered <= 1000
