@@ -200,7 +200,7 @@ def fire(key: str, rows: Rows, now: int, config: DecideConfig) -> list[Decision]
         case ReminderRow():
             return reminder_due(key, row, rows, now, config)
         case SeenRow() if still_named(key, row, rows):
-            rows.put(key, row, now + config.dedupe_window)
+            rows.put(key, row, now + config.kept_ttl)
             return []
     last = _used_until(row, config)
     if last > now:

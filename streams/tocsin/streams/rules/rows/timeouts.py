@@ -11,11 +11,12 @@ class ExpectationRow(Struct, frozen=True, array_like=True, tag="expectation", gc
     """`expectation/<tenant>/<thread id>`: a message was sent and its reply has not come; the timer is the time-out.
 
     watching: without a time-out, to learn whether and when a reply comes; waiting: with one; retrying: a retry was
-    advised and not seen yet; given_up: only kept to learn from a late reply. `opened_by` is the activity (or the
-    command) that it follows from, `heard` the activity that showed the latest try; `waits` how often the choice was to
-    wait longer, `attempt` the latest try that was seen or advised (the first message is 1), `resent` whether one was
-    seen: then nobody can say which one a reply answers. `granted` is the grace already given for times in which nothing
-    could be heard.
+    advised and not seen yet; given_up: only kept to learn from a late reply; answered: only kept to know again what is
+    handed in twice. `opened_by` is the activity (or the command) that it follows from, `heard` the activity that showed
+    the latest try, `heard_at` when the latest message was recorded; `waits` how often the choice was to wait longer,
+    `attempt` the latest try that was seen or advised (the first message is 1), `resent` whether one was seen: then
+    nobody can say which one a reply answers. `granted` is the grace already given for times in which nothing could be
+    heard.
     """
 
     tenant: str
@@ -29,9 +30,10 @@ class ExpectationRow(Struct, frozen=True, array_like=True, tag="expectation", gc
     resent: bool = False
     granted: int = 0
     connection: str | None = None
-    state: Literal["watching", "waiting", "retrying", "given_up"] = "watching"
+    state: Literal["watching", "waiting", "retrying", "given_up", "answered"] = "watching"
     traceparent: str | None = None
     heard: str = ""
+    heard_at: int = 0
 
 
 class LatencyRow(Struct, frozen=True, array_like=True, tag="latency", gc=False):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from tocsin.schemas.events import ActivityObserved, CommandIssued, CommandKind
 from tocsin.schemas.ids import derived_id
 from tocsin.streams.engine.record import Rows
@@ -13,7 +15,7 @@ from tocsin.streams.rules.rows import CaseRow, ExpectationRow, row_key
 from tocsin.streams.rules.timeouts.grace import unheard
 from tocsin.streams.rules.timeouts.learning import note_latency, note_reply_over
 from tocsin.streams.rules.timeouts.noticing import case_of
-from tocsin.streams.rules.timeouts.opening import clipped, expectation_key
+from tocsin.streams.rules.timeouts.opening import REMEMBERED, clipped, expectation_key, is_old
 from tocsin.streams.rules.timeouts.replies import is_report
 
 BUS = "tocsin"
@@ -30,9 +32,11 @@ def reply_came(
     """
     key = expectation_key(activity.tenant, thread_id)
     row = rows.get(key)
-    if not isinstance(row, ExpectationRow) or _is_same_message(activity, row):
+    if not isinstance(row, ExpectationRow) or row.state == "answered":
         return []
-    rows.delete(key)
+    if _is_same_message(activity, row) or is_old(activity, row):
+        return []
+    _close(key, row, activity.recorded_at, rows, now)
     connection = activity.connection or row.connection
     if connection is not None:
         note_reply_over(rows, row.tenant, clipped(connection), now, config.thread_ttl)
@@ -51,8 +55,14 @@ def close_by_problem(heard: Heard, rows: Rows) -> None:
         threads += context.parents[:1]
     for thread_id in dict.fromkeys(threads):
         key = expectation_key(heard.tenant, thread_id) if thread_id else None
-        if key is not None and rows.get(key) is not None:
-            rows.delete(key)
+        row = rows.get(key) if key is not None else None
+        if key is not None and isinstance(row, ExpectationRow) and row.state != "answered":
+            _close(key, row, heard.report.recorded_at, rows, heard.now)
+
+
+def _close(key: str, row: ExpectationRow, recorded_at: int, rows: Rows, now: int) -> None:
+    answered = msgspec.structs.replace(row, state="answered", heard_at=max(row.heard_at, recorded_at))
+    rows.put(key, answered, now + REMEMBERED)
 
 
 def _is_same_message(activity: ActivityObserved, row: ExpectationRow) -> bool:

@@ -66,7 +66,7 @@ def choose(issued: CommandIssued, rows: Rows, now: int, config: DecideConfig) ->
         return [DeadLetter(stage="decide", reason="choice_unknown", detail=detail, topic=INBOX, key=issued.tenant)]
     key = _find(issued.tenant, issued.target, rows)
     row = None if key is None else rows.get(key)
-    if key is None or not isinstance(row, ExpectationRow):
+    if key is None or not isinstance(row, ExpectationRow) or row.state == "answered":
         return None
     policy = policy_for(config.book.timeouts_of(row.tenant), row.message_type)
     if policy is None or (choice == "give_up" and row.state == "given_up"):

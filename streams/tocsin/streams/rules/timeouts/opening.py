@@ -9,12 +9,25 @@ from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.policies import TimeoutPolicy
 from tocsin.streams.rules.rows import ExpectationRow, row_key
+from tocsin.streams.rules.spans import DAY, MINUTE
 from tocsin.streams.rules.timeouts.choosing import kept_for
 from tocsin.streams.rules.timeouts.learning import expected_for, note_unanswered
 from tocsin.streams.rules.timeouts.replies import RETRY_OF, policy_for, wants_reply
 
 MAX_NAME = 255
 """Characters of an id from outside that a row keeps."""
+
+
+REMEMBERED = DAY
+"""For how long an answered message is known again; what was recorded longer ago opens nothing."""
+
+SLACK = MINUTE
+"""By how much the clocks and queues of those who record may differ."""
+
+
+def is_old(activity: ActivityObserved, row: ExpectationRow) -> bool:
+    """Whether this was heard before, or was recorded well before what was heard last: handed in twice, or late."""
+    return activity.event_id == row.heard or activity.recorded_at < row.heard_at - SLACK
 
 
 def expectation_key(tenant: str, thread_id: str) -> str:
@@ -35,13 +48,15 @@ def message_went_out(
         return
     key = expectation_key(activity.tenant, thread_id)
     older = rows.get(key)
-    if isinstance(older, ExpectationRow) and older.heard == activity.event_id:
-        return  # handed in twice: the same event is no second try
+    if now - activity.recorded_at > REMEMBERED or (isinstance(older, ExpectationRow) and is_old(activity, older)):
+        return
+    if isinstance(older, ExpectationRow) and older.state == "answered":
+        older = None
     if isinstance(older, ExpectationRow) and older.state == "watching":
         note_unanswered(rows, older.tenant, older.message_type, now)
     elif isinstance(older, ExpectationRow):
         if activity.detail.get(RETRY_OF) or message_type == older.message_type:
-            _rearm(key, msgspec.structs.replace(older, heard=activity.event_id), policy, rows, now)
+            _rearm(key, activity, older, policy, rows, now)
             return
         if wanted is None and older.state != "given_up":
             return
@@ -68,6 +83,7 @@ def _open(
         connection=activity.connection and clipped(activity.connection),
         traceparent=activity.traceparent,
         heard=activity.event_id,
+        heard_at=activity.recorded_at,
     )
     expected = expected_for(rows, row.tenant, message_type, row.connection, policy) if wanted else None
     if expected is None:
@@ -76,14 +92,17 @@ def _open(
         rows.put(key, msgspec.structs.replace(row, state="waiting"), now + max(expected.after, 1))
 
 
-def _rearm(key: str, row: ExpectationRow, policy: TimeoutPolicy, rows: Rows, now: int) -> None:
+def _rearm(
+    key: str, activity: ActivityObserved, row: ExpectationRow, policy: TimeoutPolicy, rows: Rows, now: int
+) -> None:
     """The message was sent again, as advised or by itself: the time-out begins anew, though not for ever. What was
     given up stays so: a sender that never stops is told of once."""
+    row = msgspec.structs.replace(row, resent=True, heard=activity.event_id, heard_at=activity.recorded_at)
     if row.state == "given_up":
-        rows.put(key, msgspec.structs.replace(row, resent=True), rows.due(key))
+        rows.put(key, row, rows.due(key))
         return
     attempt = row.attempt if row.state == "retrying" else row.attempt + 1
-    again = msgspec.structs.replace(row, attempt=attempt, state="waiting", resent=True)
+    again = msgspec.structs.replace(row, attempt=attempt, state="waiting")
     expected = expected_for(rows, row.tenant, row.message_type, row.connection, policy)
     if expected is not None and attempt <= policy.retries + 1:
         rows.put(key, again, now + max(expected.after, 1))

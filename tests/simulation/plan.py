@@ -1,0 +1,53 @@
+"""What is simulated, and how badly it goes."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from simulated_log import Faults
+
+from tocsin.streams.engine.partition import PartitionWriter
+
+DAY = 86_400.0
+"""Seconds."""
+
+HEARTBEATS = (0.25 * DAY, 2 * DAY, 10 * DAY)
+"""Seconds; far longer than in production, because years are to pass. Silence is still twice as much."""
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """One world. The same plan always gives the same world."""
+
+    seed: int
+    events: int = 40
+    days: float = 3.0
+    partitions: int = 3
+    workers: int = 3
+    burst: int = 12
+    """How many events come together before a pause."""
+    batches: tuple[int, ...] = (3, 20, 200)
+    """How many records a worker may take at once; one of these for the whole run."""
+    patience: tuple[float, ...] = (0.001, 10.0, 60.0)
+    """Seconds after a timer's time at which a worker thinks of a tick; one of these for each worker."""
+    trouble: float = 1.0
+    """How often faults strike: 1 is far more often than lets anybody work in peace, for short runs."""
+    writer: type[PartitionWriter] = PartitionWriter
+
+    def faults(self) -> Faults:
+        """The rates of the log's faults, of one call each."""
+        rate = self.trouble / 1000
+        return Faults(
+            kill=4 * rate, refuse=3 * rate, lose_answer=3 * rate, hide_offset=20 * rate, pause=2 * rate, late=3 * rate
+        )
+
+
+def long_plan(seed: int, events: int) -> Plan:
+    """For many events: 400 a day, in large bursts, with faults as often as anybody could bear."""
+    return Plan(
+        seed=seed,
+        events=events,
+        days=max(3.0, events / 400),
+        burst=300,
+        batches=(200, 1000),
+        patience=(0.001, 60.0, 1800.0),
+        trouble=0.03,
+    )

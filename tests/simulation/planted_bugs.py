@@ -1,0 +1,129 @@
+"""Write orders with a bug: the simulation has to find each of them, or it proves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from unittest.mock import patch
+
+import msgspec
+
+from tocsin.schemas.events import ProblemReported
+from tocsin.streams.engine.fold import Folded
+from tocsin.streams.engine.mark import Standing, Verdict
+from tocsin.streams.engine.partition import PartitionWriter
+from tocsin.streams.engine.timers import TimerHeap
+from tocsin.streams.rules import decide as decide_rules
+from tocsin.streams.rules.delivery.desk import Desk
+from tocsin.streams.rules.rows import LaneRow
+
+
+class SpeaksFirst(PartitionWriter):
+    """The bug of every system that has no outbox: what was said is decided again after a crash."""
+
+    async def write(self, folded: Folded) -> None:
+        await self._log.speak(folded.outputs)
+        await super().write(folded)
+
+
+class ProvesNothing(PartitionWriter):
+    """Speaks without a look at who owns the partition."""
+
+    async def _prove_ownership(self, at: int | None, count: int) -> None:
+        self.state.log_end = (at or self.state.log_end) + count
+
+
+class ForgetsTheOutbox(PartitionWriter):
+    """Does not say the last outbox again."""
+
+    async def _replay(self, start: int, at: int, on_read: Callable[[], None]) -> None:
+        await super()._replay(start, at, on_read)
+        self.state.outbox = []
+
+
+class LeavesShadows(PartitionWriter):
+    """Does not rewrite what a void record shadows; only compaction makes that a loss."""
+
+    async def _examine(self, start: int, end: int) -> None:
+        await super()._examine(start, end)
+        self.state.rewrite, self.state.needs_rewrite = set(), False
+
+    async def _replay(self, start: int, at: int, on_read: Callable[[], None]) -> None:
+        await super()._replay(start, at, on_read)
+        self.state.rewrite, self.state.needs_rewrite = set(), False
+
+
+class FoldsTwice(PartitionWriter):
+    """Reads on at the mark instead of behind it."""
+
+    async def check_mark(self) -> Verdict:
+        verdict = await super().check_mark()
+        if verdict.standing is Standing.SAME:
+            return Verdict(verdict.standing, max(0, verdict.position - 1))
+        return verdict
+
+
+class LosesATimer(PartitionWriter):
+    """Recovers every row, and not every timer."""
+
+    async def _replay(self, start: int, at: int, on_read: Callable[[], None]) -> None:
+        await super()._replay(start, at, on_read)
+        head = self.state.rows.timer_head()
+        if head is not None:
+            self.state.rows.take_due(head)
+
+
+WRITE_ORDER_BUGS = (SpeaksFirst, ProvesNothing, ForgetsTheOutbox, LeavesShadows, FoldsTwice, LosesATimer)
+
+
+@contextmanager
+def timers_fire_early() -> Iterator[None]:
+    """Every timer, in every process and in the twins too: only the watchers can see it."""
+    pop_due = TimerHeap.pop_due
+
+    def early(heap: TimerHeap, now: int, due_of: Callable[[str], int | None]) -> str | None:
+        return pop_due(heap, now + 60_000_000, due_of)
+
+    with patch.object(TimerHeap, "pop_due", early):
+        yield
+
+
+@contextmanager
+def heaps_forget() -> Iterator[None]:
+    """A timer that is set again is not put into the heap, in the twins too."""
+    set_timer = TimerHeap.set
+
+    def forget(heap: TimerHeap, key: str, due: int) -> None:
+        if not key.startswith("thread/"):
+            set_timer(heap, key, due)
+
+    with patch.object(TimerHeap, "set", forget):
+        yield
+
+
+@contextmanager
+def a_problem_vanishes() -> Iterator[None]:
+    """The rules say nothing of some problems."""
+    report = decide_rules._report
+
+    def silent(event: ProblemReported, *rest: object) -> list[object]:
+        decided = report(event, *rest)  # type: ignore[arg-type]
+        return [] if event.event_id.endswith("7") else list(decided)
+
+    with patch.object(decide_rules, "_report", silent):
+        yield
+
+
+@contextmanager
+def lanes_do_not_wait() -> Iterator[None]:
+    """A lane gives the turn to its last delivery."""
+    hand_on = Desk.hand_on
+
+    def backwards(desk: Desk, lane: LaneRow) -> None:
+        hand_on(desk, msgspec.structs.replace(lane, queue=lane.queue[::-1]))
+
+    with patch.object(Desk, "hand_on", backwards):
+        yield
+
+
+RULE_BUGS = (timers_fire_early, heaps_forget, a_problem_vanishes, lanes_do_not_wait)
