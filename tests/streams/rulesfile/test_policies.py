@@ -313,6 +313,13 @@ WHERE = "match: {code: e}, from: 2026-01-01T00:00:00Z"
             id="a route that is always muted",
         ),
         pytest.param(
+            f"escalations: {{pager: {{{STEPS}}}}}\n"
+            "routes: [{name: a, endpoints: desk, escalate: pager, group: {by: code}}]",
+            "5: warning: route a escalates nothing while it holds back: a digest pages nobody "
+            "(another route for what must page, without group)",
+            id="a route that should page and waits",
+        ),
+        pytest.param(
             "mute_times: {night: {from: 22:00:00}}",
             "4: mute_times.night[0].from is not a time of the day (expected HH:MM, in quotes)",
             id="a time of the day",

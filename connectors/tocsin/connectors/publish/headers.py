@@ -8,19 +8,32 @@ from functools import lru_cache
 from tocsin.schemas.events import Event
 
 CONTENT_TYPE = b"application/vnd.tocsin.avro"
+_CONTENT_TYPE = ("content-type", CONTENT_TYPE)
+_VERSION = ("ce_specversion", b"1.0")
 
 
 def cloud_event_headers(event: Event, source: bytes) -> list[tuple[str, bytes]]:
     """The headers of an event that `source` (a URI reference) publishes; `ce_tenant` is an extension attribute."""
     return [
-        ("ce_specversion", b"1.0"),
+        _VERSION,
         ("ce_id", event.event_id.encode()),
         ("ce_source", source),
-        ("ce_type", b"io.tocsin." + type(event).__name__.encode()),
-        ("ce_time", rfc3339(event.occurred_at).encode()),
+        ("ce_type", _type_of(type(event))),
+        ("ce_time", _time_of(event.occurred_at)),
         ("ce_tenant", event.tenant.encode()),
-        ("content-type", CONTENT_TYPE),
+        _CONTENT_TYPE,
     ]
+
+
+@lru_cache(maxsize=256)
+def _type_of(kind: type[Event]) -> bytes:
+    return b"io.tocsin." + kind.__name__.encode()
+
+
+@lru_cache(maxsize=16)
+def _time_of(micros: int) -> bytes:
+    """Remembered: what is said of one event is said at one time."""
+    return rfc3339(micros).encode()
 
 
 def rfc3339(micros: int) -> str:

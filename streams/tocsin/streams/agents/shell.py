@@ -47,7 +47,8 @@ class AgentShell:
         if isinstance(decision, DeadLetter):
             return self._dead(decision, record)
         event = decision.event
-        return Output(decision.topic, decision.key.encode(), self._encode(event), self._headers(event), said=decision)
+        headers = tuple(cloud_event_headers(event, self._source))
+        return Output(decision.topic, decision.key.encode(), self._encode(event), headers, decision)
 
     def _dead(self, letter: DeadLetter, record: Record | None) -> Output:
         if letter.event is None and record is not None:
@@ -69,9 +70,6 @@ class AgentShell:
         except Unencodable as unencodable:
             raise Refused("output_unencodable", str(unencodable)) from unencodable
 
-    def _headers(self, event: Event) -> tuple[tuple[str, bytes], ...]:
-        return tuple(cloud_event_headers(event, self._source))
-
     def tick(self, topic: str, partition: int, now: int) -> Output:
         """A tick record; its id says which partition and when, so that two are never taken for one."""
         tick = Tick(
@@ -81,7 +79,8 @@ class AgentShell:
             recorded_at=now,
             partition=partition,
         )
-        return Output(topic, None, encode(tick, book=self._book), self._headers(tick))
+        headers = tuple(cloud_event_headers(tick, self._source))
+        return Output(topic, None, encode(tick, book=self._book), headers)
 
 
 def row_from(data: bytes, version: int) -> Row:

@@ -62,6 +62,8 @@ _CONTEXT = (
 )
 _context = attrgetter(*_CONTEXT)
 
+_NO_SOURCE = Source()
+
 _LAST_TIME = 253_402_300_799_999_999
 
 
@@ -74,9 +76,10 @@ def members_of(struct: Problem | Source | Http) -> dict[str, Any]:
 def problem_json(problem: Problem) -> dict[str, Any]:
     """The problem for JSON; values of `extensions` as JSON instead of JSON text."""
     members = members_of(problem)
-    members["source"] = members_of(problem.source)
-    if not members["source"]:
+    if problem.source == _NO_SOURCE or not (source := members_of(problem.source)):
         del members["source"]
+    else:
+        members["source"] = source
     if problem.http is not None:
         members["http"] = members_of(problem.http)
     if problem.extensions:
@@ -108,10 +111,12 @@ def thread_json(thread: ThreadContext, *, overflow: bool) -> dict[str, Any]:
         if value is not None:
             known[name] = value
     if not overflow:
-        return {**known, "parents": thread.parents, "codes": thread.codes}
+        known["parents"], known["codes"] = thread.parents, thread.codes
+        return known
     return {name: clip(value, OVERFLOW_NAME) if isinstance(value, str) else value for name, value in known.items()}
 
 
+@lru_cache(maxsize=16)  # when a problem came stands in several places of what is told of it
 def timestamp(micros: int) -> str:
     """Microseconds since the epoch as RFC 3339 in UTC; a time outside years 1970 to 9999 becomes the nearest inside."""
     seconds, rest = divmod(min(max(micros, 0), _LAST_TIME), 1_000_000)

@@ -93,6 +93,10 @@ def _digests(book: RuleBook, findings: Findings) -> None:
         for name in singly if route.group and not route.mute else ():
             message = f"endpoint {name} takes no digests: route {route.name} tells it every problem, not groups"
             findings.warning((*path, "group"), message, "body: notification, or another route for it")
+        if route.escalate and (route.mute or route.group):
+            section = "mute" if route.mute else "group"
+            message = f"route {route.name} escalates nothing while it holds back: a digest pages nobody"
+            findings.warning((*path, section), message, f"another route for what must page, without {section}")
 
 
 def _circles_of_inhibitions(inhibit: tuple[Inhibition, ...], findings: Findings) -> None:

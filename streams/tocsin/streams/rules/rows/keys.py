@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
 
 MAX_KEY_PART = 255
 """Characters of one part of a row key; a longer part is replaced by its SHA-256."""
 
+_REMEMBERED = 1024
+"""Characters of a key whose spelling is remembered; what comes from outside may be much longer."""
 
-def row_key(kind: str, *parts: str) -> str:
-    """`kind/part/part`, with the separator escaped in parts, so that two different subjects never share a row."""
-    key = "/".join((kind, *parts))
-    if len(key) <= MAX_KEY_PART and "%" not in key and key.count("/") == len(parts):
-        return key  # nothing to escape, and this is called several times for each event
+
+def row_key(*parts: str) -> str:
+    """`kind/part/part`, with the separator escaped in all parts but the kind, so that two different subjects never
+    share a row."""
+    key = "/".join(parts)
+    if key.count("/") >= len(parts) or "%" in key or len(key) > MAX_KEY_PART:
+        spell = _spelt if len(key) <= _REMEMBERED else _spelt.__wrapped__
+        return spell(*parts)
+    return key  # nothing to escape, as mostly; and this is called several times for each event
+
+
+@lru_cache(maxsize=512)
+def _spelt(kind: str, *parts: str) -> str:
     return "/".join((kind, *[_key_part(part) for part in parts]))
 
 

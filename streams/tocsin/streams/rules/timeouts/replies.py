@@ -55,6 +55,7 @@ def is_report(message_type: str) -> bool:
     return parsed is not None and parsed[2] == REPORT
 
 
+@lru_cache(maxsize=1024)  # a type that is asked for is cut to what a row keeps
 def _fits(message_type: str, wanted: str) -> bool:
     return _is_message(message_type, wanted) or protocol_fits(message_type.rpartition("/")[0], wanted)
 
