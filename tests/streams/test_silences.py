@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
+import structlog
 
 from tocsin.connectors.commanding.silences import FIELDS
 from tocsin.schemas.events import Matcher, MatchOperator, SilenceSet, ThreadContext
 from tocsin.schemas.problem import Problem, Severity, Source
+from tocsin.streams import silence_shares
 from tocsin.streams import silences as module
 from tocsin.streams.rules.routing.matching import matches
 from tocsin.streams.rules.rulebook import Silence
@@ -174,9 +177,67 @@ def test_one_that_the_rules_cannot_use_is_not_in_force() -> None:
     assert len(silences.current()) == 2, "it is listed, so that it can be ended"
 
 
-def test_they_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_SILENCES", 3)
+def names(silences: Silences) -> list[str]:
+    return sorted(one.name for one in silences.in_force)
+
+
+def test_they_are_bounded_in_each_tenant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(silence_shares, "TENANT_SILENCES", 3)
     silences = Silences()
     for number in range(10):
         silences.learn(a_silence(f"s{number}", ends=NOW + HOUR + number))
-    assert [one.name for one in silences.in_force] == ["s0", "s1", "s2"]
+        silences.learn(a_silence(f"ended{number}", ends=NOW - HOUR + number))
+    silences.learn(a_silence("of another", ends=NOW + 2 * HOUR, tenant="other"))
+    assert names(silences) == ["ended7", "ended8", "ended9", "of another", "s0", "s1", "s2"]
+
+
+def test_no_tenant_pushes_the_live_one_of_another_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(silence_shares, "MAX_SILENCES", 4)
+    silences = Silences()
+    for number in range(1000):
+        silences.learn(a_silence(f"short{number}", ends=NOW - 1 - number))
+        silences.learn(a_silence(f"many{number}", ends=NOW + HOUR, tenant=f"t{number % 2}"))
+    silences.learn(a_silence("late", ends=NOW + 20 * HOUR, tenant="other"))
+    assert "late" in names(silences)
+    assert not [name for name in names(silences) if name.startswith("short")], "what ended gives way"
+
+
+def test_of_too_many_is_told_once_and_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(silence_shares, "TENANT_SILENCES", 3)
+    silences = Silences()
+    with structlog.testing.capture_logs() as said:
+        for number in range(50):
+            silences.learn(a_silence(f"s{number}"))
+        assert len(silences.in_force) == 3
+        silences.learn(a_silence("one more"))
+        assert len(silences.in_force) == 3
+    assert [(one["event"], one["left_out"]) for one in said] == [("too many silences: some are not in force", 47)]
+
+
+def test_they_are_sorted_when_they_are_asked_for_and_only_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    shared: list[int] = []
+
+    def counted(usable: Iterable[Silence], now: int) -> silence_shares.Shares:
+        shared.append(now)
+        return silence_shares.share(usable, now)
+
+    monkeypatch.setattr(module, "share", counted)
+    silences = Silences()
+    for number in range(2000):
+        silences.learn(a_silence(f"s{number}", tenant=f"t{number % 40}"))
+    assert not shared
+    assert silences.in_force is silences.in_force
+    assert (len(silences.in_force), len(shared)) == (2000, 1)
+
+
+def test_one_that_was_left_out_takes_the_place_of_one_that_ends() -> None:
+    def one(name: str, since: int, until: int) -> Silence:
+        return Silence(name=name, match=silence_of(a_silence("s")).match, since=since, until=until, tenant="acme")
+
+    usable = [one(f"s{number}", 0, 100) for number in range(silence_shares.TENANT_SILENCES)]
+    usable += [one("to come", 50, 60), one("late", 0, 200)]
+    shares = silence_shares.share(usable, 10)
+    assert (shares.left_out, shares.until) == (2, 50)
+    assert "to come" in [each.name for each in silence_shares.share(usable, 50).chosen]
+    assert "late" in [each.name for each in silence_shares.share(usable, 100).chosen]
+    assert silence_shares.share(usable[:5], 10).until is None, "with room for all, time changes nothing"

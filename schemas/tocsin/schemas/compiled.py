@@ -26,7 +26,8 @@ from tocsin.schemas import varints
 Kind: TypeAlias = tuple[str, Any]
 
 COPIED = frozenset({"Problem"})
-"""Large records that are read in one event and written unchanged into the next ones: their bytes are copied."""
+"""Large records that are read in one event and written unchanged into the next ones: their bytes are copied. Not bytes
+that we would not write: what a foreign producer may spell otherwise must not travel on to stricter readers."""
 
 _last_read: list[tuple[Any, bytes, str]] = [(None, b"", "")]
 """The last value of COPIED that was read, its bytes, and their layout (one tuple, so that threads see it whole)."""
@@ -51,6 +52,7 @@ def compile_codec(schema: dict[str, Any], model: type[msgspec.Struct]) -> Compil
         "read_length": varints.read_length,
         "MalformedValue": varints.MalformedValue,
         "LAST_READ": _last_read,
+        "UNUSUAL": varints.unusual,
         "BYTE_OF": {False: b"\0", True: b"\1"},
         "BOOL_AT": {0: False, 1: True},
     }
@@ -99,10 +101,10 @@ class _Source:
                 " read, copy, layout = LAST_READ[0]",
                 f" if value is read and layout == {name}_LAYOUT: put(copy); return",
             ]
-            read[1:1] = [" start = pos"]
+            read[1:1] = [" start, unusual = pos, UNUSUAL[0]"]
             read += [
                 f" v = {name}({arguments})",
-                f" LAST_READ[0] = (v, data[start:pos], {name}_LAYOUT)",
+                f" if UNUSUAL[0] is unusual: LAST_READ[0] = (v, data[start:pos], {name}_LAYOUT)",
                 " return v, pos",
             ]
         else:
@@ -151,10 +153,13 @@ class _Source:
             *_indented(self._write(item), 2),
             " put(b'\\0')",
             f"def read_items_{number}(data, pos):",
-            f" items = {'{}' if is_map else '[]'}",
+            f" items, first = {'{}' if is_map else '[]'}, None",
             " while True:",
             "  count, pos = read_long(data, pos)",
-            "  if count == 0: return items, pos",
+            "  if count == 0:",
+            "   if len(items) != first: UNUSUAL[0] = object()",
+            "   return items, pos",
+            "  if first is None: first = count",
             "  if count < 0:",
             "   count = -count",
             "   _, pos = read_long(data, pos)",

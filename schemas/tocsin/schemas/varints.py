@@ -31,6 +31,11 @@ SHORT: Final = tuple(long_bytes(number) for number in range(1024))
 """The bytes of small numbers, made once: most lengths and counts are small."""
 
 
+unusual: Final[list[object]] = [None]
+"""Holds a new object each time that bytes were read which are allowed, and which we would not have written for the same
+value: a longer integer than it needs, blocks otherwise than one of a list. (Never a count: threads would lose some.)"""
+
+
 def read_long(data: bytes, pos: int) -> tuple[int, int]:
     """The long at `pos` and the position after it. Raises IndexError at the end of the data, MalformedValue when the
     number does not fit in 64 bits."""
@@ -44,6 +49,8 @@ def read_long(data: bytes, pos: int) -> tuple[int, int]:
         rest |= (byte & 0x7F) << shift
         if shift > 63:
             raise MalformedValue("an integer of more than ten bytes")
+    if not byte and shift:
+        unusual[0] = object()
     if rest >> 64:
         raise MalformedValue("an integer of more than 64 bits")
     return (rest >> 1) ^ -(rest & 1), pos + 1

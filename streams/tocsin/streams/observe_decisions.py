@@ -24,7 +24,7 @@ OTHER = "other"
 
 SUPPRESSIONS = frozenset(
     {
-        "same_event_id", "conflict", "replayed", "hops", "thread_muted", "peer_gave_up", "thread_errors",
+        "same_event_id", "conflict", "replayed", "hops", "thread_muted", "thread_errors",
         "connection_errors", "ping_pong", "identical", "quiet_by_default", "silenced", "inhibited", "muted", "grouped",
         "peer_not_told",
     }

@@ -20,9 +20,9 @@ def nothing_to_note() -> None:
     return None
 
 
-def first_note(*notes: Note) -> Note:
-    """What the first of these has to tell."""
-    return lambda: next(filter(None, (note() for note in notes)), None)
+def all_notes(*notes: Note) -> Note:
+    """What any of these has to tell, in this order."""
+    return lambda: "; ".join(filter(None, (note() for note in notes))) or None
 
 
 @asynccontextmanager

@@ -29,6 +29,8 @@ _log = structlog.get_logger("tocsin.settings")
 
 BUS = "tocsin"
 SILENCE = "silence/"
+AGAIN_AFTER = 1.0
+"""Seconds after which a topic that could not be read is read again."""
 
 
 class TopicsMissing(TocsinError):
@@ -68,6 +70,9 @@ class SettingsTopic:
         self._bootstrap, self._prefix, self._topic = bootstrap, prefix, topic_name(prefix, "settings")
         self._book, self._process = book, process
         self._announced: set[int] = set()
+        self._put_at: dict[bytes, int] = {}
+        self._followed_to = 0
+        self._unreadable: str | None = None
         self._following: asyncio.Task[None] | None = None
         self._consumer: AIOKafkaConsumer | None = None
 
@@ -94,6 +99,10 @@ class SettingsTopic:
         if self._consumer is not None:
             await self._consumer.stop()
 
+    def note(self) -> str | None:
+        """What an operator should know: that `settings` is not followed now, so that what is in force may be old."""
+        return None if self._unreadable is None else f"the topic {self._topic} cannot be read: {self._unreadable}"
+
     async def _read_whole(self, consumer: AIOKafkaConsumer) -> None:
         place = TopicPartition(self._topic, 0)
         consumer.assign([place])
@@ -106,15 +115,32 @@ class SettingsTopic:
         while True:
             try:
                 await self._read(1000)
-            except KafkaError as error:
-                _log.warning("settings not readable", error=type(error).__name__)
-                await asyncio.sleep(1.0)
+                self._unreadable = None
+            except Exception as error:
+                # whatever it was: a process that silently follows no more would decide by old settings for ever
+                self._unreadable = type(error).__name__
+                _log.warning(
+                    "settings not readable", error=self._unreadable, exc_info=not isinstance(error, KafkaError)
+                )
+                await asyncio.sleep(AGAIN_AFTER)
 
     async def _read(self, timeout_ms: int) -> None:
         assert self._consumer is not None
         for records in (await self._consumer.getmany(timeout_ms=timeout_ms)).values():
             for record in records:
-                self._learn(record.key or b"", record.value, record.offset)
+                self._follow_record(record.key or b"", record.value, record.offset)
+
+    def _follow_record(self, key: bytes, value: bytes | None, offset: int) -> None:
+        """Learn a record, unless what this process put under the key since, and learnt at once, is newer."""
+        self._followed_to = offset + 1
+        if offset < self._put_at.get(key, 0):
+            return
+        self._put_at.pop(key, None)
+        try:
+            self._learn(key, value, offset)
+        except Exception:
+            # one record that nobody thought of must not keep the others from being learnt
+            _log.exception("setting not usable", offset=offset)
 
     def _learn(self, key: bytes, value: bytes | None, offset: int) -> None:
         if value is None:
@@ -161,14 +187,21 @@ class SettingsTopic:
         """Make a silence, or end one (`removed`): returns once Kafka has it. Those that ended long ago are tombstoned
         on the way. Raises KafkaError or Unencodable."""
         async with self._producer() as producer:
-            await self._put(producer, SILENCE + silence.silence, silence)
+            self._learn_own(silence, await self._put(producer, SILENCE + silence.silence, silence))
             for ended in self.silences.ended():
                 await producer.send_and_wait(self._topic, None, key=f"{SILENCE}{ended}".encode())
+
+    def _learn_own(self, silence: SilenceSet, offset: int) -> None:
+        """Learn at once what Kafka has at `offset`, unless it was followed already: then something newer may stand."""
+        if offset < self._followed_to:
+            return
+        self._put_at[f"{SILENCE}{silence.silence}".encode()] = offset
         self.silences.learn(silence)
 
-    async def _put(self, producer: AIOKafkaProducer, key: str, event: Event) -> None:
+    async def _put(self, producer: AIOKafkaProducer, key: str, event: Event) -> int:
         headers = cloud_event_headers(event, f"/tocsin/{self._process}".encode())
-        await producer.send_and_wait(self._topic, encode(event, book=self._book), key=key.encode(), headers=headers)
+        value = encode(event, book=self._book)
+        return int((await producer.send_and_wait(self._topic, value, key=key.encode(), headers=headers)).offset)
 
     @contextlib.asynccontextmanager
     async def _producer(self) -> AsyncIterator[AIOKafkaProducer]:

@@ -14,12 +14,10 @@ from tocsin.schemas.events import Matcher, MatchOperator, SilenceSet
 from tocsin.streams.rules.routing.expression import ExpressionRefused, check_expression
 from tocsin.streams.rules.routing.matching import fold_code
 from tocsin.streams.rules.rulebook import Match, Silence
-from tocsin.streams.rules.spans import DAY
+from tocsin.streams.rules.spans import DAY, MINUTE
+from tocsin.streams.silence_shares import Shares, share
 
 _log = structlog.get_logger("tocsin.silences")
-
-MAX_SILENCES = 1000
-"""How many are in force at a time, of all tenants; of more, those that end last are left out."""
 
 KEPT_AFTER_END = DAY
 """How long after its end a silence is still known: what was published before it is decided by it, however late."""
@@ -97,14 +95,25 @@ def silence_of(event: SilenceSet) -> Silence:
 
 
 class Silences:
-    """The silences that `settings` told of so far; `in_force` is a new tuple whenever they change."""
+    """The silences that `settings` told of so far. What is in force is made when it is asked for: a topic of thousands
+    is sorted once after it was read, not once for each record."""
 
     def __init__(self) -> None:
         self._events: dict[str, SilenceSet] = {}
         self._usable: dict[str, Silence] = {}
         self._over: dict[str, int] = {}
-        self.in_force: tuple[Silence, ...] = ()
-        """For `DecideConfig.silences`: those of every tenant, also ones to come."""
+        self._shares: Shares | None = None
+        self._told_of_too_many = False
+        self._sweep_at = 0
+
+    @property
+    def in_force(self) -> tuple[Silence, ...]:
+        """For `DecideConfig.silences`: those of every tenant, also ones to come, as far as there is room; a new tuple
+        whenever they change, and the same one else."""
+        shares = self._shares
+        if shares is None or (shares.until is not None and shares.until <= time_ns() // 1000):
+            shares = self._share(time_ns() // 1000)
+        return shares.chosen
 
     def learn(self, event: SilenceSet) -> None:
         """The last event of a silence stands. One that the rules cannot use is not in force, and said so."""
@@ -114,17 +123,15 @@ class Silences:
         if event.removed or over <= now:
             self._over[event.silence] = over
         else:
+            self._over.pop(event.silence, None)
             self._keep(event)
-        for name in [name for name, one in self._events.items() if one.ends_at + KEPT_AFTER_END <= now]:
-            self._over[name] = self._events[name].ends_at + KEPT_AFTER_END
-            self._drop(name)
-        self._refresh()
+        if now >= self._sweep_at:
+            self._sweep(now)
 
     def forget(self, silence: str) -> None:
         """Its tombstone came."""
         self._over.pop(silence, None)
         self._drop(silence)
-        self._refresh()
 
     def current(self) -> tuple[SilenceSet, ...]:
         """Those that have not ended."""
@@ -134,6 +141,7 @@ class Silences:
     def ended(self) -> list[str]:
         """The silences that ended so long ago that their records may be tombstoned: at most MAX_TOMBSTONES."""
         now = time_ns() // 1000
+        self._sweep(now)
         return [name for name, over in self._over.items() if over <= now][:MAX_TOMBSTONES]
 
     def _keep(self, event: SilenceSet) -> None:
@@ -146,12 +154,21 @@ class Silences:
     def _drop(self, silence: str) -> None:
         self._events.pop(silence, None)
         self._usable.pop(silence, None)
+        self._shares = None
 
-    def _refresh(self) -> None:
-        found = sorted(self._usable.values(), key=lambda one: (one.until, one.name))
-        for left_out in found[MAX_SILENCES:]:
-            _log.error("too many silences: one is not in force", silence=left_out.name, tenant=left_out.tenant)
-        self.in_force = tuple(found[:MAX_SILENCES])
+    def _sweep(self, now: int) -> None:
+        self._sweep_at = now + MINUTE
+        for name in [name for name, one in self._events.items() if one.ends_at + KEPT_AFTER_END <= now]:
+            self._over[name] = self._events[name].ends_at + KEPT_AFTER_END
+            self._drop(name)
+
+    def _share(self, now: int) -> Shares:
+        self._sweep(now)
+        shares = self._shares = share(self._usable.values(), now)
+        if shares.left_out and not self._told_of_too_many:
+            _log.error("too many silences: some are not in force", left_out=shares.left_out)
+        self._told_of_too_many = bool(shares.left_out)
+        return shares
 
 
 def _list_of(matcher: Matcher) -> str | None:

@@ -97,3 +97,24 @@ def test_what_is_written_is_read_back_the_same() -> None:
     assert problem.source == Source(service="s", recipients=["did:a:b"])
     assert problem.severity is Severity.WARNING
     assert read(canonical.write(problem)) == problem
+
+
+# the members of `source`, and where the fault is
+UNBOUNDED: dict[str, tuple[dict[str, object], str]] = {
+    "a service without end": ({"service": "x" * 2049}, "/source/service"),
+    "a sender without end": ({"sender": "did:peer:2." + "x" * 2048}, "/source/sender"),
+    "a record without end": ({"record_id": "x" * 2049}, "/source/record_id"),
+    "a recipient without end": ({"recipients": ["a", "x" * 2049]}, "/source/recipients/1"),
+    "too many recipients": ({"recipients": ["a"] * 257}, "/source/recipients"),
+}
+
+
+@pytest.mark.parametrize(("source", "pointer"), UNBOUNDED.values(), ids=list(UNBOUNDED))
+def test_what_a_source_says_is_bounded(source: dict[str, object], pointer: str) -> None:
+    with pytest.raises(Unreadable, match="at most") as caught:
+        read({"code": "x", "source": source})
+    assert (caught.value.reason, caught.value.pointer) == ("too_long", pointer)
+
+
+def test_a_long_form_did_is_not_too_long() -> None:
+    assert read({"code": "x", "source": {"sender": "did:peer:2." + "x" * 2000}}).source.sender

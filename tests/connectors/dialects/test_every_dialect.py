@@ -20,6 +20,7 @@ from tocsin.connectors.dialects import (
     load_dialect,
     read_document,
     read_parsed,
+    write_document,
 )
 from tocsin.connectors.dialects.detection import ALIASES
 from tocsin.schemas.problem import Problem
@@ -139,3 +140,38 @@ def test_the_media_type_wins_over_the_shape() -> None:
     problem = read_document(b'{"code": "e.p.x"}', media_type="application/problem+json")
     assert isinstance(problem, Problem)
     assert problem.dialect == "rfc9457"
+
+
+KEPT = ("@msg_catalog", "~l10n", "error.data", "id", "trace", "type", "status.code")
+"""Extensions that writers look at, and others."""
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@given(
+    came_as=st.sampled_from(list(DIALECTS)),
+    extensions=st.dictionaries(
+        st.sampled_from(KEPT) | st.text(max_size=8),
+        st.text(max_size=30)
+        | st.sampled_from(["[" * 100_000, "did:x", "", "NaN", '{"a":1,"a":2}', '"\\ud800"', "\ud800"]),
+        max_size=4,
+    ),
+)
+def test_whatever_a_publisher_puts_into_extensions_it_is_written_or_unwritable(
+    dialect: str, came_as: str, extensions: dict[str, str]
+) -> None:
+    problem = Problem(dialect=came_as, code="e.p.xfer", text="t", thread_id="t", extensions=extensions)
+    try:
+        document = write_document(problem, dialect)
+    except Unwritable:
+        return
+    assert isinstance(document, dict)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [('{"a":1}', {"a": 1}), ("null", None), ("did:x", "did:x"), ("", ""), ("\ud800", "?")],
+    ids=["JSON", "null", "no JSON", "empty", "no UTF-8"],
+)
+def test_an_extension_of_a_problem_document_that_is_no_json_goes_out_as_its_text(text: str, written: object) -> None:
+    problem = Problem(dialect="rfc9457", code="about:blank", extensions={"more": text})
+    assert write_document(problem, "rfc9457")["more"] == written

@@ -28,7 +28,9 @@ async def test_a_notification_is_the_problem_inside(gateway: Gateway) -> None:
         "t1",
         "3",
     )
-    assert answer["event_id"] == event.event_id == idempotent_id("default", "d1")
+    assert event.idempotency_key is not None
+    assert event.idempotency_key.startswith("d1 ")
+    assert answer["event_id"] == event.event_id == idempotent_id("default", event.idempotency_key)
 
 
 async def test_a_letter_without_a_problem_is_taken_and_makes_no_event(gateway: Gateway) -> None:
@@ -45,14 +47,27 @@ async def test_in_a_batch_it_is_neither_accepted_nor_refused(gateway: Gateway) -
     assert (status, answer["accepted"], answer["refused"]) == (202, 0, 0)
 
 
+async def test_a_webhook_that_is_delivered_again_is_one_event(gateway: Gateway) -> None:
+    for _ in range(2):
+        assert (await gateway.post("/v1/problems", json=PROBLEM, headers={"webhook-id": "msg_1"}))[0] == 202
+    assert len({event.event_id for event in gateway.reported}) == 1
+
+
+async def test_two_senders_that_count_their_webhooks_alike_are_not_confused(gateway: Gateway) -> None:
+    for code in ("e.p.x", "e.p.y"):
+        assert (await gateway.post("/v1/problems", json={"code": code}, headers={"webhook-id": "msg_1"}))[0] == 202
+    assert len({event.event_id for event in gateway.reported}) == 2
+
+
 KEYS = {
-    "a webhook that is delivered again": ({"webhook-id": "msg_1"}, "msg_1"),
     "a key beside it": ({"webhook-id": "msg_1", "idempotency-key": "k"}, "k"),
     "an id that is no key": ({"webhook-id": "x" * 300}, None),
 }
 
 
 @pytest.mark.parametrize(("headers", "key"), KEYS.values(), ids=KEYS)
-async def test_the_id_of_a_webhook_is_its_key(gateway: Gateway, headers: dict[str, str], key: str | None) -> None:
+async def test_when_the_id_of_a_webhook_is_not_its_key(
+    gateway: Gateway, headers: dict[str, str], key: str | None
+) -> None:
     assert (await gateway.post("/v1/problems", json={"code": "e.p.x"}, headers=headers))[0] == 202
     assert gateway.reported[0].idempotency_key == key

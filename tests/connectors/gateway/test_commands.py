@@ -43,6 +43,14 @@ async def test_without_a_body_its_media_type_says_nothing(gateway: Gateway, medi
     assert (await gateway.post(f"/v1/problems/{ID}/resolve", "by=ann", headers=headers))[0] == 415
 
 
+async def test_what_curl_sends_by_itself_is_refused_with_what_to_add(gateway: Gateway) -> None:
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    for path, supported in ((f"/v1/problems/{ID}/resolve", 1), ("/v1/problems", 9)):
+        status, problem, _ = await gateway.post(path, b'{"by": "ann"}', headers=headers)
+        assert (status, len(problem["supported"])) == (415, supported)
+        assert "add -H 'content-type: application/json'" in problem["detail"]
+
+
 async def test_the_body_says_who_before_the_header(gateway: Gateway) -> None:
     await gateway.post(f"/v1/problems/{ID}/resolve", json={"by": "bob"}, headers={"tocsin-by": "ann"})
     assert issued(gateway).by == "bob"

@@ -189,7 +189,7 @@ async def test_activity(gateway: Gateway) -> None:
         ({"kind": "danced"}, "/kind"),
         ({"kind": "unknown"}, "/kind"),
         ({"kind": "job_started", "tenant": "other"}, ""),
-        ({"kind": "job_started", "event_id": str(uuid.uuid4())}, ""),
+        ({"kind": "job_started", "event_id": str(uuid.UUID(int=7))}, ""),
         ({"kind": "job_started", "jobb": "x"}, ""),
         ({"kind": "job_started", "job": 5}, "/job"),
         ({"kind": "job_started", "occurred_at": -1}, "/occurred_at"),

@@ -13,7 +13,7 @@ from tocsin.connectors.publish import MemoryPublisher, NothingToPublish, Origin,
 from tocsin.connectors.publish.headers import cloud_event_headers, rfc3339
 from tocsin.schemas.errors import Unencodable
 from tocsin.schemas.events import ActivityKind, ActivityObserved, ProblemReported
-from tocsin.schemas.problem import Problem, Severity
+from tocsin.schemas.problem import Problem, Severity, Source
 
 NOW = 1_700_000_000_000_000
 ORIGIN = Origin(tenant="t")
@@ -22,6 +22,29 @@ ORIGIN = Origin(tenant="t")
 def test_a_problem_of_your_own() -> None:
     mine = problem("w.m.x", text_template="no {1}", args=["db"], severity=Severity.ERROR)
     assert (mine.text, mine.severity, mine.scope, mine.code_key) == ("no db", "error", "message", "w.m.x")
+
+
+def test_a_source_may_be_given_by_its_members() -> None:
+    assert problem("e.p.x", source={"service": "ledger"}).source == Source(service="ledger")
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        pytest.param({"service": "x" * 2049}, "/source/service: expected at most 2048 characters", id="too long"),
+        pytest.param({"host": "x"}, "/source: expected only the members service, wallet", id="no such member"),
+        pytest.param({"service": 5}, "/service: expected a string", id="no text"),
+    ],
+)
+def test_a_source_that_cannot_be_is_refused_where_it_is_written(source: dict[str, object], said: str) -> None:
+    with pytest.raises(Unreadable, match=said):
+        problem("e.p.x", source=source)
+
+
+def test_a_ready_problem_is_bounded_too() -> None:
+    ready = Problem(dialect="canonical", code="x", code_key="x", source=Source(wallet="x" * 2049))
+    with pytest.raises(Unreadable, match="/source/wallet: expected at most 2048 characters"):
+        problem_reported(ready, ORIGIN)
 
 
 def test_the_original_bytes_travel_with_the_event() -> None:

@@ -12,7 +12,7 @@ from aiohttp import web
 from tocsin.streams.commands.diagnosis import Level
 from tocsin.streams.commands.diagnosis_local import _notes
 from tocsin.streams.commands.locating import HomeTaken
-from tocsin.streams.probes import first_note, nothing_to_note
+from tocsin.streams.probes import all_notes, nothing_to_note
 from tocsin.streams.settings import Settings
 
 
@@ -48,6 +48,6 @@ def test_when_nothing_runs_there_is_nothing_to_note(tmp_path: Path) -> None:
     assert _notes(Settings(home=tmp_path)) == []
 
 
-def test_the_first_note_is_told() -> None:
-    assert first_note(nothing_to_note, lambda: "a", lambda: "b")() == "a"
-    assert first_note(nothing_to_note, nothing_to_note)() is None
+def test_every_note_is_told() -> None:
+    assert all_notes(nothing_to_note, lambda: "a", lambda: "b")() == "a; b"
+    assert all_notes(nothing_to_note, nothing_to_note)() is None

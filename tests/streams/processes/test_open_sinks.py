@@ -114,3 +114,44 @@ async def test_a_sink_that_does_not_open_leaves_the_others_as_they_were(
         with pytest.raises(OSError, match="no room"):
             await sinks.change(book(desk="https://b.example"))
         assert sinks["desk"] is before
+
+
+async def test_a_change_is_made_whole_or_not_at_all(diary: Diary, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = book(desk="https://c.example", lead="https://d.example", new="https://e.example")
+    async with OpenSinks(book(desk="https://a.example", lead="https://b.example")) as sinks:
+        before = dict(sinks)
+
+        def no_third(kind: str, settings: object) -> DiarySink:
+            if len(diary.said) == 4:
+                raise OSError("too many open files")
+            return diary.make(kind, settings)
+
+        monkeypatch.setattr(open_sinks, "make_sink", no_third)
+        with pytest.raises(OSError, match="too many"):
+            await sinks.change(wanted)
+        assert dict(sinks) == before
+        assert diary.said[4:] == ["close sink 3", "close sink 4"]
+        monkeypatch.setattr(open_sinks, "make_sink", diary.make)
+        await sinks.change(wanted)
+        assert sorted(sinks) == ["desk", "lead", "new"]
+        assert not set(sinks.values()) & set(before.values())
+
+
+async def test_nobody_sees_half_a_change(diary: Diary, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = asyncio.Event()
+
+    class SlowSink(DiarySink):
+        async def __aenter__(self) -> SlowSink:
+            await go_on.wait()
+            await super().__aenter__()
+            return self
+
+    async with OpenSinks(book(desk="https://a.example", lead="https://b.example")) as sinks:
+        before = dict(sinks)
+        monkeypatch.setattr(open_sinks, "make_sink", lambda kind, settings: SlowSink(diary, "slow"))
+        changing = asyncio.create_task(sinks.change(book(new="https://c.example", desk="https://d.example")))
+        await asyncio.sleep(0.01)
+        assert dict(sinks) == before
+        go_on.set()
+        await changing
+        assert sorted(sinks) == ["desk", "new"]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -13,9 +15,10 @@ from prometheus_client import CollectorRegistry
 from tocsin.streams.processes import rules_watch
 from tocsin.streams.processes.live_config import LiveConfig
 from tocsin.streams.processes.rules_watch import WatchedRules, own_addresses
+from tocsin.streams.processes.running import ignore_hangups
 from tocsin.streams.processes.waiting import beside
 from tocsin.streams.rules.rulebook import RuleBook, Silence, default_rulebook
-from tocsin.streams.rulesfile import RulesFileError
+from tocsin.streams.rulesfile import RulesFileError, read_rules
 from tocsin.streams.settings import Settings
 
 ONE = "endpoints: {desk: {sink: memory}}\ndefault_route: desk\n"
@@ -28,6 +31,14 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / "rules.yaml"
     path.write_text(ONE)
     return path
+
+
+@pytest.fixture
+def hangups() -> Iterator[None]:
+    """What SIGHUP does is as before when the test ends."""
+    before = signal.getsignal(signal.SIGHUP)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 def write(file: Path, content: str | None) -> None:
@@ -45,6 +56,11 @@ class Rules:
         self.registry = CollectorRegistry()
         self.settings = Settings(rules=file)
         self.watched = WatchedRules(self.settings, self.registry)
+
+    async def look_twice(self) -> bool:
+        """As the process does in four seconds."""
+        assert not await self.watched.look()
+        return await self.watched.look()
 
     @property
     def failures(self) -> float | None:
@@ -64,7 +80,7 @@ async def test_a_good_file_is_taken_and_an_unchanged_one_is_not(file: Path) -> N
     assert rules.watched.book is first
     before = rules.loaded_at
     write(file, TWO)
-    assert await rules.watched.look()
+    assert await rules.look_twice()
     assert list(rules.watched.book.endpoints) == ["desk", "lead"]
     assert (rules.loaded_at >= before > 0, rules.failures, rules.watched.note()) == (True, 0.0, None)
 
@@ -84,14 +100,14 @@ async def test_a_bad_file_keeps_the_rules_and_says_so_until_a_good_one_comes(
     rules = Rules(file)
     held = rules.watched.book
     write(file, content)
-    assert not await rules.watched.look()
+    assert not await rules.look_twice()
     assert rules.watched.book is held
     assert says in str(rules.watched.note())
     assert rules.failures == 1.0
     assert not await rules.watched.look(), "the same bad file is told once"
     assert rules.failures == 1.0
     write(file, TWO)
-    assert await rules.watched.look()
+    assert await rules.look_twice()
     assert rules.watched.note() is None
 
 
@@ -106,6 +122,7 @@ async def test_the_file_is_looked_at_again_and_again(file: Path, monkeypatch: py
             assert rules.watched.book.default_endpoint == default
 
 
+@pytest.mark.usefixtures("hangups")
 async def test_sighup_reads_it_at_once_even_when_it_did_not_change(tmp_path: Path, file: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("whsec_TfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
@@ -121,22 +138,84 @@ async def test_sighup_reads_it_at_once_even_when_it_did_not_change(tmp_path: Pat
         await until(lambda: rules.watched.book.endpoints["desk"].secrets == (newer,))
 
 
-async def test_what_takes_the_rules_may_refuse_them(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_takes_the_rules_may_refuse_them_and_is_asked_again(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(rules_watch, "LOOK_EVERY", 0.01)
     rules = Rules(file)
-    held = rules.watched.book
+    held, asked = rules.watched.book, 0
 
     async def refuse(book: RuleBook) -> None:
+        nonlocal asked
+        asked += 1
         raise OSError("no room")
 
     rules.watched.on_new = refuse
     async with beside(rules.watched.watch()):
         write(file, TWO)
-        await until(lambda: rules.failures == 1.0)
+        await until(lambda: asked > 2)
         assert rules.watched.book is held
+        assert rules.failures == 1.0, "told once"
+        assert rules.watched.note() == (
+            "the changed rules are not taken yet, the rules before them hold: OSError: no room"
+        )
         rules.watched.on_new = None
-        write(file, TWO + "\n")
         await until(lambda: rules.watched.book is not held)
+        assert rules.watched.note() is None
+
+
+async def test_half_a_file_is_not_taken_even_when_it_is_good_yaml(file: Path) -> None:
+    rules = Rules(file)
+    half = TWO[: TWO.index("routes")]
+    write(file, half)
+    assert not await rules.watched.look()
+    write(file, TWO)
+    assert not await rules.watched.look()
+    assert list(rules.watched.book.endpoints) == ["desk"]
+    assert await rules.watched.look()
+    assert len(rules.watched.book.routes) == 1
+    write(file, half)
+    assert await rules.look_twice(), "whoever leaves it so means it"
+
+
+async def test_what_was_looked_at_is_what_is_taken(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = Rules(file)
+
+    def overtaken(path: Path, **how: Any) -> Any:
+        write(file, ONE)
+        return read_rules(path, **how)
+
+    monkeypatch.setattr(rules_watch, "read_rules", overtaken)
+    write(file, TWO)
+    assert await rules.look_twice()
+    assert rules.watched.book.default_endpoint == "lead"
+    assert await rules.look_twice()
+    assert rules.watched.book.default_endpoint == "desk"
+
+
+async def test_asked_at_once_while_the_file_is_written(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules_watch, "SETTLES_WITHIN", 0.05)
+    rules = Rules(file)
+    write(file, TWO[: TWO.index("routes")])
+    looking = asyncio.create_task(rules.watched.look(at_once=True))
+    await asyncio.sleep(0.02)
+    write(file, TWO)
+    assert not await looking
+    assert await rules.watched.look(at_once=True)
+    assert len(rules.watched.book.routes) == 1
+
+
+@pytest.mark.usefixtures("hangups")
+async def test_sighup_never_ends_the_process(file: Path) -> None:
+    ignore_hangups()
+    os.kill(os.getpid(), signal.SIGHUP)
+    for _ in range(2):
+        async with beside(Rules(file).watched.watch()):
+            await asyncio.sleep(0)
+        os.kill(os.getpid(), signal.SIGHUP)
+    asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGHUP)
+    await asyncio.sleep(0)
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
 async def test_without_a_file_there_is_nothing_to_watch() -> None:
@@ -159,7 +238,7 @@ async def test_the_rules_get_what_holds_now(file: Path) -> None:
     first = config()
     assert config() is first, "nothing is made anew for each event"
     write(file, TWO)
-    await rules.watched.look()
+    await rules.look_twice()
     assert config().book is rules.watched.book
     assert config().dedupe_window == first.dedupe_window
     silences[0] = (Silence(name="s", match=rules.watched.book.routes[0].match, since=0, until=1),)

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
+import threading
+
 import pytest
 
-from tocsin.streams.processes.running import check_host
+from tocsin.streams.commands.foreground import RunProcess
+from tocsin.streams.processes.dispatch import run_dispatch_process
+from tocsin.streams.processes.running import ServiceUnreachable, check_host, on_hangup
+from tocsin.streams.processes.worker import run_worker_process
 from tocsin.streams.settings import Settings, SettingsInvalid
 
 
@@ -16,3 +24,24 @@ def test_an_address_of_another_machine_names_the_variable(host: str) -> None:
 
 def test_an_address_of_this_machine_is_fine() -> None:
     check_host(Settings(host="127.0.0.1"))
+
+
+@pytest.mark.parametrize("run", [run_worker_process, run_dispatch_process])
+async def test_a_hangup_ends_nothing_from_the_start(run: RunProcess) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        with pytest.raises(ServiceUnreachable):
+            await run(Settings(bootstrap=None), asyncio.Event(), print)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+async def test_a_hangup_is_heard_while_the_loop_waits() -> None:
+    before, heard = signal.getsignal(signal.SIGHUP), asyncio.Event()
+    try:
+        with on_hangup(heard.set):
+            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGHUP)).start()
+            await asyncio.wait_for(heard.wait(), 5.0)
+    finally:
+        signal.signal(signal.SIGHUP, before)

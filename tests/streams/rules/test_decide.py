@@ -74,6 +74,15 @@ def a_command(kind: CommandKind, target: str, event_id: str = "c1") -> CommandIs
     )
 
 
+def test_the_bus_does_not_end_a_case_that_was_heard_of_again_since(rows: DictRows) -> None:
+    (opened, *_) = emitted(decide(a_report(), rows, NOW, CONFIG))
+    assert isinstance(opened, ProblemOpened)
+    over = msgspec.structs.replace(a_command(CommandKind.RESOLVE, opened.case), by="tocsin", occurred_at=NOW - 1)
+    assert decide(over, rows, NOW + 1, CONFIG) == []
+    later = msgspec.structs.replace(over, event_id="c2", occurred_at=NOW)
+    assert "ProblemResolved" in kinds(decide(later, rows, NOW + 2, CONFIG))
+
+
 def emitted(decisions: list[Decision]) -> list[object]:
     assert all(isinstance(one, Emit) for one in decisions)
     return [one.event for one in decisions if isinstance(one, Emit)]
@@ -219,7 +228,9 @@ def test_acknowledged_cases_stay_open(rows: DictRows) -> None:
 )
 def test_a_command_that_comes_first_is_kept(rows: DictRows, target: str) -> None:
     assert decide(a_command(CommandKind.RESOLVE, target), rows, NOW, CONFIG) == []
-    assert decide(a_command(CommandKind.ACKNOWLEDGE, target, "c2"), rows, NOW, CONFIG) == []
+    (overtaken,) = decide(a_command(CommandKind.ACKNOWLEDGE, target, "c2"), rows, NOW, CONFIG)
+    assert isinstance(overtaken, DeadLetter)
+    assert overtaken.reason == "command_overtaken"
     assert "ProblemResolved" in kinds(decide(a_report(), rows, NOW, CONFIG))
     assert not [key for key in rows.rows if key.startswith("kept/")]
 

@@ -75,3 +75,29 @@ def test_an_occurrence_keeps_its_own_instance_or_gets_ours() -> None:
 )
 def test_media_types(dialect: str, media_type: str) -> None:
     assert media_type_of(dialect) == media_type
+
+
+# an extension of a problem, and the dialect in which it came
+ODD = {
+    "a catalogue that is no JSON": ("aries-1.0", "@msg_catalog", "did:x"),
+    "a decorator without end": ("hipe", "~l10n", "[" * 100_000),
+    "no JSON in a problem document": ("rfc9457", "more", "{"),
+    "a number of more than 64 bits": ("rfc9457", "more", "1" * 40),
+    "a text that UTF-8 cannot hold": ("rfc9457", "more", "\ud800"),
+    "a name that UTF-8 cannot hold": ("rfc9457", "\ud800", '"x"'),
+}
+
+
+@pytest.mark.parametrize("dialect", ["canonical", "rfc9457", "aries-1.0", "hipe", "didcomm-2.0"])
+@pytest.mark.parametrize(("came_as", "name", "text"), ODD.values(), ids=list(ODD))
+def test_what_a_publisher_put_into_extensions_keeps_nobody_from_being_told(
+    dialect: str, came_as: str, name: str, text: str
+) -> None:
+    document = document_of(a_problem(thread_id="t", dialect=came_as, text="t", extensions={name: text}), dialect)
+    assert document is not None
+    json.loads(document)
+
+
+def test_a_number_of_more_than_64_bits_goes_out_whole() -> None:
+    problem = a_problem(dialect="rfc9457", extensions={"more": "1" * 40})
+    assert json.loads(document_of(problem, "rfc9457") or b"")["more"] == int("1" * 40)

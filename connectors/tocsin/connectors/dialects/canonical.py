@@ -16,6 +16,10 @@ NAME = "canonical"
 _FIELDS = frozenset(Problem.__struct_fields__)
 _CODE_OPTIONAL = ("hipe", "aries-1.0")
 _IDS = ("message_id", "thread_id", "parent_thread_id")
+MAX_SOURCE_LENGTH = 2048
+"""Characters of each text of `source`: a long-form DID is longer than any id, and nothing honest is longer."""
+MAX_RECIPIENTS = 256
+_SOURCE = ("service", "wallet", "connection", "protocol", "sender", "record_type", "record_id")
 
 
 def read(document: object) -> Problem | NotAProblem:
@@ -33,6 +37,7 @@ def read(document: object) -> Problem | NotAProblem:
     except msgspec.ValidationError as error:
         raise unreadable(error, Problem) from None
     _check_bounds(problem)
+    check_source(problem)
     return complete(problem)
 
 
@@ -98,6 +103,18 @@ def _json(value: object) -> str:
             return json_text(value)
         return value
     return json_text(value)
+
+
+def check_source(problem: Problem) -> None:
+    """Raises Unreadable naming the member of `source` that is too long, or has too many entries, to be worked with."""
+    source = problem.source
+    texts = [(name, getattr(source, name)) for name in _SOURCE]
+    texts += [(f"recipients/{number}", recipient) for number, recipient in enumerate(source.recipients)]
+    for name, text in texts:
+        if len(text or "") > MAX_SOURCE_LENGTH:
+            raise Unreadable(UnreadableReason.TOO_LONG, f"/source/{name}", f"at most {MAX_SOURCE_LENGTH} characters")
+    if len(source.recipients) > MAX_RECIPIENTS:
+        raise Unreadable(UnreadableReason.TOO_LONG, "/source/recipients", f"at most {MAX_RECIPIENTS} recipients")
 
 
 def _check_bounds(problem: Problem) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 
+from tocsin.connectors.dialects.answers import kept_value
 from tocsin.connectors.dialects.didcomm1 import NEW_PREFIX, OLD_PREFIX, is_message_type, is_report_type
 from tocsin.connectors.dialects.enumerations import IMPACTS, PARTIES
 from tocsin.connectors.dialects.iso_time import write_time
@@ -94,8 +94,8 @@ def noticed(problem: Problem) -> str | None:
 def catalogue(problem: Problem) -> str | None:
     """The catalogue of codes that the report named, in either dialect's way."""
     if "@msg_catalog" in problem.extensions:
-        return _catalogue(json.loads(problem.extensions["@msg_catalog"]))
-    decorator = json.loads(problem.extensions.get("~l10n", "null"))
+        return _catalogue(kept_value(problem, "@msg_catalog"))
+    decorator = kept_value(problem, "~l10n")
     if not isinstance(decorator, dict):
         return None
     plural = decorator.get("catalogs")

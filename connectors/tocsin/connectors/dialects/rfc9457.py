@@ -67,7 +67,7 @@ def write(problem: Problem) -> dict[str, object]:
     if problem.dialect == NAME:
         for name, text in problem.extensions.items():
             if name not in _KNOWN:
-                document[name] = parse_json(text.encode())
+                document[name] = _extension(text)
     else:
         for name in ("code", "severity", "scope", "category", "thread_id", "parent_thread_id", "tracking_uri"):
             value = getattr(problem, name)
@@ -95,6 +95,14 @@ def looks_like(document: dict[str, object]) -> bool:
 def _reference(text: str | None) -> str | None:
     """As a URI reference: what may not stand in one is percent-encoded (RFC 9457 section 3.1; RFC 3986 section 2)."""
     return _NOT_IN_URI.sub(lambda found: quote(found.group(), safe="", errors="replace"), text) if text else None
+
+
+def _extension(text: str) -> object:
+    """An extension as the JSON value that it was; what a publisher put there that is no JSON goes out as its text."""
+    try:
+        return parse_json(text.encode(errors="replace"))
+    except Unreadable:
+        return text.encode(errors="replace").decode()
 
 
 def _text(document: dict[str, object], name: str, violations: list[Violation]) -> str | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from urllib.parse import unquote
 
+import msgspec
 from msgspec import Struct
 from starlette.requests import Request
 
@@ -27,6 +29,9 @@ CLOUD_EVENT = "application/cloudevents+json"
 CLOUD_EVENTS = "application/cloudevents-batch+json"
 KNOWN = (JSON, *DIALECT_OF_MEDIA_TYPE, *sorted(NDJSON), CLOUD_EVENT, CLOUD_EVENTS)
 """Every media type that is taken."""
+
+FORM = "application/x-www-form-urlencoded"
+FORM_DETAIL = f"{FORM} is what curl -d says by itself: add -H 'content-type: application/json'."
 
 MAX_ID = 255
 """Characters of a CloudEvent's id, and of its source."""
@@ -57,18 +62,29 @@ class Asked(Struct, frozen=True, kw_only=True):
         )
 
 
-def asked(request: Request, config: GatewayConfig, *, body: bool = True) -> Asked:
-    """Raises Refusal: a tenant, key, dialect or media type that cannot be. Without a `body` its media type says
-    nothing: many clients send one all the same."""
+def asked(request: Request, config: GatewayConfig, *, body: bool = True, known: tuple[str, ...] = KNOWN) -> Asked:
+    """Raises Refusal: a tenant, key, dialect or media type that cannot be, or is not `known` here. Without a `body` its
+    media type says nothing: many clients send one all the same."""
     traceparent = request.headers.get("traceparent", "")
-    media_type = _media_type(request) if body else JSON
+    media_type = _media_type(request, known) if body else JSON
     return Asked(
         tenant=_tenant(request, config),
         dialect=_dialect(request),
         media_type=media_type,
-        idempotency_key=_idempotency_key(request) or _cloud_event_key(request, media_type) or _webhook_id(request),
+        idempotency_key=_idempotency_key(request) or _cloud_event_key(request, media_type),
         traceparent=traceparent if _TRACEPARENT.fullmatch(traceparent) else None,
     )
+
+
+def keyed_by_webhook(question: Asked, request: Request, body: bytes) -> Asked:
+    """Without a key of its own, a webhook has one by its `webhook-id`: delivered again it has the same, and the same
+    bytes (Standard Webhooks). Ids of two senders may be equal by chance, so the body is part of the key; an id that is
+    no key says nothing: a foreign sender did not mean it as ours."""
+    said = request.headers.getlist("webhook-id")
+    if question.idempotency_key is not None or len(said) != 1 or not _KEY.fullmatch(said[0]):
+        return question
+    key = f"{said[0]} {hashlib.sha256(body).hexdigest()}"
+    return msgspec.structs.replace(question, idempotency_key=key)
 
 
 def _tenant(request: Request, config: GatewayConfig) -> str:
@@ -88,13 +104,22 @@ def _dialect(request: Request) -> str:
     return ALIASES.get(name, name)
 
 
-def _media_type(request: Request) -> str:
+def _unsupported(request: Request, known: tuple[str, ...]) -> Refusal:
+    """The refusal of a media type other than these. What HTML forms may send is never read as JSON: any web page could
+    then make a visitor's browser publish or acknowledge."""
+    more: dict[str, object] = {"supported": list(known), "charset": "utf-8"}
+    if request.headers.get("content-type", "").strip().lower().startswith(FORM):
+        more["detail"] = FORM_DETAIL
+    return Refusal(UNSUPPORTED, **more)
+
+
+def _media_type(request: Request, known: tuple[str, ...]) -> str:
     said = request.headers.get("content-type", JSON)
     media_type, _, parameters = said.partition(";")
     charset = re.search(r"charset\s*=\s*\"?([^\s\";]+)", parameters, re.IGNORECASE)
     media_type = media_type.strip().lower()
-    if media_type not in KNOWN or (charset and charset.group(1).lower() not in ("utf-8", "utf8", "us-ascii")):
-        raise Refusal(UNSUPPORTED, supported=list(KNOWN), charset="utf-8")
+    if media_type not in known or (charset and charset.group(1).lower() not in ("utf-8", "utf8", "us-ascii")):
+        raise _unsupported(request, known)
     return media_type
 
 
@@ -105,13 +130,6 @@ def _idempotency_key(request: Request) -> str | None:
     if len(said) > 1 or not _KEY.fullmatch(said[0]):
         raise Refusal(BAD_KEY)
     return said[0]
-
-
-def _webhook_id(request: Request) -> str | None:
-    """A webhook that is delivered again has the same `webhook-id` (Standard Webhooks); one that is no key says
-    nothing: a foreign sender did not mean it as ours."""
-    said = request.headers.getlist("webhook-id")
-    return said[0] if len(said) == 1 and _KEY.fullmatch(said[0]) else None
 
 
 def cloud_event_key(source: str, ident: str) -> str:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.connectors.gateway.activity import activity_from
-from tocsin.connectors.gateway.asking import KNOWN, asked
+from tocsin.connectors.gateway.asking import KNOWN, asked, keyed_by_webhook
 from tocsin.connectors.gateway.body import read_body
 from tocsin.connectors.gateway.config import GatewayConfig
 from tocsin.connectors.gateway.problems import (
@@ -57,6 +57,7 @@ def ingest_routes(config: GatewayConfig, taking: Taking) -> APIRouter:
 async def _ingest(request: Request, config: GatewayConfig, taking: Taking, make: MakeFrom) -> Response:
     question = asked(request, config)
     body = await read_body(request, config)
+    question = keyed_by_webhook(question, request, body)
     try:
         parts = split(body, question, config, make)
     except Exception as error:

@@ -11,7 +11,7 @@ from tocsin.connectors.dialects.json_text import parse_json
 from tocsin.connectors.gateway.asking import JSON, Asked, asked
 from tocsin.connectors.gateway.body import read_body
 from tocsin.connectors.gateway.config import GatewayConfig
-from tocsin.connectors.gateway.problems import MEDIA_TYPE, UNSUPPORTED, Refusal
+from tocsin.connectors.gateway.problems import MEDIA_TYPE
 from tocsin.connectors.gateway.taking import refusal_of
 
 BY_HEADER = "tocsin-by"
@@ -30,9 +30,7 @@ PARAMETERS = [
 async def ordered(request: Request, config: GatewayConfig) -> tuple[Asked, dict[str, object], str | None]:
     """What was asked, the document (no body is an empty one), and who by the header. Raises Refusal."""
     body = await read_body(request, config)
-    question = asked(request, config, body=bool(body))
-    if question.media_type != JSON:
-        raise Refusal(UNSUPPORTED, supported=[JSON], charset="utf-8")
+    question = asked(request, config, body=bool(body), known=(JSON,))
     try:
         document = parse_json(body) if body.strip() else {}
         if not isinstance(document, dict):

@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
+import msgspec
 from msgspec import Struct
 
-from tocsin.connectors.dialects import AUTO, NotAProblem, read_document, read_parsed
-from tocsin.connectors.dialects.canonical import complete
+from tocsin.connectors.dialects import AUTO, NotAProblem, Unreadable, UnreadableReason, read_document, read_parsed
+from tocsin.connectors.dialects.canonical import check_source, complete
+from tocsin.connectors.dialects.expecting import unreadable
 from tocsin.connectors.dialects.json_text import json_text, parse_json
 from tocsin.connectors.publish.errors import NothingToPublish
 from tocsin.schemas.events import ProblemReported
 from tocsin.schemas.ids import idempotent_id, new_event_id
-from tocsin.schemas.problem import Problem
+from tocsin.schemas.problem import Problem, Source
 
 Report = Problem | Mapping[str, object] | bytes
 """A problem in canonical form, a parsed document of some dialect, or the document's bytes."""
@@ -36,8 +38,14 @@ class Origin(Struct, frozen=True, kw_only=True):
 
 def problem(code: str, **fields: object) -> Problem:
     """A problem of your own: the members of `tocsin.schemas.problem.Problem` as keywords, the rest is derived from the
-    code. A text with arguments: `text_template="cannot reach {1}", args=["db"]`."""
-    return complete(Problem(dialect="canonical", code=code, **fields))  # type: ignore[arg-type]
+    code. A text with arguments: `text_template="cannot reach {1}", args=["db"]`. `source` may be a mapping of its
+    members. Raises Unreadable naming a member that is not of `source`, or too long."""
+    source = fields.get("source")
+    if isinstance(source, Mapping):
+        fields["source"] = _source(source)
+    said = Problem(dialect="canonical", code=code, **fields)  # type: ignore[arg-type]
+    check_source(said)
+    return complete(said)
 
 
 def problem_reported(report: Report, origin: Origin, *, now: int | None = None) -> ProblemReported:
@@ -72,9 +80,21 @@ def event_id(origin: Origin) -> str:
     return new_event_id()
 
 
+def _source(members: Mapping[str, object]) -> Source:
+    strange = members.keys() - set(Source.__struct_fields__)
+    if strange:
+        known = ", ".join(Source.__struct_fields__)
+        raise Unreadable(UnreadableReason.WRONG_TYPE, "/source", f"only the members {known}")
+    try:
+        return msgspec.convert(dict(members), Source)
+    except msgspec.ValidationError as error:
+        raise unreadable(error, Source) from None
+
+
 def _read(report: Report, origin: Origin) -> tuple[Problem | NotAProblem, bytes, str]:
     media_type = origin.media_type or "application/json"
     if isinstance(report, Problem):
+        check_source(report)
         return (report if report.code_key else complete(report)), b"", media_type
     if isinstance(report, bytes):
         return read_document(report, origin.dialect, origin.media_type), report, media_type

@@ -11,6 +11,7 @@ from typing import Any
 
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.agents.shell import AgentShell, row_from
+from tocsin.streams.agents.tenant_config import TenantConfig
 from tocsin.streams.engine.record import Output, Record, Rows
 from tocsin.streams.rules import decide
 from tocsin.streams.rules.config import DecideConfig
@@ -27,7 +28,7 @@ class DecideAgent:
     row_version = ROW_VERSION
 
     def __init__(self, config: Callable[[], DecideConfig], prefix: str, book: SchemaBook) -> None:
-        self._config = config
+        self._config = TenantConfig(config)
         self._shell = AgentShell(self.name, prefix, book)
         self.decode = self._shell.decode
         self.encode_row = encode_row
@@ -39,10 +40,11 @@ class DecideAgent:
         return tenant.encode()
 
     def fold(self, event: Any, rows: Rows, now: int, record: Record) -> Iterable[Output]:
-        return self._shell.outputs(decide.decide(event, rows, now, self._config()), record)
+        return self._shell.outputs(decide.decide(event, rows, now, self._config(event.tenant)), record)
 
     def fire(self, key: str, rows: Rows, now: int) -> Iterable[Output]:
-        return self._shell.outputs(decide.fire(key, rows, now, self._config()), None)
+        tenant = getattr(rows.get(key), "tenant", None)
+        return self._shell.outputs(decide.fire(key, rows, now, self._config(tenant)), None)
 
     def resumed(self, rows: Rows, since: int, until: int) -> Iterable[Output]:
         """Replies that could not be heard are not late: open expectations get the silence as grace (DESIGN 5, Time)."""

@@ -82,6 +82,9 @@ class Folder:
             except NotYetReadable as newer:
                 folded.waits_for = str(newer)
                 break
+            if event is TICK and folded.taken:
+                # It begins a batch: how many timers it fires must not depend on how the input was cut before it.
+                break
             self._move_on(record, folded)
             self._fold_one(event, record, folded)
             folded.taken += 1

@@ -12,10 +12,17 @@ from prometheus_client import CollectorRegistry
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.dispatcher.dispatcher import Dispatcher, DispatcherSettings
 from tocsin.streams.observe import DispatchMetrics
-from tocsin.streams.probes import serve_probes
+from tocsin.streams.probes import all_notes, serve_probes
 from tocsin.streams.processes.open_sinks import OpenSinks
 from tocsin.streams.processes.rules_watch import WatchedRules
-from tocsin.streams.processes.running import OnReady, Ready, check_host, kafka_unreachable, needed_bootstrap
+from tocsin.streams.processes.running import (
+    OnReady,
+    Ready,
+    check_host,
+    ignore_hangups,
+    kafka_unreachable,
+    needed_bootstrap,
+)
 from tocsin.streams.processes.waiting import beside
 from tocsin.streams.settings import Settings
 from tocsin.streams.settings_topic import SettingsTopic
@@ -23,11 +30,13 @@ from tocsin.streams.settings_topic import SettingsTopic
 
 async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready: OnReady) -> None:
     """Dispatch until `stop` is set. Raises RulesFileError, SinkMisconfigured, ServiceUnreachable, OSError."""
+    ignore_hangups()
     bootstrap = needed_bootstrap(settings)
     check_host(settings)
     registry = CollectorRegistry()
     rules = WatchedRules(settings, registry)
     book = SchemaBook()
+    following = SettingsTopic(bootstrap, settings.prefix, book, "dispatch")
     metrics = DispatchMetrics(registry)
     ready = asyncio.Event()
     async with AsyncExitStack() as opened:
@@ -52,10 +61,10 @@ async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready
                     settings.metrics_port,
                     registry,
                     lambda: None if ready.is_set() else "not connected to Kafka yet",
-                    rules.note,
+                    all_notes(rules.note, following.note),
                 )
             )
-            await opened.enter_async_context(SettingsTopic(bootstrap, settings.prefix, book, "dispatch"))
+            await opened.enter_async_context(following)
             async with beside(_announce(ready, on_ready, url)), beside(rules.watch()):
                 await dispatcher.run(stop, ready)
         except KafkaError as error:

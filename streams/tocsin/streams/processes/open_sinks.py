@@ -1,8 +1,8 @@
 """The dispatcher's sinks, while the endpoints of the rules file change.
 
-A changed endpoint gets a new sink at once; its old one is closed when the attempts that it has begun are over. An
-endpoint that is gone has no sink: what is still to be delivered there is tried again (`endpoint_unknown`) until the
-endpoint is back, or the attempts are used up.
+A changed endpoint gets a new sink as soon as all new sinks are open; its old one is closed when the attempts that it
+has begun are over. An endpoint that is gone has no sink: what is still to be delivered there is tried again
+(`endpoint_unknown`) until the endpoint is back, or the attempts are used up.
 """
 
 from __future__ import annotations
@@ -77,25 +77,35 @@ class OpenSinks(Mapping[str, Sink]):
 
     async def __aenter__(self) -> OpenSinks:
         """Open all of them. Raises SinkMisconfigured, or what a sink raises: then none stays open."""
-        try:
-            await self.change(self._first)
-        except BaseException:
-            await self.__aexit__(None, None, None)
-            raise
+        await self.change(self._first)
         return self
 
     async def change(self, book: RuleBook) -> None:
-        """Have the sinks of this book's endpoints; those of endpoints that are the same stay as they are."""
-        for name, endpoint in book.endpoints.items():
-            before = self._open.get(name)
-            if before is not None and before.endpoint == endpoint:
-                continue
-            sink = make_sink(endpoint.sink, sink_settings(endpoint))
-            self._open[name] = _InUse(endpoint, await sink.__aenter__())
-            if before is not None:
-                self._retire(before)
-        for name in self._open.keys() - book.endpoints.keys():
-            self._retire(self._open.pop(name))
+        """Have the sinks of this book's endpoints; those of endpoints that are the same stay as they are.
+
+        All or nothing, and all at once: raises what a new sink raises, and then the sinks are those of before.
+        """
+        opened = await self._open_new(book)
+        gone = [one for name, one in self._open.items() if name in opened or name not in book.endpoints]
+        kept = {name: one for name, one in self._open.items() if name in book.endpoints}
+        self._open = {**kept, **opened}
+        for one in gone:
+            self._retire(one)
+
+    async def _open_new(self, book: RuleBook) -> dict[str, _InUse]:
+        opened: dict[str, _InUse] = {}
+        try:
+            for name, endpoint in book.endpoints.items():
+                before = self._open.get(name)
+                if before is None or before.endpoint != endpoint:
+                    sink = make_sink(endpoint.sink, sink_settings(endpoint))
+                    opened[name] = _InUse(endpoint, await sink.__aenter__())
+        except BaseException:
+            for one in opened.values():
+                with contextlib.suppress(Exception):  # what made opening fail may make closing fail
+                    await one.sink.__aexit__(None, None, None)
+            raise
+        return opened
 
     def _retire(self, sink: _InUse) -> None:
         _log.info("endpoint changed: its old sink ends", endpoint=sink.endpoint.name)

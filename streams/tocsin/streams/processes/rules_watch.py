@@ -1,30 +1,35 @@
 """The rules in force while a process runs: a changed rules file is read, checked whole and taken in one assignment.
 
 A file that cannot be used changes nothing: the rules before it stay, every finding is logged, `/readyz` notes it and a
-metric counts it (RELIABILITY F25). SIGHUP reads the file at once, also when only its secret files changed; secrets in
-environment variables stay as they were when the process began.
+metric counts it (RELIABILITY F25). Rules that are good and cannot be taken, say because a sink does not open, are noted
+too, and tried again at every look. A content counts when two looks in a row find it: half a file may be good YAML.
+SIGHUP reads the file at once, also when only its secret files changed; secrets in environment variables stay as they
+were when the process began.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
-from pathlib import Path
 from time import time
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from tocsin.streams.rules.rulebook import RuleBook
-from tocsin.streams.rulesfile import Finding, load_rulebook, read_rules
-from tocsin.streams.rulesfile.document import MAX_BYTES
+from tocsin.streams.processes.running import on_hangup
+from tocsin.streams.rules.rulebook import RuleBook, default_rulebook
+from tocsin.streams.rulesfile import Finding, RulesFileError, read_content, read_rules
 from tocsin.streams.settings import Settings
 
 LOOK_EVERY = 2.0
 """Seconds between two looks at the file."""
+
+SETTLES_WITHIN = 0.2
+"""Seconds between two looks at once (SIGHUP)."""
+
+_UNTAKEN = "no content"
 
 _log = structlog.get_logger("tocsin.rules")
 
@@ -38,9 +43,10 @@ class WatchedRules:
     def __init__(self, settings: Settings, registry: CollectorRegistry) -> None:
         self._path, self._own = settings.rules, own_addresses(settings)
         self.on_new: OnNew | None = None
-        self._seen = self._fingerprint()
-        self.book = load_rulebook(self._path, own=self._own)
+        self._seen = self._candidate = _UNTAKEN
+        self.book = self._first()
         self._refused: list[Finding] = []
+        self._untaken: str | None = None
         self._asked = asyncio.Event()
         self._loaded = Gauge(
             "tocsin_rules_loaded_timestamp_seconds", "When the rules in force were loaded.", registry=registry
@@ -51,19 +57,19 @@ class WatchedRules:
         self._loaded.set(time())
 
     def note(self) -> str | None:
-        """What an operator should know: that the file was changed and cannot be used."""
-        if not self._refused:
-            return None
-        first = next(one for one in self._refused if one.level == "error")
-        return f"the rules file cannot be used, the rules before it hold: {first}"
+        """What an operator should know: that the file was changed, and cannot be used or taken."""
+        if self._refused:
+            first = next(one for one in self._refused if one.level == "error")
+            return f"the rules file cannot be used, the rules before it hold: {first}"
+        if self._untaken is not None:
+            return f"the changed rules are not taken yet, the rules before them hold: {self._untaken}"
+        return None
 
     async def watch(self) -> None:
         """Look at the file every two seconds, and on SIGHUP, until cancelled. Without a file there is nothing to do."""
         if self._path is None:
             return
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGHUP, self._asked.set)
-        try:
+        with on_hangup(self._asked.set):
             while True:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._asked.wait(), LOOK_EVERY)
@@ -71,48 +77,76 @@ class WatchedRules:
                 self._asked.clear()
                 try:
                     await self.look(at_once=at_once)
-                except Exception:
-                    # whatever it was: the rules before hold, and the file is looked at again when it changes
-                    self._failures.inc()
-                    _log.exception("rules not changed", file=str(self._path))
-        finally:
-            loop.remove_signal_handler(signal.SIGHUP)
+                except Exception as wrong:
+                    self._not_taken(wrong)
 
     async def look(self, *, at_once: bool = False) -> bool:
-        """Take the file if its content changed, or anyway with `at_once`; whether new rules are in force now."""
+        """Take the file if its content changed and the look before found the same, or anyway with `at_once`, which
+        looks twice; whether new rules are in force now. Raises what `on_new` raises: then the next look tries again."""
         if self._path is None:
             return False
-        seen = await asyncio.to_thread(self._fingerprint)
+        content = await asyncio.to_thread(read_content, self._path)
+        if at_once:
+            self._candidate = _fingerprint(content)
+            await asyncio.sleep(SETTLES_WITHIN)
+            content = await asyncio.to_thread(read_content, self._path)
+        seen = _fingerprint(content)
+        if seen != self._candidate:
+            self._candidate = seen
+            if at_once:
+                self._asked.set()
+            return False
         if seen == self._seen and not at_once:
             return False
-        self._seen = seen
-        book, findings = await asyncio.to_thread(read_rules, self._path, None, self._own)
+        # until it is taken or refused: whatever fails on the way, the next look tries again
+        self._seen = _UNTAKEN
+        book, findings = await asyncio.to_thread(self._read, content)
         for finding in findings:
             _log.warning("rules file", finding=str(finding))
         if book is None:
-            self._refused = findings
+            self._seen, self._refused, self._untaken = seen, findings, None
             self._failures.inc()
             _log.error("rules not changed: the file cannot be used", file=str(self._path))
             return False
+        self._refused = []
         await self._take(book)
+        self._seen = seen
         return True
 
     async def _take(self, book: RuleBook) -> None:
         if self.on_new is not None:
             await self.on_new(book)
-        self.book, self._refused = book, []
+        self.book, self._untaken = book, None
         self._loaded.set(time())
         _log.info("rules changed", file=str(self._path), endpoints=len(book.endpoints), routes=len(book.routes))
 
-    def _fingerprint(self) -> str:
-        """Of the content: a time stamp may stay the same, or change alone."""
+    def _not_taken(self, wrong: Exception) -> None:
+        why = f"{type(wrong).__name__}: {wrong}"
+        if why != self._untaken:  # it is tried again at every look, and told once
+            self._failures.inc()
+            _log.error("rules not changed", file=str(self._path), exc_info=wrong)
+        self._untaken = why
+
+    def _first(self) -> RuleBook:
         if self._path is None:
-            return ""
-        try:
-            with Path(self._path).open("rb") as opened:
-                return sha256(opened.read(MAX_BYTES + 1)).hexdigest()
-        except OSError as error:
-            return f"cannot be read: {error.strerror}"
+            return default_rulebook()
+        content = read_content(self._path)
+        book, findings = self._read(content)
+        if book is None:
+            raise RulesFileError(findings)
+        self._seen = self._candidate = _fingerprint(content)
+        return book
+
+    def _read(self, content: bytes | OSError) -> tuple[RuleBook | None, list[Finding]]:
+        assert self._path is not None
+        return read_rules(self._path, own=self._own, content=content)
+
+
+def _fingerprint(content: bytes | OSError) -> str:
+    """Of the content: a time stamp may stay the same, or change alone."""
+    if isinstance(content, OSError):
+        return f"cannot be read: {content.strerror}"
+    return sha256(content).hexdigest()
 
 
 def own_addresses(settings: Settings) -> tuple[str, ...]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from aiokafka.errors import KafkaError
@@ -64,6 +65,29 @@ def kafka_unreachable(bootstrap: str, error: KafkaError | OSError) -> ServiceUnr
         f"Kafka at {bootstrap} does not answer ({type(error).__name__}); "
         "start it (`tocsin broker`) or correct TOCSIN_BOOTSTRAP"
     )
+
+
+def ignore_hangups() -> None:
+    """SIGHUP does nothing from now on, also after the event loop: to those who send it, it means "read your rules", and
+    must not end a process that does not listen for it yet, or no more. For the main thread."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+@contextlib.contextmanager
+def on_hangup(do: Callable[[], object]) -> Iterator[None]:
+    """While the block runs, SIGHUP does this in the running event loop; then it is ignored. For the main thread."""
+    loop = asyncio.get_running_loop()
+
+    def ask(number: int, frame: object) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(do)
+
+    # not the loop's own handlers: taking one of them away makes the signal deadly again, if only for a moment
+    signal.signal(signal.SIGHUP, ask)
+    try:
+        yield
+    finally:
+        ignore_hangups()
 
 
 def stop_on_signals() -> asyncio.Event:

@@ -17,10 +17,18 @@ from tocsin.streams.engine.engine import Engine, EngineSettings
 from tocsin.streams.engine.worker import FatalWorker, build_app, run_worker
 from tocsin.streams.observe import WorkerMetrics, watch_engine
 from tocsin.streams.observe_decisions import watch_silences
-from tocsin.streams.probes import first_note, serve_probes
+from tocsin.streams.probes import all_notes, serve_probes
 from tocsin.streams.processes.live_config import LiveConfig
 from tocsin.streams.processes.rules_watch import WatchedRules
-from tocsin.streams.processes.running import OnReady, Ready, Recovering, check_host, kafka_unreachable, needed_bootstrap
+from tocsin.streams.processes.running import (
+    OnReady,
+    Ready,
+    Recovering,
+    check_host,
+    ignore_hangups,
+    kafka_unreachable,
+    needed_bootstrap,
+)
 from tocsin.streams.processes.waiting import beside
 from tocsin.streams.rules.delivery.deliver_config import DeliverConfig
 from tocsin.streams.settings import Settings
@@ -33,6 +41,7 @@ SAY_EVERY = 10.0
 
 async def run_worker_process(settings: Settings, stop: asyncio.Event, on_ready: OnReady) -> None:
     """Work until `stop` is set. Raises RulesFileError, ServiceUnreachable, FatalWorker (start it again), OSError."""
+    ignore_hangups()
     bootstrap = needed_bootstrap(settings)
     check_host(settings)
     registry = CollectorRegistry()
@@ -59,12 +68,13 @@ async def run_worker_process(settings: Settings, stop: asyncio.Event, on_ready: 
     )
     watch_engine(registry, engine)
     watch_silences(registry, silences)
-    note = first_note(engine.note, rules.note)
+    following = SettingsTopic(bootstrap, settings.prefix, book, "worker", silences)
+    note = all_notes(engine.note, rules.note, following.note)
     app = build_app(f"{settings.prefix}worker", engine, agents, bootstrap, settings.prefix, settings.session_timeout)
     try:
         async with (
             serve_probes(settings.host, settings.metrics_port, registry, engine.not_ready, note) as url,
-            SettingsTopic(bootstrap, settings.prefix, book, "worker", silences),
+            following,
             beside(rules.watch()),
         ):
             await _run(app, engine, stop, on_ready, url)

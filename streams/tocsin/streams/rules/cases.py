@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from tocsin.schemas.events import ProblemOpened, ProblemRepeated, ProblemReported, ProblemsDigested
@@ -9,6 +11,7 @@ from tocsin.schemas.ids import derived_id
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.context.enrich import MAX_CODE
 from tocsin.streams.rules.context.references import is_stated
+from tocsin.streams.rules.context.threads import clip
 from tocsin.streams.rules.derive import about
 from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.notification import Notice
@@ -16,8 +19,8 @@ from tocsin.streams.rules.routing.matching import fold_code
 from tocsin.streams.rules.routing.outcome import Routing
 from tocsin.streams.rules.rows import CaseRow, row_key
 
-CASE_ENDPOINTS = 16
-"""How many endpoints a case remembers having told."""
+CASE_ENDPOINTS = 100
+"""How many endpoints a case remembers having told: as many as a rules file may name."""
 
 
 def open_or_repeat(heard: Heard, routing: Routing, rows: Rows, ttl: int) -> Notice:
@@ -32,7 +35,7 @@ def open_or_repeat(heard: Heard, routing: Routing, rows: Rows, ttl: int) -> Noti
         row,
         status="open" if opens else row.standing(now),
         survivor=event_id,
-        endpoints=tuple(dict.fromkeys((*row.endpoints, *routing.endpoints)))[:CASE_ENDPOINTS],
+        endpoints=with_endpoints(row, routing.endpoints),
     )
     rows.put(key, row, rows.due(key) or now + ttl)
     if opens:
@@ -74,7 +77,7 @@ def _counted(heard: Heard, row: object) -> CaseRow:
         last_seen=now,
         code=report.problem.code[:MAX_CODE],
         severity=report.problem.severity.value,
-        thread=report.problem.thread_id,
+        thread=clip(report.problem.thread_id),
     )
 
 
@@ -102,18 +105,39 @@ def case_of(report: ProblemReported) -> str:
     """
     problem = report.problem
     thread = problem.thread_id if is_stated(problem) else problem.parent_thread_id or problem.thread_id
-    return derived_id("case", report.tenant, thread or report.event_id, problem.code_key or fold_code(problem.code))
+    return case_id(report.tenant, thread or report.event_id, problem.code_key or fold_code(problem.code))
+
+
+def case_id(tenant: str, thread: str, code_key: str) -> str:
+    """The case of a thread (or of the report's own event id, when it is in none) and a code as it is compared."""
+    return derived_id("case", tenant, thread, code_key)
+
+
+def with_endpoints(row: CaseRow, endpoints: Iterable[str]) -> tuple[str, ...]:
+    """All that were told of a case, with these; the first CASE_ENDPOINTS of them."""
+    return tuple(dict.fromkeys((*row.endpoints, *endpoints)))[:CASE_ENDPOINTS]
 
 
 def open_by_digest(digest: ProblemsDigested, thread: str | None, rows: Rows, ttl: int) -> None:
-    """A digest that is told opens those of its cases that nobody had been told of: they can be acknowledged, resolved
-    and repeated like any other; `ttl` in microseconds."""
+    """A digest that is told opens those of its cases that nobody had been told of, or that were reported again after
+    they were over: they can be acknowledged, resolved and repeated like any other; `ttl` in microseconds.
+
+    A case that is known has counted these reports already. The first report of a new one is the digest itself: none of
+    those that it counts was told, and so no event of them says that it opened the case.
+    """
+    now = digest.occurred_at
     for one in digest.cases:
         key = row_key("case", digest.tenant, one.case)
-        if isinstance(rows.get(key), CaseRow):
-            continue
-        row = CaseRow(
-            one.count, one.last_report, one.last_report, "open", digest.since, digest.occurred_at,
-            digest.event_id, tuple(digest.endpoints)[:CASE_ENDPOINTS], one.code, thread=thread,
-        )  # fmt: skip
-        rows.put(key, row, digest.occurred_at + ttl)
+        row = rows.get(key)
+        if not isinstance(row, CaseRow):
+            row = CaseRow(
+                one.count, digest.event_id, one.last_report, "open", digest.since, now,
+                code=one.code[:MAX_CODE], thread=clip(thread),
+            )  # fmt: skip
+        row = msgspec.structs.replace(
+            row,
+            status="open" if row.status == "resolved" and row.last_seen > (row.until or 0) else row.standing(now),
+            survivor=digest.event_id,
+            endpoints=with_endpoints(row, digest.endpoints),
+        )
+        rows.put(key, row, rows.due(key) or now + ttl)

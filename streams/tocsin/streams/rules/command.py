@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import msgspec
 
-from tocsin.schemas.events import ActivityObserved, CommandIssued, CommandKind, ProblemReported
+from tocsin.schemas.events import (
+    ActivityObserved,
+    CommandIssued,
+    CommandKind,
+    ProblemReported,
+    ProblemsDigested,
+    TimeoutNoticed,
+)
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.config import DecideConfig
-from tocsin.streams.rules.decision import INBOX, DeadLetter, Decision
+from tocsin.streams.rules.context.threads import MAX_TEXT
+from tocsin.streams.rules.decision import INBOX, DeadLetter, Decision, Emit
 from tocsin.streams.rules.escalation.answering import acknowledge, resolve, snooze
 from tocsin.streams.rules.rows import CaseRow, KeptCommand, SeenRow, row_key
 from tocsin.streams.rules.timeouts.expecting import choose
 
 CASE_COMMANDS = 8
 """How many of the last commands on a case are remembered, so that one that is sent again is not obeyed again."""
+
+MAX_WHY = 1024
+"""Characters of a reason that a kept command remembers."""
 
 _ON_CASES = {CommandKind.ACKNOWLEDGE: acknowledge, CommandKind.RESOLVE: resolve, CommandKind.SNOOZE: snooze}
 
@@ -23,7 +34,8 @@ def command(issued: CommandIssued, rows: Rows, now: int, config: DecideConfig) -
     choice goes to the time-out that it is about.
 
     Kept for `config.kept_ttl` when there is no such case yet; a later command on the same target takes the place of a
-    kept one, unless that resolves. What cannot be carried out ever is dead-lettered: never silently dropped.
+    kept one, unless that resolves. What cannot be carried out ever, and what gives way, is dead-lettered. Nothing is
+    said of a command that was obeyed before, or that asks for what is so already.
     """
     if issued.kind is CommandKind.UNKNOWN:
         return [_dead(issued, "command_not_supported", "a command of a newer kind", keep=True)]
@@ -31,18 +43,35 @@ def command(issued: CommandIssued, rows: Rows, now: int, config: DecideConfig) -
         detail = "it says no time" if issued.until is None else "its time was over when it came"
         return [_dead(issued, "command_not_valid", f"a snooze needs a time to come: {detail}", keep=True)]
     done = _carry_out(issued, rows, now, config)
-    if done is not None:
-        return done
-    key = row_key("kept", issued.tenant, issued.target)
-    kept = rows.get(key)
-    if not (isinstance(kept, KeptCommand) and kept.kind == CommandKind.RESOLVE):
-        rows.put(key, _keep(issued), now + config.kept_ttl)
-    return []
+    return _wait(issued, rows, now, config) if done is None else done
 
 
 def apply_kept(report: ProblemReported, case: str, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
-    """Carry out the commands that were waiting for this report or its case."""
-    return _apply((report.event_id, case), report.tenant, rows, now, config)
+    """Carry out the commands that were waiting for this report or its case. While nobody is told of the report, what
+    waited for it waits for its case."""
+    decisions = _apply((report.event_id, case), report.tenant, rows, now, config)
+    key = row_key("kept", report.tenant, report.event_id)
+    kept = rows.get(key)
+    if isinstance(kept, KeptCommand):
+        case_key = row_key("kept", report.tenant, case)
+        if rows.get(case_key) is None:
+            rows.put(case_key, kept, rows.due(key))
+            rows.delete(key)
+    return decisions
+
+
+def apply_kept_to(said: list[Decision], rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
+    """Carry out the commands that were waiting for what was said without a report: digests, and the cases that they
+    opened, and time-outs."""
+    decisions: list[Decision] = []
+    for one in said:
+        event = one.event if isinstance(one, Emit) else None
+        if isinstance(event, ProblemsDigested):
+            named = [name for listed in event.cases for name in (listed.case, listed.last_report)]
+            decisions += _apply([event.event_id, *named], event.tenant, rows, now, config)
+        elif isinstance(event, TimeoutNoticed):
+            decisions += _apply([event.event_id, event.case or ""], event.tenant, rows, now, config)
+    return decisions
 
 
 def apply_kept_choice(activity: ActivityObserved, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
@@ -51,9 +80,13 @@ def apply_kept_choice(activity: ActivityObserved, rows: Rows, now: int, config: 
     return _apply(targets, activity.tenant, rows, now, config)
 
 
-def forget(kept: KeptCommand) -> DeadLetter:
-    """The end of a command whose case never came."""
-    return _dead(_issued(kept), "command_without_case", f"nothing known as {kept.target} has come", keep=False)
+def kept_due(key: str, kept: KeptCommand, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
+    """The end of waiting: what the command is about may have come without a word to it, else it never came."""
+    rows.delete(key)
+    done = _carry_out_kept(kept, rows, now, config)
+    if done is not None:
+        return done
+    return [_dead(_issued(kept), "command_without_case", f"nothing known as {kept.target} has come", keep=False)]
 
 
 def _apply(
@@ -64,11 +97,35 @@ def _apply(
         key = row_key("kept", tenant, target)
         kept = rows.get(key)
         if isinstance(kept, KeptCommand):
-            done = _carry_out(_issued(kept), rows, now, config)
+            done = _carry_out_kept(kept, rows, now, config)
             if done is not None:
                 rows.delete(key)
                 decisions += done
     return decisions
+
+
+def _carry_out_kept(kept: KeptCommand, rows: Rows, now: int, config: DecideConfig) -> list[Decision] | None:
+    issued = _issued(kept)
+    done = _carry_out(issued, rows, now, config)
+    if done is not None and issued.kind is CommandKind.SNOOZE and (issued.until or 0) <= now:
+        return [_dead(issued, "command_too_late", "the snooze was over when its case came", keep=False)]
+    return done
+
+
+def _wait(issued: CommandIssued, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
+    """Keep a command for what it is about: a choice under its target, any other under its case if that is known."""
+    if len(issued.target) > MAX_TEXT:
+        return [_dead(issued, "command_not_valid", f"its target has more than {MAX_TEXT} characters", keep=True)]
+    target = issued.target if issued.kind is CommandKind.CHOOSE else _case_of(issued, rows)
+    key = row_key("kept", issued.tenant, target)
+    kept = rows.get(key)
+    earlier = kept if isinstance(kept, KeptCommand) and kept.event_id != issued.event_id else None
+    if earlier is not None and earlier.kind == CommandKind.RESOLVE:
+        return [_dead(issued, "command_overtaken", "one that resolves is waiting already", keep=True)]
+    rows.put(key, _keep(issued), now + config.kept_ttl)
+    if earlier is None:
+        return []
+    return [_dead(_issued(earlier), "command_overtaken", f"{issued.event_id} takes its place", keep=False)]
 
 
 def _carry_out(issued: CommandIssued, rows: Rows, now: int, config: DecideConfig) -> list[Decision] | None:
@@ -99,8 +156,8 @@ def _keep(issued: CommandIssued) -> KeptCommand:
         issued.tenant,
         issued.kind.value,
         issued.target,
-        issued.by,
-        issued.why,
+        issued.by[:MAX_TEXT],
+        issued.why and issued.why[:MAX_WHY],
         issued.occurred_at,
         issued.recorded_at,
         issued.traceparent,

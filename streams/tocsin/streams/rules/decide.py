@@ -23,7 +23,7 @@ from tocsin.schemas.events import (
 from tocsin.schemas.ids import derived_id
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.cases import case_of, note_suppressed, open_or_repeat, survivor_of
-from tocsin.streams.rules.command import apply_kept, apply_kept_choice, command, forget
+from tocsin.streams.rules.command import apply_kept, apply_kept_choice, apply_kept_to, command, kept_due
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.context.activity import observe
 from tocsin.streams.rules.context.enrich import enrich
@@ -37,7 +37,7 @@ from tocsin.streams.rules.loops.digest import digest_due
 from tocsin.streams.rules.loops.guard import Replaced, Silenced, guard, heard_other_message, note_decided, note_told
 from tocsin.streams.rules.loops.same_event import CONFLICT, SAME_EVENT_ID, Conflict, New, Repeat, digest_of, judge
 from tocsin.streams.rules.promotion import promote
-from tocsin.streams.rules.routing.reminding import reminder_due
+from tocsin.streams.rules.routing.reminding import reminded_until, reminder_due
 from tocsin.streams.rules.routing.route import Routing, note_routed, route_heard
 from tocsin.streams.rules.rows import (
     CaseRow,
@@ -69,7 +69,8 @@ def decide(event: Event, rows: Rows, now: int, config: DecideConfig) -> list[Dec
         case ActivityObserved():
             return _activity(event, rows, now, config)
         case CommandIssued():
-            return command(event, rows, now, config)
+            decisions = command(event, rows, now, config)
+            return decisions + apply_kept_to(decisions, rows, now, config)
         case Tick():
             return []
         case _:
@@ -80,6 +81,7 @@ def decide(event: Event, rows: Rows, now: int, config: DecideConfig) -> list[Dec
 def _activity(activity: ActivityObserved, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
     # The expectation first: it looks at the thread as it was before this message.
     decisions = observe_message(activity, rows, now, config) + apply_kept_choice(activity, rows, now, config)
+    decisions += apply_kept_to(decisions, rows, now, config)
     heard_other_message(activity, rows, now)
     return decisions + observe(activity, rows, now, config)
 
@@ -139,7 +141,7 @@ def _accept(report: ProblemReported, digest: str, rows: Rows, now: int, config: 
     if isinstance(verdict, Silenced):
         survivor, decisions = _suppress(heard, verdict, rows, config)
     else:
-        routing = route_heard(heard, rows, config)
+        routing = route_heard(heard, rows, config, at_once=isinstance(verdict, Replaced))
         if routing.withheld is None:
             survivor, decisions = _tell(heard, routing, rows, config)
             note_told(reported, verdict, survivor, routing.endpoints, rows, config)
@@ -148,6 +150,9 @@ def _accept(report: ProblemReported, digest: str, rows: Rows, now: int, config: 
         else:
             silenced = Silenced(routing.withheld.reason, routing.withheld.detail, routing.withheld.survivor)
             survivor, decisions = _suppress(heard, silenced, rows, config)
+            if isinstance(verdict, Replaced):
+                # Nobody wants to hear it, but said it is: else each further report would be one more last word.
+                note_told(reported, verdict, survivor, (), rows, config)
     note_decided(reported, survivor, rows, config)
     seen = SeenRow(digest, now, heard.case, survivor)
     rows.put(row_key("seen", report.tenant, report.event_id), seen, now + remembered)
@@ -192,9 +197,13 @@ def fire(key: str, rows: Rows, now: int, config: DecideConfig) -> list[Decision]
     row = rows.get(key)
     match row:
         case DigestRow():
-            return digest_due(key, row, rows, now, config)
+            digested = digest_due(key, row, rows, now, config)
+            return digested + apply_kept_to(digested, rows, now, config)
         case ExpectationRow():
-            return expectation_due(key, row, rows, now, config)
+            noticed = expectation_due(key, row, rows, now, config)
+            return noticed + apply_kept_to(noticed, rows, now, config)
+        case KeptCommand():
+            return kept_due(key, row, rows, now, config)
         case EscalationRow():
             return escalation_due(key, row, rows, now, config)
         case ReminderRow():
@@ -202,12 +211,15 @@ def fire(key: str, rows: Rows, now: int, config: DecideConfig) -> list[Decision]
         case SeenRow() if still_named(key, row, rows):
             rows.put(key, row, now + config.kept_ttl)
             return []
+        case CaseRow() if (until := reminded_until(key, rows, now)) is not None:
+            rows.put(key, row, until)
+            return []
     last = _used_until(row, config)
     if last > now:
         rows.put(key, row, last)
         return []
     rows.delete(key)
-    return [forget(row)] if isinstance(row, KeptCommand) else []
+    return []
 
 
 def _used_until(row: object, config: DecideConfig) -> int:

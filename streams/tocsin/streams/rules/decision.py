@@ -12,6 +12,9 @@ DELIVERIES = "deliveries"
 ATTEMPTS = "attempts"
 INBOX = "inbox"
 
+BUS = "tocsin"
+"""Who commands when the bus itself does."""
+
 
 class Emit(Struct, frozen=True):
     """One event for one topic (its name without the prefix); `key` decides the partition."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 
 from tocsin.connectors.dialects import DIALECT_OF_MEDIA_TYPE, Unwritable, write_document
+from tocsin.schemas.errors import TocsinError
 from tocsin.schemas.problem import Http, Problem, Source
 from tocsin.streams.rules.told_json import clip
 
@@ -40,12 +43,24 @@ def document_of(problem: Problem, dialect: str, instance: str | None = None, lim
         problem = msgspec.structs.replace(problem, http=http)
     for said in (problem, _bare(problem)):
         try:
-            document = _ENCODER.encode(write_document(said, dialect))
+            document = _encoded(write_document(said, dialect))
         except Unwritable:
             return None
+        except (TocsinError, ValueError, RecursionError):
+            # A rule must not fail over what a stranger wrote: what identifies the problem can still be said.
+            continue
         if len(document) <= limit:
             return document
     return None
+
+
+def _encoded(document: dict[str, object]) -> bytes:
+    """Raises ValueError: a text that UTF-8 cannot hold."""
+    try:
+        return _ENCODER.encode(document)
+    except OverflowError:
+        # A member of a stranger may be a number of more than 64 bits, for which JSON has room and msgspec has none.
+        return json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def for_peer(problem: Problem, trust: str | None) -> Problem:

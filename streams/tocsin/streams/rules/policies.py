@@ -31,6 +31,8 @@ class LoopLimits(Struct, frozen=True, kw_only=True):
     """Problems of one thread before the last word; never reset."""
     connection_errors: int = 20
     """Problems of one connection and code without any other message between them; reset by one."""
+    connection_window: int = HOUR
+    """A pause of such problems that is longer than this resets it too."""
     ping_pong: int = 6
     """Problems of one category that go to and fro between the same two within `ping_pong_window`."""
     ping_pong_window: int = 10 * MINUTE

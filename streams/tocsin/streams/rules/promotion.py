@@ -11,13 +11,14 @@ from tocsin.schemas.events import ProblemPromoted
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Severity
 from tocsin.streams.engine.record import Rows
+from tocsin.streams.rules.cases import case_id
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.context.references import MAX_IDS
 from tocsin.streams.rules.context.threads import thread_row
 from tocsin.streams.rules.decision import PROBLEMS, Decision, Emit
 from tocsin.streams.rules.derive import about
 from tocsin.streams.rules.heard import Heard
-from tocsin.streams.rules.routing.route import fold_code
+from tocsin.streams.rules.routing.matching import fold_code
 from tocsin.streams.rules.rows import CaseRow, row_key
 
 
@@ -41,14 +42,14 @@ def promote(heard: Heard, rows: Rows, config: DecideConfig) -> list[Decision]:
 
 
 def promotable(heard: Heard, rows: Rows) -> Iterator[tuple[str, CaseRow]]:
-    """The cases that were told as a warning, are not over, and of which this report may make an error."""
+    """The cases that were told as a warning, are not over, and of which this report may make an error. Not those of a
+    code longer than a thread remembers (MAX_CODE characters, as many as DIDComm v2 allows)."""
     if heard.problem.severity is not Severity.ERROR:
         return
     warnings = [code for code in _codes_around(heard, rows) if escalation_allowed(code, heard.problem.code)]
     for thread in _threads(heard) if warnings else ():
         for code in warnings:
-            # as rules.cases.case_of makes it from the warning's own report
-            case = derived_id("case", heard.tenant, thread, fold_code(code))
+            case = case_id(heard.tenant, thread, fold_code(code))
             row = rows.get(row_key("case", heard.tenant, case))
             warned = isinstance(row, CaseRow) and row.severity == Severity.WARNING.value and row.status != "resolved"
             if isinstance(row, CaseRow) and warned and case != heard.case:

@@ -100,16 +100,15 @@ def identity_of(problem: Problem) -> dict[str, Any]:
 
 def thread_json(thread: ThreadContext, *, overflow: bool) -> dict[str, Any]:
     """What is known of the thread; `overflow` leaves out the lists and clips the names."""
+    told = {name: value for name, value in zip(_CONTEXT, _context(thread), strict=True) if value is not None}
     known: dict[str, Any] = {
         "thread_id": thread.thread_id,
         "depth": thread.depth,
         "count": thread.count,
         "first_seen": timestamp(thread.first_seen),
         "last_seen": timestamp(thread.last_seen),
+        **told,
     }
-    for name, value in zip(_CONTEXT, _context(thread), strict=True):
-        if value is not None:
-            known[name] = value
     if not overflow:
         known["parents"], known["codes"] = thread.parents, thread.codes
         return known

@@ -3,7 +3,14 @@
 from tocsin.streams.rules.rulebook import default_rulebook
 from tocsin.streams.rulesfile.endpoints import sink_settings
 from tocsin.streams.rulesfile.finding import Finding, RulesFileError
-from tocsin.streams.rulesfile.loading import check_rulebook, json_schema, load_mediation, load_rulebook, read_rules
+from tocsin.streams.rulesfile.loading import (
+    check_rulebook,
+    json_schema,
+    load_mediation,
+    load_rulebook,
+    read_content,
+    read_rules,
+)
 from tocsin.streams.rulesfile.mediation import MediationRules
 
 __all__ = [
@@ -15,6 +22,7 @@ __all__ = [
     "json_schema",
     "load_mediation",
     "load_rulebook",
+    "read_content",
     "read_rules",
     "sink_settings",
 ]

@@ -54,13 +54,27 @@ def json_schema() -> dict[str, Any]:
     }
 
 
+def read_content(path: str | FilePath) -> bytes | OSError:
+    """What is in a rules file, or why it cannot be read; of one that is too large only so much that this shows."""
+    try:
+        with FilePath(path).open("rb") as opened:
+            return opened.read(MAX_BYTES + 1)
+    except OSError as error:
+        return error
+
+
 def read_rules(
-    path: str | FilePath, environment: Mapping[str, str] | None = None, own: Collection[str] = ()
+    path: str | FilePath,
+    environment: Mapping[str, str] | None = None,
+    own: Collection[str] = (),
+    *,
+    content: bytes | OSError | None = None,
 ) -> tuple[RuleBook | None, list[Finding]]:
-    """The rule book, None when there is an error, and all findings."""
+    """The rule book, None when there is an error, and all findings. `content` is what `read_content` gave, for a caller
+    that must know what exactly was taken: then the file is not read again."""
     file = FilePath(path)
     findings = Findings(str(path))
-    data = _data(file, findings)
+    data = _data(read_content(file) if content is None else content, findings)
     model = None if findings.failed else _model(data, findings)
     if model is None:
         return None, findings.in_order()
@@ -77,7 +91,7 @@ def load_mediation(path: str | FilePath) -> MediationRules | None:
     `tocsin.connectors.mediation.Mediation`. None when there is no such section. Raises RulesFileError."""
     file = FilePath(path)
     findings = Findings(str(path))
-    data = _data(file, findings)
+    data = _data(read_content(file), findings)
     model = None if findings.failed else _model(data, findings)
     rules = None if model is None else mediation_of(model.mediation, file.parent, findings)
     if findings.failed:
@@ -85,12 +99,9 @@ def load_mediation(path: str | FilePath) -> MediationRules | None:
     return rules
 
 
-def _data(file: FilePath, findings: Findings) -> Any:
-    try:
-        with file.open("rb") as opened:
-            data = opened.read(MAX_BYTES + 1)
-    except OSError as error:
-        findings.error((), f"the rules file cannot be read: {error.strerror}", remedy="check TOCSIN_RULES or --rules")
+def _data(data: bytes | OSError, findings: Findings) -> Any:
+    if isinstance(data, OSError):
+        findings.error((), f"the rules file cannot be read: {data.strerror}", remedy="check TOCSIN_RULES or --rules")
         return None
     if len(data) > MAX_BYTES:
         findings.error((), "the rules file is too large", f"at most {MAX_BYTES} bytes")

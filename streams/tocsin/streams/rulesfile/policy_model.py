@@ -23,6 +23,7 @@ class LimitsModel(Strict):
     connection_errors: Count | None = Field(
         default=None, description="Problems of one connection and code without any other message between them. 20"
     )
+    connection_window: Span | None = Field(default=None, description="... and without a pause longer than this. 1h")
     ping_pong: Count | None = Field(default=None, description="Problems to and fro between the same two. 6")
     ping_pong_window: Span | None = Field(default=None, description="... within this time. 10m")
     peer_thread: Count | None = Field(default=None, description="What a peer is told of one thread, at most. 10")

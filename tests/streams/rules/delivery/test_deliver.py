@@ -20,6 +20,7 @@ from tocsin.schemas.events import (
 from tocsin.streams.rules.decision import DeadLetter, Decision, Emit
 from tocsin.streams.rules.delivery.deliver import deliver, fire
 from tocsin.streams.rules.delivery.deliver_config import DeliverConfig
+from tocsin.streams.rules.rows import FinishedRow
 from tocsin.streams.rules.spans import DAY, HOUR, MINUTE, SECOND
 
 if TYPE_CHECKING:
@@ -319,11 +320,23 @@ def test_a_disabled_endpoint_is_left_alone_until_it_is_enabled(rows: DictRows) -
     assert "endpoint/owner" not in rows.rows
 
 
+def test_an_outcome_that_comes_while_the_endpoint_is_disabled_counts(rows: DictRows) -> None:
+    deliver(a_request(), rows, NOW, CONFIG)
+    deliver(a_command(EndpointCommandKind.DISABLE), rows, NOW, CONFIG)
+    assert run_timers(rows, NOW + HOUR) == []
+    deliver(an_outcome(outcome=Outcome.DELIVERED), rows, NOW + HOUR, CONFIG)
+    assert deliver(a_command(EndpointCommandKind.ENABLE), rows, NOW + HOUR, CONFIG) == []
+    row = rows.get("delivery/owner/d1")
+    assert isinstance(row, FinishedRow)
+    assert row.state == "done"
+
+
 def test_an_attempt_in_flight_when_the_endpoint_is_disabled_keeps_its_number(rows: DictRows) -> None:
     deliver(a_request(), rows, NOW, CONFIG)
     deliver(a_command(EndpointCommandKind.DISABLE), rows, NOW, CONFIG)
     assert run_timers(rows, NOW + HOUR) == []
-    assert told(deliver(a_command(EndpointCommandKind.ENABLE), rows, NOW + HOUR, CONFIG)) == [("d1", 1)]
+    assert told(deliver(a_command(EndpointCommandKind.ENABLE), rows, NOW + HOUR, CONFIG)) == []
+    assert run_timers(rows, NOW + 3 * HOUR)[0] == ("d1", 1)
 
 
 def test_an_endpoint_that_stays_disabled(rows: DictRows) -> None:

@@ -73,7 +73,7 @@ class Desk:
         self, name: str, *, policies: tuple[str, ...] = ("pager",), to: tuple[str, ...] = ("owner",), **members: Any
     ) -> list[Event]:
         """A problem of thread `t` that is told."""
-        problem = Problem(dialect="canonical", **{"code": "e.p.x", "code_key": "e.p.x", "thread_id": "t"} | members)
+        problem = Problem(**{"dialect": "canonical", "code": "e.p.x", "code_key": "e.p.x", "thread_id": "t"} | members)
         report = ProblemReported(
             event_id=name, tenant="acme", occurred_at=self.now, recorded_at=self.now, problem=problem
         )

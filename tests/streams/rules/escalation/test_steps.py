@@ -11,6 +11,7 @@ import pytest
 from tocsin.schemas.events import EscalationCancelled, EscalationExhausted, EscalationRaised, EscalationStepped
 from tocsin.schemas.problem import RetryParty
 from tocsin.streams.rules.policies import EscalationPolicy, Step
+from tocsin.streams.rules.rulebook import Match, Silence
 from tocsin.streams.rules.spans import DAY, HOUR, MINUTE, SECOND
 
 if TYPE_CHECKING:
@@ -40,12 +41,19 @@ FIRST: dict[str, tuple[dict[str, Any], int | None]] = {
     "impact message: none": ({"impact": "message"}, None),
     "impact comes before scope": ({"impact": "connection", "scope": "message"}, 0),
     "an impact that the policy does not know": ({"impact": "galaxy"}, 5 * MINUTE),
+    "a report from them: its reporter retries": (
+        {"dialect": "aries-1.0", "retry_party": RetryParty.REPORTER}, 15 * MINUTE,
+    ),
+    "a report from them: we, its recipient, should": (
+        {"dialect": "hipe", "retry_party": RetryParty.RECIPIENT}, 5 * MINUTE,
+    ),
+    "a report from them: both retry": ({"dialect": "aries-1.0", "retry_party": RetryParty.BOTH}, 15 * MINUTE),
     "the recipient retries": ({"retry_party": RetryParty.RECIPIENT}, 15 * MINUTE),
     "both retry": ({"retry_party": RetryParty.BOTH}, 15 * MINUTE),
     "the reporter retries": ({"retry_party": RetryParty.REPORTER}, 5 * MINUTE),
     "nobody retries": ({"retry_party": RetryParty.NONE}, 5 * MINUTE),
     "at once, but they retry": ({"impact": "connection", "retry_party": RetryParty.BOTH}, 15 * MINUTE),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("members", "wait"), FIRST.values(), ids=list(FIRST))
@@ -178,6 +186,44 @@ def test_the_rules_change_while_it_runs(desk: Desk, policies: tuple[EscalationPo
     book = msgspec.structs.replace(desk.config.book, escalations={policy.name: policy for policy in policies})
     desk.config = msgspec.structs.replace(desk.config, book=book)
     assert [kind for _ in range(30) for kind in kinds(desk.wait(MINUTE))] == ends
+
+
+def silenced(desk: Desk, *silences: Silence) -> None:
+    desk.config = msgspec.structs.replace(desk.config, silences=silences)
+
+
+def a_silence(desk: Desk, span: int, code: str = "e.p.x") -> Silence:
+    return Silence(name="works", match=Match(codes=(code,)), since=desk.now, until=desk.now + span)
+
+
+def test_a_silence_made_while_it_runs_puts_the_steps_off_until_its_end(desk: Desk) -> None:
+    desk.report("r1")
+    silenced(desk, a_silence(desk, 42 * MINUTE))
+    assert desk.pages(41 * MINUTE) == []
+    assert desk.pages(2 * MINUTE) == [PHONE], "at the end of the silence"
+    assert desk.pages(2 * MINUTE) == [PHONE], "and then on as the policy says"
+
+
+def test_a_silence_that_is_ended_early_is_felt_within_minutes(desk: Desk) -> None:
+    desk.report("r1")
+    silenced(desk, a_silence(desk, DAY))
+    assert desk.pages(20 * MINUTE) == []
+    silenced(desk)
+    assert desk.pages(5 * MINUTE)[:1] == [PHONE]
+
+
+def test_a_silence_for_something_else_stops_no_step(desk: Desk) -> None:
+    desk.report("r1")
+    silenced(desk, a_silence(desk, DAY, "e.p.y"))
+    assert desk.pages(5 * MINUTE) == [PHONE]
+
+
+def test_who_takes_a_silenced_case_is_not_paged_afterwards(desk: Desk) -> None:
+    desk.report("r1")
+    silenced(desk, a_silence(desk, HOUR))
+    desk.pages(10 * MINUTE)
+    desk.command("acknowledge", "r1")
+    assert desk.pages(3 * HOUR) == []
 
 
 def test_when_its_case_is_forgotten_it_ends(desk: Desk) -> None:

@@ -83,11 +83,12 @@ class Desk:
         kind: ActivityKind = ActivityKind.MESSAGE_SENT,
         message_type: str | None = "https://didcomm.org/basicmessage/2.0/message",
         connection: str | None = "c",
+        thread: str | None = "elsewhere",
     ) -> None:
         """A message that came or went."""
         activity = ActivityObserved(
             event_id=f"a{self.now}", tenant="acme", occurred_at=self.now, recorded_at=self.now, kind=kind,
-            message_type=message_type, connection=connection, thread_id="elsewhere",
+            message_type=message_type, connection=connection, thread_id=thread,
         )  # fmt: skip
         self._note(decide(activity, self.rows, self.now, self.config))
 

@@ -9,6 +9,7 @@ import pytest
 
 from tocsin.schemas.events import ActivityKind, ProblemOpened, ProblemSuppressed
 from tocsin.streams.rules.rows import CONNECTION_CODES, ConnectionErrorsRow, row_key
+from tocsin.streams.rules.spans import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:
     from tests.streams.rules.loops.conftest import Desk
@@ -53,6 +54,49 @@ def test_what_resets_the_counter(
         desk.report(thread=f"t{number}", connection="c")
     desk.message(*message)
     assert isinstance(desk.report(thread="new", connection="c"), ProblemOpened) is resets
+
+
+THREADS = {
+    "in a thread of this connection": ("t0", True),
+    "in a thread of another one": ("other", False),
+    "in a thread that nobody knows": ("unknown", False),
+}
+
+
+@pytest.mark.parametrize(("thread", "resets"), THREADS.values(), ids=THREADS)
+def test_a_message_that_names_only_its_thread(desk_with: Callable[..., Desk], thread: str, resets: bool) -> None:
+    desk = desk_with(connection_errors=3)
+    desk.report(thread="other", connection="d")
+    for number in range(5):
+        desk.report(thread=f"t{number}", connection="c")
+    desk.message(connection=None, thread=thread)
+    assert isinstance(desk.report(thread="new", connection="c"), ProblemOpened) is resets
+
+
+PAUSES = {
+    "one an hour is counted for ever": (HOUR, 1),
+    "one now and then is no loop": (HOUR + 1, 0),
+    "nor is one a day": (DAY, 0),
+}
+
+
+@pytest.mark.parametrize(("pause", "words"), PAUSES.values(), ids=PAUSES)
+def test_a_pause_resets_the_counter(desk_with: Callable[..., Desk], pause: int, words: int) -> None:
+    desk = desk_with(connection_errors=3)
+    for number in range(21):
+        desk.report(thread=f"t{number}", connection="c", after=pause)
+    assert len(desk.last_words) == words
+    assert bool(desk.suppressed) is bool(words)
+
+
+def test_after_a_pause_it_is_told_again(desk_with: Callable[..., Desk]) -> None:
+    desk = desk_with(connection_errors=3, connection_window=MINUTE)
+    for number in range(9):
+        desk.report(thread=f"t{number}", connection="c")
+    assert desk.reasons == ["connection_errors"] * 5
+    assert isinstance(desk.report(thread="now", connection="c", after=MINUTE), ProblemSuppressed)
+    assert isinstance(desk.report(thread="later", connection="c", after=MINUTE + 1), ProblemOpened)
+    assert isinstance(desk.report("e.p.other", "there", connection="c"), ProblemOpened)
 
 
 def test_codes_and_connections_are_counted_apart(desk_with: Callable[..., Desk]) -> None:

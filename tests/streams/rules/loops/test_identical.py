@@ -8,13 +8,23 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from tocsin.schemas.events import CommandIssued, CommandKind, ProblemOpened, ProblemRepeated, ProblemSuppressed
+from tocsin.schemas.events import (
+    CommandIssued,
+    CommandKind,
+    ProblemOpened,
+    ProblemRepeated,
+    ProblemResolved,
+    ProblemSuppressed,
+)
+from tocsin.streams.rules.cases import CASE_ENDPOINTS
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.decide import decide
+from tocsin.streams.rules.decision import Emit
 from tocsin.streams.rules.loops.digest import DIGEST_ENDPOINTS
 from tocsin.streams.rules.rows import DIGEST_CASES, DigestRow, encode_row
 from tocsin.streams.rules.rulebook import Endpoint
-from tocsin.streams.rules.spans import SECOND
+from tocsin.streams.rules.spans import HOUR, SECOND
+from tocsin.streams.rulesfile.values import MAX_ENDPOINTS
 
 if TYPE_CHECKING:
     from tests.streams.rules.loops.conftest import Desk
@@ -118,6 +128,14 @@ def test_the_row_is_bounded(desk_with: Callable[..., Desk]) -> None:
     assert len(row.endpoints) <= DIGEST_ENDPOINTS
 
 
+def test_a_thread_whose_id_is_endless_is_not_remembered(desk_with: Callable[..., Desk]) -> None:
+    desk = desk_with(repeat_window=WINDOW)
+    for _ in range(3):
+        desk.report(thread="t" * 100_000)
+    [row] = [row for key in desk.rows.rows if isinstance(row := desk.rows.get(key), DigestRow)]
+    assert row.thread is None
+
+
 def test_a_digest_of_a_thread_that_had_its_last_word_is_no_letter(desk_with: Callable[..., Desk]) -> None:
     desk = desk_with(repeat_window=WINDOW, thread_errors=3)
     for _ in range(6):
@@ -141,6 +159,44 @@ def test_no_digest_goes_to_a_peer_or_in_another_form(desk_with: Callable[..., De
     desk.pass_time(WINDOW)
     assert [digest.endpoints for digest in desk.digests] == [[]]
     assert desk.letters("problem.digest") == []
+
+
+@pytest.mark.parametrize("named", ["the digest", "a report that it lists", "its case"])
+@pytest.mark.parametrize("later", [SECOND, 23 * HOUR], ids=["at once", "after most of a day"])
+def test_a_digest_is_answered_by_every_id_that_it_names(desk_with: Callable[..., Desk], named: str, later: int) -> None:
+    desk = desk_with(repeat_window=WINDOW)
+    desk.report()
+    desk.report()
+    desk.pass_time(WINDOW)
+    [data] = desk.letters("problem.digest")
+    targets = {
+        "the digest": data["event_id"],
+        "a report that it lists": data["cases"][0]["last_report"],
+        "its case": data["case"],
+    }
+    desk.pass_time(later)
+    resolve = CommandIssued(
+        event_id="c1", tenant="acme", occurred_at=desk.now, recorded_at=desk.now, kind=CommandKind.RESOLVE,
+        target=targets[named], by="ann",
+    )  # fmt: skip
+    resolved = [one.event for one in decide(resolve, desk.rows, desk.now, desk.config) if isinstance(one, Emit)]
+    assert [event.case for event in resolved if isinstance(event, ProblemResolved)] == [data["case"]]
+
+
+def test_a_report_that_a_late_digest_names_is_no_repeat_of_its_own(desk_with: Callable[..., Desk]) -> None:
+    """What is remembered so that it can be named says nothing of the report's body: it conflicts with none."""
+    desk = desk_with(repeat_window=2 * HOUR)
+    desk.report()
+    desk.report()
+    desk.report("e.p.other")
+    desk.pass_time(3 * HOUR)
+    desk.reports = 1
+    assert desk.report(text="another body").event_id
+    assert "conflict" not in desk.reasons
+
+
+def test_a_digest_is_told_to_as_many_as_a_rules_file_may_name() -> None:
+    assert DIGEST_ENDPOINTS == CASE_ENDPOINTS == MAX_ENDPOINTS
 
 
 def test_a_report_is_counted_on_its_case(desk_with: Callable[..., Desk]) -> None:

@@ -23,7 +23,7 @@ LIMITS = {
     "ping_pong_window": 10 * MINUTE, "hops": 3,
 }  # fmt: skip
 REASONS = {
-    "replayed", "hops", "thread_muted", "peer_gave_up", "thread_errors", "connection_errors", "ping_pong", "identical",
+    "replayed", "hops", "thread_muted", "thread_errors", "connection_errors", "ping_pong", "identical",
 }  # fmt: skip
 threads = st.sampled_from(["t1", "t2", None])
 reports = st.fixed_dictionaries(

@@ -62,3 +62,10 @@ def test_slow_enough_is_no_ping_pong(desk_with: Callable[..., Desk]) -> None:
     for number in range(40):
         desk.report(thread=f"t{number}", after=25 * SECOND, **(THERE, BACK)[number % 2])
     assert (desk.suppressed, desk.last_words) == ([], [])
+
+
+def test_an_endless_sender_leaves_a_short_row(desk_with: Callable[..., Desk]) -> None:
+    desk = desk_with(ping_pong=3)
+    desk.report(**(THERE | {"sender": "a" * 100_000}))
+    [row] = [data for key, data in desk.rows.rows.items() if key.startswith("errors/")]
+    assert len(row) < 1024

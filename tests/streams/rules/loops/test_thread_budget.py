@@ -88,30 +88,28 @@ def test_a_derived_thread_without_a_parent_is_nobodys(desk_with: Callable[..., D
     assert len(desk.told) == 6
 
 
-def test_the_other_side_gives_up_first(desk_with: Callable[..., Desk]) -> None:
+def test_the_other_sides_last_word_is_a_problem_like_any(desk_with: Callable[..., Desk]) -> None:
+    """A peer must not be able to switch off the owner's alarm."""
     desk = desk_with(thread_errors=10)
-    told = desk.report("e.p.Xfer_Cant")
+    desk.report("e.p.Xfer_Cant")
     gave_up = desk.report(LAST_WORD)
-    assert isinstance(gave_up, ProblemSuppressed)
-    assert (gave_up.reason, gave_up.survivor) == ("peer_gave_up", told.event_id)
-    after = desk.report("e.p.new")
-    assert isinstance(after, ProblemSuppressed)
-    assert (after.reason, after.survivor) == ("thread_muted", told.event_id)
+    assert isinstance(gave_up, ProblemOpened)
+    assert gave_up.endpoints == ["owner"]
+    assert isinstance(desk.report("e.p.new"), ProblemOpened)
+    assert isinstance(desk.report(LAST_WORD), ProblemRepeated)
 
 
-def test_the_other_side_gives_up_on_a_thread_that_its_reports_name_as_parent(desk_with: Callable[..., Desk]) -> None:
-    desk = desk_with(thread_errors=10)
-    told = desk.report(thread="m1", thread_id_derived=True, parent_thread_id="t")
-    gave_up = desk.report(LAST_WORD, thread="m2", thread_id_derived=True, parent_thread_id="t")
-    assert isinstance(gave_up, ProblemSuppressed)
-    assert (gave_up.reason, gave_up.survivor) == ("peer_gave_up", told.event_id)
-    assert isinstance(desk.report(thread="m3", thread_id_derived=True, parent_thread_id="t"), ProblemSuppressed)
-
-
-def test_giving_up_on_a_thread_of_which_nothing_was_told_is_news(desk_with: Callable[..., Desk]) -> None:
-    desk = desk_with(thread_errors=10)
-    assert isinstance(desk.report(LAST_WORD), ProblemOpened)
+def test_the_other_sides_last_word_uses_the_budget_up(desk_with: Callable[..., Desk]) -> None:
+    """Two buses with the same budget: what one says last is the one problem too many for the other, so each says one
+    last word and no more."""
+    desk = desk_with(thread_errors=3)
+    for number in range(3):
+        desk.report(f"e.p.x{number}")
+    last = desk.report(LAST_WORD)
+    assert isinstance(last, ProblemOpened)
+    assert last.problem.dialect == "canonical"
     assert isinstance(desk.report(LAST_WORD), ProblemSuppressed)
+    assert desk.last_words == [last]
 
 
 def test_other_tenants_and_later_threads_are_not_concerned(desk_with: Callable[..., Desk]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import pytest
@@ -11,10 +11,12 @@ from routing_desk import NOW, Bus, a_book, a_heard, a_problem
 
 from tocsin.schemas.events import DeliveryRequested
 from tocsin.schemas.problem import Item, Problem
+from tocsin.streams.rules.cases import case_of
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.policies import LoopLimits
 from tocsin.streams.rules.routing.audience import for_audiences
 from tocsin.streams.rules.routing.route import note_routed, route_heard
+from tocsin.streams.rules.rows import CaseRow, row_key
 from tocsin.streams.rules.rulebook import Match, Route
 from tocsin.streams.rules.spans import HOUR, MINUTE, SECOND
 
@@ -41,10 +43,6 @@ def told(rows: DictRows, problem: Problem, **more: Any) -> tuple[str, ...]:
         pytest.param(a_problem(thread_id="t", dialect="aries-1.0"), {"trust": "high"}, ("owner",), id="Aries"),
         pytest.param(a_problem(thread_id="t", dialect="hipe"), {"trust": "high"}, ("owner",), id="HIPE"),
         pytest.param(
-            a_problem(thread_id="t", dialect="didcomm-2.0"), {"trust": "high", "codes": ["w.p.xfer"]}, BOTH,
-            id="a warning that became an error on its thread",
-        ),
-        pytest.param(
             a_problem("w.p.xfer", thread_id="t", dialect="didcomm-2.0"), {"trust": "high", "codes": ["w.p.xfer"]},
             ("owner",), id="still a warning",
         ),
@@ -56,6 +54,26 @@ def test_when_a_peer_is_told(
     rows: DictRows, problem: Problem, context: dict[str, Any], expected: tuple[str, ...]
 ) -> None:
     assert told(rows, problem, **context) == expected
+
+
+# the warning that was told on the thread, how its case stands, the error that comes then, who is told of that
+RAISED = {
+    "it raises that warning": ("w.p.xfer", "open", "e.p.xfer", BOTH),
+    "it is narrower than the warning": ("w.p.xfer", "open", "e.m.xfer", ("owner",)),
+    "that warning is over": ("w.p.xfer", "resolved", "e.p.xfer", ("owner",)),
+    "only another warning": ("w.p.xfer", "open", "w.p.xfer", ("owner",)),
+}
+
+
+@pytest.mark.parametrize(("warning", "status", "code", "expected"), RAISED.values(), ids=list(RAISED))
+def test_a_report_is_answered_only_where_it_raises_a_warning(
+    rows: DictRows, warning: str, status: Literal["open", "resolved"], code: str, expected: tuple[str, ...]
+) -> None:
+    warned = a_heard(a_problem(warning, thread_id="t", dialect="didcomm-2.0"), report="w").report
+    row = CaseRow(1, "w", "w", status, NOW, NOW, code=warning, severity="warning", thread="t")
+    rows.put(row_key("case", "acme", case_of(warned)), row, NOW + HOUR)
+    error = a_problem(code, thread_id="t", dialect="didcomm-2.0")
+    assert told(rows, error, trust="high", codes=[warning]) == expected
 
 
 def test_nobody_to_tell_but_a_peer_who_may_not_be_told_is_a_suppression(rows: DictRows) -> None:

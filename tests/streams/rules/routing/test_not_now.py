@@ -1,4 +1,4 @@
-"""Mute times, groups and repeats: what is told later, with the semantics of Alertmanager."""
+"""Mute times and groups: what is told later, with the semantics of Alertmanager."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from routing_desk import NOW, Bus, a_book, a_problem
+from routing_desk import Bus, a_book, a_problem
 
 from tocsin.streams.rules.policies import Grouping, TimeOfWeek
 from tocsin.streams.rules.routing.subject import values_of
-from tocsin.streams.rules.rows import CaseRow, ReminderRow, row_key
-from tocsin.streams.rules.rulebook import Match, Route, Silence
-from tocsin.streams.rules.spans import HOUR, MINUTE, SECOND
+from tocsin.streams.rules.rulebook import Route
+from tocsin.streams.rules.spans import MINUTE, SECOND
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows
@@ -133,78 +132,3 @@ def test_what_problems_may_be_grouped_by() -> None:
     subjects = get_args(Subject)
     assert all(isinstance(value, str) for value in values_of(heard, subjects))
     assert dict(zip(subjects, values_of(heard, subjects), strict=True))["parent"] == "p"
-
-
-REPEATING = Route(name="all", endpoints=("owner",), repeat=HOUR)
-
-
-def status(rows: DictRows, case: str, status: Any) -> None:
-    key = row_key("case", "acme", case)
-    row = rows.get(key)
-    assert isinstance(row, CaseRow)
-    rows.put(key, msgspec.structs.replace(row, status=status), rows.due(key))
-
-
-def test_an_open_case_is_told_again_and_again(rows: DictRows) -> None:
-    bus = Bus(rows, a_book(REPEATING))
-    bus.report(0, thread("a"))
-    assert bus.until(HOURLY - 1) == []
-    assert bus.until(HOURLY) == ["digest of 0: repeat", "-> owner"]
-    assert bus.until(2 * HOURLY) == ["digest of 0: repeat", "-> owner"]
-    assert bus.report(2.5 * HOURLY, thread("a")) == ["e.p.xfer: repeated", "-> owner"]
-    assert bus.until(3.4 * HOURLY) == [], "the hour begins anew when something is told"
-    assert bus.until(3.5 * HOURLY) == ["digest of 0: repeat", "-> owner"]
-    ids = [event.event_id for event in bus.events]
-    assert len(set(ids)) == len(ids)
-
-
-@pytest.mark.parametrize("taken", ["acknowledged", "resolved"])
-def test_a_case_that_is_taken_or_over_is_not_told_again(rows: DictRows, taken: str) -> None:
-    bus = Bus(rows, a_book(REPEATING))
-    bus.report(0, thread("a"))
-    status(rows, bus.events[0].case, taken)
-    assert bus.until(3 * HOURLY) == []
-    assert not [key for key in rows.rows if key.startswith("reminder/")]
-
-
-def test_a_snoozed_case_waits(rows: DictRows) -> None:
-    bus = Bus(rows, a_book(REPEATING))
-    bus.report(0, thread("a"))
-    case = bus.events[0].case
-    status(rows, case, "snoozed")
-    assert bus.until(1.5 * HOURLY) == []
-    status(rows, case, "open")
-    assert bus.until(2 * HOURLY) == ["digest of 0: repeat", "-> owner"]
-
-
-def test_nothing_is_repeated_in_a_silence_or_a_mute_time(rows: DictRows) -> None:
-    noon = {"noon": (TimeOfWeek(start=10 * 60 + 30, end=12 * 60),)}
-    route = msgspec.structs.replace(REPEATING, mute=("noon",))
-    silence = Silence(name="s", match=Match(codes=("e.p",)), since=NOW + 1, until=NOW + 2 * HOUR)
-    bus = Bus(rows, a_book(route, mute_times=noon, silences=(silence,)))
-    bus.report(0, thread("a"))
-    assert bus.until(2 * HOURLY - 1) == []
-    assert bus.until(2 * HOURLY) == ["digest of 0: repeat", "-> owner"], "the end of the silence"
-    assert bus.until(4 * HOURLY - 1) == []
-    assert bus.until(4 * HOURLY) == ["digest of 0: repeat", "-> owner"], "the end of the mute time"
-
-
-def test_a_route_that_is_gone_repeats_nothing(rows: DictRows) -> None:
-    bus = Bus(rows, a_book(REPEATING))
-    bus.report(0, thread("a"))
-    bus.config = msgspec.structs.replace(bus.config, book=a_book(Route(name="new", endpoints=("owner",))))
-    assert bus.until(3 * HOURLY) == []
-    assert not [key for key in rows.rows if key.startswith("reminder/")]
-
-
-def test_a_reminder_counts_what_was_not_told(rows: DictRows) -> None:
-    bus = Bus(rows, a_book(REPEATING))
-    bus.report(0, thread("a"))
-    key = row_key("reminder", "acme", bus.events[0].case)
-    row = rows.get(key)
-    assert isinstance(row, ReminderRow)
-    bus.config = msgspec.structs.replace(
-        bus.config, silences=(Silence(name="s", match=Match(), since=NOW, until=NOW + 10 * MINUTE),)
-    )
-    assert bus.report(10, thread("a")) == ["suppressed: silenced"]
-    assert bus.until(HOURLY) == ["digest of 1: repeat", "-> owner"]

@@ -9,12 +9,13 @@ import pytest
 from waiting import START, TENANT, Story, config_with
 
 from tocsin.schemas.events import ProblemReported, ThreadContext
-from tocsin.schemas.problem import Problem
+from tocsin.schemas.problem import Problem, Severity
 from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.policies import TimeoutPolicy
-from tocsin.streams.rules.rows import LatencyRow, row_key
+from tocsin.streams.rules.rows import ExpectationRow, LatencyRow, row_key
 from tocsin.streams.rules.spans import DAY, SECOND
 from tocsin.streams.rules.timeouts.closing import close_by_problem
+from tocsin.streams.rules.timeouts.opening import expectation_key
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows
@@ -22,13 +23,15 @@ if TYPE_CHECKING:
 ASK = TimeoutPolicy(messages=("ask",), floor=30 * SECOND, unlearned=30 * SECOND, waits=0, retries=0)
 
 
-def a_problem(states: str | None, tenant: str = TENANT, **context: object) -> Heard:
+def a_problem(
+    states: str | None, tenant: str = TENANT, severity: Severity = Severity.ERROR, **context: object
+) -> Heard:
     report = ProblemReported(
         event_id="r",
         tenant=tenant,
         occurred_at=START,
         recorded_at=START,
-        problem=Problem(dialect="didcomm-2.0", code="e.p.msg", thread_id=states),
+        problem=Problem(dialect="didcomm-2.0", code="e.p.msg", severity=severity, thread_id=states),
     )
     known = msgspec.structs.replace(ThreadContext(first_seen=START, last_seen=START), **context)
     return Heard(report=report, case="case", context=known, now=START)
@@ -42,6 +45,9 @@ def a_problem(states: str | None, tenant: str = TENANT, **context: object) -> He
         pytest.param(a_problem("own", found_by="parent", parents=["t", "u"]), True, id="the thread is its parent"),
         pytest.param(a_problem("own", found_by="parent", parents=["u", "t"]), False, id="the thread is further up"),
         pytest.param(a_problem("own", found_by="thread", parents=["t"]), False, id="a thread within the thread"),
+        pytest.param(a_problem("t", severity=Severity.WARNING), False, id="a warning, so the reply is still to come"),
+        pytest.param(a_problem("t", effect="continues"), False, id="the protocol goes on after it"),
+        pytest.param(a_problem("t", effect="ended"), True, id="the protocol ends with it"),
         pytest.param(a_problem("u"), False, id="another thread"),
         pytest.param(a_problem(None), False, id="no thread"),
         pytest.param(a_problem("t", tenant="mill"), False, id="another tenant's thread"),
@@ -51,6 +57,16 @@ def test_a_problem_ends_it(rows: DictRows, heard: Heard, closes: bool) -> None:
     story = Story(rows, config_with(ASK)).play("0 sent ask")
     close_by_problem(heard, rows)
     assert len(story.until(900).told()) == (0 if closes else 1)
+
+
+def test_a_problem_does_not_take_back_what_was_given_up(rows: DictRows) -> None:
+    """A real reply after all must still find it, to end its case."""
+    story = Story(rows, config_with(ASK)).play("0 sent ask")
+    assert len(story.until(900).told()) == 1
+    close_by_problem(a_problem("t"), rows)
+    row = rows.get(expectation_key(TENANT, "t"))
+    assert isinstance(row, ExpectationRow)
+    assert row.state == "given_up"
 
 
 @pytest.mark.parametrize(

@@ -51,25 +51,27 @@ def observe(activity: ActivityObserved, rows: Rows, now: int, config: DecideConf
 
 def _noted(row: ThreadRow, activity: ActivityObserved, own: str, now: int) -> ThreadRow:
     """The row with what an activity says. The message of a report says nothing that the report does not."""
-    row = msgspec.structs.replace(row, parent=row.parent or linkable(activity.parent_thread_id, own), last_seen=now)
+    parent = row.parent or linkable(activity.parent_thread_id, own)
+    message_id, message_type = row.last_message_id, row.last_message_type
     if activity.kind in DIRECTIONS:
         if is_report(activity.message_type):
-            return row
-        row = msgspec.structs.replace(
-            row,
-            last_message_id=clip(activity.message_id),
-            last_message_type=clip(activity.message_type) or row.last_message_type,
-        )
+            return msgspec.structs.replace(row, parent=parent, last_seen=now)
+        message_id, message_type = clip(activity.message_id), clip(activity.message_type) or message_type
+    record_type, record_id, record_state = row.record_type, row.record_id, row.record_state
     if activity.record_id:
-        other = row.record_id != clip(activity.record_id)
-        row = msgspec.structs.replace(
-            row,
-            record_type=clip(activity.record_type) or (None if other else row.record_type),
-            record_id=clip(activity.record_id),
-            record_state=clip(activity.record_state) or (None if other else row.record_state),
-        )
+        other = record_id != clip(activity.record_id)
+        record_type = clip(activity.record_type) or (None if other else record_type)
+        record_id = clip(activity.record_id)
+        record_state = clip(activity.record_state) or (None if other else record_state)
     return msgspec.structs.replace(
         row,
+        parent=parent,
+        last_seen=now,
+        last_message_id=message_id,
+        last_message_type=message_type,
+        record_type=record_type,
+        record_id=record_id,
+        record_state=record_state,
         activity=row.activity + 1,
         connection=clip(activity.connection) or row.connection,
         job=clip(activity.job) or row.job,

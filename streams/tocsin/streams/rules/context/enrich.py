@@ -13,7 +13,7 @@ from tocsin.schemas.events import ProblemReported, ThreadContext
 from tocsin.schemas.problem import Problem
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.config import DecideConfig
-from tocsin.streams.rules.context.interaction import known_protocol, strike
+from tocsin.streams.rules.context.interaction import Strike, known_protocol, strike
 from tocsin.streams.rules.context.references import Found, find, is_stated, point, record_of, wait
 from tocsin.streams.rules.context.threads import (
     MAX_CODE,
@@ -60,13 +60,7 @@ def enrich(report: ProblemReported, case: str, rows: Rows, now: int, config: Dec
     if place.thread_id is not None or protocol is not None:
         blow, after = strike(place.struck, problem.severity, problem.scope, problem.code)
     by = found.by if found is not None else "thread" if own is not None else None
-    told = msgspec.structs.replace(
-        _told(problem, place, found, rows, tenant),
-        found_by=by,
-        protocol=protocol,
-        effect=blow.effect if blow else None,
-        state_after=blow.state if blow else None,
-    )
+    told = _told(problem, place, found, by, protocol, blow, rows, tenant)
     _keep(report, case, place, after, rows, now, ttl)
     return context_from(place.row, place.struck, told, tenant, rows)
 
@@ -102,7 +96,16 @@ def _stated_protocol(problem: Problem) -> str | None:
     return known_protocol(problem.message_type) if problem.message_type else None
 
 
-def _told(problem: Problem, place: _Place, found: Found | None, rows: Rows, tenant: str) -> Told:
+def _told(
+    problem: Problem,
+    place: _Place,
+    found: Found | None,
+    by: str | None,
+    protocol: str | None,
+    blow: Strike | None,
+    rows: Rows,
+    tenant: str,
+) -> Told:
     source, struck = problem.source, place.struck
     record = found.record if found is not None else None
     state = struck.record_state
@@ -110,7 +113,11 @@ def _told(problem: Problem, place: _Place, found: Found | None, rows: Rows, tena
         record, state = record_of(problem, tenant, rows), None
     return Told(
         thread_id=place.thread_id,
+        found_by=by,
+        protocol=protocol,
         state=struck.state,
+        effect=blow.effect if blow else None,
+        state_after=blow.state if blow else None,
         connection=clip(source.connection) or (record.connection if record else None),
         record_type=clip(source.record_type),
         record_id=clip(source.record_id),

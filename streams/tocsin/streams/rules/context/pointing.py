@@ -18,6 +18,9 @@ REQUEST_ID = "request_id"
 """The member of an activity's `detail` that names the request in which it happened."""
 
 
+_UNKNOWN = ReferenceRow(None, 0)
+
+
 class Brought(Struct, frozen=True):
     """Problems that waited for an id, and `by` what that id is."""
 
@@ -69,7 +72,7 @@ def bring(
         key = one.key(activity.tenant)
         row = rows.get(key)
         known = row if isinstance(row, ReferenceRow) else None
-        after = _pointed(one, known, activity, thread_id, now)
+        after = _pointed(one, known, activity, thread_id)
         if known is None or known.waiting or after != known or now - known.last_seen >= ttl // 8:
             keep(key, msgspec.structs.replace(after, last_seen=now), rows, now, ttl)
         if known is not None and known.waiting:
@@ -85,14 +88,16 @@ def _bring_report(message_id: str, tenant: str, rows: Rows, now: int, ttl: int) 
 
 
 def _pointed(
-    one: Reference, known: ReferenceRow | None, activity: ActivityObserved, thread_id: str | None, now: int
+    one: Reference, known: ReferenceRow | None, activity: ActivityObserved, thread_id: str | None
 ) -> ReferenceRow:
-    row = known or ReferenceRow(None, now)
-    row = msgspec.structs.replace(row, thread_id=linkable(thread_id) or row.thread_id, waiting=())
+    row = known or _UNKNOWN
+    thread = linkable(thread_id) or row.thread_id
     if thread_id is not None and one.kind != "record":
-        return row
+        return msgspec.structs.replace(row, thread_id=thread, waiting=())
     return msgspec.structs.replace(
         row,
+        thread_id=thread,
+        waiting=(),
         connection=clip(activity.connection) or row.connection,
         record_state=clip(activity.record_state) or row.record_state,
         job=clip(activity.job) or row.job,

@@ -41,8 +41,12 @@ class Found(Struct, frozen=True):
 
 def reference(kind: str, *ids: str | None) -> Reference | None:
     """The reference, unless an id (the last one) is missing or too long to be remembered."""
-    said = [one or "" for one in ids]
-    return Reference(kind, tuple(said)) if said[-1] and all(len(one) <= MAX_TEXT for one in said) else None
+    if not ids[-1]:
+        return None
+    for one in ids:
+        if one and len(one) > MAX_TEXT:
+            return None
+    return Reference(kind, tuple([one or "" for one in ids]))
 
 
 def record_reference(record_type: str | None, record_id: str | None) -> Reference | None:

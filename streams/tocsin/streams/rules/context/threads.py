@@ -63,7 +63,9 @@ def with_code(codes: tuple[str, ...], code: str) -> tuple[str, ...]:
 
 def with_waiting(waiting: Waiting, case: str, report: str) -> Waiting:
     """One more problem that waits; of each case only its latest report does."""
-    others = tuple(pair for pair in waiting if pair[0] != case)
+    if not waiting:
+        return ((case, report),)
+    others = [pair for pair in waiting if pair[0] != case]
     return (*others, (case, report))[-WAITING:]
 
 

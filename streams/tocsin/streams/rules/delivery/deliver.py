@@ -126,7 +126,7 @@ def _wait(outcome: DeliveryOutcome, row: DeliveryRow, desk: Desk) -> bool:
     due = retry_at(desk.config.schedule, row.delivery_id, row.attempt - row.earlier, desk.now, outcome.retry_after)
     if due is None:
         return False
-    desk.put(replace(row, state="waiting", leases=0), due)
+    desk.put(replace(row, state="waiting"), due)
     return True
 
 
@@ -166,11 +166,19 @@ def _lease_over(row: DeliveryRow, desk: Desk) -> None:
         case "enabled":
             desk.attempt(replace(row, leases=row.leases + 1))
         case "disabled":
-            # It may have been made: its number is asked for again when the endpoint is enabled, and not used up else.
-            desk.park(replace(row, leases=row.leases + 1))
+            # It may have been made, and its outcome may still come: it waits for that, and is not asked for.
+            _outcome_awaited(row, desk)
         case "removed":
             desk.bury(row, "endpoint_removed")
             desk.leave_lane(row)
+
+
+def _outcome_awaited(row: DeliveryRow, desk: Desk) -> None:
+    if desk.now - desk.endpoint(row.endpoint).since >= desk.config.disabled_limit:
+        desk.bury(row, "endpoint_disabled")
+        desk.leave_lane(row)
+    else:
+        desk.await_outcome(replace(row, leases=row.leases + 1))
 
 
 def _told(outcome: DeliveryOutcome) -> str:

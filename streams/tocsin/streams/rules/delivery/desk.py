@@ -75,14 +75,12 @@ class Desk:
         if status == "disabled":
             self.park(row)
         else:
-            # One whose lease was over when it was parked is asked for again; any other is the next attempt.
-            self.attempt(row if row.leases else replace(row, attempt=row.attempt + 1))
+            self.attempt(replace(row, attempt=row.attempt + 1, leases=0))
         return True
 
     def attempt(self, row: DeliveryRow) -> None:
         """Ask for attempt number `row.attempt`; its lease is the timer. A repeated request has the same event id."""
-        lease = min(self.config.lease << min(row.leases, 20), self.config.max_lease)
-        self.put(replace(row, state="in_flight", next_parked=None), self.now + lease)
+        self.await_outcome(row)
         attempt = DeliveryAttempt(
             event_id=derived_id("attempt", row.delivery_id, str(row.attempt)),
             tenant=row.tenant,
@@ -101,6 +99,11 @@ class Desk:
         )
         self.decisions.append(Emit(ATTEMPTS, row.endpoint, attempt))
         self._moved += len(row.body) + _OVERHEAD
+
+    def await_outcome(self, row: DeliveryRow) -> None:
+        """Give attempt number `row.attempt` the time of a lease, doubled for each lease before it."""
+        lease = min(self.config.lease << min(row.leases, 20), self.config.max_lease)
+        self.put(replace(row, state="in_flight", next_parked=None), self.now + lease)
 
     def park(self, row: DeliveryRow) -> None:
         """Put a delivery on its disabled endpoint's stack, where it waits for a command (or for the limit)."""

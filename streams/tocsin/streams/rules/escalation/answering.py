@@ -14,7 +14,7 @@ from tocsin.schemas.events import (
 from tocsin.schemas.ids import derived_id
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.config import DecideConfig
-from tocsin.streams.rules.decision import ESCALATIONS, PROBLEMS, Decision, Emit
+from tocsin.streams.rules.decision import BUS, ESCALATIONS, PROBLEMS, Decision, Emit
 from tocsin.streams.rules.derive import about
 from tocsin.streams.rules.escalation.letters import tell_resolved
 from tocsin.streams.rules.policies import EscalationPolicy
@@ -64,10 +64,10 @@ def resolve(
     issued: CommandIssued, case_id: str, case: CaseRow, rows: Rows, now: int, config: DecideConfig
 ) -> list[Decision]:
     """The case is over: its escalation is cancelled, and everybody who was told of the case is told so. Says nothing
-    of a case that is resolved already."""
-    if case.status == "resolved":
+    of a case that is resolved already; nor when the bus itself asks for it, and the case was heard of again since."""
+    if case.status == "resolved" or (issued.by == BUS and case.last_seen > issued.occurred_at):
         return []
-    case = msgspec.structs.replace(case, status="resolved", until=None)
+    case = msgspec.structs.replace(case, status="resolved", until=now)
     _put(case_id, issued.tenant, case, rows, now, config)
     common = about(issued, derived_id("resolved", case_id, issued.event_id), now)
     resolved = ProblemResolved(**common, case=case_id, by=issued.by, why=issued.why)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from tocsin.schemas.problem import Problem, RetryParty
 from tocsin.streams.rules.policies import EscalationPolicy, Impact
+from tocsin.streams.rules.routing.audience import REPORTS
 from tocsin.streams.rules.rows import EscalationRow
 from tocsin.streams.rules.spans import SECOND
 
 MIN_GAP = SECOND
 """Between two steps at least, whatever the policy says: a timer must not leave itself due."""
 
-THEY_RETRY = (RetryParty.RECIPIENT, RetryParty.BOTH)
+_THEY_RETRY = {
+    True: (RetryParty.REPORTER, RetryParty.BOTH),
+    False: (RetryParty.RECIPIENT, RetryParty.BOTH),
+}
+"""Who, when the other side retries: of a report that came from it, its reporter; of our own problem, who receives it
+(RFC 0035 `who_retries` says `me` and `you` as its sender sees it)."""
 
 
 def impact_of(policy: EscalationPolicy, problem: Problem) -> Impact:
@@ -24,7 +30,7 @@ def impact_of(policy: EscalationPolicy, problem: Problem) -> Impact:
 def first_due(policy: EscalationPolicy, problem: Problem, now: int) -> int:
     """When the first step is due: after its wait, none when the impact says so; not while the other side retries."""
     wait = 0 if impact_of(policy, problem) == "at_once" else policy.steps[0].wait
-    if problem.retry_party in THEY_RETRY:
+    if problem.retry_party in _THEY_RETRY[problem.dialect in REPORTS]:
         wait = max(wait, policy.while_they_retry)
     return now + wait
 

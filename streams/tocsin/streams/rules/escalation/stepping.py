@@ -9,13 +9,17 @@ from tocsin.schemas.ids import derived_id
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.cases import CASE_ENDPOINTS
 from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.context.enrich import context_of
 from tocsin.streams.rules.decision import ESCALATIONS, Decision, Emit
 from tocsin.streams.rules.derive import Common
 from tocsin.streams.rules.escalation.letters import tell_step
 from tocsin.streams.rules.escalation.naming import remember_named
 from tocsin.streams.rules.escalation.schedule import following
 from tocsin.streams.rules.policies import EscalationPolicy
-from tocsin.streams.rules.rows import CaseRow, EscalationRow, row_key
+from tocsin.streams.rules.problem_bytes import problem_of
+from tocsin.streams.rules.routing.matching import Asked
+from tocsin.streams.rules.routing.silence import not_before
+from tocsin.streams.rules.rows import CaseRow, EscalationRow, ThreadRow, row_key
 
 
 def escalation_due(key: str, row: EscalationRow, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
@@ -36,7 +40,19 @@ def escalation_due(key: str, row: EscalationRow, rows: Rows, now: int, config: D
             return [_exhaust(key, row, rows, now, config)]
         # The policy became shorter, or got more rounds, since the last step.
         row = msgspec.structs.replace(row, step=0, told=0, cycle=row.cycle + 1)
+    later = not_before(_asked(row, case, rows), config, now)
+    if later > now:
+        rows.put(key, row, later)
+        return []
     return _step(key, row, case, policy, rows, now, config)
+
+
+def _asked(row: EscalationRow, case: CaseRow, rows: Rows) -> Asked:
+    """What a silence is asked of: the last problem of the case, in its thread as it is now."""
+    thread = rows.get(row_key("thread", row.tenant, case.thread)) if case.thread else None
+    if not isinstance(thread, ThreadRow):
+        return Asked(problem_of(row.problem), row.tenant)
+    return Asked(problem_of(row.problem), row.tenant, context_of(thread, row.tenant, rows))
 
 
 def _step(

@@ -1,4 +1,5 @@
-"""Problem reports of one connection and code, reset by any other message (RFC 0035, "Problem Report Loops")."""
+"""Problem reports of one connection and code, reset by any other message (RFC 0035, "Problem Report Loops") and by a
+pause: one now and then is no loop."""
 
 from __future__ import annotations
 
@@ -8,6 +9,8 @@ from tocsin.schemas.events import ActivityKind, ActivityObserved
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.protocols.message_names import REPORT, plain
 from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.context.pointing import references_of, thread_of
+from tocsin.streams.rules.context.threads import MAX_CODE, clip, thread_row
 from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.loops.last_word import last_word
 from tocsin.streams.rules.loops.verdict import Replaced, Silenced
@@ -25,9 +28,8 @@ def count_on_connection(heard: Heard, rows: Rows, config: DecideConfig) -> Repla
     if connection is None or not allowed:
         return None
     codes = _codes(connection, heard, rows)
-    code = _code(heard)
-    mine = next((one for one in codes if one.code == code), CodeErrors(code, 0))
-    mine = msgspec.structs.replace(mine, count=mine.count + 1)
+    mine = _mine(codes, heard, config)
+    mine = msgspec.structs.replace(mine, count=mine.count + 1, last_seen=heard.now)
     _keep(connection, codes, mine, heard, rows, config)
     if mine.muted:
         detail = f"{mine.count} on this connection without any other message"
@@ -36,25 +38,42 @@ def count_on_connection(heard: Heard, rows: Rows, config: DecideConfig) -> Repla
 
 
 def mute_on_connection(heard: Heard, survivor: str, rows: Rows, config: DecideConfig) -> None:
-    """The last word on this code was said: silence until another message comes or goes over the connection."""
+    """The last word on this code was said: silence until another message comes or goes over the connection, or nothing
+    comes for a while."""
     connection = _connection(heard)
     if connection is None:
         return
     codes = _codes(connection, heard, rows)
-    mine = next((one for one in codes if one.code == _code(heard)), CodeErrors(_code(heard), 1))
-    _keep(connection, codes, msgspec.structs.replace(mine, muted=survivor), heard, rows, config)
+    mine = msgspec.structs.replace(_mine(codes, heard, config), muted=survivor)
+    _keep(connection, codes, mine, heard, rows, config)
 
 
 def heard_other_message(activity: ActivityObserved, rows: Rows, now: int) -> None:
-    """A message came or went: unless it is a problem report itself, the counters of its connection begin anew."""
-    if activity.connection is None or activity.kind not in _MESSAGES or is_report(activity.message_type):
+    """A message came or went: unless it is a problem report itself, the counters of its connection begin anew. One that
+    does not say it is taken for its thread's."""
+    if activity.kind not in _MESSAGES or is_report(activity.message_type):
         return
-    rows.delete(row_key("connection_errors", activity.tenant, activity.connection))
+    connection = clip(activity.connection) or _by_thread(activity, rows)
+    if connection is not None:
+        rows.delete(row_key("connection_errors", activity.tenant, connection))
 
 
 def is_report(message_type: str | None) -> bool:
     """Whether this is a problem report's type, of whatever protocol (REQUIREMENTS b.3 1); an unknown type is none."""
     return message_type is not None and plain(message_type.rstrip("/").rpartition("/")[2]) == REPORT
+
+
+def _by_thread(activity: ActivityObserved, rows: Rows) -> str | None:
+    thread_id = thread_of(activity, references_of(activity), rows)
+    thread = None if thread_id is None else thread_row(thread_id, activity.tenant, rows)
+    return None if thread is None else thread.connection
+
+
+def _mine(codes: tuple[CodeErrors, ...], heard: Heard, config: DecideConfig) -> CodeErrors:
+    """What was counted of this code; nothing, once nobody heard of it for longer than the window."""
+    code, window = _code(heard), config.book.limits_of(heard.tenant).connection_window
+    known = next((one for one in codes if one.code == code and heard.now - one.last_seen <= window), None)
+    return known or CodeErrors(code, 0, heard.now)
 
 
 def _codes(connection: str, heard: Heard, rows: Rows) -> tuple[CodeErrors, ...]:
@@ -75,8 +94,8 @@ def _keep(
 
 
 def _connection(heard: Heard) -> str | None:
-    return heard.context.connection or heard.problem.source.connection
+    return clip(heard.context.connection) or clip(heard.problem.source.connection)
 
 
 def _code(heard: Heard) -> str:
-    return (heard.problem.code_key or heard.problem.code)[:128]
+    return (heard.problem.code_key or heard.problem.code)[:MAX_CODE]

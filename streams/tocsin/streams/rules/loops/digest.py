@@ -13,9 +13,11 @@ from tocsin.schemas.ids import derived_id
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.cases import open_by_digest
 from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.context.threads import linkable
 from tocsin.streams.rules.decision import PROBLEMS, Decision, Emit
 from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.loops.digest_letter import digest_letters
+from tocsin.streams.rules.loops.digest_targets import remember_targets
 from tocsin.streams.rules.loops.thread_budget import is_muted, thread_in_trouble
 from tocsin.streams.rules.problem_bytes import problem_bytes
 from tocsin.streams.rules.rows import DIGEST_CASES, DigestCase, DigestRow, row_key
@@ -23,8 +25,8 @@ from tocsin.streams.rules.rows import DIGEST_CASES, DigestCase, DigestRow, row_k
 MAX_CODE = 128
 """Characters of a code in a digest."""
 
-DIGEST_ENDPOINTS = 16
-"""How many endpoints one digest is told to, at most."""
+DIGEST_ENDPOINTS = 100
+"""How many endpoints one digest is told to, at most: as many as a rules file may have."""
 
 
 def window_of(tenant: str, group: str, rows: Rows, now: int) -> DigestRow | None:
@@ -76,7 +78,7 @@ def hold_back(
     row = rows.get(key)
     if not isinstance(row, DigestRow):
         row = _opened(heard, group, why, survivor or "", endpoints, until, route, interval)
-    thread = thread_in_trouble(heard)
+    thread = linkable(thread_in_trouble(heard))
     cases, listed = _counted(row.cases, heard)
     row = msgspec.structs.replace(
         row,
@@ -135,6 +137,7 @@ def digest_due(key: str, row: DigestRow, rows: Rows, now: int, config: DecideCon
     else:
         rows.delete(key)
     if endpoints:
+        remember_targets(digest, row.case, rows, now, config)
         open_by_digest(digest, row.thread, rows, config.case_ttl)
     return [Emit(PROBLEMS, row.group, digest), *digest_letters(digest, row, config)]
 

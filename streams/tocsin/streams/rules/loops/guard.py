@@ -15,7 +15,7 @@ from tocsin.streams.rules.loops.hops import too_many_hops
 from tocsin.streams.rules.loops.identical import first_or_held, open_for_identical
 from tocsin.streams.rules.loops.ping_pong import PING_PONG, count_to_and_fro, mute_between
 from tocsin.streams.rules.loops.replay import note_ciphertext, replayed
-from tocsin.streams.rules.loops.thread_budget import count_on_thread, mute_thread, note_told_of_thread
+from tocsin.streams.rules.loops.thread_budget import count_on_thread, mute_thread
 from tocsin.streams.rules.loops.verdict import Pass, Replaced, Silenced, Verdict
 
 __all__ = ["Pass", "Replaced", "Silenced", "Verdict", "guard", "heard_other_message", "note_decided", "note_told"]
@@ -39,7 +39,6 @@ def note_told(
 ) -> None:
     """The event `survivor` was told for this report, as it was reported: it is what stands for those that will be
     suppressed; a last word silences its thread, and what else its limit counts."""
-    note_told_of_thread(heard, survivor, rows, config)
     if isinstance(verdict, Pass):
         if verdict.group:
             open_for_identical(heard, verdict.group, survivor, endpoints, rows, config)

@@ -51,18 +51,33 @@ def _group(heard: Heard, fields: tuple[str, ...]) -> str:
 
 
 def _protocol(heard: Heard) -> str | None:
-    problem = heard.problem
+    problem = heard.report.problem
     return problem.source.protocol or (problem.message_type or "").rpartition("/")[0] or None
 
 
+def _code(heard: Heard) -> str:
+    problem = heard.report.problem
+    return problem.code_key or problem.code
+
+
+def _source(heard: Heard) -> tuple[str | None, str | None]:
+    source = heard.report.problem.source
+    return source.service, source.wallet
+
+
+def _record(heard: Heard) -> tuple[str | None, str | None]:
+    source = heard.report.problem.source
+    return source.record_type, source.record_id
+
+
 _FIELDS: dict[str, Callable[[Heard], object]] = {
-    "code": lambda heard: heard.problem.code_key or heard.problem.code,
-    "scope": lambda heard: heard.problem.scope,
+    "code": _code,
+    "scope": lambda heard: heard.report.problem.scope,
     # Not the thread that is only the message's own id: that is another one each time.
     "thread": thread_in_trouble,
     "peer": lambda heard: heard.peer,
     "protocol": _protocol,
-    "source": lambda heard: (heard.problem.source.service, heard.problem.source.wallet),
-    "record": lambda heard: (heard.problem.source.record_type, heard.problem.source.record_id),
-    "text": lambda heard: heard.problem.text,
+    "source": _source,
+    "record": _record,
+    "text": lambda heard: heard.report.problem.text,
 }

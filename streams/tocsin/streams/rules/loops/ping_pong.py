@@ -6,6 +6,7 @@ import msgspec
 
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.context.threads import clip
 from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.loops.last_word import last_word
 from tocsin.streams.rules.loops.verdict import Replaced, Silenced
@@ -51,9 +52,10 @@ def _parties(heard: Heard) -> tuple[str, str] | None:
     connection = heard.context.connection or source.connection
     if source.sender is None:
         return None
+    sender = clip(source.sender) or ""
     if source.recipients:
         first, second = sorted((source.sender, source.recipients[0]))
-        return row_key("errors", heard.tenant, "pair", category, first, second), source.sender
+        return row_key("errors", heard.tenant, "pair", category, first, second), sender
     if connection is not None:
-        return row_key("errors", heard.tenant, "connection", category, connection), source.sender
+        return row_key("errors", heard.tenant, "connection", category, connection), sender
     return None

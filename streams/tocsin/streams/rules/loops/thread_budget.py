@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import msgspec
 
-from tocsin.schemas.ids import derived_id
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.context.references import is_stated
 from tocsin.streams.rules.heard import Heard
-from tocsin.streams.rules.loops.last_word import is_last_word, last_word
+from tocsin.streams.rules.loops.last_word import last_word
 from tocsin.streams.rules.loops.verdict import Replaced, Silenced
-from tocsin.streams.rules.routing.matching import fold_code
-from tocsin.streams.rules.rows import CaseRow, ThreadErrorsRow, ThreadRow, row_key
+from tocsin.streams.rules.rows import ThreadErrorsRow, ThreadRow, row_key
 
 THREAD_MUTED = "thread_muted"
-PEER_GAVE_UP = "peer_gave_up"
 THREAD_ERRORS = "thread_errors"
 """The suppression reasons; the last one is the limit's name, too."""
 
@@ -39,8 +36,9 @@ def _is_counted(thread: str, heard: Heard) -> bool:
 
 
 def count_on_thread(heard: Heard, rows: Rows, config: DecideConfig) -> Replaced | Silenced | None:
-    """Count the problem on its thread. Silent when the thread had its last word, or the other side now gives up on
-    what this bus told of it; a last word when the budget is spent."""
+    """Count the problem on its thread. Silent when the thread had its last word of this bus; a last word when the
+    budget is spent. The other side's last word is a problem like any: a peer could else switch off the owner's alarm
+    (what it is told itself is for rules.routing.audience)."""
     thread = thread_in_trouble(heard)
     if thread is None:
         return None
@@ -50,11 +48,6 @@ def count_on_thread(heard: Heard, rows: Rows, config: DecideConfig) -> Replaced 
     muted = (inside.muted if inside else "") or (about.muted if about else "")
     if muted:
         return Silenced(THREAD_MUTED, "the last word on this thread was said", muted)
-    if is_last_word(heard.problem):
-        told = _told(inside, heard.tenant, rows) or (about.told if about else "")
-        if told:
-            mute_thread(heard, told, rows, config)
-            return Silenced(PEER_GAVE_UP, "the other side ended this thread", told)
     count = (inside.count if inside else 0) + (about.count if about else 0)
     allowed = config.book.limits_of(heard.tenant).thread_errors
     return last_word(heard, THREAD_ERRORS, allowed) if 0 < allowed < count else None
@@ -71,17 +64,6 @@ def mute_thread(heard: Heard, survivor: str, rows: Rows, config: DecideConfig) -
         rows.put(key, msgspec.structs.replace(inside, muted=survivor), rows.due(key))
     if about is not None:
         _keep(thread, msgspec.structs.replace(about, muted=survivor), heard, rows, config)
-
-
-def note_told_of_thread(heard: Heard, survivor: str, rows: Rows, config: DecideConfig) -> None:
-    """The event `survivor` was told of a problem about a thread that it does not state; of the others the cases of the
-    thread's codes tell that."""
-    thread = thread_in_trouble(heard)
-    if thread is None or thread == heard.problem.thread_id:
-        return
-    about = _rows_of(thread, heard, rows)[1] or ThreadErrorsRow(heard.now, 0)
-    if not about.told:
-        _keep(thread, msgspec.structs.replace(about, told=survivor), heard, rows, config)
 
 
 def is_muted(thread: str, tenant: str, rows: Rows) -> bool:
@@ -109,14 +91,3 @@ def _count_about(
 def _keep(thread: str, row: ThreadErrorsRow, heard: Heard, rows: Rows, config: DecideConfig) -> None:
     key = row_key("thread_errors", heard.tenant, thread)
     rows.put(key, row, rows.due(key) or heard.now + config.thread_ttl)
-
-
-def _told(row: ThreadRow | None, tenant: str, rows: Rows) -> str:
-    """An event that this bus told of a problem in the thread, by the cases of the codes that the thread remembers."""
-    if row is None:
-        return ""
-    for code in row.codes:
-        case = rows.get(row_key("case", tenant, derived_id("case", tenant, row.thread_id, fold_code(code))))
-        if isinstance(case, CaseRow) and case.survivor:
-            return case.survivor
-    return ""

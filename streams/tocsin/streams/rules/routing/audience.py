@@ -12,12 +12,13 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from tocsin.schemas.problem import Severity
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.documents import can_say
 from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.loops.last_word import is_last_word
+from tocsin.streams.rules.loops.thread_budget import thread_in_trouble
+from tocsin.streams.rules.promotion import promotable
 from tocsin.streams.rules.routing.matching import fold_code, has_token_prefix
 from tocsin.streams.rules.rows import PeerRow, row_key
 from tocsin.streams.rules.rulebook import RuleBook
@@ -43,12 +44,13 @@ class Told(Struct, frozen=True):
 
 def for_audiences(heard: Heard, endpoints: tuple[str, ...], rows: Rows, config: DecideConfig) -> Told:
     """Of these endpoints, those that may be told; counts what peers are told."""
-    peers = tuple(name for name in endpoints if audience_of(name, config.book) == "peer")
+    book = config.book
+    peers = tuple([name for name in endpoints if audience_of(name, book) == "peer"])
     if not peers:
         return Told(endpoints)
     others = tuple(name for name in endpoints if name not in peers)
-    why = _why_not(heard)
-    sayable = tuple(name for name in peers if can_say(heard.problem, config.book.endpoints[name].body))
+    why = _why_not(heard, rows)
+    sayable = tuple(name for name in peers if can_say(heard.problem, book.endpoints[name].body))
     if why or not sayable:
         return Told(others, left_out=why or "the dialect cannot say it")
     match _spend(heard, rows, config):
@@ -58,6 +60,15 @@ def for_audiences(heard: Heard, endpoints: tuple[str, ...], rows: Rows, config: 
             return Told(tuple(name for name in endpoints if name in others or name in sayable), sayable)
         case _:
             return Told(others, left_out="budget")
+
+
+def note_end_of_thread(heard: Heard, rows: Rows, config: DecideConfig) -> None:
+    """A peer whose last word on a thread this is has ended it: it is told nothing more of that thread (DIDComm v2,
+    "Cascading Problems"). The others go on being told."""
+    if heard.problem.dialect in REPORTS and is_last_word(heard.problem):
+        key = _keys(heard)[1]
+        row = _row(key, heard.now + config.thread_ttl, heard.now, rows)
+        rows.put(key, msgspec.structs.replace(row, silent=True), rows.due(key) or row.until)
 
 
 def audience_of(name: str, book: RuleBook) -> str:
@@ -73,19 +84,13 @@ def operators_of(heard: Heard, book: RuleBook) -> tuple[str, ...]:
     return tuple(name for name, endpoint in book.endpoints.items() if endpoint.audience == "operator")
 
 
-def _why_not(heard: Heard) -> str:
-    if heard.problem.dialect in REPORTS and not _raises_warning(heard):
+def _why_not(heard: Heard, rows: Rows) -> str:
+    # An error that raises a warning of theirs is the one answer they are owed (DIDComm v2, "Replying to Warnings").
+    if heard.problem.dialect in REPORTS and next(promotable(heard, rows), None) is None:
         return "a report is not answered with a report"
     if (heard.context.trust or "").casefold() not in TRUSTED:
         return "trust"
     return ""
-
-
-def _raises_warning(heard: Heard) -> bool:
-    """Whether this error comes after a warning on its thread (DIDComm v2, "Replying to Warnings")."""
-    if heard.problem.severity is not Severity.ERROR:
-        return False
-    return any(fold_code(code).startswith("w.") for code in heard.context.codes)
 
 
 def _spend(heard: Heard, rows: Rows, config: DecideConfig) -> Literal["told", "last_word", "silent"]:
@@ -112,7 +117,7 @@ def _spend(heard: Heard, rows: Rows, config: DecideConfig) -> Literal["told", "l
 
 def _keys(heard: Heard) -> tuple[str, str]:
     # what has no thread is counted as one thread: a peer could otherwise be told without end
-    peer, thread = heard.peer or "", heard.problem.thread_id or heard.problem.parent_thread_id or ""
+    peer, thread = heard.peer or "", thread_in_trouble(heard) or heard.problem.thread_id or ""
     return row_key("peer", heard.tenant, "hour", peer), row_key("peer", heard.tenant, "thread", peer, thread)
 
 

@@ -42,10 +42,15 @@ class Shares(Struct, frozen=True, kw_only=True):
     windows: tuple[Window, ...]
 
 
+def all_now(found: list[Matched]) -> Shares:
+    """None of the routes waits."""
+    return Shares(now=tuple(found), waiting=(), windows=())
+
+
 def share_out(heard: Heard, found: list[Matched], rows: Rows, config: DecideConfig) -> Shares:
     """Which of the routes tell now, and which wait for what."""
-    if not any(one.route.mute or one.route.group for one in found):
-        return Shares(now=tuple(found), waiting=(), windows=())
+    if not [one for one in found if one.route.mute or one.route.group]:
+        return all_now(found)
     now: list[Matched] = []
     waiting: list[Waiting] = []
     windows: list[Window] = []

@@ -7,6 +7,7 @@ from typing import Any
 
 from tocsin.schemas.events import ThreadContext
 from tocsin.schemas.problem import Problem
+from tocsin.streams.protocols.message_names import MAX_TYPE
 from tocsin.streams.rules.routing.expression import facts_of, holds
 from tocsin.streams.rules.rulebook import Match
 
@@ -105,8 +106,11 @@ def _category_fits(category: str | None, wanted: tuple[str, ...]) -> bool:
 def _protocol_fits(asked: Asked, wanted: tuple[str, ...]) -> bool:
     """By what the problem says itself; its report's own protocol (report-problem) says little, the thread's more."""
     for protocol in (protocol_of(asked.problem), asked.thread.protocol):
-        if protocol is not None and any(protocol_fits(protocol, one) for one in wanted):
-            return True
+        if protocol is None:
+            continue
+        for one in wanted:
+            if protocol_fits(protocol, one):
+                return True
     return False
 
 
@@ -116,6 +120,12 @@ def protocol_fits(protocol: str, wanted: str) -> bool:
     `https://didcomm.org/issue-credential`, `issue-credential/2.0` and `issue-credential` all fit
     `https://didcomm.org/issue-credential/2.0`.
     """
+    fit = _path_fits if len(protocol) <= MAX_TYPE else _path_fits.__wrapped__
+    return fit(protocol, wanted)
+
+
+@lru_cache(maxsize=1024)  # asked for every event, and there are few protocols
+def _path_fits(protocol: str, wanted: str) -> bool:
     if protocol == wanted or protocol.startswith(wanted + "/"):
         return True
     have, want = protocol.split("/"), wanted.split("/")

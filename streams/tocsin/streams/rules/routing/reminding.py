@@ -1,4 +1,5 @@
-"""`repeat` of a route: an open case is told again, with its fresh state, until somebody takes it or it is over."""
+"""`repeat` of a route: an open case is told again, with its fresh state, until somebody takes it or it is over. As long
+as it is told again it is remembered."""
 
 from __future__ import annotations
 
@@ -8,16 +9,19 @@ from tocsin.schemas.events import DigestedCase, ProblemsDigested
 from tocsin.schemas.ids import derived_id
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.context.threads import linkable
 from tocsin.streams.rules.decision import PROBLEMS, Decision, Emit
 from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.loops.digest_letter import digest_letters
+from tocsin.streams.rules.loops.digest_targets import remember_targets
 from tocsin.streams.rules.problem_bytes import problem_bytes, problem_of
 from tocsin.streams.rules.routing.matching import Asked
 from tocsin.streams.rules.routing.mute import muted_until
 from tocsin.streams.rules.routing.outcome import Reminder
-from tocsin.streams.rules.routing.silence import silence_of
+from tocsin.streams.rules.routing.silence import not_before
 from tocsin.streams.rules.routing.tree import route_at
 from tocsin.streams.rules.rows import CaseRow, DigestCase, DigestRow, ReminderRow, row_key
+from tocsin.streams.rules.spans import HOUR
 
 REPEAT = "repeat"
 """The `why` of a digest that reminds; its `count` are the reports since something was last told of the case."""
@@ -36,7 +40,7 @@ def note_reminder(heard: Heard, reminder: Reminder, rows: Rows) -> None:
         report=heard.report.event_id,
         told_at=heard.now,
         count=case.count if isinstance(case, CaseRow) else 1,
-        thread=heard.problem.thread_id,
+        thread=linkable(heard.problem.thread_id),
         problem=problem_bytes(heard.problem),
         traceparent=heard.report.traceparent,
     )
@@ -46,7 +50,8 @@ def note_reminder(heard: Heard, reminder: Reminder, rows: Rows) -> None:
 
 
 def reminder_due(key: str, row: ReminderRow, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
-    """The time of a reminder: tell it, or later (muted, silenced, snoozed), or no more (taken, over, no such route)."""
+    """The time of a reminder: tell it, or later (muted, silenced, until the end of a snooze), or no more (taken, over,
+    no such route)."""
     case = rows.get(row_key("case", row.tenant, row.case))
     route = route_at(config.book.routes, row.route)
     if not isinstance(case, CaseRow) or case.status in ("resolved", "acknowledged") or route is None:
@@ -58,21 +63,26 @@ def reminder_due(key: str, row: ReminderRow, rows: Rows, now: int, config: Decid
         return []
     again = msgspec.structs.replace(row, told_at=now, count=case.count, told=row.told + 1)
     rows.put(key, again, now + row.every)
-    return _remind(row, case, now, config)
+    return _remind(row, case, rows, now, config)
+
+
+def reminded_until(case_key: str, rows: Rows, now: int) -> int | None:
+    """Until when (microseconds, after `now`) the case of this row key must be remembered, since it is told again; None
+    when it is not."""
+    # The rest of the key is escaped already, as it is in that of the reminder.
+    due = rows.due(f"reminder/{case_key.partition('/')[2]}")
+    return None if due is None else max(due, now) + HOUR
 
 
 def _not_before(row: ReminderRow, case: CaseRow, mute: tuple[str, ...], now: int, config: DecideConfig) -> int:
-    if case.status == "snoozed":
-        return now + row.every
-    asked = Asked(problem_of(row.problem), row.tenant)
-    silence = silence_of(asked, (*config.book.silences, *config.silences), now)
-    if silence is not None:
-        return silence.until
+    if case.standing(now) == "snoozed" and case.until is not None:
+        return case.until
+    silent = not_before(Asked(problem_of(row.problem), row.tenant), config, now)
     muted = muted_until(mute, config.book.mute_times, now)
-    return now if muted is None else muted[1]
+    return silent if muted is None else max(silent, muted[1])
 
 
-def _remind(row: ReminderRow, case: CaseRow, now: int, config: DecideConfig) -> list[Decision]:
+def _remind(row: ReminderRow, case: CaseRow, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
     count = max(case.count - row.count, 0)
     listed = DigestCase(row.case, case.code, count, case.last_report)
     known = config.book.letter_readers(name for name in row.endpoints if name in config.book.endpoints)
@@ -107,4 +117,6 @@ def _remind(row: ReminderRow, case: CaseRow, now: int, config: DecideConfig) -> 
         problem=row.problem,
         case=row.case,
     )
+    if known:
+        remember_targets(digest, row.case, rows, now, config)
     return [Emit(PROBLEMS, row.case, digest), *digest_letters(digest, letter, config)]

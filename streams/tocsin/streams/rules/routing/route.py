@@ -8,8 +8,8 @@ from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.loops.digest import open_window
-from tocsin.streams.rules.routing.audience import for_audiences, operators_of
-from tocsin.streams.rules.routing.grouping import GROUPED, Shares, hold, share_out, singly
+from tocsin.streams.rules.routing.audience import for_audiences, note_end_of_thread, operators_of
+from tocsin.streams.rules.routing.grouping import GROUPED, Shares, all_now, hold, share_out, singly
 from tocsin.streams.rules.routing.inhibit import inhibited_by, note_source
 from tocsin.streams.rules.routing.matching import (
     Asked,
@@ -58,17 +58,19 @@ def route(book: RuleBook, problem: Problem, tenant: str, thread: ThreadContext |
     return Routing(_endpoints(found), _paths(found), policies=_policies(found))
 
 
-def route_heard(heard: Heard, rows: Rows, config: DecideConfig) -> Routing:
+def route_heard(heard: Heard, rows: Rows, config: DecideConfig, *, at_once: bool = False) -> Routing:
     """Who is told of a problem, when silences, inhibitions, mute times, groups and audiences have had their say. Total;
-    the same heard, rows and config always give the same."""
+    the same heard, rows and config always give the same. `at_once`: it waits for no mute time and no group, as a last
+    word, after which there is nothing more to tell."""
+    note_end_of_thread(heard, rows, config)
     book, asked = config.book, Asked(heard.problem, heard.tenant, heard.context)
-    found = list(matching(book.routes, asked))
+    found = list(matching(book.routes, asked)) if book.routes else []
     withheld = _kept_quiet(heard, asked, found, rows, config)
     if withheld is not None:
         return _nobody(found, withheld)
     if not found:
         return _unrouted(heard, rows, config)
-    shares = share_out(heard, found, rows, config)
+    shares = all_now(found) if at_once else share_out(heard, found, rows, config)
     told = for_audiences(heard, _named(heard, shares, book), rows, config)
     held = hold(heard, shares, told.endpoints, rows, config) if shares.waiting else None
     if told.endpoints:
@@ -126,7 +128,11 @@ def _named(heard: Heard, shares: Shares, book: RuleBook) -> tuple[str, ...]:
 
 def _unrouted(heard: Heard, rows: Rows, config: DecideConfig) -> Routing:
     default = config.book.default_endpoint
-    told = for_audiences(heard, tuple(dict.fromkeys((default, *operators_of(heard, config.book)))), rows, config)
+    operators = operators_of(heard, config.book)
+    named = tuple(dict.fromkeys((default, *operators))) if operators else (default,)
+    told = for_audiences(heard, named, rows, config)
+    if told.endpoints == named:
+        return Routing(named, (), unrouted=True)
     # The rules file refuses a default route to a peer; here somebody is told whatever the book says.
     return Routing(tuple(dict.fromkeys((default, *told.endpoints))), (), unrouted=True)
 
@@ -154,12 +160,14 @@ def _reminder(found: tuple[Matched, ...]) -> Reminder | None:
 
 
 def _endpoints(found: tuple[Matched, ...] | list[Matched]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for one in found for name in one.route.endpoints))
+    if len(found) == 1:
+        return tuple(dict.fromkeys(found[0].route.endpoints))
+    return tuple(dict.fromkeys([name for one in found for name in one.route.endpoints]))
 
 
 def _paths(found: list[Matched]) -> tuple[str, ...]:
-    return tuple(one.path for one in found)
+    return tuple([one.path for one in found])
 
 
 def _policies(found: tuple[Matched, ...] | list[Matched]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(one.route.escalate for one in found if one.route.escalate is not None))
+    return tuple(dict.fromkeys([one.route.escalate for one in found if one.route.escalate is not None]))

@@ -25,8 +25,8 @@ def matching(routes: tuple[Route, ...], asked: Asked, above: str = "", *, named:
             continue
         path = f"{above}{candidate.name}"
         names = named or _names(candidate.match, asked)
-        inner = list(matching(candidate.routes, asked, path + "/", named=names))
-        yield from inner or [Matched(path, candidate, names)]
+        inner = list(matching(candidate.routes, asked, path + "/", named=names)) if candidate.routes else []
+        yield from inner or (Matched(path, candidate, names),)
         if not candidate.go_on:
             return
 
@@ -41,5 +41,10 @@ def route_at(routes: tuple[Route, ...], path: str) -> Route | None:
 
 
 def _names(match: Match, asked: Asked) -> bool:
+    if not match.codes:
+        return False
     key = asked.problem.code_key or fold_code(asked.problem.code)
-    return any(fold_code(code) == key or code == asked.problem.code for code in match.codes)
+    for code in match.codes:  # noqa: SIM110 - a generator costs more than the comparison
+        if fold_code(code) == key or code == asked.problem.code:
+            return True
+    return False

@@ -24,8 +24,10 @@ class CaseRow(Struct, frozen=True, array_like=True, tag="case", gc=False):
     """`case/<tenant>/<case>`: how often, first and last, and where it stands.
 
     Since format 3: `survivor` is the last event that was told of it, `endpoints` are all that were ever told of it
-    (bounded), `code` and `severity` those of the last report, `thread` its thread, `until` the end of a snooze,
-    `commands` the ids of the last commands carried out on it (bounded): one that is sent again is not obeyed again.
+    (bounded), `code` and `severity` those of the last report, `thread` its thread (clipped), `until` the end of a
+    snooze or when it was resolved, `commands` the ids of the last commands carried out on it (bounded): one that is
+    sent again is not obeyed again. What a digest opened has the digest as its first report,
+    what a time-out opened that event as both.
     """
 
     count: int
@@ -49,7 +51,8 @@ class CaseRow(Struct, frozen=True, array_like=True, tag="case", gc=False):
 
 
 class KeptCommand(Struct, frozen=True, array_like=True, tag="kept", gc=False):
-    """`kept/<tenant>/<target>`: a command that came before what it is about (DESIGN 5)."""
+    """`kept/<tenant>/<target>`: a command that came before what it is about (DESIGN 5); under the case of its target
+    when that is known."""
 
     event_id: str
     tenant: str

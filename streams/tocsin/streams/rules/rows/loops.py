@@ -57,20 +57,20 @@ class DigestRow(Struct, frozen=True, array_like=True, tag="digest", gc=False):
 
 class ThreadErrorsRow(Struct, frozen=True, array_like=True, tag="thread_errors", gc=False):
     """`thread_errors/<tenant>/<thread id>`: problems that are about this thread without being in it (a DIDComm v2
-    report with a `pthid` and no `thid`), the first event `told` of them, and the last word. What is in the thread
-    itself is counted by its ThreadRow."""
+    report with a `pthid` and no `thid`), and the last word. What is in the thread itself is counted by its own row."""
 
     last_seen: int
     count: int
-    told: str = ""
     muted: str = ""
 
 
 class CodeErrors(Struct, frozen=True, array_like=True, gc=False):
-    """How often one code came over a connection without another message in between; `muted` is the last word."""
+    """How often one code came over a connection without another message in between, last at `last_seen`
+    (microseconds); `muted` is the last word."""
 
     code: str
     count: int
+    last_seen: int
     muted: str = ""
 
 

@@ -12,11 +12,11 @@ class ExpectationRow(Struct, frozen=True, array_like=True, tag="expectation", gc
 
     watching: without a time-out, to learn whether and when a reply comes; waiting: with one; retrying: a retry was
     advised and not seen yet; given_up: only kept to learn from a late reply; answered: only kept to know again what is
-    handed in twice. `opened_by` is the activity (or the command) that it follows from, `heard` the activity that showed
-    the latest try, `heard_at` when the latest message was recorded; `waits` how often the choice was to wait longer,
-    `attempt` the latest try that was seen or advised (the first message is 1), `resent` whether one was seen: then
-    nobody can say which one a reply answers. `granted` is the grace already given for times in which nothing could be
-    heard.
+    handed in twice. `opened_by` is the activity (or the command) that it follows from, `heard` the activities that
+    showed the latest messages, `heard_at` when the last one was recorded; `waits` how often the choice was to wait
+    longer, `attempt` the latest try that was seen or advised (the first message is 1), `resent` whether one was seen:
+    then nobody can say which one a reply answers. `granted` is the grace already given for times in which nothing could
+    be heard.
     """
 
     tenant: str
@@ -32,7 +32,7 @@ class ExpectationRow(Struct, frozen=True, array_like=True, tag="expectation", gc
     connection: str | None = None
     state: Literal["watching", "waiting", "retrying", "given_up", "answered"] = "watching"
     traceparent: str | None = None
-    heard: str = ""
+    heard: tuple[str, ...] = ()
     heard_at: int = 0
 
 

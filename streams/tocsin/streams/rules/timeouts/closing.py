@@ -6,9 +6,11 @@ import msgspec
 
 from tocsin.schemas.events import ActivityObserved, CommandIssued, CommandKind
 from tocsin.schemas.ids import derived_id
+from tocsin.schemas.problem import Severity
 from tocsin.streams.engine.record import Rows
+from tocsin.streams.protocols import Effect
 from tocsin.streams.rules.config import DecideConfig
-from tocsin.streams.rules.decision import INBOX, Decision, Emit
+from tocsin.streams.rules.decision import BUS, INBOX, Decision, Emit
 from tocsin.streams.rules.derive import about
 from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.rows import CaseRow, ExpectationRow, row_key
@@ -18,8 +20,7 @@ from tocsin.streams.rules.timeouts.noticing import case_of
 from tocsin.streams.rules.timeouts.opening import REMEMBERED, clipped, expectation_key, is_old
 from tocsin.streams.rules.timeouts.replies import is_report
 
-BUS = "tocsin"
-"""Who resolves a case when the reply came after all."""
+_OVER = ("answered", "given_up")
 
 
 def reply_came(
@@ -48,15 +49,18 @@ def reply_came(
 
 def close_by_problem(heard: Heard, rows: Rows) -> None:
     """A problem is an answer too, though nothing is learned from it: on the thread that it states, and on the one to
-    which its ids led."""
+    which its ids led. Not one after which the thread goes on (a warning, or as its protocol says), our own included:
+    the reply is still to come. What was given up stays so, or a reply after all would not end its case."""
     context, problem = heard.context, heard.problem
+    if problem.severity is Severity.WARNING or context.effect == Effect.CONTINUES:
+        return
     threads = [problem.thread_id, context.thread_id]
     if context.found_by not in (None, "thread"):
         threads += context.parents[:1]
     for thread_id in dict.fromkeys(threads):
         key = expectation_key(heard.tenant, thread_id) if thread_id else None
         row = rows.get(key) if key is not None else None
-        if key is not None and isinstance(row, ExpectationRow) and row.state != "answered":
+        if key is not None and isinstance(row, ExpectationRow) and row.state not in _OVER:
             _close(key, row, heard.report.recorded_at, rows, heard.now)
 
 

@@ -14,6 +14,9 @@ from tocsin.streams.rules.timeouts.quantile import WINDOW, quantile_of, with_lat
 LATENCY_TTL = 90 * DAY
 """How long latencies are remembered without use (at least half of it)."""
 
+UNANSWERED_TTL = 7 * DAY
+"""The same for a type that never got a reply: there may be any number of those."""
+
 MAX_TYPE = 255
 """Characters of a message type that are told apart."""
 
@@ -95,8 +98,9 @@ def _keep(rows: Rows, tenant: str, message_type: str, row: LatencyRow, now: int)
     key = _key(tenant, message_type)
     due = rows.due(key)
     # Not a later timer at each use: that would grow the timer heap with traffic.
-    if due is None or due - now < LATENCY_TTL // 2:
-        due = now + LATENCY_TTL
+    ttl = LATENCY_TTL if row.count else UNANSWERED_TTL
+    if due is None or due - now < ttl // 2:
+        due = now + ttl
     rows.put(key, row, due)
 
 

@@ -10,7 +10,7 @@ from tocsin.schemas.events import EventBase, ProblemReported, ThreadContext, Tim
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem, RetryParty, Severity, Source
 from tocsin.streams.engine.record import Rows
-from tocsin.streams.rules.cases import CASE_ENDPOINTS
+from tocsin.streams.rules.cases import case_id, with_endpoints
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.context.threads import context_of, thread_row
 from tocsin.streams.rules.decision import PROBLEMS, Decision, Emit
@@ -18,14 +18,12 @@ from tocsin.streams.rules.derive import about
 from tocsin.streams.rules.escalation.raising import escalate
 from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.notification import timestamp
-from tocsin.streams.rules.routing.matching import Asked
-from tocsin.streams.rules.routing.route import Routing, route
-from tocsin.streams.rules.routing.silence import silence_of
-from tocsin.streams.rules.rows import CaseRow, ExpectationRow, row_key
+from tocsin.streams.rules.rows import CaseRow, ExpectationRow, SeenRow, row_key
 from tocsin.streams.rules.spans import SECOND
 from tocsin.streams.rules.telling import tell_letter
 from tocsin.streams.rules.timeouts.choosing import Advice
 from tocsin.streams.rules.timeouts.learning import Expected
+from tocsin.streams.rules.timeouts.readers import readers_of
 
 LETTER = "timeout.noticed"
 """The `type` of the letter."""
@@ -39,13 +37,15 @@ def notice(
     cause: EventBase, advice: Advice, expected: Expected, rows: Rows, now: int, config: DecideConfig
 ) -> tuple[TimeoutNoticed, list[Decision]]:
     """Say what is advised, and tell the endpoints of the routes that fit; `cause` is what the expectation follows from,
-    or the command that chose. Giving up opens a case and escalates as its route says. Returns the event as well."""
+    or the command that chose. Giving up opens a case and escalates as its route says, if anybody may be told of it.
+    Returns the event as well; the case may be answered by its id."""
     row, case = advice.row, case_of(advice.row)
     problem, context = problem_of(row, advice), _context(row, rows, now)
-    routing = route(config.book, problem, row.tenant, context)
-    endpoints = _told(Asked(problem, row.tenant, context), routing, now, config)
+    common = about(cause, notice_id(row, advice), now)
+    heard = Heard(report=ProblemReported(**common, problem=problem), case=case, context=context, now=now)
+    readers = readers_of(heard, rows, config)
     noticed = TimeoutNoticed(
-        **about(cause, notice_id(row, advice), now),
+        **common,
         case=case,
         thread_id=row.thread_id,
         message_id=row.message_id,
@@ -58,15 +58,17 @@ def notice(
         attempt=row.attempt,
         retry_of=row.message_id if advice.choice == "retry" else None,
         retry_at=advice.retry_at,
-        endpoints=endpoints,
+        endpoints=list(readers.endpoints),
     )
+    seen = SeenRow("", now, case, noticed.event_id)
+    rows.put(row_key("seen", row.tenant, noticed.event_id), seen, now + config.kept_ttl)
     decisions: list[Decision] = [Emit(PROBLEMS, case, noticed)]
     decisions += tell_letter(
         noticed, LETTER, noticed.endpoints, _data(noticed, problem), config,
         about=noticed.event_id, case=case, thread=row.thread_id, problem=problem,
     )  # fmt: skip
-    if advice.choice == "give_up":
-        decisions += _escalated(noticed, problem, context, routing.policies, rows, config)
+    if advice.choice == "give_up" and (readers.endpoints or readers.policies):
+        decisions += _escalated(noticed, heard, readers.policies, rows, config)
     return noticed, decisions
 
 
@@ -78,7 +80,7 @@ def notice_id(row: ExpectationRow, advice: Advice) -> str:
 
 def case_of(row: ExpectationRow) -> str:
     """One case for all time-outs of a thread, as any problem of it with that code."""
-    return derived_id("case", row.tenant, row.thread_id, GIVEN_UP)
+    return case_id(row.tenant, row.thread_id, GIVEN_UP)
 
 
 def problem_of(row: ExpectationRow, advice: Advice) -> Problem:
@@ -99,14 +101,6 @@ def problem_of(row: ExpectationRow, advice: Advice) -> Problem:
         retry_party=RetryParty.REPORTER if advice.choice == "retry" else RetryParty.NONE,
         source=Source(connection=row.connection, protocol=row.message_type.rpartition("/")[0] or None),
     )
-
-
-def _told(asked: Asked, routing: Routing, now: int, config: DecideConfig) -> list[str]:
-    # A peer is told nothing of our waiting: it did not report anything (REQUIREMENTS b.3 1).
-    if silence_of(asked, (*config.book.silences, *config.silences), now) is not None:
-        return []
-    endpoints = config.book.endpoints
-    return [name for name in routing.endpoints if name not in endpoints or endpoints[name].audience != "peer"]
 
 
 def _context(row: ExpectationRow, rows: Rows, now: int) -> ThreadContext:
@@ -136,31 +130,25 @@ def _data(noticed: TimeoutNoticed, problem: Problem) -> dict[str, Any]:
 
 
 def _escalated(
-    noticed: TimeoutNoticed,
-    problem: Problem,
-    context: ThreadContext,
-    policies: tuple[str, ...],
-    rows: Rows,
-    config: DecideConfig,
+    noticed: TimeoutNoticed, heard: Heard, policies: tuple[str, ...], rows: Rows, config: DecideConfig
 ) -> list[Decision]:
     """Open a case like any other: it can be acknowledged, and its escalation looks at it. Nobody reported it, so it
-    counts no report."""
-    now, case = noticed.occurred_at, noticed.case or ""
+    counts no report; but what its letters name is the event that told of it last."""
+    now, case = heard.now, heard.case
     key = row_key("case", noticed.tenant, case)
     known = rows.get(key)
     if not isinstance(known, CaseRow):
         known = CaseRow(0, noticed.event_id, noticed.event_id, "resolved", now, now)
     row = msgspec.structs.replace(
         known,
+        last_report=noticed.event_id,
         last_seen=now,
         status="open" if known.status == "resolved" else known.status,
         survivor=noticed.event_id,
-        endpoints=tuple(dict.fromkeys((*known.endpoints, *noticed.endpoints)))[:CASE_ENDPOINTS],
-        code=problem.code,
-        severity=problem.severity.value,
+        endpoints=with_endpoints(known, noticed.endpoints),
+        code=heard.problem.code,
+        severity=heard.problem.severity.value,
         thread=noticed.thread_id,
     )
     rows.put(key, row, rows.due(key) or now + config.case_ttl)
-    common = about(noticed, noticed.event_id, now)
-    heard = Heard(report=ProblemReported(**common, problem=problem), case=case, context=context, now=now)
     return escalate(heard, noticed, policies, rows, config, opens=known.status == "resolved")

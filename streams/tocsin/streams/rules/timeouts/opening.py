@@ -25,9 +25,17 @@ SLACK = MINUTE
 """By how much the clocks and queues of those who record may differ."""
 
 
+HEARD = 8
+"""How many of the messages last sent on a thread are known again by their events."""
+
+
 def is_old(activity: ActivityObserved, row: ExpectationRow) -> bool:
     """Whether this was heard before, or was recorded well before what was heard last: handed in twice, or late."""
-    return activity.event_id == row.heard or activity.recorded_at < row.heard_at - SLACK
+    return activity.event_id in row.heard or activity.recorded_at < row.heard_at - SLACK
+
+
+def _heard(activity: ActivityObserved, row: ExpectationRow | None) -> tuple[str, ...]:
+    return (*(row.heard if row is not None else ()), activity.event_id)[-HEARD:]
 
 
 def expectation_key(tenant: str, thread_id: str) -> str:
@@ -47,20 +55,21 @@ def message_went_out(
     if wanted is False:
         return
     key = expectation_key(activity.tenant, thread_id)
-    older = rows.get(key)
-    if now - activity.recorded_at > REMEMBERED or (isinstance(older, ExpectationRow) and is_old(activity, older)):
+    row = rows.get(key)
+    older = row if isinstance(row, ExpectationRow) else None
+    if now - activity.recorded_at > REMEMBERED or (older is not None and is_old(activity, older)):
         return
-    if isinstance(older, ExpectationRow) and older.state == "answered":
-        older = None
-    if isinstance(older, ExpectationRow) and older.state == "watching":
+    heard = _heard(activity, older)
+    if older is not None and older.state == "watching":
         note_unanswered(rows, older.tenant, older.message_type, now)
-    elif isinstance(older, ExpectationRow):
+    elif older is not None and older.state != "answered":
         if activity.detail.get(RETRY_OF) or message_type == older.message_type:
-            _rearm(key, activity, older, policy, rows, now)
+            again = msgspec.structs.replace(older, resent=True, heard=heard, heard_at=activity.recorded_at)
+            _rearm(key, again, policy, rows, now)
             return
         if wanted is None and older.state != "given_up":
             return
-    _open(key, activity, message_type, thread_id, policy, wanted or False, rows, now)
+    _open(key, activity, message_type, thread_id, policy, wanted or False, heard, rows, now)
 
 
 def _open(
@@ -70,6 +79,7 @@ def _open(
     thread_id: str,
     policy: TimeoutPolicy,
     wanted: bool,
+    heard: tuple[str, ...],
     rows: Rows,
     now: int,
 ) -> None:
@@ -82,7 +92,7 @@ def _open(
         opened_by=activity.event_id,
         connection=activity.connection and clipped(activity.connection),
         traceparent=activity.traceparent,
-        heard=activity.event_id,
+        heard=heard,
         heard_at=activity.recorded_at,
     )
     expected = expected_for(rows, row.tenant, message_type, row.connection, policy) if wanted else None
@@ -92,12 +102,9 @@ def _open(
         rows.put(key, msgspec.structs.replace(row, state="waiting"), now + max(expected.after, 1))
 
 
-def _rearm(
-    key: str, activity: ActivityObserved, row: ExpectationRow, policy: TimeoutPolicy, rows: Rows, now: int
-) -> None:
+def _rearm(key: str, row: ExpectationRow, policy: TimeoutPolicy, rows: Rows, now: int) -> None:
     """The message was sent again, as advised or by itself: the time-out begins anew, though not for ever. What was
     given up stays so: a sender that never stops is told of once."""
-    row = msgspec.structs.replace(row, resent=True, heard=activity.event_id, heard_at=activity.recorded_at)
     if row.state == "given_up":
         rows.put(key, row, rows.due(key))
         return

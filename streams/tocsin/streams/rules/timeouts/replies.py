@@ -41,7 +41,7 @@ def wants_reply(activity: ActivityObserved, message_type: str, policy: TimeoutPo
         return said == "true"
     if is_report(message_type):
         return False
-    if any(_is_message(message_type, wanted) for wanted in policy.messages):
+    if policy.messages and any(_is_message(message_type, wanted) for wanted in policy.messages):
         return True
     by_protocol = _by_protocol(activity, message_type, rows)
     if by_protocol is not None:
