@@ -31,7 +31,7 @@ demo: install ## see real problem reports travel through the bus, step by step
 
 test: install ## all tests: first those without Kafka, then those with the embedded one
 	.venv/bin/pytest -m "not kafka" -n auto --maxprocesses 8 --dist worksteal
-	.venv/bin/pytest -m kafka
+	.venv/bin/pytest -m kafka -n 2 --dist worksteal
 
 e2e: install ## only the tests with Kafka
 	.venv/bin/pytest -m kafka
