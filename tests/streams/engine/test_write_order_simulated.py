@@ -10,11 +10,12 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
+from broken_writers import ForgetsTheOutbox, LeavesShadows, ProvesNothing, SpeaksFirst
 from diary import ALARM_AFTER, Diary
 from simulated_log import COMPACTION_LAG, Faults, Killed, SimulatedBroker, SimulatedLog
 
 from tocsin.streams.engine.changelog import Replay
-from tocsin.streams.engine.fold import Folded, Limits
+from tocsin.streams.engine.fold import Limits
 from tocsin.streams.engine.partition import Names, PartitionWriter, Superseded
 from tocsin.streams.engine.ports import LogUnavailable
 from tocsin.streams.engine.rows import RowStore
@@ -238,37 +239,6 @@ async def test_a_seed_replays_exactly() -> None:
     assert first.broker.steps == second.broker.steps
     assert first.broker.values(NAMES.changelog) == second.broker.values(NAMES.changelog)
     assert first.broker.values("told") == second.broker.values("told")
-
-
-class SpeaksFirst(PartitionWriter):
-    """The bug of every system that has no outbox: what was said is decided again after a crash."""
-
-    async def write(self, folded: Folded) -> None:
-        await self._log.speak(folded.outputs)
-        await super().write(folded)
-
-
-class ProvesNothing(PartitionWriter):
-    async def _prove_ownership(self, at: int | None, count: int) -> None:
-        self.state.log_end = (at or self.state.log_end) + count
-
-
-class ForgetsTheOutbox(PartitionWriter):
-    async def _replay(self, start: int, at: int, on_read: Callable[[], None]) -> None:
-        await super()._replay(start, at, on_read)
-        self.state.outbox = []
-
-
-class LeavesShadows(PartitionWriter):
-    """Does not rewrite what a void record shadows; only compaction makes that a loss."""
-
-    async def _examine(self, start: int, end: int) -> None:
-        await super()._examine(start, end)
-        self.state.rewrite, self.state.needs_rewrite = set(), False
-
-    async def _replay(self, start: int, at: int, on_read: Callable[[], None]) -> None:
-        await super()._replay(start, at, on_read)
-        self.state.rewrite, self.state.needs_rewrite = set(), False
 
 
 @pytest.mark.parametrize("kind", [SpeaksFirst, ProvesNothing, ForgetsTheOutbox, LeavesShadows])
