@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+from dict_rows import DictRows
 from scenario_file import ACTIVITIES, START, BadScenario, Given, Scenario, is_span, span
 from scenario_mediation import Mediator
 from scenario_names import Line, Names, line_of_event
-from scenario_rows import ScenarioRows
 from scenario_silences import silences_after
 
 from tocsin.connectors.dialects import NotAProblem, Unreadable, read_document
@@ -49,7 +49,7 @@ class VirtualBus:
     def __init__(self, scenario: Scenario, folder: Path) -> None:
         self.scenario = scenario
         self.said: list[Line] = []
-        self.rows = ScenarioRows()
+        self.rows = DictRows()
         self.ends: Counter[str] = Counter()
         self._folder = folder
         self._names = Names()
