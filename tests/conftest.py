@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tocsin.streams.broker import EmbeddedBroker
+from tocsin.streams.up.broker import EmbeddedBroker
 
 settings.register_profile("tocsin", deadline=None)
 settings.load_profile("tocsin")

@@ -24,7 +24,7 @@ from rich.progress import Progress
 from workload import TENANTS, activity, fill, make_topics, report
 
 from tocsin.schemas.codec import encode
-from tocsin.streams.broker import EmbeddedBroker
+from tocsin.streams.up.broker import EmbeddedBroker
 
 HERE = Path(__file__).parent
 Configs = dict[str, dict[str, str]]

@@ -29,7 +29,7 @@ async def main(seconds: int) -> None:
             rules = Path(home) / "rules.yaml"
             rules.write_text(rules_for(receiver.url))
             up = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "tocsin.streams.cli", "up", "--json", "--home", f"{home}/bus", "--port", "0",
+                sys.executable, "-m", "tocsin.streams.cli.main", "up", "--json", "--home", f"{home}/bus", "--port", "0",
                 "--rules", str(rules), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
             )  # fmt: skip
             try:

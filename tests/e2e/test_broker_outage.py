@@ -12,7 +12,7 @@ import pytest
 from bus import Bus
 from receiver import Receiver, rules_for
 
-from tocsin.streams.broker import EmbeddedBroker
+from tocsin.streams.up.broker import EmbeddedBroker
 
 Answers = list[tuple[float, int, Mapping[str, str], str]]
 """Seconds, status, headers and event id of each answer."""

@@ -30,7 +30,7 @@ def test_it_needs_neither_a_kafka_nor_a_java_of_this_machine(tmp_path: Path) -> 
 
 
 def the_story_is_told(environment: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "tocsin.streams.cli", "demo", "--json"]
+    command = [sys.executable, "-m", "tocsin.streams.cli.main", "demo", "--json"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=200, env=environment)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     *steps, end = [json.loads(line) for line in ended.stdout.splitlines()]

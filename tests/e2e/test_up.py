@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 def up(home: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
     """A running `tocsin up --json` on free ports, and its line; killed at the end, if it still runs."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
-    command = [sys.executable, "-m", "tocsin.streams.cli", "up", "--json", "--port", "0", "--home", str(home)]
+    command = [sys.executable, "-m", "tocsin.streams.cli.main", "up", "--json", "--port", "0", "--home", str(home)]
     with (home.parent / "up.err").open("w") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=clean)
     try:
@@ -101,7 +101,7 @@ def test_it_runs_mends_itself_and_drains(tmp_path: Path) -> None:
         assert (home / "up.pid").read_text() == f"{process.pid}\n"
         asyncio.run(ask(line))
         again = subprocess.run(
-            [sys.executable, "-m", "tocsin.streams.cli", "up", "--home", str(home)], capture_output=True, text=True
+            [sys.executable, "-m", "tocsin.streams.cli.main", "up", "--home", str(home)], capture_output=True, text=True
         )
         assert (again.returncode, f"(process {process.pid})" in again.stderr) == (78, True)
         [worker] = [pid for pid, command in children(process.pid).items() if " worker " in command]
@@ -132,7 +132,7 @@ def test_nothing_outlives_it_when_it_is_killed(tmp_path: Path) -> None:
 def test_a_wrong_rules_file_ends_it_with_the_reason(tmp_path: Path, bootstrap: str, prefix: str) -> None:
     (tmp_path / "rules.yaml").write_text("endpoints:\n  desk: {sink: memory}\ndefault_route: nobody\n")
     ended = subprocess.run(
-        [sys.executable, "-m", "tocsin.streams.cli", "up", "--rules", str(tmp_path / "rules.yaml"), "--port", "0"],
+        [sys.executable, "-m", "tocsin.streams.cli.main", "up", "--rules", str(tmp_path / "rules.yaml"), "--port", "0"],
         capture_output=True,
         text=True,
         timeout=90,

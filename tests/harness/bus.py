@@ -16,7 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from tocsin.streams.settings import Settings
 from tocsin.streams.topics import apply
 
-COMMAND = "from tocsin.streams.cli import main; main()"
+COMMAND = "from tocsin.streams.cli.main import main; main()"
 
 
 @dataclass

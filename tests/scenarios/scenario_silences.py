@@ -10,7 +10,7 @@ from scenario_file import START, BadScenario, Given, span
 from tocsin.schemas.codec import decode_as, encode
 from tocsin.schemas.events import SilenceSet
 from tocsin.streams.rules.rulebook import Silence
-from tocsin.streams.silences import silence_of
+from tocsin.streams.silences.silences import silence_of
 
 
 def silences_after(known: dict[str, Silence], given: Given, common: dict[str, Any]) -> tuple[Silence, ...]:

@@ -13,9 +13,9 @@ from prometheus_client import CollectorRegistry
 
 from tocsin.connectors.gateway import GatewayConfig, build_gateway
 from tocsin.connectors.publish import Publisher
-from tocsin.streams.broker import EmbeddedBroker
 from tocsin.streams.settings import Settings
 from tocsin.streams.topics import apply
+from tocsin.streams.up.broker import EmbeddedBroker
 
 from .conftest import serve
 

@@ -17,9 +17,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from tocsin.connectors.publish import KafkaAway, Publisher, PublishUnconfirmed, TopicMissing, problem
 from tocsin.schemas.codec import decode
 from tocsin.schemas.events import ProblemReported
-from tocsin.streams.broker import EmbeddedBroker
 from tocsin.streams.settings import Settings
 from tocsin.streams.topics import apply
+from tocsin.streams.up.broker import EmbeddedBroker
 
 GUARD = 30.0
 """Seconds that no answer may take, on however busy a machine."""

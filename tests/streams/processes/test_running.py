@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from tocsin.streams.commands.foreground import RunProcess
+from tocsin.streams.cli.foreground import RunProcess
 from tocsin.streams.processes.dispatch import run_dispatch_process
 from tocsin.streams.processes.running import ServiceUnreachable, check_host, on_hangup
 from tocsin.streams.processes.worker import run_worker_process

@@ -11,8 +11,6 @@ from prometheus_client import CollectorRegistry
 
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.dispatcher.dispatcher import Dispatcher, DispatcherSettings
-from tocsin.streams.observe import DispatchMetrics
-from tocsin.streams.probes import all_notes, serve_probes
 from tocsin.streams.processes.open_sinks import OpenSinks
 from tocsin.streams.processes.rules_watch import WatchedRules
 from tocsin.streams.processes.running import (
@@ -25,7 +23,9 @@ from tocsin.streams.processes.running import (
 )
 from tocsin.streams.processes.waiting import beside
 from tocsin.streams.settings import Settings
-from tocsin.streams.settings_topic import SettingsTopic
+from tocsin.streams.silences.settings_topic import SettingsTopic
+from tocsin.streams.telemetry.observe import DispatchMetrics
+from tocsin.streams.telemetry.probes import all_notes, serve_probes
 
 
 async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready: OnReady) -> None:

@@ -19,7 +19,7 @@ from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.processes.running import OnReady, Ready, check_host, kafka_unreachable, needed_bootstrap
 from tocsin.streams.processes.silencing import SettingsSilences
 from tocsin.streams.settings import Settings
-from tocsin.streams.settings_topic import SettingsTopic
+from tocsin.streams.silences.settings_topic import SettingsTopic
 
 DRAIN_SECONDS = 15
 

@@ -6,8 +6,8 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from tocsin.connectors.publish import KafkaAway, PublishUnconfirmed
 from tocsin.schemas.events import SilenceSet
-from tocsin.streams.settings_topic import SettingsTopic
-from tocsin.streams.silences import SilenceUnusable, match_of
+from tocsin.streams.silences.settings_topic import SettingsTopic
+from tocsin.streams.silences.silences import SilenceUnusable, match_of
 
 
 class SettingsSilences:

@@ -15,9 +15,6 @@ from tocsin.streams.agents.decide import DecideAgent
 from tocsin.streams.agents.deliver import DeliverAgent
 from tocsin.streams.engine.engine import Engine, EngineSettings
 from tocsin.streams.engine.worker import FatalWorker, build_app, run_worker
-from tocsin.streams.observe import WorkerMetrics, watch_engine
-from tocsin.streams.observe_decisions import watch_silences
-from tocsin.streams.probes import all_notes, serve_probes
 from tocsin.streams.processes.live_config import LiveConfig
 from tocsin.streams.processes.rules_watch import WatchedRules
 from tocsin.streams.processes.running import (
@@ -32,8 +29,11 @@ from tocsin.streams.processes.running import (
 from tocsin.streams.processes.waiting import beside
 from tocsin.streams.rules.delivery.deliver_config import DeliverConfig
 from tocsin.streams.settings import Settings
-from tocsin.streams.settings_topic import SettingsTopic
-from tocsin.streams.silences import Silences
+from tocsin.streams.silences.settings_topic import SettingsTopic
+from tocsin.streams.silences.silences import Silences
+from tocsin.streams.telemetry.observe import WorkerMetrics, watch_engine
+from tocsin.streams.telemetry.observe_decisions import watch_silences
+from tocsin.streams.telemetry.probes import all_notes, serve_probes
 
 SAY_EVERY = 10.0
 """Seconds between two signs of life of a worker that recovers; far below `commands.member.READY_WITHIN`."""

@@ -1,0 +1,163 @@
+"""`tocsin dead list | show | replay`."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from typing import Annotated
+
+import msgspec
+import typer
+from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from tocsin.streams.cli.dead_letters import (
+    DeadLetter,
+    letter_of,
+    original_headers,
+    replay_note,
+    replayed_of,
+    why_not_replayable,
+)
+from tocsin.streams.cli.failures import BAD_INPUT, CHECK_FAILED, USAGE, CommandFailed
+from tocsin.streams.cli.locating import located_settings
+from tocsin.streams.cli.logs import set_up_logging
+from tocsin.streams.cli.records import places_of, records_of
+from tocsin.streams.cli.showing import clipped, printable, show, show_json, tell
+from tocsin.streams.cli.tail import seen_of
+from tocsin.streams.processes.running import kafka_unreachable, needed_bootstrap
+from tocsin.streams.settings import Settings
+from tocsin.streams.topology import TOPICS, topic_name
+
+app = typer.Typer()
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object per letter.")]
+Reason = Annotated[str | None, typer.Option(help="Only those with this reason.")]
+Letter = Annotated[str, typer.Argument(help="PARTITION:OFFSET, as `dead list` shows it.")]
+
+
+@app.command("list")
+def list_letters(reason: Reason = None, as_json: AsJson = False) -> None:
+    """List the dead letters, oldest first within each partition."""
+    found = asyncio.run(_all(_settings(), reason))
+    for _, letter in found:
+        show_json(msgspec.to_builtins(letter)) if as_json else show(_line(letter))
+    if not found and not as_json:
+        show("no dead letters")
+
+
+@app.command("show")
+def show_letter(letter: Letter, as_json: AsJson = False) -> None:
+    """Show one dead letter whole: headers, and the event, or its first bytes as hex."""
+    record = asyncio.run(_one(_settings(), letter))
+    headers = {name: value.decode("utf-8", "replace") for name, value in record.headers}
+    seen = {**seen_of(record), **msgspec.to_builtins(letter_of(record)), "headers": headers}
+    if as_json:
+        show_json(seen)
+        return
+    for name, value in seen.items():
+        show(f"{name:12} {printable(str(value))}")
+
+
+@app.command()
+def replay(
+    letter: Annotated[str | None, typer.Argument(help="PARTITION:OFFSET, as `dead list` shows it.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All of them (with --reason: all of these).")] = False,
+    reason: Reason = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a dead letter's original bytes to the topic where it died again, under the same key and event id.
+
+    It stays in `dead`, with a note; --all leaves out what was replayed already and what holds no record. What the bus
+    has dealt with meanwhile under the same id is suppressed, never counted twice; a dead delivery is attempted anew.
+    """
+    if (letter is None) == (not everything):
+        raise CommandFailed(USAGE, "say which: a PARTITION:OFFSET, or --all")
+    settings = _settings()
+    replayed, left_out = asyncio.run(_replay(settings, letter, reason))
+    for found in replayed:
+        show_json(msgspec.to_builtins(found)) if as_json else show(f"replayed {_line(found)}")
+    for why, count in left_out.items():
+        tell(f"{count} not replayed: {why}")
+    if not replayed:
+        show("no dead letters") if not as_json and not left_out else None
+        raise typer.Exit(CHECK_FAILED)
+
+
+def _settings() -> Settings:
+    settings = located_settings()
+    set_up_logging(settings.log_format, "warning")
+    return settings
+
+
+async def _all(settings: Settings, reason: str | None) -> list[tuple[ConsumerRecord, DeadLetter]]:
+    topic = topic_name(settings.prefix, "dead")
+    records = [record async for record in records_of(settings, topic)]
+    replayed = {replayed_of(record) for record in records}
+    letters = [(record, letter_of(record)) for record in records if replayed_of(record) is None]
+    return [
+        (record, msgspec.structs.replace(letter, replayed=letter.id in replayed))
+        for record, letter in letters
+        if reason in (None, letter.reason)
+    ]
+
+
+async def _one(settings: Settings, wanted: str) -> ConsumerRecord:
+    topic = topic_name(settings.prefix, "dead")
+    place = re.fullmatch(r"([0-9]{1,6}):([0-9]{1,18})", wanted)
+    if place is None:
+        raise CommandFailed(USAGE, f"{wanted!r} is not PARTITION:OFFSET")
+    only = TopicPartition(topic, int(place[1]))
+    if only in await places_of(settings, topic):
+        async for record in records_of(settings, topic, only=only):
+            if record.offset == int(place[2]) and replayed_of(record) is None:
+                return record
+    raise CommandFailed(BAD_INPUT, f"there is no dead letter {wanted}: see `tocsin dead list`")
+
+
+async def _replay(settings: Settings, wanted: str | None, reason: str | None) -> tuple[list[DeadLetter], Counter[str]]:
+    """The letters that were replayed, and how many were not, by the reason why. One that is asked for by its id is
+    replayed as often as it is asked for. Raises CommandFailed when that one is not replayable."""
+    ours = {topic_name(settings.prefix, spec.name) for spec in TOPICS} - {topic_name(settings.prefix, "dead")}
+    if wanted:
+        record = await _one(settings, wanted)
+        letter = letter_of(record)
+        if refusal := why_not_replayable(record, letter, ours):
+            raise CommandFailed(BAD_INPUT, f"dead letter {letter.id} cannot be replayed: {refusal}")
+        await _write_again(settings, [(record, letter)])
+        return [letter], Counter()
+    chosen, left_out = list[tuple[ConsumerRecord, DeadLetter]](), Counter[str]()
+    for record, letter in await _all(settings, reason):
+        refusal = "it was replayed already" if letter.replayed else why_not_replayable(record, letter, ours)
+        if refusal:
+            left_out[refusal] += 1
+        else:
+            chosen.append((record, letter))
+    await _write_again(settings, chosen)
+    return [letter for _, letter in chosen], left_out
+
+
+async def _write_again(settings: Settings, chosen: list[tuple[ConsumerRecord, DeadLetter]]) -> None:
+    """Each letter to its topic, then a note of it to `dead`: killed in between, it is replayed again next time."""
+    bootstrap = needed_bootstrap(settings)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, max_request_size=5 * 1024 * 1024
+    )
+    try:
+        await producer.start()
+        for record, letter in chosen:
+            await producer.send_and_wait(letter.topic, record.value, key=record.key, headers=original_headers(record))
+            await producer.send_and_wait(record.topic, b"", partition=record.partition, headers=replay_note(letter))
+    except KafkaError as error:
+        raise kafka_unreachable(bootstrap, error) from error
+    finally:
+        await producer.stop()
+
+
+def _line(letter: DeadLetter) -> str:
+    came = f"{letter.topic}/{letter.partition}@{letter.offset}"
+    what = f"{letter.type} {letter.event_id}" if letter.type else f"{letter.bytes} bytes that are no event"
+    again = " (replayed)" if letter.replayed else ""
+    return printable(f"{letter.id} {letter.time} {letter.reason} ({letter.stage}) {came}: {what}{again}") + (
+        f": {clipped(letter.detail, 160)}" if letter.detail else ""
+    )

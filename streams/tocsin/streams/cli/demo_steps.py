@@ -1,0 +1,71 @@
+"""The demo's output: one line per step, with the time it took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from tocsin.streams.cli.showing import clipped, show, show_json
+
+
+class Step:
+    """One step under way; say how it ended with `done` or `missed`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.ok = False
+        self.detail = "it did not end"
+        self.began = monotonic()
+        self.took: float | None = None
+
+    def done(self, detail: str, *, at: float | None = None) -> None:
+        """It went well; `at` (monotonic) when the time that counts lies in the past."""
+        self.ok, self.detail = True, detail
+        self.took = (monotonic() if at is None else at) - self.began
+
+    def missed(self, detail: str) -> None:
+        """It did not."""
+        self.ok, self.detail = False, detail
+
+
+class Steps:
+    """All steps; `failed` are the names of those that went wrong."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+        self._began = monotonic()
+        self.failed: list[str] = []
+
+    @contextmanager
+    def step(self, name: str, since: float | None = None) -> Iterator[Step]:
+        """Times what is inside (from `since`, when it began earlier) and shows it. An exception is not caught."""
+        step = Step(name)
+        if since is not None:
+            step.began = since
+        try:
+            yield step
+        finally:
+            self._show(step)
+
+    def end(self, told: bool) -> None:
+        """The last line."""
+        seconds = round(monotonic() - self._began, 1)
+        if self._as_json:
+            show_json({"ok": told and not self.failed, "seconds": seconds, "failed": self.failed})
+        elif not told:
+            show("interrupted")
+        elif self.failed:
+            show(f"FAILED after {seconds} s: {', '.join(self.failed)}")
+        else:
+            show(f"Every report arrived once, signed; {seconds} s in all, start and stop of Kafka included.")
+
+    def _show(self, step: Step) -> None:
+        took = monotonic() - step.began if step.took is None else step.took
+        if not step.ok:
+            self.failed.append(step.name)
+        if self._as_json:
+            show_json({"step": step.name, "ok": step.ok, "ms": round(took * 1000, 1), "detail": step.detail})
+            return
+        time = f"{took:7.1f} s " if took >= 10 else f"{took * 1000:7.0f} ms"
+        show(f"{'ok' if step.ok else 'MISSING':7} {time}  {step.name:24} {clipped(step.detail, 160)}")

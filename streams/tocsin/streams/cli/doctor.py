@@ -1,0 +1,63 @@
+"""`tocsin doctor`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from tocsin.streams.cli.diagnosis import Check, Level
+from tocsin.streams.cli.diagnosis_kafka import kafka_checks
+from tocsin.streams.cli.diagnosis_local import local_checks
+from tocsin.streams.cli.diagnosis_timers import timer_checks
+from tocsin.streams.cli.failures import CHECK_FAILED, UNREACHABLE
+from tocsin.streams.cli.locating import running_bus
+from tocsin.streams.cli.logs import set_up_logging
+from tocsin.streams.cli.showing import printable, show, show_json
+from tocsin.streams.settings import Settings, SettingsInvalid, load_settings
+
+
+def run(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
+    """Find out what is wrong: settings, rules file, ports, disk, Kafka, topics, lag, dead letters, timers.
+
+    Each line is ok, warn or FAIL with the next step. Exits 1 when something fails, 69 when Kafka cannot be reached.
+    """
+    checks = asyncio.run(_examine())
+    if as_json:
+        show_json({"ok": not _failed(checks), "checks": [check.as_dict() for check in checks]})
+    else:
+        for check in checks:
+            show(printable(check.line()))
+    raise typer.Exit(_exit_code(checks))
+
+
+async def _examine() -> list[Check]:
+    try:
+        settings = load_settings()
+    except SettingsInvalid as invalid:
+        set_up_logging("console", "error")
+        step = "correct it in the environment or in tocsin.toml"
+        return [Check("settings", Level.FAIL, line, step) for line in invalid.problems]
+    set_up_logging(settings.log_format, "error")
+    checks = [Check("settings", Level.OK, f"prefix {settings.prefix}, {settings.partitions} partitions")]
+    checks += [Check("settings", Level.WARN, line, "correct or remove it") for line in settings.warnings]
+    checks += local_checks(settings)
+    checks += await timer_checks(settings)
+    return checks + await kafka_checks(_located(settings))
+
+
+def _located(settings: Settings) -> Settings:
+    running = None if settings.bootstrap else running_bus(settings.home)
+    return settings.but(bootstrap=running["bootstrap"]) if running else settings
+
+
+def _failed(checks: list[Check]) -> list[Check]:
+    return [check for check in checks if check.level is Level.FAIL]
+
+
+def _exit_code(checks: list[Check]) -> int:
+    failed = _failed(checks)
+    if any(check.name == "kafka" for check in failed):
+        return UNREACHABLE
+    return CHECK_FAILED if failed else 0

@@ -1,0 +1,100 @@
+"""`tocsin`: the table of its commands, and the one place where their failures end.
+
+Only the module of the command that was asked for is imported: `tocsin --help` needs none.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from tocsin.streams.cli.failures import GAVE_UP, code_of, message_of
+from tocsin.streams.cli.showing import tell
+
+if TYPE_CHECKING:
+    import typer
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("up", "The whole bus, with a Kafka of its own unless one is set."),
+    "demo": ("demo", "Watch real reports travel through the whole bus, step by step."),
+    "broker": ("broker", "Only the embedded Kafka, in the foreground."),
+    "worker": ("worker", "The stream worker: decides, and schedules deliveries."),
+    "gateway": ("gateway", "The HTTP gateway: problems in, schemas and metrics out."),
+    "dispatch": ("dispatch", "The dispatcher: makes the delivery attempts."),
+    "publish": ("publish", "Publish one problem document, or a file of them."),
+    "tail": ("tail", "Watch the events of a topic."),
+    "dead": ("dead", "Dead letters: list, show, replay."),
+    "acknowledge": ("answering", "Take a case: no further step of its escalation."),
+    "resolve": ("answering", "Say that a case is over."),
+    "snooze": ("answering", "Put a case off until a time."),
+    "choose": ("answering", "Wait, retry or give up on a reply that does not come."),
+    "silence": ("silence", "Silences: add, list, remove."),
+    "endpoint": ("endpoint", "One endpoint: enable, disable, remove."),
+    "read": ("read", "What the reader understands of a problem document."),
+    "write": ("write", "A canonical problem in another dialect, strictly."),
+    "codes": ("codes", "The catalogue of well-known codes: list, show, lint."),
+    "topics": ("topics", "The topics of the bus: plan, apply."),
+    "schemas": ("schemas", "Check the event schemas, also against released ones."),
+    "rules": ("rules", "The rules file: check it, try it, print its JSON Schema."),
+    "config": ("config", "The effective settings, secrets masked."),
+    "doctor": ("doctor", "Find out what is wrong, and what to do about it."),
+}
+"""Name -> (module in `tocsin.streams.cli`, what it does)."""
+
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 check failed, 2 usage, 65 bad input, 69 a service is not reachable, 70 gave up, "
+    "78 bad configuration."
+)
+
+
+def application(wanted: str | None = None) -> typer.Typer:
+    """The command line; of its commands only `wanted` can be run, the others are there to be listed."""
+    import typer  # of an extra: a light install has to be told so, and not by a traceback
+
+    app = typer.Typer(
+        add_completion=False,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        help="Tocsin, the error notification bus: kept in Kafka, explained, never lost.",
+        epilog=EXIT_CODES,
+    )
+    for name, (module, summary) in COMMANDS.items():
+        if name != wanted:
+            app.command(name, help=summary)(_listed)
+            continue
+        loaded = import_module(f"tocsin.streams.cli.{module}")
+        if hasattr(loaded, "app"):
+            app.add_typer(loaded.app, name=name, help=summary, no_args_is_help=True)
+        else:
+            app.command(name)(getattr(loaded, "run", None) or getattr(loaded, name))
+    return app
+
+
+def _listed() -> None:
+    """Stands for a command that was not asked for."""
+
+
+def main() -> None:
+    """The console script. Never returns: exits with the command's code."""
+    wanted = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
+    try:
+        application(wanted if wanted in COMMANDS else None)(prog_name="tocsin")
+    except Exception as error:
+        sys.exit(_failed(error))
+
+
+def _failed(error: Exception) -> int:
+    code = code_of(error)
+    if code is None:
+        traceback.print_exception(error)
+        tell("tocsin: this is a fault of ours; please report it with the lines above")
+        return GAVE_UP
+    if message := message_of(error):
+        tell(f"tocsin: {message}")
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""The options of every command by which a person orders something: who, why, how long."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import typer
+
+from tocsin.connectors.dialects import Unreadable
+from tocsin.streams.cli.failures import USAGE, CommandFailed
+
+By = Annotated[str, typer.Option(help="Who says so: a person or a program.")]
+Why = Annotated[str | None, typer.Option(help="Why.")]
+For = Annotated[str | None, typer.Option("--for", metavar="SPAN", help="For how long: 45s, 30m, 2h, 1h30m, 7d.")]
+Until = Annotated[str | None, typer.Option(metavar="TIME", help="Until when: 2030-01-31T18:00:00Z.")]
+Tenant = Annotated[str | None, typer.Option(help="The tenant (TOCSIN_TENANT).")]
+Key = Annotated[str | None, typer.Option(help="The same key again counts once.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
+
+KEY = re.compile(r"[\x21-\x7e]{1,255}")
+"""As the gateway takes an Idempotency-Key."""
+
+
+def checked_key(key: str | None) -> str | None:
+    """The key; raises CommandFailed(2) for one that HTTP would refuse."""
+    if key is not None and not KEY.fullmatch(key):
+        raise CommandFailed(USAGE, "--idempotency-key is 1 to 255 visible ASCII characters, without spaces")
+    return key
+
+
+def mistaken(unreadable: Unreadable) -> CommandFailed:
+    """A wrong option in the words of the command line."""
+    name = unreadable.pointer.strip("/")
+    where = f"--{name.replace('_', '-')}" if name and "/" not in name else name
+    wrong = "is missing" if unreadable.reason == "missing_member" else "is wrong"
+    return CommandFailed(USAGE, f"{where or 'the id'} {wrong}: expected {unreadable.expected}")

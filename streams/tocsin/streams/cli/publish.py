@@ -1,0 +1,149 @@
+"""`tocsin publish`."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tocsin.connectors.dialects import AUTO, DIALECTS, Unreadable
+from tocsin.connectors.publish import NothingToPublish, Origin, Publisher, PublishFailed, Receipt, problem_reported
+from tocsin.schemas.errors import Unencodable
+from tocsin.schemas.events import ProblemReported
+from tocsin.streams.cli.admin import reachable
+from tocsin.streams.cli.documents import Document, bytes_of, check_dialect, documents_of, existing, name_of
+from tocsin.streams.cli.failures import BAD_INPUT, UNREACHABLE, USAGE, CommandFailed
+from tocsin.streams.cli.locating import located_settings
+from tocsin.streams.cli.logs import set_up_logging
+from tocsin.streams.cli.showing import show, show_json, tell
+from tocsin.streams.settings import Settings, SettingsInvalid
+
+AT_ONCE = 500
+"""Documents on their way to Kafka at the same time."""
+
+KEY = re.compile(r"[\x21-\x7e]{1,255}")
+"""As the gateway takes an Idempotency-Key."""
+
+
+class _Count:
+    """How the documents ended; the worst exit code of all."""
+
+    def __init__(self) -> None:
+        self.published = self.unconfirmed = 0
+        self.refused: list[int] = []
+
+    def exit_code(self) -> int:
+        """Bad input is told before an unreachable Kafka only if Kafka took all the rest."""
+        return UNREACHABLE if self.unconfirmed else BAD_INPUT if self.refused else 0
+
+
+def run(
+    file: Annotated[
+        Path | None,
+        typer.Argument(dir_okay=False, callback=existing, help="A document, an array of them, or NDJSON; - is stdin."),
+    ] = None,
+    dialect: Annotated[str, typer.Option(help=f"{', '.join(DIALECTS)}, or auto.")] = AUTO,
+    tenant: Annotated[str | None, typer.Option(help="The tenant (TOCSIN_TENANT).")] = None,
+    idempotency_key: Annotated[str | None, typer.Option(help="The same key again counts once (line n: KEY/n).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per document.")] = False,
+) -> None:
+    """Publish one problem document, or many (NDJSON or an array); prints the event id that Kafka has acknowledged.
+
+    Of many, good ones are published beside bad ones. Each is told of: LINE EVENT_ID on stdout when it is published,
+    FILE:LINE and the reason on stderr when it is refused (exit 65). Publish only the refused lines again, corrected.
+    (In an array, LINE is the place of the document, from 1.)
+    """
+    check_dialect(dialect)
+    if idempotency_key is not None and not KEY.fullmatch(idempotency_key):
+        raise CommandFailed(USAGE, "--idempotency-key is 1 to 255 visible ASCII characters, without spaces")
+    settings = _settings(tenant)
+    set_up_logging(settings.log_format, "warning")
+    documents = documents_of(bytes_of(file))
+    origin = Origin(tenant=settings.tenant, dialect=dialect, idempotency_key=idempotency_key)
+    count = asyncio.run(
+        _publish(settings, documents, origin, _Telling(name_of(file), as_json, many=len(documents) > 1))
+    )
+    if len(documents) > 1 or count.refused or count.unconfirmed:
+        unconfirmed = f", {count.unconfirmed} unconfirmed" if count.unconfirmed else ""
+        tell(f"tocsin: {count.published} published, {len(count.refused)} refused{unconfirmed}")
+    if len(documents) > 1 and count.refused:
+        tell(f"tocsin: publish only these again: line {', '.join(map(str, sorted(count.refused)))}")
+    raise typer.Exit(count.exit_code())
+
+
+def _settings(tenant: str | None) -> Settings:
+    try:
+        return located_settings(tenant=tenant)
+    except SettingsInvalid as invalid:
+        if any(line.startswith("--tenant:") for line in invalid.problems):
+            raise CommandFailed(USAGE, "--tenant is 1 to 64 letters, digits, '.', '_' or '-'") from None
+        raise
+
+
+class _Telling:
+    """Says how each document ended."""
+
+    def __init__(self, name: str, as_json: bool, *, many: bool) -> None:
+        self._name, self._as_json, self._many = name, as_json, many
+
+    def published(self, line: int, receipt: Receipt) -> None:
+        if self._as_json:
+            place = {"partition": receipt.partition, "offset": receipt.offset}
+            show_json({"line": line, "event_id": receipt.event_id, **place})
+        else:
+            show(f"{line} {receipt.event_id}" if self._many else receipt.event_id)
+
+    def failed(self, line: int, error: Exception, event_id: str | None = None) -> None:
+        if self._as_json:
+            known = {} if event_id is None else {"event_id": event_id}
+            show_json({"line": line, "error": str(error), **known})
+        tell(f"{self._name}:{line}: {error}")
+
+
+async def _publish(settings: Settings, documents: list[Document], origin: Origin, telling: _Telling) -> _Count:
+    count = _Count()
+    bootstrap = await reachable(settings)
+    async with Publisher(bootstrap, tenant=settings.tenant, prefix=settings.prefix, source="tocsin:cli") as publisher:
+        events = _events(documents, origin, telling, count)
+        while batch := list(islice(events, AT_ONCE)):
+            sending = [publisher.send(event) for _, event in batch]
+            for (line, event), ended in zip(batch, await asyncio.gather(*sending, return_exceptions=True), strict=True):
+                _note(line, event, ended, telling, count)
+    return count
+
+
+def _events(
+    documents: list[Document], origin: Origin, telling: _Telling, count: _Count
+) -> Iterator[tuple[int, ProblemReported]]:
+    for line, raw in documents:
+        try:
+            yield line, problem_reported(raw, _origin_of(origin, line, len(documents)))
+        except (Unreadable, NothingToPublish) as error:
+            count.refused.append(line)
+            telling.failed(line, error)
+
+
+def _note(line: int, event: ProblemReported, ended: Receipt | BaseException, telling: _Telling, count: _Count) -> None:
+    match ended:
+        case Receipt():
+            count.published += 1
+            telling.published(line, ended)
+        case PublishFailed():
+            count.unconfirmed += 1
+            telling.failed(line, ended, event.event_id)
+        case Unencodable():
+            count.refused.append(line)
+            telling.failed(line, ended)
+        case _:
+            raise ended
+
+
+def _origin_of(origin: Origin, line: int, documents: int) -> Origin:
+    if origin.idempotency_key is None or documents == 1:
+        return origin
+    return Origin(tenant=origin.tenant, dialect=origin.dialect, idempotency_key=f"{origin.idempotency_key}/{line}")

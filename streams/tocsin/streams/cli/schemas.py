@@ -1,0 +1,44 @@
+"""`tocsin schemas check`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from tocsin.schemas.evolution import evolution_findings
+from tocsin.schemas.lock import locked_rows
+from tocsin.streams.cli.failures import CHECK_FAILED
+from tocsin.streams.cli.showing import show, show_json
+
+app = typer.Typer()
+
+
+@app.callback()
+def _group() -> None:
+    """Makes `check` a command of its own, however few there are."""
+
+
+@app.command()
+def check(
+    against: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="A folder of released .avsc files.")
+    ] = None,
+    directory: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="A folder of .avsc files instead of the shipped ones."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Check the event schemas: sound, FULL_TRANSITIVE, as the lock file says. Exit 1 with file, place and reason."""
+    findings = evolution_findings(directory, against)
+    if as_json:
+        show_json({"findings": msgspec.to_builtins(findings)})
+    elif findings:
+        for finding in findings:
+            show(str(finding))
+    else:
+        show(f"{len(locked_rows())} schemas checked: nothing to say" if directory is None else "nothing to say")
+    raise typer.Exit(CHECK_FAILED if findings else 0)

@@ -1,0 +1,157 @@
+"""`tocsin silence add | list | remove`."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Annotated
+
+import msgspec
+import typer
+from aiokafka.errors import KafkaError
+
+from tocsin.connectors.commanding import ended_silence, silence_set
+from tocsin.connectors.dialects import Unreadable
+from tocsin.connectors.publish import Origin
+from tocsin.connectors.publish.headers import rfc3339
+from tocsin.schemas.events import SilenceSet
+from tocsin.schemas.schema_book import SchemaBook
+from tocsin.streams.cli.admin import reachable
+from tocsin.streams.cli.failures import BAD_INPUT, USAGE, CommandFailed
+from tocsin.streams.cli.locating import located_settings
+from tocsin.streams.cli.logs import set_up_logging
+from tocsin.streams.cli.ordering import AsJson, By, For, Tenant, Until, Why, mistaken
+from tocsin.streams.cli.showing import clipped, printable, show, show_json
+from tocsin.streams.processes.running import kafka_unreachable
+from tocsin.streams.settings import Settings
+from tocsin.streams.silences.settings_topic import SettingsTopic
+from tocsin.streams.silences.silences import SilenceUnusable, match_of
+
+app = typer.Typer()
+
+_MATCHER = re.compile(r"([a-z_]+)\s*(=~|!~|!=|\^=|=)\s*(.*)", re.DOTALL)
+_OPERATORS = {"=": "equal", "!=": "not_equal", "^=": "prefix", "=~": "matches", "!~": "not_matches"}
+_SIGNS = {operator: sign for sign, operator in _OPERATORS.items()}
+
+
+@app.command()
+def add(
+    matchers: Annotated[
+        list[str],
+        typer.Argument(metavar="MATCHER...", help="field=text, != (not), ^= (code prefix), =~ and !~ (regex)."),
+    ],
+    by: By,
+    why: Why = None,
+    span: For = None,
+    until: Until = None,
+    starts_at: Annotated[str | None, typer.Option(metavar="TIME", help="From when; without it, from now.")] = None,
+    tenant: Tenant = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell nobody of what fits all matchers, until a time (--until) or for a span (--for). Prints the silence's id.
+
+    Example: tocsin silence add code^=e.p.xfer connection=c-7 --for 2h --by ann --why maintenance
+    """
+    wish: dict[str, object] = {"by": by, "why": why, "for": span, "until": until, "starts_at": starts_at}
+    wish["matchers"] = [_matcher(text) for text in matchers]
+    _silence(wish, tenant or "default")  # a mistake is told before any Kafka is looked for
+    settings = _settings(tenant)
+    silence = _silence(wish, settings.tenant)
+    asyncio.run(_store(settings, silence))
+    show_json(_shown(silence)) if as_json else show(silence.silence)
+
+
+@app.command("list")
+def list_silences(
+    tenant: Tenant = None, as_json: Annotated[bool, typer.Option("--json", help="One JSON object each.")] = False
+) -> None:
+    """List the tenant's silences that have not ended, those that end first before the others."""
+    found = asyncio.run(_all(_settings(tenant)))
+    for silence in found:
+        show_json(_shown(silence)) if as_json else show(_line(silence))
+    if not found and not as_json:
+        show("no silences")
+
+
+@app.command()
+def remove(
+    silence: Annotated[str, typer.Argument(help="The silence's id, as `silence list` shows it.")],
+    by: By,
+    why: Why = None,
+    tenant: Tenant = None,
+) -> None:
+    """End a silence before its time."""
+    asyncio.run(_remove(_settings(tenant), silence, by, why))
+    show(f"removed {printable(silence)}")
+
+
+def _silence(wish: dict[str, object], tenant: str) -> SilenceSet:
+    try:
+        silence = silence_set(wish, Origin(tenant=tenant))
+        match_of(silence.matchers)
+    except Unreadable as unreadable:
+        raise mistaken(unreadable) from None
+    except SilenceUnusable as unusable:
+        raise CommandFailed(USAGE, f"the rules cannot use these matchers: expected {unusable}") from None
+    return silence
+
+
+def _matcher(text: str) -> dict[str, str]:
+    found = _MATCHER.fullmatch(text)
+    if found is None:
+        raise CommandFailed(
+            USAGE, f"{clipped(text, 60)!r} is no matcher: expected such as code^=e.p.xfer, severity!=error"
+        )
+    return {"field": found[1], "operator": _OPERATORS[found[2]], "value": found[3]}
+
+
+def _settings(tenant: str | None) -> Settings:
+    settings = located_settings(tenant=tenant)
+    set_up_logging(settings.log_format, "warning")
+    return settings
+
+
+async def _store(settings: Settings, silence: SilenceSet) -> None:
+    bootstrap = await reachable(settings)
+    try:
+        async with SettingsTopic(bootstrap, settings.prefix, SchemaBook(), "cli") as topic:
+            await topic.put_silence(silence)
+    except KafkaError as error:
+        raise kafka_unreachable(bootstrap, error) from error
+
+
+async def _all(settings: Settings) -> list[SilenceSet]:
+    bootstrap = await reachable(settings)
+    try:
+        async with SettingsTopic(bootstrap, settings.prefix, SchemaBook(), "cli") as topic:
+            mine = [one for one in topic.silences.current() if one.tenant == settings.tenant]
+    except KafkaError as error:
+        raise kafka_unreachable(bootstrap, error) from error
+    return sorted(mine, key=lambda one: (one.ends_at, one.silence))
+
+
+async def _remove(settings: Settings, wanted: str, by: str, why: str | None) -> None:
+    for silence in await _all(settings):
+        if silence.silence == wanted:
+            try:
+                ended = ended_silence(silence, by, why)
+            except Unreadable as unreadable:
+                raise mistaken(unreadable) from None
+            await _store(settings, ended)
+            return
+    raise CommandFailed(
+        BAD_INPUT, f"tenant {settings.tenant} has no silence {clipped(wanted, 60)}: see `tocsin silence list`"
+    )
+
+
+def _shown(silence: SilenceSet) -> dict[str, object]:
+    times = {"starts_at": rfc3339(silence.starts_at), "ends_at": rfc3339(silence.ends_at)}
+    matchers = msgspec.to_builtins(silence.matchers)
+    return {"silence": silence.silence, "matchers": matchers, **times, "by": silence.by, "why": silence.why}
+
+
+def _line(silence: SilenceSet) -> str:
+    asked = " ".join(f"{one.field}{_SIGNS.get(one.operator, '?')}{one.value}" for one in silence.matchers)
+    times = f"{rfc3339(silence.starts_at)} to {rfc3339(silence.ends_at)}"
+    why = f" ({clipped(silence.why, 80)})" if silence.why else ""
+    return f"{silence.silence} {times} {clipped(asked, 200)} by {clipped(silence.by, 60)}{why}"

@@ -1,0 +1,68 @@
+"""`tocsin up`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tocsin.streams.cli.logs import set_up_logging
+from tocsin.streams.cli.showing import show, show_json
+from tocsin.streams.cli.status_line import StatusLine
+from tocsin.streams.processes.running import stop_on_signals
+from tocsin.streams.processes.waiting import unless
+from tocsin.streams.settings import Settings, load_settings
+from tocsin.streams.up.supervisor import Bus, Where
+
+
+def run(
+    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON on stdout when all is ready.")] = False,
+    rules: Annotated[Path | None, typer.Option(help="The rules file (TOCSIN_RULES).")] = None,
+    port: Annotated[int | None, typer.Option(help="The gateway's port; 0 = any (TOCSIN_PORT).")] = None,
+    home: Annotated[Path | None, typer.Option(help="The folder of data (TOCSIN_HOME).")] = None,
+) -> None:
+    """Run the whole bus until Ctrl-C: Kafka (unless TOCSIN_BOOTSTRAP is set), topics, worker, dispatcher, gateway.
+
+    A process that ends is started again; Ctrl-C or SIGTERM drains everything and exits 0.
+    """
+    settings = load_settings(rules=rules, port=port, home=home)
+    set_up_logging(settings.log_format, settings.log_level)
+    asyncio.run(_up(settings, as_json))
+
+
+async def _up(settings: Settings, as_json: bool) -> None:
+    stop = stop_on_signals()
+    with StatusLine() as progress:
+        async with Bus(settings, progress.say) as bus:
+            _, where = await unless(stop, bus.start())
+            if where is not None:
+                progress.done()
+                show_json(_line(where)) if as_json else _summary(where)
+                await stop.wait()
+            progress.say("stopping: gateway, worker, dispatch, Kafka")
+    progress.say("stopped; the data stays in " + str(settings.home))
+
+
+def _line(where: Where) -> dict[str, object]:
+    return {"ready": True, "api": where.api, "bootstrap": where.bootstrap, "metrics": where.metrics}
+
+
+def _summary(where: Where) -> None:
+    report = '{"code": "e.p.xfer.cant-use-endpoint", "text": "The mediator does not answer"}'
+    for line in (
+        "",
+        "Tocsin is up. Ctrl-C drains and stops it.",
+        "",
+        f"  publish    curl -i {where.api}/v1/problems -H 'content-type: application/json' \\",
+        f"               -d '{report}'",
+        "  watch      tocsin tail                     (another terminal, the same folder)",
+        "  check      tocsin doctor",
+        f"  API        {where.api}/openapi.json",
+        f"  Kafka      {where.bootstrap}               (TOCSIN_BOOTSTRAP for processes elsewhere)",
+        *(f"  metrics    {url}" for url in where.metrics),
+        f"  logs       {where.logs}",
+        "",
+    ):
+        show(line)

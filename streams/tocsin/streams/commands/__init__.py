@@ -1,1 +1,0 @@
-"""The commands of `tocsin`, one module each; `tocsin.streams.cli` has the table."""

@@ -1,0 +1,214 @@
+"""The topic `settings`: what each process writes with, and what others need to read it; and the silences.
+
+Rolling upgrades (DESIGN.md section 4): a process publishes the schemas that it writes before its first write; a
+reader that meets an id of ours which it does not know looks here, and waits while it is not there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from time import time_ns
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from tocsin.connectors.publish.headers import cloud_event_headers
+from tocsin.schemas.codec import decode, encode
+from tocsin.schemas.errors import SchemaRefused, TocsinError, Undecodable
+from tocsin.schemas.events import Event, SchemaInUse, SilenceSet
+from tocsin.schemas.ids import derived_id
+from tocsin.schemas.schema_book import SchemaBook
+from tocsin.streams.silences.silences import Silences
+from tocsin.streams.topology import TOPICS, topic_name
+
+_log = structlog.get_logger("tocsin.settings")
+
+BUS = "tocsin"
+SILENCE = "silence/"
+AGAIN_AFTER = 1.0
+"""Seconds after which a topic that could not be read is read again."""
+
+
+class TopicsMissing(TocsinError):
+    """Kafka answers, but the bus's topics are not there: never made, or TOCSIN_PREFIX is another one. Exit code 69."""
+
+    exit_code = 69
+
+    def __init__(self, topics: list[str]) -> None:
+        super().__init__(
+            f"topics are missing: {', '.join(topics)}; run: tocsin topics apply (or correct TOCSIN_PREFIX)"
+        )
+        self.topics = topics
+
+
+async def require_topics(bootstrap: str, prefix: str) -> None:
+    """Returns when every topic of the map is there; asks once, for the clients wait for a missing topic for ever and
+    say so ten thousand times a second. Raises TopicsMissing or KafkaError."""
+    names = [topic_name(prefix, spec.name) for spec in TOPICS]
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        await admin.start()
+        found = set(await admin.list_topics())
+    finally:
+        await admin.close()
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise TopicsMissing(missing)
+
+
+class SettingsTopic:
+    """Follows `settings` into a SchemaBook and `silences`. Open it before the first read or write of anything else."""
+
+    def __init__(
+        self, bootstrap: str, prefix: str, book: SchemaBook, process: str, silences: Silences | None = None
+    ) -> None:
+        self.silences = Silences() if silences is None else silences
+        self._bootstrap, self._prefix, self._topic = bootstrap, prefix, topic_name(prefix, "settings")
+        self._book, self._process = book, process
+        self._announced: set[int] = set()
+        self._put_at: dict[bytes, int] = {}
+        self._followed_to = 0
+        self._unreadable: str | None = None
+        self._following: asyncio.Task[None] | None = None
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def __aenter__(self) -> SettingsTopic:
+        """Read the topic whole, publish what is missing of our schemas, then follow it. Raises KafkaError, or
+        TopicsMissing for any topic of the bus."""
+        await require_topics(self._bootstrap, self._prefix)
+        self._consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
+        try:
+            await self._consumer.start()
+            await self._read_whole(self._consumer)
+            await self._announce()
+        except BaseException:
+            await self._consumer.stop()
+            raise
+        self._following = asyncio.create_task(self._follow())
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        if self._following is not None:
+            self._following.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._following
+        if self._consumer is not None:
+            await self._consumer.stop()
+
+    def note(self) -> str | None:
+        """What an operator should know: that `settings` is not followed now, so that what is in force may be old."""
+        return None if self._unreadable is None else f"the topic {self._topic} cannot be read: {self._unreadable}"
+
+    async def _read_whole(self, consumer: AIOKafkaConsumer) -> None:
+        place = TopicPartition(self._topic, 0)
+        consumer.assign([place])
+        await consumer.seek_to_beginning(place)
+        end = (await consumer.end_offsets([place]))[place]
+        while await consumer.position(place) < end:
+            await self._read(500)
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                await self._read(1000)
+                self._unreadable = None
+            except Exception as error:
+                # whatever it was: a process that silently follows no more would decide by old settings for ever
+                self._unreadable = type(error).__name__
+                _log.warning(
+                    "settings not readable", error=self._unreadable, exc_info=not isinstance(error, KafkaError)
+                )
+                await asyncio.sleep(AGAIN_AFTER)
+
+    async def _read(self, timeout_ms: int) -> None:
+        assert self._consumer is not None
+        for records in (await self._consumer.getmany(timeout_ms=timeout_ms)).values():
+            for record in records:
+                self._follow_record(record.key or b"", record.value, record.offset)
+
+    def _follow_record(self, key: bytes, value: bytes | None, offset: int) -> None:
+        """Learn a record, unless what this process put under the key since, and learnt at once, is newer."""
+        self._followed_to = offset + 1
+        if offset < self._put_at.get(key, 0):
+            return
+        self._put_at.pop(key, None)
+        try:
+            self._learn(key, value, offset)
+        except Exception:
+            # one record that nobody thought of must not keep the others from being learnt
+            _log.exception("setting not usable", offset=offset)
+
+    def _learn(self, key: bytes, value: bytes | None, offset: int) -> None:
+        if value is None:
+            self.silences.forget(key.decode("utf-8", "replace").removeprefix(SILENCE))
+            return
+        try:
+            event = decode(value, book=self._book)
+        except Undecodable as undecodable:
+            # Nothing of ours is lost by it: a setting that cannot be read is not in force, and says so.
+            _log.error("setting not readable", offset=offset, reason=undecodable.reason.value)
+            return
+        if isinstance(event, SilenceSet):
+            self.silences.learn(event)
+        elif isinstance(event, SchemaInUse):
+            self._learn_schema(event)
+
+    def _learn_schema(self, event: SchemaInUse) -> None:
+        try:
+            self._book.add_foreign_schema(event.schema_id, event.schema)
+            self._announced.add(event.schema_id)
+        except SchemaRefused as refused:
+            _log.error("schema refused", schema_id=event.schema_id, process=event.process, why=str(refused))
+
+    async def _announce(self) -> None:
+        missing = [entry for entry in self._book.written() if entry.id not in self._announced]
+        if not missing:
+            return
+        async with self._producer() as producer:
+            for entry in missing:
+                now = time_ns() // 1000
+                event = SchemaInUse(
+                    event_id=derived_id("schema", str(entry.id), entry.fingerprint),
+                    tenant=BUS,
+                    occurred_at=now,
+                    recorded_at=now,
+                    schema_id=entry.id,
+                    subject=entry.subject,
+                    schema=entry.text,
+                    process=self._process,
+                )
+                await self._put(producer, f"schema/{entry.id}", event)
+
+    async def put_silence(self, silence: SilenceSet) -> None:
+        """Make a silence, or end one (`removed`): returns once Kafka has it. Those that ended long ago are tombstoned
+        on the way. Raises KafkaError or Unencodable."""
+        async with self._producer() as producer:
+            self._learn_own(silence, await self._put(producer, SILENCE + silence.silence, silence))
+            for ended in self.silences.ended():
+                await producer.send_and_wait(self._topic, None, key=f"{SILENCE}{ended}".encode())
+
+    def _learn_own(self, silence: SilenceSet, offset: int) -> None:
+        """Learn at once what Kafka has at `offset`, unless it was followed already: then something newer may stand."""
+        if offset < self._followed_to:
+            return
+        self._put_at[f"{SILENCE}{silence.silence}".encode()] = offset
+        self.silences.learn(silence)
+
+    async def _put(self, producer: AIOKafkaProducer, key: str, event: Event) -> int:
+        headers = cloud_event_headers(event, f"/tocsin/{self._process}".encode())
+        value = encode(event, book=self._book)
+        return int((await producer.send_and_wait(self._topic, value, key=key.encode(), headers=headers)).offset)
+
+    @contextlib.asynccontextmanager
+    async def _producer(self) -> AsyncIterator[AIOKafkaProducer]:
+        # Settings are written so rarely that nobody keeps a connection for them.
+        producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all", enable_idempotence=True)
+        try:
+            await producer.start()
+            yield producer
+        finally:
+            await producer.stop()

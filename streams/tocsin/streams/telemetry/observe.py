@@ -1,0 +1,206 @@
+"""What is counted: every metric with its kind, labels and meaning in one place, and bounded label values.
+
+A label value comes from a closed set (anything else becomes `other`), or it is a name that a record carries (an
+endpoint, a reason); a metric that would have more than `MAX_SERIES` sets of those counts the rest under `overflow`
+(RELIABILITY.md 3.4: 100,000 random codes).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter as Tally
+from collections.abc import Callable, Iterable
+from hashlib import sha256
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from tocsin.connectors.dialects import DIALECTS as READERS
+from tocsin.connectors.dialects.codes import DESCRIPTORS
+from tocsin.schemas.events import DeliveryOutcome, Event, EventBase, ProblemOpened, ProblemRepeated
+from tocsin.schemas.problem import Source
+from tocsin.streams.engine.engine import Engine
+from tocsin.streams.engine.fold import Folded
+from tocsin.streams.engine.phase import Phase
+from tocsin.streams.engine.record import RuleSet
+from tocsin.streams.rules.decision import DeadLetter, Emit
+from tocsin.streams.telemetry.observe_decisions import DecisionMetrics
+from tocsin.streams.telemetry.observe_timers import TimerMetrics
+
+MAX_SERIES = 2000
+OTHER = "other"
+OVERFLOW = "overflow"
+
+CATEGORIES = frozenset(DESCRIPTORS)
+"""The descriptors of DIDComm v2 (REQUIREMENTS.md a.5): the only values of the label `category`."""
+
+DIALECTS = frozenset(READERS)
+
+_RULE = re.compile(r"[a-z0-9-]{1,64}")
+
+OUTCOME_OF = {
+    "ProblemOpened": "opened",
+    "ProblemRepeated": "repeated",
+    "ProblemSuppressed": "suppressed",
+    "ProblemUnrouted": "unrouted",
+    "ProblemPromoted": "promoted",
+    "ProblemResolved": "resolved",
+    "TimeoutNoticed": "timeout",
+    "ConflictNoticed": "conflict",
+    "ProblemsDigested": "digested",
+    "ProblemExplained": "explained",
+}
+
+
+class BoundedLabels:
+    """Lets at most `MAX_SERIES` label sets through and turns every later new one into `overflow`."""
+
+    def __init__(self) -> None:
+        self._seen: set[tuple[str, ...]] = set()
+
+    def __call__(self, *values: str) -> tuple[str, ...]:
+        if values in self._seen:
+            return values
+        if len(self._seen) >= MAX_SERIES:
+            return (OVERFLOW,) * len(values)
+        self._seen.add(values)
+        return values
+
+
+def one_of(known: frozenset[str], value: str | None) -> str:
+    """The value when it is known, `none` when there is none, else `other`."""
+    if value is None:
+        return "none"
+    return value if value in known else OTHER
+
+
+class WorkerMetrics:
+    """The metrics of a worker; give `written` to the engine. A batch is counted once its outputs are acknowledged."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._events = Counter("tocsin_events_total", "Input records folded, by agent.", ["agent"], registry=registry)
+        self._batch = Histogram(
+            "tocsin_batch_records", "Records in one batch.", ["agent"], registry=registry,
+            buckets=(1, 3, 10, 30, 100, 300, 1000),
+        )  # fmt: skip
+        self._problems = Counter(
+            "tocsin_problems_total",
+            "What became of problems.",
+            ["outcome", "severity", "category", "dialect"],
+            registry=registry,
+        )
+        self._requested = Counter(
+            "tocsin_deliveries_requested_total", "Deliveries asked for.", ["endpoint"], registry=registry
+        )
+        self._attempts = Counter(
+            "tocsin_attempts_requested_total", "Attempts asked for.", ["endpoint"], registry=registry
+        )
+        self._dead = Counter("tocsin_dead_total", "Dead letters.", ["stage", "reason"], registry=registry)
+        self._forwarded = Counter(
+            "tocsin_forwarded_total", "Records that a foreign client put into the wrong partition.", ["agent"],
+            registry=registry,
+        )  # fmt: skip
+        self._violations = Counter(
+            "tocsin_violations_total",
+            "Rules of its dialect that a report broke, by who sent it (a digest, never the DID).",
+            ["tenant", "peer", "dialect", "rule"],
+            registry=registry,
+        )
+        self._decisions = DecisionMetrics(registry)
+        self._problem_labels = BoundedLabels()
+        self._violation_labels = BoundedLabels()
+        self._endpoint_labels = BoundedLabels()
+        self._dead_labels = BoundedLabels()
+
+    def written(self, rules: RuleSet, partition: int, folded: Folded) -> None:
+        """Count one batch."""
+        if folded.taken:
+            self._events.labels(rules.name).inc(folded.taken)
+            self._batch.labels(rules.name).observe(folded.taken)
+        if folded.forwarded:
+            self._forwarded.labels(rules.name).inc(folded.forwarded)
+        for reason, count in folded.dead.items():
+            self._dead.labels(*self._dead_labels(rules.name, reason)).inc(count)
+        for said in folded.said:
+            if isinstance(said, DeadLetter):
+                self._dead.labels(*self._dead_labels(said.stage, said.reason)).inc()
+            elif isinstance(said, Emit):
+                self._emitted(said.event)
+
+    def _emitted(self, event: Event) -> None:
+        self._decisions.emitted(event)
+        name = type(event).__name__
+        if name == "DeliveryRequested":
+            self._requested.labels(*self._endpoint_labels(event.endpoint)).inc()  # type: ignore[union-attr]
+        elif name == "DeliveryAttempt":
+            self._attempts.labels(*self._endpoint_labels(event.endpoint)).inc()  # type: ignore[union-attr]
+        elif name in OUTCOME_OF:
+            self._problems.labels(*self._problem_labels(OUTCOME_OF[name], *_problem_labels(event))).inc()
+            if isinstance(event, ProblemOpened | ProblemRepeated):
+                self._violated(event)
+
+    def _violated(self, event: ProblemOpened | ProblemRepeated) -> None:
+        problem = event.problem
+        for violation in problem.violations:
+            rule = violation.rule if _RULE.fullmatch(violation.rule) else OTHER
+            labels = event.tenant, peer_of(problem.source), one_of(DIALECTS, problem.dialect), rule
+            self._violations.labels(*self._violation_labels(*labels)).inc()
+
+
+def _problem_labels(event: EventBase) -> tuple[str, str, str]:
+    problem = getattr(event, "problem", None)
+    if problem is None:
+        return "none", "none", "none"
+    return problem.severity.value, one_of(CATEGORIES, problem.category), one_of(DIALECTS, problem.dialect)
+
+
+def peer_of(source: Source) -> str:
+    """Who sent a report, as a label: the beginning of the SHA-256 of its DID or connection; `none` without either."""
+    peer = source.sender or source.connection
+    return sha256(peer.encode("utf-8", "surrogatepass")).hexdigest()[:12] if peer else "none"
+
+
+class DispatchMetrics:
+    """The metrics of a dispatcher. Endpoints are what `attempts` names, whoever wrote it: their number is bounded."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._attempts = Counter(
+            "tocsin_attempts_total", "Attempts made.", ["endpoint", "outcome", "reason"], registry=registry
+        )
+        self._seconds = Histogram("tocsin_attempt_seconds", "How long attempts took.", ["endpoint"], registry=registry)
+        self._dead = Counter("tocsin_dead_total", "Dead letters.", ["stage", "reason"], registry=registry)
+        self._labels = BoundedLabels()
+        self._endpoint_labels = BoundedLabels()
+        self._dead_labels = BoundedLabels()
+
+    def outcome(self, outcome: DeliveryOutcome) -> None:
+        self._attempts.labels(*self._labels(outcome.endpoint, outcome.outcome.value, outcome.reason)).inc()
+        self._seconds.labels(*self._endpoint_labels(outcome.endpoint)).observe(outcome.duration / 1e6)
+
+    def dead(self, reason: str) -> None:
+        self._dead.labels(*self._dead_labels("dispatch", reason)).inc()
+
+
+def watch_engine(registry: CollectorRegistry, engine: Engine) -> None:
+    """Metrics that are read from the engine at each scrape: partitions by phase, stalled ones, rows held, timers."""
+    registry.register(TimerMetrics(engine))
+    phases = Gauge("tocsin_partitions", "Partitions held, by agent and phase.", ["agent", "phase"], registry=registry)
+    stalled = Gauge("tocsin_partitions_stalled", "Partitions that have input and do not move.", registry=registry)
+    rows = Gauge("tocsin_rows", "Rows in memory, by agent.", ["agent"], registry=registry)
+    agents = engine.agents()
+    for agent in agents:
+        rows.labels(agent).set_function(_rows_of(engine, agent))
+        for phase in Phase:
+            phases.labels(agent, phase.value).set_function(_count_of(engine, agent, phase))
+    stalled.set_function(lambda: sum(task.stalled for task in engine.tasks.values()))
+
+
+def _rows_of(engine: Engine, agent: str) -> Callable[[], float]:
+    return lambda: sum(task.rows_held() for task in engine.tasks_of(agent))
+
+
+def _count_of(engine: Engine, agent: str, phase: Phase) -> Callable[[], float]:
+    return lambda: Tally(_phases(engine.tasks_of(agent)))[phase]
+
+
+def _phases(tasks: Iterable[object]) -> list[Phase]:
+    return [task.phase for task in tasks]  # type: ignore[attr-defined]

@@ -1,0 +1,56 @@
+"""A process of the bus as the child of `tocsin up`: `python -m tocsin.streams.up.child NAME SOCKET`.
+
+Over the inherited socket come the settings, as one line of JSON. Over it go lines that say it still recovers, then one
+when it is ready, or one that says why it cannot be. When the socket ends, the parent is gone, and so is the child
+(Linux ends it at once by itself).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+
+from tocsin.streams.cli.failures import GAVE_UP, code_of, message_of
+from tocsin.streams.cli.foreground import run_process
+from tocsin.streams.processes.running import Ready, Recovering
+from tocsin.streams.settings import Settings
+
+
+def main(name: str, descriptor: int) -> int:
+    """Runs the process to its end; its exit code."""
+    with socket.socket(fileno=descriptor) as parent, parent.makefile("rw", encoding="utf-8") as lines:
+
+        def tell(document: dict[str, object]) -> None:
+            lines.write(json.dumps(document) + "\n")
+            lines.flush()
+
+        def ready(what: Ready | Recovering) -> None:
+            tell({"recovering": what.what} if isinstance(what, Recovering) else {"ready": True, "url": what.url})
+
+        try:
+            settings = Settings.model_validate_json(lines.readline())
+            threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
+            run_process(name, settings, ready)
+        except Exception as error:
+            code = code_of(error)
+            if code is None:
+                tell({"error": f"{type(error).__name__}: {error}", "exit_code": GAVE_UP})
+                raise
+            tell({"error": message_of(error), "exit_code": code})
+            print(f"tocsin {name}: {message_of(error)}", file=sys.stderr)
+            return code
+    return 0
+
+
+def _end_with_parent(parent: socket.socket) -> None:
+    while parent.recv(1024):
+        pass
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], int(sys.argv[2])))

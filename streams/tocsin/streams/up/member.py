@@ -1,0 +1,152 @@
+"""One supervised process of `tocsin up`: started, waited for, started again when it ends, stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from urllib.parse import urlsplit
+
+from tocsin.schemas.errors import TocsinError
+from tocsin.streams.cli.failures import GAVE_UP
+from tocsin.streams.settings import Settings
+from tocsin.streams.up.broker.process import Child
+
+READY_WITHIN = 90.0
+"""Seconds that a process may take to be ready, counted anew each time it says that it still recovers."""
+STOP_WITHIN = 35.0
+KILL_WITHIN = 5.0
+FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
+LONG_LIFE = 60.0
+"""Seconds of life after which the next restart is at once again."""
+
+
+class MemberFailed(TocsinError):
+    """A process of the bus did not get ready; carries its own exit code, and says where its log is."""
+
+    def __init__(self, name: str, why: str, exit_code: int, log: Path) -> None:
+        super().__init__(f"{name}: {why} (log: {log})")
+        self.exit_code = exit_code
+
+
+class Member:
+    """One process. Its output is kept in `<logs>/<name>.log`, that of its life before in `<name>.log.1`."""
+
+    def __init__(self, name: str, settings: Settings, logs: Path, say: Callable[[str], None]) -> None:
+        """`say` is told of deaths and restarts, in words for a person. Nothing happens before `start`."""
+        self.name = name
+        self.url = ""
+        self.log = logs / f"{name}.log"
+        self._settings = settings
+        self._say = say
+        self._child: Child | None = None
+        self._wire: socket.socket | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        return self._child.pid if self._child and self._child.returncode is None else None
+
+    async def start(self) -> None:
+        """Returns when it is ready. Raises MemberFailed; then it does not run."""
+        if self.log.exists():
+            self.log.replace(self.log.with_suffix(".log.1"))
+        ours, its = socket.socketpair()
+        self._wire = ours
+        with its:
+            # -P: a module called `json.py` in somebody's current folder is not ours
+            command = [sys.executable, "-P", "-m", "tocsin.streams.up.child", self.name, str(its.fileno())]
+            self._child = Child(command, self.log, [its.fileno()])
+        try:
+            async with asyncio.timeout(READY_WITHIN) as patience:
+                answer = await self._introduced(ours, patience)
+        except TimeoutError:
+            answer = {"error": f"not ready after {READY_WITHIN:.0f} s", "exit_code": GAVE_UP}
+        except BaseException:
+            await self.kill()
+            raise
+        if "url" not in answer:
+            await self.kill()
+            raise MemberFailed(self.name, str(answer["error"]), int(str(answer["exit_code"])), self.log)
+        self.url = str(answer["url"])
+        self._keep_port()
+
+    async def watch(self) -> None:
+        """Starts it again whenever it ends, with growing delay; ends only when cancelled."""
+        delay, since = FIRST_DELAY, monotonic()
+        while True:
+            await self._ended()
+            delay = FIRST_DELAY if monotonic() - since > LONG_LIFE else delay
+            self._say(f"{self.name} ended ({self._how()}); starting it again in {delay:.1f} s (log: {self.log})")
+            await asyncio.sleep(delay)
+            delay, since = min(delay * 2, LONGEST_DELAY), monotonic()
+            try:
+                await self.start()
+                self._say(f"{self.name} is ready again: {self.url}")
+            except (MemberFailed, OSError) as error:
+                await self.kill()
+                self._say(f"{self.name} did not start: {error}")
+
+    async def stop(self) -> None:
+        """Asks it to drain, waits, and kills it after 35 s."""
+        if self._child:
+            self._child.send(signal.SIGTERM)
+            if not await self._child.ended(STOP_WITHIN):
+                self._say(f"{self.name} did not end within {STOP_WITHIN:.0f} s: killed (log: {self.log})")
+        await self.kill()
+
+    async def kill(self) -> None:
+        """SIGKILL, now."""
+        if self._child:
+            self._child.send(signal.SIGKILL)
+            await self._child.ended(KILL_WITHIN)
+        if self._wire:
+            self._wire.close()
+            self._wire = None
+
+    async def _introduced(self, wire: socket.socket, patience: asyncio.Timeout) -> dict[str, object]:
+        loop = asyncio.get_running_loop()
+        wire.setblocking(False)
+        await loop.sock_sendall(wire, self._settings.model_dump_json().encode() + b"\n")
+        said, told = b"", False
+        while True:
+            while b"\n" not in said:
+                part = await _received(wire)
+                if not part:
+                    await self._ended()
+                    return {"error": f"it ended ({self._how()}) before it was ready", "exit_code": GAVE_UP}
+                said += part
+            line, _, said = said.partition(b"\n")
+            answer = dict(json.loads(line))
+            if "recovering" not in answer:
+                return answer
+            patience.reschedule(loop.time() + READY_WITHIN)
+            if not told:
+                self._say(f"{self.name} recovers: {answer['recovering']}")
+            told = True
+
+    async def _ended(self) -> None:
+        while self._child and not await self._child.ended(3600):
+            pass
+
+    def _how(self) -> str:
+        code = self._child.returncode if self._child else None
+        return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+
+    def _keep_port(self) -> None:
+        # after a restart, scrapers and publishers must find it where it was
+        port = urlsplit(self.url).port
+        name = "port" if self.name == "gateway" else "metrics_port"
+        self._settings = self._settings.but(**{name: port})
+
+
+async def _received(wire: socket.socket) -> bytes:
+    try:
+        return await asyncio.get_running_loop().sock_recv(wire, 65536)
+    except ConnectionError:
+        return b""

@@ -1,0 +1,139 @@
+"""The whole bus: Kafka, topics, and the processes, started in order, supervised, drained in order."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from tocsin.streams.cli.admin import admin_of
+from tocsin.streams.cli.locating import HomeTaken
+from tocsin.streams.processes.rules_watch import own_addresses
+from tocsin.streams.rulesfile import load_rulebook
+from tocsin.streams.settings import Settings
+from tocsin.streams.topics import ChangeKind, apply
+from tocsin.streams.up.broker import BrokerUnavailable, EmbeddedBroker
+from tocsin.streams.up.member import FIRST_DELAY, LONGEST_DELAY, Member
+
+DRAIN_ORDER = ("gateway", "worker", "dispatch")
+"""First nothing new comes in, then what is decided goes out, then what is asked for is tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where a running bus is: the base URL of its API, Kafka, and the metrics of each process."""
+
+    api: str
+    bootstrap: str
+    metrics: list[str]
+    home: Path
+    logs: Path
+
+
+class Bus:
+    """An async context manager is not enough for it: `start` may be given up half way, and `stop` must then still work.
+
+    Guarantee: no process of it outlives this one, however this one ends (Linux; elsewhere they end on their own).
+    """
+
+    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
+        """`say` is told of each step and of each failure, in words for a person."""
+        self._settings = settings
+        self._say = say
+        self._logs = settings.home / "logs"
+        self._taken: HomeTaken | None = None
+        self._broker: EmbeddedBroker | None = None
+        self._watching: list[asyncio.Task[None]] = []
+        self.members: dict[str, Member] = {}
+
+    async def start(self) -> Where:
+        """Everything, ready. Raises CommandFailed, BrokerUnavailable, TopicsRefused, MemberFailed; then call `stop`.
+
+        Before anything is started: RulesFileError, and OSError when the gateway's port is taken.
+        """
+        self._taken = HomeTaken(self._settings.home)
+        self._logs.mkdir(exist_ok=True)
+        load_rulebook(self._settings.rules, own=own_addresses(self._settings))
+        if self._settings.port:
+            socket.create_server((self._settings.host, self._settings.port)).close()
+        settings = self._settings.but(bootstrap=await self._kafka())
+        self._say("making the topics")
+        async with admin_of(settings) as admin:
+            changes = await apply(admin, settings)
+        for change in changes:
+            if change.kind is not ChangeKind.MISSING:
+                self._say(f"topic {change.topic}: {change.detail}")
+        self._say("starting worker, dispatch and gateway")
+        self.members = {name: Member(name, settings, self._logs, self._say) for name in DRAIN_ORDER}
+        await self._start_all()
+        self._watching += [asyncio.create_task(member.watch()) for member in self.members.values()]
+        where = Where(
+            api=self.members["gateway"].url,
+            bootstrap=str(settings.bootstrap),
+            metrics=[f"{member.url}/metrics" for member in self.members.values()],
+            home=settings.home,
+            logs=self._logs,
+        )
+        self._taken.tell({"api": where.api, "bootstrap": where.bootstrap, "metrics": where.metrics})
+        return where
+
+    async def stop(self) -> None:
+        """Drains the processes in order, then stops Kafka, then gives the home back. Bounded: about 2 minutes."""
+        for task in self._watching:
+            task.cancel()
+        await asyncio.gather(*self._watching, return_exceptions=True)
+        try:
+            for name in DRAIN_ORDER:
+                if name in self.members:
+                    await self.members[name].stop()
+            if self._broker:
+                await self._broker.stop()
+        finally:
+            if self._taken:
+                self._taken.release()
+                self._taken = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.stop()
+
+    async def _kafka(self) -> str:
+        if self._settings.bootstrap is not None:
+            self._say(f"using the Kafka at {self._settings.bootstrap}")
+            return self._settings.bootstrap
+        self._say("starting Kafka")
+        self._broker = EmbeddedBroker(self._settings.home)
+        await self._broker.start()
+        self._watching.append(asyncio.create_task(self._watch_broker(self._broker)))
+        return self._broker.bootstrap
+
+    async def _start_all(self) -> None:
+        starting = [asyncio.create_task(member.start()) for member in self.members.values()]
+        try:
+            await asyncio.gather(*starting)
+        finally:
+            for task in starting:
+                task.cancel()
+            for task in starting:
+                with suppress(asyncio.CancelledError, Exception):
+                    await task
+
+    async def _watch_broker(self, broker: EmbeddedBroker) -> None:
+        delay = FIRST_DELAY
+        while True:
+            await broker.died()
+            self._say(f"Kafka ended by itself; starting it again in {delay:.1f} s")
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, LONGEST_DELAY)
+            try:
+                await broker.restart()
+                self._say("Kafka answers again")
+                delay = FIRST_DELAY
+            except (BrokerUnavailable, OSError) as error:
+                self._say(f"Kafka did not start: {error}")

@@ -1,0 +1,83 @@
+"""What `tocsin publish` takes for one document and what for many, the samples, and dead letters without Kafka."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from aiokafka import ConsumerRecord
+
+from tocsin.connectors.dialects import DIALECT_OF_MEDIA_TYPE, read_document
+from tocsin.schemas.problem import Problem
+from tocsin.streams.cli.dead_letters import letter_of, original_headers
+from tocsin.streams.cli.demo_story import SAMPLES
+from tocsin.streams.cli.documents import documents_of
+from tocsin.streams.cli.failures import CommandFailed
+from tocsin.streams.cli.locating import HomeTaken, running_bus
+from tocsin.streams.engine.dead import dead_headers
+
+BODIES = {
+    "one document": (b'{"code": "e.p.x"}', [1]),
+    "one document over lines": (b'{\n"code":\n"e.p.x"\n}\n', [1]),
+    "one broken document over lines": (b'{\n"code"\n"e.p.x"\n}\n', [1]),
+    "one a line": (b'{"a": 1}\n{"a": 2}\n', [1, 2]),
+    "empty lines between": (b'{"a": 1}\n\n  \r\n{"a": 2}', [1, 4]),
+    "a bad line first": (b'{bad\n{"a": 2}\n', [1, 2]),
+    "an array": (b'[{"a": 1},\n{"a": 2}, 3]', [1, 2, 3]),
+    "an array of nothing": (b"[]", [1]),
+    "an array with a member twice": (b'[{"a": 1, "a": 2}]', [1]),
+    "nothing": (b"", [1]),
+    "bytes": (b"\xff\x00\n\xfe", [1]),
+}
+
+
+@pytest.mark.parametrize(("raw", "lines"), BODIES.values(), ids=BODIES.keys())
+def test_documents_of(raw: bytes, lines: list[int]) -> None:
+    assert [line for line, _ in documents_of(raw)] == lines
+
+
+def test_there_is_a_sample_for_each_dialect_that_a_media_type_names() -> None:
+    assert {sample.dialect for sample in SAMPLES} == set(DIALECT_OF_MEDIA_TYPE.values())
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.dialect)
+def test_a_sample_is_conformant_and_says_what_happened(sample: object) -> None:
+    assert hasattr(sample, "document")
+    for dialect in ("auto", sample.dialect):  # type: ignore[attr-defined]
+        problem = read_document(sample.document(), dialect)
+        assert isinstance(problem, Problem)
+        assert problem.dialect == sample.dialect  # type: ignore[attr-defined]
+        assert problem.conformant
+        assert problem.text
+
+
+def dead_record(headers: list[tuple[str, bytes]], value: bytes | None = b"\x01") -> ConsumerRecord:
+    """A record of `dead`."""
+    return ConsumerRecord("tocsin.dead", 3, 7, 0, 0, b"acme", value, None, 0, 0, headers)
+
+
+def test_a_dead_letter_gets_its_own_headers_back() -> None:
+    own = [("ce_id", b"1"), ("traceparent", b"00")]
+    added = list(dead_headers("tocsin.inbox", 2, 9, "decode", "not_framed", "the first byte is 0x01"))
+    record = dead_record([*own, *added, ("tocsin.attempts", b"3")])
+    letter = letter_of(record)
+    assert (letter.id, letter.reason, letter.topic, letter.offset) == ("3:7", "not_framed", "tocsin.inbox", "9")
+    assert original_headers(record) == own
+
+
+def test_a_dead_letter_may_know_nothing() -> None:
+    letter = letter_of(dead_record([("x", b"\xff")], None))
+    assert (letter.reason, letter.topic, letter.bytes) == ("unknown", "", 0)
+
+
+def test_a_home_is_held_once_and_told_of(tmp_path: Path) -> None:
+    assert running_bus(tmp_path) is None
+    taken = HomeTaken(tmp_path)
+    with pytest.raises(CommandFailed, match="in use by another") as refused:
+        HomeTaken(tmp_path)
+    assert refused.value.exit_code == 78
+    taken.tell({"bootstrap": "127.0.0.1:1"})
+    assert running_bus(tmp_path) == {"bootstrap": "127.0.0.1:1"}
+    taken.release()
+    assert running_bus(tmp_path) is None
+    HomeTaken(tmp_path).release()

@@ -1,0 +1,53 @@
+"""`pip install tocsin` without extras: every command says what it needs, and none shows a traceback."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tocsin.streams.cli.failures import code_of, message_of
+
+WITHOUT = """
+import sys
+
+class Without:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {missing!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Without())
+sys.argv[1:] = {arguments!r}
+from tocsin.streams.cli.main import main
+main()
+"""
+
+LIGHT = ("typer", "pydantic", "pydantic_settings", "rich", "faust", "aiohttp", "fastapi", "cel", "structlog")
+
+
+@pytest.mark.parametrize(
+    ("missing", "arguments"),
+    [
+        (LIGHT, ["--help"]),
+        (LIGHT, ["publish"]),
+        (LIGHT[1:], ["up"]),
+        (("cel",), ["tail"]),
+        (("rich",), ["up"]),
+        (("fastapi",), ["gateway"]),
+    ],
+    ids=lambda words: " ".join(words),
+)
+def test_a_command_without_its_extras(missing: tuple[str, ...], arguments: list[str]) -> None:
+    code = WITHOUT.format(missing=missing, arguments=arguments)
+    environment = {"TOCSIN_BOOTSTRAP": "127.0.0.1:1"}
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert ended.returncode == 78, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "tocsin needs its extras for this command: pip install 'tocsin[all]'" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_part_of_our_own_that_is_missing_is_a_fault_of_ours() -> None:
+    assert code_of(ModuleNotFoundError("gone", name="tocsin.gone")) is None
+    assert "jgo" in message_of(ModuleNotFoundError("gone", name="jgo.parse"))

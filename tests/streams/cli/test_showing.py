@@ -1,0 +1,38 @@
+"""Text from strangers, on a terminal."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tocsin.streams.cli.showing import clipped, printable
+
+TEXTS = {
+    "a colour": ("\x1b[31mred\x1b[0m", "red"),
+    "a cleared screen": ("a\x1b[2J\x1b[Hb", "ab"),
+    "a window title": ("\x1b]0;rm -rf\x07ok", "ok"),
+    "an unfinished sequence": ("ok\x1b[", "ok["),
+    "C1 instead of ESC": ("\x9b31mred", "red"),
+    "a new line": ("one\r\ntwo", "one two"),
+    "a bell and a delete": ("a\x07b\x7f", "ab"),
+    "writing turned round": ("abc\u202edef\u2066", "abcdef"),
+    "other languages": ("Überfällig: 遅延", "Überfällig: 遅延"),
+}
+
+
+@pytest.mark.parametrize(("text", "shown"), TEXTS.values(), ids=TEXTS.keys())
+def test_printable(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+@given(st.text(alphabet=st.one_of(st.characters(), st.sampled_from("\x1b[]0;m\x07\x9b\\"))))
+def test_nothing_that_controls_is_left(text: str) -> None:
+    shown = printable(text)
+    assert not any(ord(character) < 32 or 127 <= ord(character) < 160 for character in shown)
+    assert printable(shown) == shown
+
+
+def test_clipped() -> None:
+    assert clipped("abcdef", 4) == "abc…"
+    assert clipped("abcd", 4) == "abcd"
