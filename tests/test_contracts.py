@@ -28,7 +28,7 @@ FAULTS = {
     ),
     "an engine that knows the rules": (
         "streams/tocsin/streams/engine/planted.py",
-        "import tocsin.streams.rules.rows\n",
+        "import tocsin.streams.rules.state\n",
         "the engine knows nothing of problems BROKEN",
     ),
     "an engine that knows the events": (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tocsin.streams.rules.rows import ROW_VERSION, Row, decode_row, encode_row
+from tocsin.streams.rules.state import ROW_VERSION, Row, decode_row, encode_row
 
 
 class DictRows:

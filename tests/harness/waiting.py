@@ -38,9 +38,9 @@ from tocsin.streams.rules.decision import Decision, Emit
 from tocsin.streams.rules.derive import Common, about
 from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.policies import TimeoutPolicy
-from tocsin.streams.rules.rows import ExpectationRow
 from tocsin.streams.rules.rulebook import RuleBook, default_rulebook
 from tocsin.streams.rules.spans import SECOND
+from tocsin.streams.rules.state import ExpectationRow
 from tocsin.streams.rules.timeouts.closing import close_by_problem
 from tocsin.streams.rules.timeouts.expecting import choose, expectation_due, heard_nothing, observe_message
 

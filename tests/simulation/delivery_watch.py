@@ -13,7 +13,7 @@ from tocsin.schemas.events import DeliveryAttempt, DeliveryRequested
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.decision import DeadLetter, Decision, Emit
 from tocsin.streams.rules.delivery.desk import delivery_key
-from tocsin.streams.rules.rows import DeliveryRow, FinishedRow
+from tocsin.streams.rules.state import DeliveryRow, FinishedRow
 
 REMEMBERED = 200_000
 """Ids whose bytes are compared with those of a repeat."""

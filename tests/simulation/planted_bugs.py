@@ -15,7 +15,7 @@ from tocsin.streams.engine.partition import PartitionWriter
 from tocsin.streams.engine.timers import TimerHeap
 from tocsin.streams.rules import decide as decide_rules
 from tocsin.streams.rules.delivery.desk import Desk
-from tocsin.streams.rules.rows import LaneRow
+from tocsin.streams.rules.state import LaneRow
 
 
 class FoldsTwice(PartitionWriter):

@@ -14,8 +14,8 @@ from tocsin.streams.rules.context.threads import MAX_TEXT
 from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.notification import Notice
 from tocsin.streams.rules.routing.outcome import Routing
-from tocsin.streams.rules.rows import CaseRow, row_key
 from tocsin.streams.rules.spans import DAY, HOUR
+from tocsin.streams.rules.state import CaseRow, row_key
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows

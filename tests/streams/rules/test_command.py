@@ -14,9 +14,9 @@ from tocsin.streams.rules.context.threads import MAX_TEXT
 from tocsin.streams.rules.decide import decide, fire
 from tocsin.streams.rules.decision import DeadLetter, Decision, Emit
 from tocsin.streams.rules.policies import Grouping
-from tocsin.streams.rules.rows import CaseRow, KeptCommand, SeenRow
 from tocsin.streams.rules.rulebook import Endpoint, Route, RuleBook
 from tocsin.streams.rules.spans import DAY, HOUR, MINUTE
+from tocsin.streams.rules.state import CaseRow, KeptCommand, SeenRow
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows

@@ -33,9 +33,9 @@ from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.decide import decide, fire
 from tocsin.streams.rules.decision import DeadLetter, Decision, Emit
 from tocsin.streams.rules.policies import LoopLimits
-from tocsin.streams.rules.rows import CaseRow, ThreadRow
 from tocsin.streams.rules.rulebook import Endpoint, Match, Route, RuleBook
 from tocsin.streams.rules.spans import DAY, HOUR, SECOND
+from tocsin.streams.rules.state import CaseRow, ThreadRow
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows

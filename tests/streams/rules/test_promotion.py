@@ -18,8 +18,8 @@ from tocsin.streams.rules.context.enrich import enrich
 from tocsin.streams.rules.decision import Emit
 from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.promotion import promote
-from tocsin.streams.rules.rows import CaseRow, row_key
 from tocsin.streams.rules.rulebook import default_rulebook
+from tocsin.streams.rules.state import CaseRow, row_key
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows

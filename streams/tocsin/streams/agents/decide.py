@@ -15,7 +15,7 @@ from tocsin.streams.agents.tenant_config import TenantConfig
 from tocsin.streams.engine.record import Output, Record, Rows
 from tocsin.streams.rules import decide
 from tocsin.streams.rules.config import DecideConfig
-from tocsin.streams.rules.rows import ROW_VERSION, encode_row
+from tocsin.streams.rules.state import ROW_VERSION, encode_row
 from tocsin.streams.rules.timeouts.expecting import heard_nothing
 
 

@@ -14,7 +14,7 @@ from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.engine.dead import DEAD_TOPIC, dead_headers, dead_letter
 from tocsin.streams.engine.record import TICK, Halt, NotYetReadable, Output, Record, Refused
 from tocsin.streams.rules.decision import DeadLetter, Decision
-from tocsin.streams.rules.rows import Row, RowUnreadable, decode_row
+from tocsin.streams.rules.state import Row, RowUnreadable, decode_row
 
 TICK_TENANT = "tocsin"
 """The tenant of events that belong to the bus itself."""

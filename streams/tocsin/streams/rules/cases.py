@@ -17,7 +17,7 @@ from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.notification import Notice
 from tocsin.streams.rules.routing.matching import fold_code
 from tocsin.streams.rules.routing.outcome import Routing
-from tocsin.streams.rules.rows import CaseRow, row_key
+from tocsin.streams.rules.state import CaseRow, row_key
 
 CASE_ENDPOINTS = 100
 """How many endpoints a case remembers having told: as many as a rules file may name."""

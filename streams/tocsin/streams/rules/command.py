@@ -17,7 +17,7 @@ from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.context.threads import MAX_TEXT
 from tocsin.streams.rules.decision import INBOX, DeadLetter, Decision, Emit
 from tocsin.streams.rules.escalation.answering import acknowledge, resolve, snooze
-from tocsin.streams.rules.rows import CaseRow, KeptCommand, SeenRow, row_key
+from tocsin.streams.rules.state import CaseRow, KeptCommand, SeenRow, row_key
 from tocsin.streams.rules.timeouts.expecting import choose
 
 CASE_COMMANDS = 8

@@ -39,7 +39,7 @@ from tocsin.streams.rules.loops.same_event import CONFLICT, SAME_EVENT_ID, Confl
 from tocsin.streams.rules.promotion import promote
 from tocsin.streams.rules.routing.reminding import reminded_until, reminder_due
 from tocsin.streams.rules.routing.route import Routing, note_routed, route_heard
-from tocsin.streams.rules.rows import (
+from tocsin.streams.rules.state import (
     CaseRow,
     ConnectionErrorsRow,
     ConnectionRow,

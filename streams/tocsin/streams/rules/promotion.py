@@ -19,7 +19,7 @@ from tocsin.streams.rules.decision import PROBLEMS, Decision, Emit
 from tocsin.streams.rules.derive import about
 from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.routing.matching import fold_code
-from tocsin.streams.rules.rows import CaseRow, row_key
+from tocsin.streams.rules.state import CaseRow, row_key
 
 
 def promote(heard: Heard, rows: Rows, config: DecideConfig) -> list[Decision]:

@@ -14,9 +14,9 @@ from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.context.activity import observe
 from tocsin.streams.rules.context.enrich import enrich
 from tocsin.streams.rules.decision import Emit
-from tocsin.streams.rules.rows import CaseRow, ThreadRow, row_key
 from tocsin.streams.rules.rulebook import default_rulebook
 from tocsin.streams.rules.spans import SECOND
+from tocsin.streams.rules.state import CaseRow, ThreadRow, row_key
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.schemas.events import ActivityKind, ThreadContext
-from tocsin.streams.rules.rows import THREAD_CODES, WAITING, ReferenceRow, ThreadRow, encode_row
+from tocsin.streams.rules.state import THREAD_CODES, WAITING, ReferenceRow, ThreadRow, encode_row
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows

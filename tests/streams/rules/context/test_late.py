@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tocsin.schemas.ids import derived_id
-from tocsin.streams.rules.rows import ReferenceRow
+from tocsin.streams.rules.state import ReferenceRow
 
 if TYPE_CHECKING:
     from tests.streams.rules.context.conftest import World

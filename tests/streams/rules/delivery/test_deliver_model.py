@@ -30,8 +30,8 @@ from tocsin.streams.rules.decision import DeadLetter, Decision
 from tocsin.streams.rules.delivery.deliver import deliver, fire
 from tocsin.streams.rules.delivery.deliver_config import DeliverConfig
 from tocsin.streams.rules.delivery.schedule import MAX_RETRY_AFTER
-from tocsin.streams.rules.rows import DeliveryRow, EndpointRow, FinishedRow, LaneRow
 from tocsin.streams.rules.spans import DAY, HOUR, MINUTE, SECOND
+from tocsin.streams.rules.state import DeliveryRow, EndpointRow, FinishedRow, LaneRow
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows

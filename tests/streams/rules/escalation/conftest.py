@@ -28,9 +28,9 @@ from tocsin.streams.rules.escalation.raising import escalate
 from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.policies import EscalationPolicy, Step
 from tocsin.streams.rules.routing.route import Routing
-from tocsin.streams.rules.rows import CaseRow, EscalationRow, SeenRow
 from tocsin.streams.rules.rulebook import Endpoint, RuleBook
 from tocsin.streams.rules.spans import HOUR, MINUTE
+from tocsin.streams.rules.state import CaseRow, EscalationRow, SeenRow
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows

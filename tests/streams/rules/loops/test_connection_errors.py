@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tocsin.schemas.events import ActivityKind, ProblemOpened, ProblemSuppressed
-from tocsin.streams.rules.rows import CONNECTION_CODES, ConnectionErrorsRow, row_key
 from tocsin.streams.rules.spans import DAY, HOUR, MINUTE
+from tocsin.streams.rules.state import CONNECTION_CODES, ConnectionErrorsRow, row_key
 
 if TYPE_CHECKING:
     from tests.streams.rules.loops.conftest import Desk

@@ -21,9 +21,9 @@ from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.decide import decide
 from tocsin.streams.rules.decision import Emit
 from tocsin.streams.rules.loops.digest import DIGEST_ENDPOINTS
-from tocsin.streams.rules.rows import DIGEST_CASES, DigestRow, encode_row
 from tocsin.streams.rules.rulebook import Endpoint
 from tocsin.streams.rules.spans import HOUR, SECOND
+from tocsin.streams.rules.state import DIGEST_CASES, DigestRow, encode_row
 from tocsin.streams.rulesfile.values import MAX_ENDPOINTS
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import pytest
 from tocsin.schemas.events import ProblemReported
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.loops.same_event import Conflict, New, Repeat, Verdict, digest_of, judge
-from tocsin.streams.rules.rows import SeenRow
+from tocsin.streams.rules.state import SeenRow
 
 SEEN = SeenRow("digest", 1000, "case", "opened")
 

@@ -16,9 +16,9 @@ from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.policies import LoopLimits
 from tocsin.streams.rules.routing.audience import for_audiences
 from tocsin.streams.rules.routing.route import note_routed, route_heard
-from tocsin.streams.rules.rows import CaseRow, row_key
 from tocsin.streams.rules.rulebook import Match, Route
 from tocsin.streams.rules.spans import HOUR, MINUTE, SECOND
+from tocsin.streams.rules.state import CaseRow, row_key
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows

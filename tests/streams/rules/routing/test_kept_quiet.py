@@ -8,10 +8,10 @@ import msgspec
 import pytest
 from routing_desk import NOW, Bus, a_book, a_problem
 
-from tocsin.streams.rules.rows import CaseRow, InhibitRow, row_key
-from tocsin.streams.rules.rows.routing import MAX_SOURCES
 from tocsin.streams.rules.rulebook import Inhibition, Match, Route, Silence
 from tocsin.streams.rules.spans import HOUR, SECOND
+from tocsin.streams.rules.state import CaseRow, InhibitRow, row_key
+from tocsin.streams.rules.state.routing import MAX_SOURCES
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows

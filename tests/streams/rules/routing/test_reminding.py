@@ -10,9 +10,9 @@ from routing_desk import NOW, Bus, a_book, a_problem
 
 from tocsin.schemas.events import ProblemsDigested
 from tocsin.streams.rules.policies import TimeOfWeek
-from tocsin.streams.rules.rows import CaseRow, ReminderRow, SeenRow, row_key
 from tocsin.streams.rules.rulebook import Match, Route, Silence
 from tocsin.streams.rules.spans import DAY, HOUR, MINUTE
+from tocsin.streams.rules.state import CaseRow, ReminderRow, SeenRow, row_key
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows

@@ -12,8 +12,8 @@ from tocsin.schemas.events import ProblemReported, ThreadContext
 from tocsin.schemas.problem import Problem, Severity
 from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.policies import TimeoutPolicy
-from tocsin.streams.rules.rows import ExpectationRow, LatencyRow, row_key
 from tocsin.streams.rules.spans import DAY, SECOND
+from tocsin.streams.rules.state import ExpectationRow, LatencyRow, row_key
 from tocsin.streams.rules.timeouts.closing import close_by_problem
 from tocsin.streams.rules.timeouts.opening import expectation_key
 

@@ -24,9 +24,9 @@ from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.decide import decide
 from tocsin.streams.rules.decision import INBOX, Decision, Emit
 from tocsin.streams.rules.policies import TimeOfWeek
-from tocsin.streams.rules.rows import CaseRow, EscalationRow, row_key
 from tocsin.streams.rules.rulebook import Inhibition, Match, Route, Silence
 from tocsin.streams.rules.spans import HOUR, SECOND
+from tocsin.streams.rules.state import CaseRow, EscalationRow, row_key
 from tocsin.streams.rules.timeouts.noticing import GIVEN_UP
 
 if TYPE_CHECKING:

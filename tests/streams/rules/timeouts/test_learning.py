@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from waiting import START, TENANT, Story, config_with
 
 from tocsin.streams.rules.policies import TimeoutPolicy
-from tocsin.streams.rules.rows import ConnectionRow, LatencyRow, row_key
 from tocsin.streams.rules.spans import DAY, SECOND
+from tocsin.streams.rules.state import ConnectionRow, LatencyRow, row_key
 from tocsin.streams.rules.timeouts.learning import LATENCY_TTL, MAX_TYPE
 
 if TYPE_CHECKING:

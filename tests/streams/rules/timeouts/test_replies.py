@@ -8,7 +8,7 @@ import pytest
 
 from tocsin.schemas.events import ActivityKind, ActivityObserved
 from tocsin.streams.rules.policies import TimeoutPolicy
-from tocsin.streams.rules.rows import ThreadRow, row_key
+from tocsin.streams.rules.state import ThreadRow, row_key
 from tocsin.streams.rules.timeouts.replies import is_report, policy_for, wants_reply
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from tocsin.streams.rules.context.threads import (
     with_waiting,
 )
 from tocsin.streams.rules.decision import Decision
-from tocsin.streams.rules.rows import ThreadRow
+from tocsin.streams.rules.state import ThreadRow
 
 
 def observe(activity: ActivityObserved, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:

@@ -8,7 +8,7 @@ from tocsin.schemas.events import ActivityKind, ActivityObserved
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.context.threads import clip, keep
-from tocsin.streams.rules.rows import ConnectionRow, row_key
+from tocsin.streams.rules.state import ConnectionRow, row_key
 
 
 def note_connection(activity: ActivityObserved, rows: Rows, now: int, config: DecideConfig) -> None:

@@ -28,7 +28,7 @@ from tocsin.streams.rules.context.threads import (
     with_code,
     with_waiting,
 )
-from tocsin.streams.rules.rows import ThreadRow
+from tocsin.streams.rules.state import ThreadRow
 
 __all__ = ["MAX_CODE", "MAX_PARENTS", "context_of", "enrich"]
 

@@ -18,7 +18,7 @@ from tocsin.streams.protocols import Direction, Effect, Protocol, after_problem,
 from tocsin.streams.protocols.consequence import STATE_SCOPE
 from tocsin.streams.protocols.message_names import MAX_TYPE, REPORT, parse_piuri
 from tocsin.streams.rules.context.threads import MAX_TEXT
-from tocsin.streams.rules.rows import ThreadRow
+from tocsin.streams.rules.state import ThreadRow
 
 DIRECTIONS = {ActivityKind.MESSAGE_SENT: Direction.SENT, ActivityKind.MESSAGE_RECEIVED: Direction.RECEIVED}
 """Activity that is a message, and which way it went."""

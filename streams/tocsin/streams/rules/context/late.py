@@ -16,7 +16,7 @@ from tocsin.streams.rules.context.pointing import Brought
 from tocsin.streams.rules.context.threads import Told, context_from, thread_row
 from tocsin.streams.rules.decision import PROBLEMS, Decision, Emit
 from tocsin.streams.rules.derive import about
-from tocsin.streams.rules.rows import CaseRow, ThreadRow, row_key
+from tocsin.streams.rules.state import CaseRow, ThreadRow, row_key
 
 
 def explain(

@@ -12,7 +12,7 @@ from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.context.interaction import DIRECTIONS
 from tocsin.streams.rules.context.references import Reference, digest_reference, record_reference, reference
 from tocsin.streams.rules.context.threads import Waiting, clip, keep, linkable, put_thread, thread_row
-from tocsin.streams.rules.rows import ReferenceRow
+from tocsin.streams.rules.state import ReferenceRow
 
 REQUEST_ID = "request_id"
 """The member of an activity's `detail` that names the request in which it happened."""

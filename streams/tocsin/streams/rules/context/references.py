@@ -13,7 +13,7 @@ from msgspec import Struct
 from tocsin.schemas.problem import Problem
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.context.threads import MAX_TEXT, keep, thread_of_message, thread_row, with_waiting
-from tocsin.streams.rules.rows import ReferenceRow, ThreadRow, row_key
+from tocsin.streams.rules.state import ReferenceRow, ThreadRow, row_key
 
 MAX_IDS = 16
 """How many of the acknowledged ids, and of the context ids, are looked up; and by how many a problem can wait."""

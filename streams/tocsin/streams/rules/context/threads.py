@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from tocsin.schemas.events import ThreadContext
 from tocsin.streams.engine.record import Rows
-from tocsin.streams.rules.rows import (
+from tocsin.streams.rules.state import (
     THREAD_CODES,
     WAITING,
     ConnectionRow,

@@ -35,7 +35,7 @@ from tocsin.streams.rules.delivery.deliver_config import DeliverConfig
 from tocsin.streams.rules.delivery.desk import Desk, delivery_key, endpoint_key, lane_key
 from tocsin.streams.rules.delivery.letters import misplaced
 from tocsin.streams.rules.delivery.schedule import retry_at
-from tocsin.streams.rules.rows import DeliveryRow, EndpointRow, FinishedRow, LaneRow
+from tocsin.streams.rules.state import DeliveryRow, EndpointRow, FinishedRow, LaneRow
 
 
 def deliver(event: Event, rows: Rows, now: int, config: DeliverConfig) -> list[Decision]:

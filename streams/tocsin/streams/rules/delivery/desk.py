@@ -17,7 +17,7 @@ from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.decision import ATTEMPTS, Decision, Emit
 from tocsin.streams.rules.delivery.deliver_config import DeliverConfig
 from tocsin.streams.rules.delivery.letters import dead_delivery, request_of
-from tocsin.streams.rules.rows import DeliveryRow, EndpointRow, FinishedRow, LaneRow, row_key
+from tocsin.streams.rules.state import DeliveryRow, EndpointRow, FinishedRow, LaneRow, row_key
 
 _OVERHEAD = 1024
 

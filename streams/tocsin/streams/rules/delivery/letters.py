@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tocsin.schemas.events import DeliveryRequested, EventBase
 from tocsin.streams.rules.decision import DELIVERIES, DeadLetter
-from tocsin.streams.rules.rows import DeliveryRow
+from tocsin.streams.rules.state import DeliveryRow
 
 
 def request_of(row: DeliveryRow) -> DeliveryRequested:

@@ -18,7 +18,7 @@ from tocsin.streams.rules.decision import BUS, ESCALATIONS, PROBLEMS, Decision, 
 from tocsin.streams.rules.derive import about
 from tocsin.streams.rules.escalation.letters import tell_resolved
 from tocsin.streams.rules.policies import EscalationPolicy
-from tocsin.streams.rules.rows import CaseRow, EscalationRow, row_key
+from tocsin.streams.rules.state import CaseRow, EscalationRow, row_key
 
 SNOOZE_LIMIT = EscalationPolicy(name="", steps=()).snooze_limit
 """The longest snooze of a case without an escalation, microseconds."""

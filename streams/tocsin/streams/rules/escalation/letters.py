@@ -14,7 +14,7 @@ from tocsin.streams.rules.context.enrich import context_of
 from tocsin.streams.rules.decision import Decision
 from tocsin.streams.rules.notification import instance_of, timestamp
 from tocsin.streams.rules.problem_bytes import problem_of
-from tocsin.streams.rules.rows import CaseRow, EscalationRow, ThreadRow, row_key
+from tocsin.streams.rules.state import CaseRow, EscalationRow, ThreadRow, row_key
 from tocsin.streams.rules.telling import tell_letter
 from tocsin.streams.rules.told_json import thread_json
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.config import DecideConfig
-from tocsin.streams.rules.rows import CaseRow, EscalationRow, SeenRow, row_key
+from tocsin.streams.rules.state import CaseRow, EscalationRow, SeenRow, row_key
 
 
 def still_named(key: str, seen: SeenRow, rows: Rows) -> bool:

@@ -15,7 +15,7 @@ from tocsin.streams.rules.escalation.uris import allowed_uri, kept_uri
 from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.policies import EscalationPolicy
 from tocsin.streams.rules.problem_bytes import problem_bytes
-from tocsin.streams.rules.rows import CaseRow, EscalationRow, row_key
+from tocsin.streams.rules.state import CaseRow, EscalationRow, row_key
 
 
 def escalate(

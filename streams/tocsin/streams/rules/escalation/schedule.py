@@ -5,8 +5,8 @@ from __future__ import annotations
 from tocsin.schemas.problem import Problem, RetryParty
 from tocsin.streams.rules.policies import EscalationPolicy, Impact
 from tocsin.streams.rules.routing.audience import REPORTS
-from tocsin.streams.rules.rows import EscalationRow
 from tocsin.streams.rules.spans import SECOND
+from tocsin.streams.rules.state import EscalationRow
 
 MIN_GAP = SECOND
 """Between two steps at least, whatever the policy says: a timer must not leave itself due."""

@@ -19,7 +19,7 @@ from tocsin.streams.rules.policies import EscalationPolicy
 from tocsin.streams.rules.problem_bytes import problem_of
 from tocsin.streams.rules.routing.matching import Asked
 from tocsin.streams.rules.routing.silence import not_before
-from tocsin.streams.rules.rows import CaseRow, EscalationRow, ThreadRow, row_key
+from tocsin.streams.rules.state import CaseRow, EscalationRow, ThreadRow, row_key
 
 
 def escalation_due(key: str, row: EscalationRow, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:

@@ -14,7 +14,7 @@ from tocsin.streams.rules.context.threads import MAX_CODE, clip, thread_row
 from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.loops.last_word import last_word
 from tocsin.streams.rules.loops.verdict import Replaced, Silenced
-from tocsin.streams.rules.rows import CONNECTION_CODES, CodeErrors, ConnectionErrorsRow, row_key
+from tocsin.streams.rules.state import CONNECTION_CODES, CodeErrors, ConnectionErrorsRow, row_key
 
 CONNECTION_ERRORS = "connection_errors"
 """The suppression reason, and the name of the limit."""

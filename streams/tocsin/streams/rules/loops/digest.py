@@ -20,7 +20,7 @@ from tocsin.streams.rules.loops.digest_letter import digest_letters
 from tocsin.streams.rules.loops.digest_targets import remember_targets
 from tocsin.streams.rules.loops.thread_budget import is_muted, thread_in_trouble
 from tocsin.streams.rules.problem_bytes import problem_bytes
-from tocsin.streams.rules.rows import DIGEST_CASES, DigestCase, DigestRow, row_key
+from tocsin.streams.rules.state import DIGEST_CASES, DigestCase, DigestRow, row_key
 
 MAX_CODE = 128
 """Characters of a code in a digest."""

@@ -9,7 +9,7 @@ from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.decision import Decision
 from tocsin.streams.rules.loops.hops import hops_of
 from tocsin.streams.rules.problem_bytes import problem_of
-from tocsin.streams.rules.rows import DigestRow
+from tocsin.streams.rules.state import DigestRow
 from tocsin.streams.rules.telling import tell_letter
 from tocsin.streams.rules.told_json import timestamp
 

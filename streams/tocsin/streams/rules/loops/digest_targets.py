@@ -5,7 +5,7 @@ from __future__ import annotations
 from tocsin.schemas.events import ProblemsDigested
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.config import DecideConfig
-from tocsin.streams.rules.rows import SeenRow, row_key
+from tocsin.streams.rules.state import SeenRow, row_key
 
 
 def remember_targets(digest: ProblemsDigested, case: str, rows: Rows, now: int, config: DecideConfig) -> None:

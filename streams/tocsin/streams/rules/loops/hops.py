@@ -7,7 +7,7 @@ from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.loops.verdict import Silenced
 from tocsin.streams.rules.policies import LoopLimits
-from tocsin.streams.rules.rows import CaseRow, row_key
+from tocsin.streams.rules.state import CaseRow, row_key
 
 HOPS = "hops"
 """The suppression reason."""

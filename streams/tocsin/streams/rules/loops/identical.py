@@ -13,7 +13,7 @@ from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.loops.digest import hold_back, open_window, window_of
 from tocsin.streams.rules.loops.thread_budget import thread_in_trouble
 from tocsin.streams.rules.loops.verdict import Pass, Silenced
-from tocsin.streams.rules.rows import CaseRow, row_key
+from tocsin.streams.rules.state import CaseRow, row_key
 
 IDENTICAL = "identical"
 """The suppression reason."""

@@ -10,7 +10,7 @@ from tocsin.streams.rules.context.threads import clip
 from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.loops.last_word import last_word
 from tocsin.streams.rules.loops.verdict import Replaced, Silenced
-from tocsin.streams.rules.rows import ErrorsRow, row_key
+from tocsin.streams.rules.state import ErrorsRow, row_key
 
 PING_PONG = "ping_pong"
 """The suppression reason, and the name of the limit."""

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from tocsin.schemas.events import ProblemReported
-from tocsin.streams.rules.rows import SeenRow
+from tocsin.streams.rules.state import SeenRow
 
 SAME_EVENT_ID = "same_event_id"
 """Reason of a ProblemSuppressed: the same event came again (a retry, a re-sent batch)."""

@@ -13,7 +13,7 @@ from tocsin.streams.rules.context.references import is_stated
 from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.loops.last_word import last_word
 from tocsin.streams.rules.loops.verdict import Replaced, Silenced
-from tocsin.streams.rules.rows import ThreadErrorsRow, ThreadRow, row_key
+from tocsin.streams.rules.state import ThreadErrorsRow, ThreadRow, row_key
 
 THREAD_MUTED = "thread_muted"
 THREAD_ERRORS = "thread_errors"

@@ -20,9 +20,9 @@ from tocsin.streams.rules.loops.last_word import is_last_word
 from tocsin.streams.rules.loops.thread_budget import thread_in_trouble
 from tocsin.streams.rules.promotion import promotable
 from tocsin.streams.rules.routing.matching import fold_code, has_token_prefix
-from tocsin.streams.rules.rows import PeerRow, row_key
 from tocsin.streams.rules.rulebook import RuleBook
 from tocsin.streams.rules.spans import HOUR
+from tocsin.streams.rules.state import PeerRow, row_key
 
 TRUSTED = frozenset({"medium", "normal", "high", "verified"})
 """Words for a connection's trust with which its peer is told; any other word, or none, is low."""

@@ -11,9 +11,9 @@ from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.routing.matching import Asked, fits
 from tocsin.streams.rules.routing.subject import digest_of_values, values_of
-from tocsin.streams.rules.rows import CaseRow, InhibitRow, row_key
-from tocsin.streams.rules.rows.routing import MAX_SOURCES, InhibitSource
 from tocsin.streams.rules.rulebook import Inhibition
+from tocsin.streams.rules.state import CaseRow, InhibitRow, row_key
+from tocsin.streams.rules.state.routing import MAX_SOURCES, InhibitSource
 
 
 def inhibited_by(heard: Heard, asked: Asked, inhibit: tuple[Inhibition, ...], rows: Rows) -> tuple[str, str] | None:

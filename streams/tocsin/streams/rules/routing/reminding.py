@@ -20,8 +20,8 @@ from tocsin.streams.rules.routing.mute import muted_until
 from tocsin.streams.rules.routing.outcome import Reminder
 from tocsin.streams.rules.routing.silence import not_before
 from tocsin.streams.rules.routing.tree import route_at
-from tocsin.streams.rules.rows import CaseRow, DigestCase, DigestRow, ReminderRow, row_key
 from tocsin.streams.rules.spans import HOUR
+from tocsin.streams.rules.state import CaseRow, DigestCase, DigestRow, ReminderRow, row_key
 
 REPEAT = "repeat"
 """The `why` of a digest that reminds; its `count` are the reports since something was last told of the case."""

@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from tocsin.streams.rules.delivery.schedule import jitter
 from tocsin.streams.rules.policies import TimeoutPolicy
-from tocsin.streams.rules.rows import ExpectationRow
 from tocsin.streams.rules.spans import DAY
+from tocsin.streams.rules.state import ExpectationRow
 
 Choice = Literal["wait", "retry", "give_up"]
 """What may be done about a reply that did not come."""

@@ -13,7 +13,7 @@ from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.decision import BUS, INBOX, Decision, Emit
 from tocsin.streams.rules.derive import about
 from tocsin.streams.rules.heard import Heard
-from tocsin.streams.rules.rows import CaseRow, ExpectationRow, row_key
+from tocsin.streams.rules.state import CaseRow, ExpectationRow, row_key
 from tocsin.streams.rules.timeouts.grace import unheard
 from tocsin.streams.rules.timeouts.learning import note_latency, note_reply_over
 from tocsin.streams.rules.timeouts.noticing import case_of

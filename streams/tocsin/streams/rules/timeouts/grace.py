@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tocsin.streams.engine.record import Rows
-from tocsin.streams.rules.rows import ExpectationRow, GapsRow
 from tocsin.streams.rules.spans import DAY, SECOND
+from tocsin.streams.rules.state import ExpectationRow, GapsRow
 
 GAPS_KEY = "gaps"
 """One row a partition, of no tenant."""

@@ -7,8 +7,8 @@ from msgspec import Struct
 
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.policies import TimeoutPolicy
-from tocsin.streams.rules.rows import ConnectionRow, LatencyRow, row_key
 from tocsin.streams.rules.spans import DAY
+from tocsin.streams.rules.state import ConnectionRow, LatencyRow, row_key
 from tocsin.streams.rules.timeouts.quantile import WINDOW, quantile_of, with_latency
 
 LATENCY_TTL = 90 * DAY

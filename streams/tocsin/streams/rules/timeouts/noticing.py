@@ -18,8 +18,8 @@ from tocsin.streams.rules.derive import about
 from tocsin.streams.rules.escalation.raising import escalate
 from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.notification import timestamp
-from tocsin.streams.rules.rows import CaseRow, ExpectationRow, SeenRow, row_key
 from tocsin.streams.rules.spans import SECOND
+from tocsin.streams.rules.state import CaseRow, ExpectationRow, SeenRow, row_key
 from tocsin.streams.rules.telling import tell_letter
 from tocsin.streams.rules.timeouts.choosing import Advice
 from tocsin.streams.rules.timeouts.learning import Expected

@@ -8,8 +8,8 @@ from tocsin.schemas.events import ActivityObserved
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.policies import TimeoutPolicy
-from tocsin.streams.rules.rows import ExpectationRow, row_key
 from tocsin.streams.rules.spans import DAY, MINUTE
+from tocsin.streams.rules.state import ExpectationRow, row_key
 from tocsin.streams.rules.timeouts.choosing import kept_for
 from tocsin.streams.rules.timeouts.learning import expected_for, note_unanswered
 from tocsin.streams.rules.timeouts.replies import RETRY_OF, policy_for, wants_reply

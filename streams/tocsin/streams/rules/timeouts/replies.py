@@ -12,7 +12,7 @@ from tocsin.streams.protocols.machine import ANY_MESSAGE
 from tocsin.streams.protocols.message_names import REPORT, parse_piuri
 from tocsin.streams.rules.policies import TimeoutPolicy
 from tocsin.streams.rules.routing.route import protocol_fits
-from tocsin.streams.rules.rows import ThreadRow, row_key
+from tocsin.streams.rules.state import ThreadRow, row_key
 from tocsin.streams.rules.timeouts.learning import is_replied_to
 
 EXPECTS_REPLY = "expects_reply"

@@ -9,12 +9,12 @@ from __future__ import annotations
 import msgspec
 
 from tocsin.schemas.errors import TocsinError
-from tocsin.streams.rules.rows.cases import CaseRow, CaseStatus, KeptCommand, SeenRow
-from tocsin.streams.rules.rows.context import THREAD_CODES, WAITING, ConnectionRow, ReferenceRow, ThreadRow
-from tocsin.streams.rules.rows.deliveries import DeliveryRow, EndpointRow, FinishedRow, LaneRow
-from tocsin.streams.rules.rows.escalation import EscalationRow
-from tocsin.streams.rules.rows.keys import MAX_KEY_PART, row_key
-from tocsin.streams.rules.rows.loops import (
+from tocsin.streams.rules.state.cases import CaseRow, CaseStatus, KeptCommand, SeenRow
+from tocsin.streams.rules.state.context import THREAD_CODES, WAITING, ConnectionRow, ReferenceRow, ThreadRow
+from tocsin.streams.rules.state.deliveries import DeliveryRow, EndpointRow, FinishedRow, LaneRow
+from tocsin.streams.rules.state.escalation import EscalationRow
+from tocsin.streams.rules.state.keys import MAX_KEY_PART, row_key
+from tocsin.streams.rules.state.loops import (
     CONNECTION_CODES,
     DIGEST_CASES,
     CodeErrors,
@@ -25,8 +25,8 @@ from tocsin.streams.rules.rows.loops import (
     ReplayRow,
     ThreadErrorsRow,
 )
-from tocsin.streams.rules.rows.routing import InhibitRow, InhibitSource, PeerRow, ReminderRow
-from tocsin.streams.rules.rows.timeouts import ExpectationRow, GapsRow, LatencyRow
+from tocsin.streams.rules.state.routing import InhibitRow, InhibitSource, PeerRow, ReminderRow
+from tocsin.streams.rules.state.timeouts import ExpectationRow, GapsRow, LatencyRow
 
 __all__ = [
     "CONNECTION_CODES",

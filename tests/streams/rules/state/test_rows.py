@@ -1,7 +1,7 @@
 """Rows keep their bytes: golden bytes of each kind, round trips, and keys that cannot collide.
 
 `golden.json` has the bytes of every kind in the format that is written. Until a format is released,
-`python tests/streams/rules/rows/test_rows.py` writes it anew; afterwards its bytes move to OLD.
+`python tests/streams/rules/state/test_rows.py` writes it anew; afterwards its bytes move to OLD.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.streams.rules.rows import (
+from tocsin.streams.rules.state import (
     ROW_VERSION,
     CaseRow,
     DeliveryRow,

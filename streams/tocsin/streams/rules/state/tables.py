@@ -1,0 +1,75 @@
+"""Typed access to rows: a `Table` for each kind, which knows its rows' type and spells their keys."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar, overload
+
+from tocsin.streams.engine.record import Rows
+from tocsin.streams.rules.state.keys import key_under
+
+R = TypeVar("R")
+
+
+class Table(Generic[R]):
+    """The rows of one kind and one scope (a tenant, an endpoint): `key` spells a key once, the rest takes it."""
+
+    __slots__ = ("_prefix", "_row", "_rows")
+
+    def __init__(self, rows: Rows, row: type[R], kind: str, scope: str) -> None:
+        self._rows, self._row, self._prefix = rows, row, f"{kind}/{scope}"
+
+    def key(self, *ids: str) -> str:
+        """The key of the row of these ids."""
+        return key_under(self._prefix, *ids)
+
+    def get(self, key: str) -> R | None:
+        """The row, or None when there is none."""
+        row = self._rows.get(key)
+        return row if type(row) is self._row else None
+
+    def find(self, *ids: str) -> R | None:
+        """The row of these ids, where its key is not needed."""
+        row = self._rows.get(key_under(self._prefix, *ids))
+        return row if type(row) is self._row else None
+
+    def due(self, key: str) -> int | None:
+        """When the row's timer fires (microseconds), or None."""
+        return self._rows.due(key)
+
+    def put(self, key: str, row: R, due: int | None) -> None:
+        """Keep the row; its timer fires at `due` (microseconds), never when that is None."""
+        self._rows.put(key, row, due)
+
+    def keep(self, key: str, row: R, until: int) -> None:
+        """Keep the row with the timer that it has, a new one until `until` (microseconds): a later timer at each use
+        would grow the heap of timers with traffic. The timer's handler prolongs a row that was used meanwhile."""
+        self._rows.put(key, row, self._rows.due(key) or until)
+
+    def replace(self, key: str, row: R) -> None:
+        """Keep the row with the timer that it has, or none."""
+        self._rows.put(key, row, self._rows.due(key))
+
+    def delete(self, key: str) -> None:
+        """Forget the row and its timer."""
+        self._rows.delete(key)
+
+
+class TableOf(Generic[R]):
+    """The attribute of a class with `rows` and `scope` that is the Table of one kind, made when it is first used."""
+
+    def __init__(self, kind: str, row: type[R]) -> None:
+        self._kind, self._row = kind, row
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, turn: None, owner: type) -> TableOf[R]: ...
+    @overload
+    def __get__(self, turn: Any, owner: type) -> Table[R]: ...
+    def __get__(self, turn: Any, owner: type) -> Table[R] | TableOf[R]:
+        if turn is None:
+            return self
+        # Kept in the instance's own dictionary, which is looked at before this: the next use costs nothing.
+        table = turn.__dict__[self._name] = Table(turn.rows, self._row, self._kind, turn.scope)
+        return table

@@ -1,0 +1,85 @@
+"""What a rule is given: the rows, the time and the configuration of one event or timer; and what it decides."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from tocsin.schemas.events import Event
+from tocsin.streams.engine.record import Rows
+from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.decision import INBOX, DeadLetter, Decision, Emit
+from tocsin.streams.rules.policies import LoopLimits
+from tocsin.streams.rules.state import (
+    CaseRow,
+    ConnectionErrorsRow,
+    ConnectionRow,
+    DigestRow,
+    ErrorsRow,
+    EscalationRow,
+    ExpectationRow,
+    InhibitRow,
+    KeptCommand,
+    LatencyRow,
+    PeerRow,
+    ReferenceRow,
+    ReminderRow,
+    ReplayRow,
+    SeenRow,
+    ThreadErrorsRow,
+    ThreadRow,
+)
+from tocsin.streams.rules.state.keys import key_part, scope_of
+from tocsin.streams.rules.state.tables import TableOf
+
+
+class Turn:
+    """One event of `inbox`, or one timer, being decided. `now` is in microseconds; `decisions` are written in their
+    order. `scope` is the tenant as row keys spell it.
+
+    Each kind of row is a Table: `turn.cases.find(case)`; `key = turn.threads.key(thread_id)`, `turn.threads.get(key)`.
+    """
+
+    def __init__(self, rows: Rows, now: int, config: DecideConfig, tenant: str, scope: str | None = None) -> None:
+        self.rows, self.now, self.config, self.tenant = rows, now, config, tenant
+        self.scope = key_part(tenant) if scope is None else scope
+        self.decisions: list[Decision] = []
+
+    @classmethod
+    def of_timer(cls, key: str, row: object, rows: Rows, now: int, config: DecideConfig) -> Turn:
+        """The turn of the timer of row `key`. The tenant is the one that the row says, if it says one."""
+        scope = scope_of(key)
+        return cls(rows, now, config, getattr(row, "tenant", scope), scope)
+
+    cases = TableOf("case", CaseRow)
+    connection_errors = TableOf("connection_errors", ConnectionErrorsRow)
+    connections = TableOf("connection", ConnectionRow)
+    digests = TableOf("digest", DigestRow)
+    errors = TableOf("errors", ErrorsRow)
+    escalations = TableOf("escalation", EscalationRow)
+    expectations = TableOf("expectation", ExpectationRow)
+    inhibitions = TableOf("inhibit", InhibitRow)
+    kept = TableOf("kept", KeptCommand)
+    latencies = TableOf("latency", LatencyRow)
+    peers = TableOf("peer", PeerRow)
+    references = TableOf("reference", ReferenceRow)
+    reminders = TableOf("reminder", ReminderRow)
+    replays = TableOf("replay", ReplayRow)
+    seen = TableOf("seen", SeenRow)
+    thread_errors = TableOf("thread_errors", ThreadErrorsRow)
+    threads = TableOf("thread", ThreadRow)
+
+    @cached_property
+    def limits(self) -> LoopLimits:
+        """The thresholds of the loop rules that hold for the tenant."""
+        return self.config.book.limits_of(self.tenant)
+
+    def emit(self, topic: str, key: str, event: Event) -> None:
+        """Decide one event for a topic; `key` decides its partition."""
+        self.decisions.append(Emit(topic, key, event))
+
+    def dead_letter(self, reason: str, detail: str, event: Event | None = None) -> None:
+        """Give up on an event of the inbox; None stands for the record that is being decided."""
+        key = self.tenant if event is None else event.tenant
+        self.decisions.append(
+            DeadLetter(stage="decide", reason=reason, detail=detail, topic=INBOX, key=key, event=event)
+        )
