@@ -128,7 +128,7 @@ def _store(agent: DecideAgent | DeliverAgent) -> RowStore:
 def agents(rulebook: Any, prefix: str) -> tuple[DecideAgent, DeliverAgent]:
     """Both agents as a worker with default settings has them."""
     from tocsin.streams.rules.config import DecideConfig
-    from tocsin.streams.rules.delivery.deliver_config import DeliverConfig
+    from tocsin.streams.rules.delivery.schedule import DeliverConfig
 
     decide, deliver = DecideConfig(book=rulebook), DeliverConfig()
     book = SchemaBook()

@@ -12,7 +12,7 @@ from watched import Watcher
 from tocsin.schemas.events import DeliveryAttempt, DeliveryRequested
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.decision import DeadLetter, Decision, Emit
-from tocsin.streams.rules.delivery.desk import delivery_key
+from tocsin.streams.rules.delivery.deliveries import delivery_key
 from tocsin.streams.rules.state import DeliveryRow, FinishedRow
 
 REMEMBERED = 200_000

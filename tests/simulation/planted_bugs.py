@@ -14,7 +14,7 @@ from tocsin.streams.engine.mark import Standing, Verdict
 from tocsin.streams.engine.partition import PartitionWriter
 from tocsin.streams.engine.timers import TimerHeap
 from tocsin.streams.rules import decide as decide_rules
-from tocsin.streams.rules.delivery.desk import Desk
+from tocsin.streams.rules.delivery.deliveries import Deliveries
 from tocsin.streams.rules.state import LaneRow
 
 
@@ -82,12 +82,12 @@ def a_problem_vanishes() -> Iterator[None]:
 @contextmanager
 def lanes_do_not_wait() -> Iterator[None]:
     """A lane gives the turn to its last delivery."""
-    hand_on = Desk.hand_on
+    hand_on = Deliveries.hand_on
 
-    def backwards(desk: Desk, lane: LaneRow) -> None:
-        hand_on(desk, msgspec.structs.replace(lane, queue=lane.queue[::-1]))
+    def backwards(deliveries: Deliveries, key: str, lane: LaneRow) -> None:
+        hand_on(deliveries, key, msgspec.structs.replace(lane, queue=lane.queue[::-1]))
 
-    with patch.object(Desk, "hand_on", backwards):
+    with patch.object(Deliveries, "hand_on", backwards):
         yield
 
 

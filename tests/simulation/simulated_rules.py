@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from tocsin.streams.rules.config import DecideConfig
-from tocsin.streams.rules.delivery.deliver_config import DeliverConfig
+from tocsin.streams.rules.delivery.schedule import DeliverConfig
 from tocsin.streams.rules.policies import EscalationPolicy, Grouping, LoopLimits, Step, TimeOfWeek, TimeoutPolicy
 from tocsin.streams.rules.rulebook import Endpoint, Inhibition, Match, Route, RuleBook, Silence
 from tocsin.streams.rules.spans import DAY, HOUR, MINUTE, SECOND

@@ -13,7 +13,7 @@ from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.agents.shell import AgentShell, row_from
 from tocsin.streams.engine.record import Output, Record, Rows
 from tocsin.streams.rules.delivery import deliver
-from tocsin.streams.rules.delivery.deliver_config import DeliverConfig
+from tocsin.streams.rules.delivery.schedule import DeliverConfig
 from tocsin.streams.rules.state import ROW_VERSION, encode_row
 
 

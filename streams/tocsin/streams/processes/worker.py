@@ -27,7 +27,7 @@ from tocsin.streams.processes.running import (
     needed_bootstrap,
 )
 from tocsin.streams.processes.waiting import beside
-from tocsin.streams.rules.delivery.deliver_config import DeliverConfig
+from tocsin.streams.rules.delivery.schedule import DeliverConfig
 from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import SettingsTopic
 from tocsin.streams.silences.silences import Silences

@@ -19,7 +19,7 @@ from tocsin.schemas.events import (
 )
 from tocsin.streams.rules.decision import DeadLetter, Decision, Emit
 from tocsin.streams.rules.delivery.deliver import deliver, fire
-from tocsin.streams.rules.delivery.deliver_config import DeliverConfig
+from tocsin.streams.rules.delivery.schedule import DeliverConfig
 from tocsin.streams.rules.spans import DAY, HOUR, MINUTE, SECOND
 from tocsin.streams.rules.state import FinishedRow
 
@@ -73,7 +73,7 @@ def a_command(kind: EndpointCommandKind) -> EndpointCommand:
     )
 
 
-def told(decisions: list[Decision]) -> list[tuple[str, object]]:
+def outline(decisions: list[Decision]) -> list[tuple[str, object]]:
     """(delivery id, attempt number or reason of death) of each decision."""
     found: list[tuple[str, object]] = []
     for one in decisions:
@@ -90,15 +90,15 @@ def told(decisions: list[Decision]) -> list[tuple[str, object]]:
 def run_timers(rows: DictRows, now: int, config: DeliverConfig = CONFIG) -> list[tuple[str, object]]:
     found = []
     while (key := rows.next_due(now)) is not None:
-        found += told(fire(key, rows, now, config))
+        found += outline(fire(key, rows, now, config))
         assert (rows.due(key) or now + 1) > now
     return found
 
 
 def test_a_request_is_attempted_at_once_with_everything_it_carried(rows: DictRows) -> None:
-    (said,) = deliver(a_request(lane="acme/t"), rows, NOW, CONFIG)
-    assert isinstance(said, Emit)
-    attempt = said.event
+    (decided,) = deliver(a_request(lane="acme/t"), rows, NOW, CONFIG)
+    assert isinstance(decided, Emit)
+    attempt = decided.event
     assert isinstance(attempt, DeliveryAttempt)
     assert (attempt.delivery_id, attempt.attempt, attempt.lane, attempt.body) == ("d1", 1, "acme/t", b"{}")
     assert (attempt.about, attempt.tenant, attempt.traceparent) == ("r", "acme", "00-1-2-01")
@@ -123,8 +123,8 @@ def test_a_dead_one_that_is_replayed_has_the_whole_schedule_again(rows: DictRows
             now = rows.dues["delivery/owner/d1"]
             assert run_timers(rows, now) == [("d1", attempt + 1)]
         last = (life + 1) * attempts
-        assert told(deliver(an_outcome(attempt=last), rows, now, CONFIG)) == [("d1", "exhausted")]
-        assert told(deliver(a_request(lane=lane), rows, now, CONFIG)) == [("d1", last + 1)], "numbered on"
+        assert outline(deliver(an_outcome(attempt=last), rows, now, CONFIG)) == [("d1", "exhausted")]
+        assert outline(deliver(a_request(lane=lane), rows, now, CONFIG)) == [("d1", last + 1)], "numbered on"
         late = an_outcome(attempt=last, outcome=Outcome.REJECTED)
         assert deliver(late, rows, now, CONFIG) == [], "an outcome of the life before"
     deliver(an_outcome(attempt=2 * attempts + 1, outcome=Outcome.DELIVERED), rows, now, CONFIG)
@@ -135,56 +135,56 @@ def test_a_dead_one_that_is_replayed_has_the_whole_schedule_again(rows: DictRows
 def test_a_replayed_one_stands_at_the_end_of_its_lane(rows: DictRows) -> None:
     for name in ("d1", "d2", "d3"):
         deliver(a_request(name, "t"), rows, NOW, CONFIG)
-    assert told(deliver(an_outcome("d1", outcome=Outcome.REJECTED), rows, NOW, CONFIG))[-1] == ("d2", 1)
+    assert outline(deliver(an_outcome("d1", outcome=Outcome.REJECTED), rows, NOW, CONFIG))[-1] == ("d2", 1)
     assert deliver(a_request("d1", "t"), rows, NOW, CONFIG) == []
-    assert told(deliver(an_outcome("d2", outcome=Outcome.DELIVERED), rows, NOW, CONFIG)) == [("d3", 1)]
-    assert told(deliver(an_outcome("d3", outcome=Outcome.DELIVERED), rows, NOW, CONFIG)) == [("d1", 2)]
+    assert outline(deliver(an_outcome("d2", outcome=Outcome.DELIVERED), rows, NOW, CONFIG)) == [("d3", 1)]
+    assert outline(deliver(an_outcome("d3", outcome=Outcome.DELIVERED), rows, NOW, CONFIG)) == [("d1", 2)]
 
 
 def test_an_endpoint_that_is_gone_is_disabled_at_once(rows: DictRows) -> None:
     deliver(a_request("d1", "t"), rows, NOW, CONFIG)
     deliver(a_request("d2", "t"), rows, NOW, CONFIG)
     gone = msgspec.structs.replace(an_outcome(outcome=Outcome.REJECTED), reason=Reason.GONE.value, status=410)
-    (letter,) = deliver(gone, rows, NOW, CONFIG)
-    assert isinstance(letter, DeadLetter)
-    assert (letter.reason, letter.detail) == ("gone", "gone (410)")
+    (dead,) = deliver(gone, rows, NOW, CONFIG)
+    assert isinstance(dead, DeadLetter)
+    assert (dead.reason, dead.detail) == ("gone", "gone (410)")
     assert deliver(a_request("d3"), rows, NOW, CONFIG) == []
     assert run_timers(rows, NOW + DAY) == []
-    said = told(deliver(a_command(EndpointCommandKind.ENABLE), rows, NOW + DAY, CONFIG))
-    assert sorted(map(str, said)) == ["('d2', 1)", "('d3', 1)"]
+    decided = outline(deliver(a_command(EndpointCommandKind.ENABLE), rows, NOW + DAY, CONFIG))
+    assert sorted(map(str, decided)) == ["('d2', 1)", "('d3', 1)"]
 
 
 def test_an_endpoint_that_is_removed_stays_so_when_it_is_gone(rows: DictRows) -> None:
     deliver(a_request("d1"), rows, NOW, CONFIG)
     deliver(a_command(EndpointCommandKind.REMOVE), rows, NOW, CONFIG)
     gone = msgspec.structs.replace(an_outcome(outcome=Outcome.REJECTED), reason=Reason.GONE.value)
-    assert told(deliver(gone, rows, NOW, CONFIG)) == [("d1", "gone")]
-    assert told(deliver(a_request("d2"), rows, NOW, CONFIG)) == [("d2", "endpoint_removed")]
+    assert outline(deliver(gone, rows, NOW, CONFIG)) == [("d1", "gone")]
+    assert outline(deliver(a_request("d2"), rows, NOW, CONFIG)) == [("d2", "endpoint_removed")]
 
 
 def test_the_schedule_to_its_end(rows: DictRows) -> None:
     now = NOW
-    said = told(deliver(a_request(), rows, now, CONFIG))
+    decided = outline(deliver(a_request(), rows, now, CONFIG))
     for attempt, delay in enumerate((*CONFIG.schedule[1:], None), start=1):
-        assert said == [("d1", attempt)]
-        said = told(deliver(an_outcome(attempt=attempt), rows, now, CONFIG))
+        assert decided == [("d1", attempt)]
+        decided = outline(deliver(an_outcome(attempt=attempt), rows, now, CONFIG))
         if delay is None:
             break
-        assert said == []
+        assert decided == []
         due = rows.due("delivery/owner/d1")
         assert due is not None
         assert due >= now + delay
         assert run_timers(rows, due - 1) == []
         now = due
-        said = run_timers(rows, now)
-    assert said == [("d1", "exhausted")]
+        decided = run_timers(rows, now)
+    assert decided == [("d1", "exhausted")]
     assert run_timers(rows, now + DAY) == []
 
 
 def test_a_dead_letter_holds_what_is_needed_to_try_again(rows: DictRows) -> None:
     deliver(a_request(lane="acme/t"), rows, NOW, CONFIG)
-    (letter,) = deliver(an_outcome(outcome=Outcome.REJECTED), rows, NOW, CONFIG)
-    assert letter == DeadLetter(
+    (dead,) = deliver(an_outcome(outcome=Outcome.REJECTED), rows, NOW, CONFIG)
+    assert dead == DeadLetter(
         stage="deliver",
         reason="rejected",
         detail="server_error (503)",
@@ -253,29 +253,29 @@ def test_a_lost_outcome_leads_to_the_same_attempt_again_ever_more_rarely(rows: D
 
 
 def test_a_lane_is_strict_and_others_are_independent(rows: DictRows) -> None:
-    assert told(deliver(a_request("d1", "t"), rows, NOW, CONFIG)) == [("d1", 1)]
-    assert told(deliver(a_request("d2", "t"), rows, NOW, CONFIG)) == []
-    assert told(deliver(a_request("d3", "u"), rows, NOW, CONFIG)) == [("d3", 1)]
-    assert told(deliver(a_request("d4", None), rows, NOW, CONFIG)) == [("d4", 1)]
-    assert told(deliver(an_outcome("d1"), rows, NOW, CONFIG)) == []
+    assert outline(deliver(a_request("d1", "t"), rows, NOW, CONFIG)) == [("d1", 1)]
+    assert outline(deliver(a_request("d2", "t"), rows, NOW, CONFIG)) == []
+    assert outline(deliver(a_request("d3", "u"), rows, NOW, CONFIG)) == [("d3", 1)]
+    assert outline(deliver(a_request("d4", None), rows, NOW, CONFIG)) == [("d4", 1)]
+    assert outline(deliver(an_outcome("d1"), rows, NOW, CONFIG)) == []
     assert run_timers(rows, NOW + 6 * SECOND) == [("d1", 2)]
     done = an_outcome("d1", 2, Outcome.DELIVERED)
-    assert told(deliver(done, rows, NOW + 6 * SECOND, CONFIG)) == [("d2", 1)]
-    assert told(deliver(an_outcome("d2", 1, Outcome.DELIVERED), rows, NOW + 7 * SECOND, CONFIG)) == []
+    assert outline(deliver(done, rows, NOW + 6 * SECOND, CONFIG)) == [("d2", 1)]
+    assert outline(deliver(an_outcome("d2", 1, Outcome.DELIVERED), rows, NOW + 7 * SECOND, CONFIG)) == []
     assert "lane/owner/t" not in rows.rows
 
 
 def test_a_rejected_one_gives_way(rows: DictRows) -> None:
     deliver(a_request("d1", "t"), rows, NOW, CONFIG)
     deliver(a_request("d2", "t"), rows, NOW, CONFIG)
-    said = told(deliver(an_outcome("d1", outcome=Outcome.REJECTED), rows, NOW, CONFIG))
-    assert said == [("d1", "rejected"), ("d2", 1)]
+    decided = outline(deliver(an_outcome("d1", outcome=Outcome.REJECTED), rows, NOW, CONFIG))
+    assert decided == [("d1", "rejected"), ("d2", 1)]
 
 
 def test_a_lane_holds_so_many_and_no_more(rows: DictRows) -> None:
     for name in ("d1", "d2", "d3"):
         deliver(a_request(name, "t"), rows, NOW, CONFIG)
-    assert told(deliver(a_request("d4", "t"), rows, NOW, CONFIG)) == [("d4", "held_too_long")]
+    assert outline(deliver(a_request("d4", "t"), rows, NOW, CONFIG)) == [("d4", "held_too_long")]
 
 
 def test_a_lane_holds_so_long_and_no_longer(rows: DictRows) -> None:
@@ -286,7 +286,7 @@ def test_a_lane_holds_so_long_and_no_longer(rows: DictRows) -> None:
     assert run_timers(rows, NOW + 4 * SECOND - 1, config) == []
     assert run_timers(rows, NOW + 4 * SECOND, config) == [("d2", "held_too_long")]
     done = an_outcome("d1", outcome=Outcome.DELIVERED)
-    assert told(deliver(done, rows, NOW + 4 * SECOND, config)) == [("d3", 1)]
+    assert outline(deliver(done, rows, NOW + 4 * SECOND, config)) == [("d3", 1)]
 
 
 def test_by_default_a_lane_holds_for_as_long_as_the_schedule() -> None:
@@ -294,17 +294,17 @@ def test_by_default_a_lane_holds_for_as_long_as_the_schedule() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "said"),
+    ("size", "decided"),
     [
         pytest.param(CONFIG.max_body, [("d1", 1)], id="at the limit"),
         pytest.param(CONFIG.max_body + 1, [("d1", "too_large")], id="one byte over it"),
     ],
 )
-def test_the_size_of_a_body(rows: DictRows, size: int, said: list[tuple[str, object]]) -> None:
+def test_the_size_of_a_body(rows: DictRows, size: int, decided: list[tuple[str, object]]) -> None:
     request = msgspec.structs.replace(a_request(lane="t"), body=b"x" * size)
-    assert told(deliver(request, rows, NOW, CONFIG)) == said
-    again = [one for one in said if one[1] == "too_large"]
-    assert told(deliver(request, rows, NOW, CONFIG)) == again, "as dead as before, or absorbed"
+    assert outline(deliver(request, rows, NOW, CONFIG)) == decided
+    again = [one for one in decided if one[1] == "too_large"]
+    assert outline(deliver(request, rows, NOW, CONFIG)) == again, "as dead as before, or absorbed"
 
 
 def test_a_disabled_endpoint_is_left_alone_until_it_is_enabled(rows: DictRows) -> None:
@@ -314,9 +314,9 @@ def test_a_disabled_endpoint_is_left_alone_until_it_is_enabled(rows: DictRows) -
     deliver(a_request("d2", "t"), rows, NOW, CONFIG)
     deliver(a_request("d3"), rows, NOW, CONFIG)
     assert run_timers(rows, NOW + HOUR) == []
-    said = told(deliver(a_command(EndpointCommandKind.ENABLE), rows, NOW + HOUR, CONFIG))
-    assert sorted(map(str, said)) == ["('d1', 2)", "('d3', 1)"]
-    assert told(deliver(an_outcome("d1", 2, Outcome.DELIVERED), rows, NOW + HOUR, CONFIG)) == [("d2", 1)]
+    decided = outline(deliver(a_command(EndpointCommandKind.ENABLE), rows, NOW + HOUR, CONFIG))
+    assert sorted(map(str, decided)) == ["('d1', 2)", "('d3', 1)"]
+    assert outline(deliver(an_outcome("d1", 2, Outcome.DELIVERED), rows, NOW + HOUR, CONFIG)) == [("d2", 1)]
     assert "endpoint/owner" not in rows.rows
 
 
@@ -335,7 +335,7 @@ def test_an_attempt_in_flight_when_the_endpoint_is_disabled_keeps_its_number(row
     deliver(a_request(), rows, NOW, CONFIG)
     deliver(a_command(EndpointCommandKind.DISABLE), rows, NOW, CONFIG)
     assert run_timers(rows, NOW + HOUR) == []
-    assert told(deliver(a_command(EndpointCommandKind.ENABLE), rows, NOW + HOUR, CONFIG)) == []
+    assert outline(deliver(a_command(EndpointCommandKind.ENABLE), rows, NOW + HOUR, CONFIG)) == []
     assert run_timers(rows, NOW + 3 * HOUR)[0] == ("d1", 1)
 
 
@@ -345,7 +345,7 @@ def test_an_endpoint_that_stays_disabled(rows: DictRows) -> None:
         deliver(a_request(name, "t"), rows, NOW + DAY, CONFIG)
     assert run_timers(rows, NOW + DAY + CONFIG.disabled_limit - 1) == [("d2", "held_too_long")]
     assert run_timers(rows, NOW + DAY + CONFIG.disabled_limit) == [("d1", "endpoint_disabled")]
-    assert told(deliver(a_command(EndpointCommandKind.ENABLE), rows, NOW + 9 * DAY, CONFIG)) == []
+    assert outline(deliver(a_command(EndpointCommandKind.ENABLE), rows, NOW + 9 * DAY, CONFIG)) == []
 
 
 def test_a_removed_endpoint_ends_all_its_deliveries(rows: DictRows) -> None:
@@ -355,9 +355,9 @@ def test_a_removed_endpoint_ends_all_its_deliveries(rows: DictRows) -> None:
     deliver(a_request("held", "t"), rows, NOW, CONFIG)
     deliver(a_request("lost"), rows, NOW, CONFIG)
     assert deliver(a_command(EndpointCommandKind.REMOVE), rows, NOW, CONFIG) == []
-    assert told(deliver(a_request("late", "u"), rows, NOW, CONFIG)) == [("late", "endpoint_removed")]
-    said = told(deliver(an_outcome("in flight", outcome=Outcome.DELIVERED), rows, NOW, CONFIG))
-    assert said == [("held", "endpoint_removed")]
+    assert outline(deliver(a_request("late", "u"), rows, NOW, CONFIG)) == [("late", "endpoint_removed")]
+    decided = outline(deliver(an_outcome("in flight", outcome=Outcome.DELIVERED), rows, NOW, CONFIG))
+    assert decided == [("held", "endpoint_removed")]
     assert run_timers(rows, NOW + MINUTE) == [("waiting", "endpoint_removed"), ("lost", "endpoint_removed")]
     assert set(rows.rows) & {"lane/owner/t", "lane/owner/u"} == set()
 
@@ -366,8 +366,8 @@ def test_removing_a_disabled_endpoint_ends_what_is_parked_at_once(rows: DictRows
     deliver(a_command(EndpointCommandKind.DISABLE), rows, NOW, CONFIG)
     deliver(a_request("d1", "t"), rows, NOW, CONFIG)
     deliver(a_request("d2", "t"), rows, NOW, CONFIG)
-    said = told(deliver(a_command(EndpointCommandKind.REMOVE), rows, NOW, CONFIG))
-    assert said == [("d1", "endpoint_removed"), ("d2", "endpoint_removed")]
+    decided = outline(deliver(a_command(EndpointCommandKind.REMOVE), rows, NOW, CONFIG))
+    assert decided == [("d1", "endpoint_removed"), ("d2", "endpoint_removed")]
 
 
 def test_a_crowd_is_enabled_in_steps(rows: DictRows) -> None:
@@ -375,12 +375,12 @@ def test_a_crowd_is_enabled_in_steps(rows: DictRows) -> None:
     deliver(a_command(EndpointCommandKind.DISABLE), rows, NOW, config)
     for number in range(50):
         deliver(a_request(f"d{number}"), rows, NOW, config)
-    first = told(deliver(a_command(EndpointCommandKind.ENABLE), rows, NOW, config))
+    first = outline(deliver(a_command(EndpointCommandKind.ENABLE), rows, NOW, config))
     assert len(first) == 10
     rest, now = [], NOW
     while "endpoint/owner" in rows.rows:
         now += config.step_pause
-        step = told(fire("endpoint/owner", rows, now, config))
+        step = outline(fire("endpoint/owner", rows, now, config))
         assert len(step) <= 10
         rest += step
     assert len({name for name, _ in first + rest}) == 50
@@ -402,8 +402,8 @@ def test_other_commands(rows: DictRows, kind: EndpointCommandKind, reasons: list
 def test_a_tick_and_an_event_of_another_topic(rows: DictRows) -> None:
     tick = Tick(event_id="k", tenant="", occurred_at=0, recorded_at=0, partition=3)
     assert deliver(tick, rows, NOW, CONFIG) == []
-    (said,) = deliver(a_request(), rows, NOW, CONFIG)
-    assert isinstance(said, Emit)
-    (letter,) = deliver(said.event, rows, NOW, CONFIG)
-    assert isinstance(letter, DeadLetter)
-    assert letter.reason == "wrong_topic"
+    (decided,) = deliver(a_request(), rows, NOW, CONFIG)
+    assert isinstance(decided, Emit)
+    (dead,) = deliver(decided.event, rows, NOW, CONFIG)
+    assert isinstance(dead, DeadLetter)
+    assert dead.reason == "wrong_topic"

@@ -28,8 +28,7 @@ from tocsin.schemas.events import (
 )
 from tocsin.streams.rules.decision import DeadLetter, Decision
 from tocsin.streams.rules.delivery.deliver import deliver, fire
-from tocsin.streams.rules.delivery.deliver_config import DeliverConfig
-from tocsin.streams.rules.delivery.schedule import MAX_RETRY_AFTER
+from tocsin.streams.rules.delivery.schedule import MAX_RETRY_AFTER, DeliverConfig
 from tocsin.streams.rules.spans import DAY, HOUR, MINUTE, SECOND
 from tocsin.streams.rules.state import DeliveryRow, EndpointRow, FinishedRow, LaneRow
 
@@ -117,7 +116,7 @@ class DeliverMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.dead())
     @rule(data=st.data())
     def replay(self, data: st.DataObject) -> None:
-        """A dead letter is replayed: a new life at the end of its lane, with the whole schedule."""
+        """A dead dead is replayed: a new life at the end of its lane, with the whole schedule."""
         name = data.draw(st.sampled_from(self.dead()))
         known = self.known[name] = self.known.pop(name)
         known.end, known.earlier, known.answered, known.not_before = None, known.attempt, True, 0

@@ -8,7 +8,7 @@ a lane are independent.
 An endpoint that is removed: what is parked for it is dead at once, what is held is dead as its lane goes on, what
 waits for a retry is dead when that is due, and what is in flight ends by its outcome.
 An endpoint that answers `gone` (410) is disabled at once, as by a command: that delivery is dead, what comes after it
-is parked (RELIABILITY F8). Only a command enables it again.
+is parked. Only a command enables it again.
 A request that comes again while its delivery is remembered as done is absorbed. One that is remembered as dead starts
 anew, at the end of its lane: that is how a dead letter is replayed. It has the whole schedule again, and its attempts
 are numbered on, so that no late outcome of its first life is taken for one of its second. What remains: the same
@@ -16,6 +16,9 @@ request twice in the log (written again after a crash) of a delivery that died i
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -31,88 +34,81 @@ from tocsin.schemas.events import (
 )
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.decision import Decision
-from tocsin.streams.rules.delivery.deliver_config import DeliverConfig
-from tocsin.streams.rules.delivery.desk import Desk, delivery_key, endpoint_key, lane_key
-from tocsin.streams.rules.delivery.letters import misplaced
-from tocsin.streams.rules.delivery.schedule import retry_at
-from tocsin.streams.rules.state import DeliveryRow, EndpointRow, FinishedRow, LaneRow
+from tocsin.streams.rules.delivery.deliveries import Deliveries, misplaced
+from tocsin.streams.rules.delivery.schedule import DeliverConfig, retry_at
+from tocsin.streams.rules.state import DeliveryRow, EndpointRow, LaneRow
 
 
 def deliver(event: Event, rows: Rows, now: int, config: DeliverConfig) -> list[Decision]:
     """The decisions about one event of `deliveries`; changes `rows`. `now` is its append time in microseconds."""
-    desk = Desk(rows, now, config)
     match event:
-        case DeliveryRequested():
-            _request(event, desk)
-        case DeliveryOutcome():
-            _outcome(event, desk)
-        case EndpointCommand():
-            _command(event, desk)
+        case DeliveryRequested() | DeliveryOutcome() | EndpointCommand():
+            deliveries = Deliveries(rows, now, config, event.endpoint)
+            EVENTS[type(event)](deliveries, event)
+            return deliveries.decisions
         case Tick():
-            pass
+            return []
         case _:
-            desk.decisions.append(misplaced(event, event.tenant, "wrong_topic"))
-    return desk.decisions
+            return [misplaced(event, event.tenant, "wrong_topic")]
 
 
 def fire(key: str, rows: Rows, now: int, config: DeliverConfig) -> list[Decision]:
-    """The timer of row `key` is due by `now` (microseconds)."""
-    desk = Desk(rows, now, config)
-    match rows.get(key):
-        case DeliveryRow() as row:
-            _delivery_due(row, desk)
-        case LaneRow() as lane:
-            desk.hand_on(lane)
-        case EndpointRow() as endpoint:
-            desk.catch_up(endpoint.endpoint)
-        case _:
-            rows.delete(key)
-    return desk.decisions
+    """The timer of row `key` is due by `now` (microseconds): do what the row is for, or delete it."""
+    row = rows.get(key)
+    handler = TIMERS.get(type(row))
+    if row is None or handler is None:
+        rows.delete(key)
+        return []
+    deliveries = Deliveries(rows, now, config, row.endpoint)
+    handler(deliveries, key, row)
+    return deliveries.decisions
 
 
-def _request(request: DeliveryRequested, desk: Desk) -> None:
+def _request(deliveries: Deliveries, request: DeliveryRequested) -> None:
     """Absorb a repeat; else attempt it, or hold it in its lane."""
-    known = desk.rows.get(delivery_key(request.endpoint, request.delivery_id))
-    dead = known if isinstance(known, FinishedRow) and known.state == "dead" else None
-    if known is not None and dead is None:
+    key = deliveries.pending.key(request.delivery_id)
+    dead = deliveries.finished.get(key)
+    if deliveries.pending.get(key) is not None or (dead is not None and dead.state == "done"):
         return
-    row = _row(request, desk.now, 0 if dead is None else dead.attempt)
-    if len(request.body) > desk.config.max_body:
-        desk.bury(row, "too_large", f"{len(request.body)} bytes, at most {desk.config.max_body}")
+    now, config = deliveries.now, deliveries.config
+    row = _row(request, now, 0 if dead is None else dead.attempt)
+    if len(request.body) > config.max_body:
+        deliveries.dead_letter(row, "too_large", f"{len(request.body)} bytes, at most {config.max_body}")
         return
     if request.lane is None:
-        desk.begin(row)
+        deliveries.begin(row)
         return
-    key = lane_key(request.endpoint, request.lane)
-    lane = desk.rows.get(key)
-    if not isinstance(lane, LaneRow):
-        if desk.begin(row):
-            desk.rows.put(key, LaneRow(request.endpoint, request.lane, (request.delivery_id,)))
-    elif len(lane.queue) > desk.config.hold_count:
-        desk.bury(row, "held_too_long", f"its lane already holds {desk.config.hold_count}")
+    key = deliveries.lanes.key(request.lane)
+    lane = deliveries.lanes.get(key)
+    if lane is None:
+        if deliveries.begin(row):
+            deliveries.lanes.put(key, LaneRow(request.endpoint, request.lane, (request.delivery_id,)), None)
+    elif len(lane.queue) > config.hold_count:
+        deliveries.dead_letter(row, "held_too_long", f"its lane already holds {config.hold_count}")
     else:
-        desk.rows.put(key, replace(lane, queue=(*lane.queue, request.delivery_id)), desk.rows.due(key))
-        desk.put(row, desk.now + desk.config.hold_limit)
+        deliveries.lanes.replace(key, replace(lane, queue=(*lane.queue, request.delivery_id)))
+        deliveries.put(row, now + config.hold_limit)
 
 
-def _outcome(outcome: DeliveryOutcome, desk: Desk) -> None:
-    row = desk.pending(outcome.endpoint, outcome.delivery_id)
+def _outcome(deliveries: Deliveries, outcome: DeliveryOutcome) -> None:
+    row = deliveries.pending.find(outcome.delivery_id)
     if row is None or not _counts(outcome, row):
         return
     row = replace(row, last_reason=outcome.reason)
+    detail = outcome.reason if outcome.status is None else f"{outcome.reason} ({outcome.status})"
     if outcome.outcome is Outcome.DELIVERED:
-        desk.finish(row)
+        deliveries.finish(row)
     elif outcome.outcome is Outcome.REJECTED and outcome.reason == Reason.GONE:
-        if desk.endpoint(row.endpoint).status == "enabled":
-            desk.disable(row.endpoint)
-        desk.bury(row, "gone", _told(outcome))
+        if deliveries.state().status == "enabled":
+            deliveries.disable()
+        deliveries.dead_letter(row, "gone", detail)
     elif outcome.outcome is Outcome.REJECTED:
-        desk.bury(row, "rejected", _told(outcome))
-    elif not _wait(outcome, row, desk):
-        desk.bury(row, "exhausted", _told(outcome))
+        deliveries.dead_letter(row, "rejected", detail)
+    elif not _wait(deliveries, outcome, row):
+        deliveries.dead_letter(row, "exhausted", detail)
     else:
         return
-    desk.leave_lane(row)
+    deliveries.leave_lane(row)
 
 
 def _counts(outcome: DeliveryOutcome, row: DeliveryRow) -> bool:
@@ -121,68 +117,64 @@ def _counts(outcome: DeliveryOutcome, row: DeliveryRow) -> bool:
     return row.state == "waiting" and outcome.outcome is Outcome.DELIVERED and 0 < outcome.attempt <= row.attempt
 
 
-def _wait(outcome: DeliveryOutcome, row: DeliveryRow, desk: Desk) -> bool:
+def _wait(deliveries: Deliveries, outcome: DeliveryOutcome, row: DeliveryRow) -> bool:
     """Plan the next attempt; False when the schedule is used up. An outcome of a newer kind counts as retry_later."""
-    due = retry_at(desk.config.schedule, row.delivery_id, row.attempt - row.earlier, desk.now, outcome.retry_after)
+    schedule, made = deliveries.config.schedule, row.attempt - row.earlier
+    due = retry_at(schedule, row.delivery_id, made, deliveries.now, outcome.retry_after)
     if due is None:
         return False
-    desk.put(replace(row, state="waiting"), due)
+    deliveries.put(replace(row, state="waiting"), due)
     return True
 
 
-def _command(command: EndpointCommand, desk: Desk) -> None:
+def _command(deliveries: Deliveries, command: EndpointCommand) -> None:
     """Enable, disable or remove an endpoint. A replay is made by whoever reads the log; there is nothing to decide."""
-    name = command.endpoint
-    endpoint = desk.endpoint(name)
     match command.kind:
         case EndpointCommandKind.ENABLE:
-            desk.rows.put(endpoint_key(name), replace(endpoint, status="enabled", since=desk.now))
-            desk.catch_up(name)
+            deliveries.set_status("enabled")
+            deliveries.catch_up()
         case EndpointCommandKind.REMOVE:
-            desk.rows.put(endpoint_key(name), replace(endpoint, status="removed", since=desk.now))
-            desk.catch_up(name)
+            deliveries.set_status("removed")
+            deliveries.catch_up()
         case EndpointCommandKind.DISABLE:
-            desk.disable(name)
+            deliveries.disable()
         case EndpointCommandKind.REPLAY:
             pass
         case _:
-            desk.decisions.append(misplaced(command, name, "command_not_supported"))
+            deliveries.decisions.append(misplaced(command, command.endpoint, "command_not_supported"))
 
 
-def _delivery_due(row: DeliveryRow, desk: Desk) -> None:
+def _delivery_due(deliveries: Deliveries, key: str, row: DeliveryRow) -> None:
     """The hold, the retry or the lease of a delivery is over."""
     if row.state == "in_flight":
-        _lease_over(row, desk)
+        _lease_over(deliveries, row)
     elif row.state == "held":
-        desk.bury(row, "held_too_long")
-        desk.leave_lane(row)
-    elif not desk.begin(row):
-        desk.leave_lane(row)
+        deliveries.dead_letter(row, "held_too_long")
+        deliveries.leave_lane(row)
+    elif not deliveries.begin(row):
+        deliveries.leave_lane(row)
 
 
-def _lease_over(row: DeliveryRow, desk: Desk) -> None:
-    """No outcome came: ask for the same attempt again, so that an outcome which is only late still counts."""
-    match desk.endpoint(row.endpoint).status:
-        case "enabled":
-            desk.attempt(replace(row, leases=row.leases + 1))
-        case "disabled":
-            # It may have been made, and its outcome may still come: it waits for that, and is not asked for.
-            _outcome_awaited(row, desk)
-        case "removed":
-            desk.bury(row, "endpoint_removed")
-            desk.leave_lane(row)
-
-
-def _outcome_awaited(row: DeliveryRow, desk: Desk) -> None:
-    if desk.now - desk.endpoint(row.endpoint).since >= desk.config.disabled_limit:
-        desk.bury(row, "endpoint_disabled")
-        desk.leave_lane(row)
+def _lease_over(deliveries: Deliveries, row: DeliveryRow) -> None:
+    """No outcome came: ask for the same attempt again, so that an outcome which is only late still counts. While the
+    endpoint is disabled nothing is asked for, but the outcome of an attempt that was made may still come."""
+    endpoint = deliveries.state()
+    if endpoint.status == "enabled":
+        deliveries.attempt(replace(row, leases=row.leases + 1))
+    elif endpoint.status == "disabled" and deliveries.now - endpoint.since < deliveries.config.disabled_limit:
+        deliveries.await_outcome(replace(row, leases=row.leases + 1))
     else:
-        desk.await_outcome(replace(row, leases=row.leases + 1))
+        reason = "endpoint_disabled" if endpoint.status == "disabled" else "endpoint_removed"
+        deliveries.dead_letter(row, reason)
+        deliveries.leave_lane(row)
 
 
-def _told(outcome: DeliveryOutcome) -> str:
-    return outcome.reason if outcome.status is None else f"{outcome.reason} ({outcome.status})"
+def _lane_due(deliveries: Deliveries, key: str, lane: LaneRow) -> None:
+    deliveries.hand_on(key, lane)
+
+
+def _endpoint_due(deliveries: Deliveries, key: str, endpoint: EndpointRow) -> None:
+    deliveries.catch_up()
 
 
 def _row(request: DeliveryRequested, now: int, earlier: int) -> DeliveryRow:
@@ -204,3 +196,18 @@ def _row(request: DeliveryRequested, now: int, earlier: int) -> DeliveryRow:
         attempt=earlier,
         earlier=earlier,
     )
+
+
+EVENTS: Mapping[type[Event], Callable[[Deliveries, Any], None]] = {
+    DeliveryRequested: _request,
+    DeliveryOutcome: _outcome,
+    EndpointCommand: _command,
+}
+"""What is done with each kind of event about an endpoint."""
+
+TIMERS: Mapping[type[object], Callable[[Deliveries, str, Any], None]] = {
+    DeliveryRow: _delivery_due,
+    LaneRow: _lane_due,
+    EndpointRow: _endpoint_due,
+}
+"""What the timer of each kind of row does; any other row is deleted."""

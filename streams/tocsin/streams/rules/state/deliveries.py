@@ -6,6 +6,9 @@ from typing import Literal
 
 from msgspec import Struct
 
+EndpointStatus = Literal["enabled", "disabled", "removed"]
+"""What may be sent to an endpoint: everything; nothing for now, deliveries wait; nothing ever, deliveries are dead."""
+
 
 class DeliveryRow(Struct, frozen=True, array_like=True, tag="delivery", gc=False):
     """`delivery/<endpoint>/<delivery id>`: one pending delivery. `attempt` counts the attempts made so far.
@@ -57,6 +60,6 @@ class EndpointRow(Struct, frozen=True, array_like=True, tag="endpoint", gc=False
     """`endpoint/<endpoint>`: kept while it is not simply enabled; `parked` is the top of its stack of deliveries."""
 
     endpoint: str
-    status: Literal["enabled", "disabled", "removed"]
+    status: EndpointStatus
     since: int
     parked: str | None = None
