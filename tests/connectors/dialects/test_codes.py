@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 
 from tocsin.connectors.dialects.codes import (
     Promotion,
-    code_key,
     escalation_allowed,
+    fold_code,
     matches_prefix,
     parse_code,
-    preferred_key,
     promotion,
     read_code,
 )
@@ -100,7 +99,7 @@ def test_taken_as_a_bare_code(text: str) -> None:
 
 
 def test_key_folds_what_the_world_spells_differently() -> None:
-    assert code_key(" E.P.Req.Not_Enroll ") == "e.p.req.not-enroll"
+    assert fold_code(" E.P.Req.Not_Enroll ") == "e.p.req.not-enroll"
 
 
 # warning, reply: what is said of the reply
@@ -127,28 +126,6 @@ PROMOTIONS = {
 def test_reply_to_a_warning(pair: tuple[str, str], said: Promotion) -> None:
     assert promotion(*pair) is said
     assert escalation_allowed(*pair) is (said is Promotion.ALLOWED)
-
-
-@pytest.mark.parametrize(
-    ("first", "second"),
-    [
-        ("e.p.cryto.dejavu", "e.p.crypto.message.dejavu"),
-        ("e.p.crypto.replay", "e.p.crypto.message.dejavu"),
-        ("e.p.crypto", "e.p.trust.crypto"),
-        ("e.p.error", "e.p.me"),
-        ("e.p.me.res.not_enroll", "e.p.req.not-enroll"),
-        ("e.m.live-delivery-not-supported", "e.m.live-mode-not-supported"),
-        ("w.get-key.crypto", "w.get-key.trust.crypto"),
-        ("e.p.crypto.tampered", "e.p.crypto.tampered"),
-        ("e.p.msg", "e.p.msg"),
-        ("request_not_accepted", "request-not-accepted"),
-        ("e.crypto.replay", "e.crypto.replay"),
-        ("", ""),
-    ],
-)
-def test_the_spelling_that_is_really_sent(first: str, second: str) -> None:
-    assert preferred_key(first) == second
-    assert preferred_key(second) == second
 
 
 UNKNOWN = {
@@ -200,5 +177,5 @@ def test_rules_of_others(name: str) -> None:
 def test_every_text_is_parsed_and_matched(text: str, prefix: str) -> None:
     code = parse_code(text)
     assert code.severity in ("error", "warning")
-    tokens, start = code_key(text).split("."), code_key(prefix).split(".")
-    assert matches_prefix(text, prefix) is (prefix != "" and tokens[: len(start)] == start)
+    tokens, start = fold_code(text).split("."), fold_code(prefix).split(".")
+    assert matches_prefix(text, prefix) is (start != [""] and tokens[: len(start)] == start)

@@ -13,7 +13,7 @@ from tocsin.connectors.catalogue.entries import Advice, Entry, Form, SourceFile,
 from tocsin.connectors.catalogue.files import ADVICE_FILE, catalogue_hash, shipped_files
 from tocsin.connectors.catalogue.languages import DEFAULT, negotiate
 from tocsin.connectors.catalogue.matching import Tokens, descriptors_of, longest, tokens_of, words_of
-from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, code_key
+from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, fold_code
 
 
 class Match(StrEnum):
@@ -62,7 +62,7 @@ class Catalogue:
         beginning in whole tokens; None if there is none. Total."""
         if len(code) > MAX_CODE_LENGTH:
             return None
-        whole = self._whole.get(code_key(code))
+        whole = self._whole.get(fold_code(code))
         if whole is not None:
             return whole
         descriptors, words = descriptors_of(code), words_of(code)
@@ -119,7 +119,7 @@ class Catalogue:
             if entry.form is Form.FAMILY:
                 self._index[Form.FAMILY][words_of(code)] = Found(entry, match)
                 continue
-            self._whole[code_key(code)] = Found(entry, match)
+            self._whole[fold_code(code)] = Found(entry, match)
             descriptors = descriptors_of(code) if entry.form is Form.DESCRIPTOR else ()
             if descriptors:
                 self._index[Form.DESCRIPTOR][descriptors] = Found(entry, match if place else Match.DESCRIPTORS)

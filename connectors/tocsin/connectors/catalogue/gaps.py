@@ -14,7 +14,7 @@ from tocsin.connectors.catalogue.entries import Entry, Fixer, Form, Retry
 from tocsin.connectors.catalogue.files import ADVICE_FILE, file_hash, locked_hashes, shipped_files
 from tocsin.connectors.catalogue.languages import DEFAULT
 from tocsin.connectors.catalogue.matching import descriptors_of, words_of
-from tocsin.connectors.dialects.codes import DESCRIPTORS, PREFERRED_DESCRIPTORS, code_key, parse_code
+from tocsin.connectors.dialects.codes import DESCRIPTORS, PREFERRED_DESCRIPTORS, fold_code, parse_code
 from tocsin.schemas.problem import Severity
 
 LANGUAGES = ("de", "en", "es", "fr", "ko")
@@ -85,7 +85,7 @@ def _keys(entry: Entry) -> Iterator[tuple[str, ...]]:
         elif entry.form is Form.FAMILY:
             yield ("family", *words_of(code))
         else:
-            yield ("code", code_key(code))
+            yield ("code", fold_code(code))
 
 
 def _advice(catalogue: Catalogue) -> Iterator[Finding]:

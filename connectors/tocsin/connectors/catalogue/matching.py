@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TypeVar
 
-from tocsin.connectors.dialects.codes import code_key, parse_code
+from tocsin.connectors.dialects.codes import fold_code, parse_code
 
 _WORD = re.compile(r"[A-Z][a-z0-9]*")
 _CAMEL = re.compile(r"(?:[A-Z][a-z0-9]*)+")
@@ -17,12 +17,12 @@ Hit = TypeVar("Hit")
 
 def tokens_of(code: str) -> Tokens:
     """The tokens of any code's key."""
-    return tuple(code_key(code).split("."))
+    return tuple(fold_code(code).split("."))
 
 
 def descriptors_of(code: str) -> Tokens:
     """The descriptors of a DIDComm v2 code, as keys; nothing for any other code."""
-    return parse_code(code_key(code)).descriptors
+    return parse_code(fold_code(code)).descriptors
 
 
 def words_of(code: str) -> Tokens:

@@ -7,7 +7,8 @@ A report without a code is taken if its type says that it is one and it has a te
 from __future__ import annotations
 
 from tocsin.connectors.dialects import didcomm1_writing as out
-from tocsin.connectors.dialects.didcomm1 import NEW_PREFIX, Spelling, as_problem, is_message_type, is_report_type
+from tocsin.connectors.dialects.didcomm1 import Spelling, as_problem
+from tocsin.connectors.dialects.message_types import NEW_PREFIX, is_message_type, is_report
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason, Unwritable
 from tocsin.connectors.dialects.uris import as_uri
 from tocsin.connectors.dialects.vocabulary import sort_members
@@ -37,7 +38,7 @@ def read(document: object) -> Problem | NotAProblem:
     if not isinstance(document, dict):
         raise Unreadable(UnreadableReason.WRONG_TYPE, expected="an object")
     kind = document.get("@type")
-    if isinstance(kind, str) and not is_report_type(kind):
+    if isinstance(kind, str) and not is_report(kind):
         return NotAProblem(NAME, "a message of another type")
     known = sort_members(document, SPELLING.own)
     wording = read_wording(known, SPELLING.texts)
@@ -79,7 +80,7 @@ def looks_like(document: dict[str, object]) -> bool:
     """Any DIDComm v1 message; without `@type`, a description with a code, or a `~thread` with a v1 text or code."""
     kind = document.get("@type")
     if isinstance(kind, str):
-        return is_report_type(kind) or (is_message_type(kind) and "@context" not in document)
+        return is_report(kind) or (is_message_type(kind) and "@context" not in document)
     if "type" in document or "body" in document or isinstance(document.get("code"), str):
         return False
     description = document.get("description")

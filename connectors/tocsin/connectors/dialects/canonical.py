@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, Code, code_key, parse_code
+from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, Code, fold_code, parse_code
 from tocsin.connectors.dialects.expecting import unreadable
 from tocsin.connectors.dialects.interpolation import interpolate
 from tocsin.connectors.dialects.json_text import json_text, parse_json
@@ -80,7 +80,7 @@ def _may_lack_code(members: dict[str, object]) -> bool:
 
 def _from_code(problem: Problem, code: Code) -> dict[str, object]:
     # A code_key that was given is another code's than v2 would read from the verbatim one: do not mix the two.
-    if problem.code_key and problem.code_key != code_key(problem.code):
+    if problem.code_key and problem.code_key != fold_code(problem.code):
         return {}
     found = {"scope": code.scope, "category": code.category}
     return {name: value for name, value in found.items() if value is not None and getattr(problem, name) is None}

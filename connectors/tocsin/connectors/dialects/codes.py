@@ -1,6 +1,6 @@
 """DIDComm v2 problem codes: sorter, scope, descriptors (DIDComm v2 "Problem Codes"; REQUIREMENTS b.1 2-5, 20-24).
 
-A code is kept verbatim; `code_key` is what is compared. Reading is lenient (`parse_code` takes any text and lists the
+A code is kept verbatim; `fold_code` is what is compared. Reading is lenient (`parse_code` takes any text and lists the
 rules it breaks); `read_code` is for a bare code, where a text that breaks the grammar is refused.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -76,15 +77,26 @@ class Code(Struct, frozen=True, kw_only=True):
     violations: tuple[str, ...]
 
 
-def code_key(text: str) -> str:
-    """What is compared of a code: trimmed, case folded, `_` as `-` (REQUIREMENTS b.1 2)."""
-    return text.strip().casefold().replace("_", "-")
+def fold_code(code: str) -> str:
+    """A code in the spelling that is compared: case folded, `_` as `-`, trimmed."""
+    return _fold(code) if len(code) <= MAX_CODE_LENGTH else _fold.__wrapped__(code)
+
+
+@lru_cache(maxsize=4096)  # every problem asks several times, and only codes of bounded length are kept
+def _fold(code: str) -> str:
+    return code.strip().casefold().replace("_", "-")
+
+
+def has_token_prefix(code: str, prefix: str) -> bool:
+    """Whether the dotted `code` starts with all tokens of `prefix`, both folded: `e.p.xfer` fits `e.p.xfer.x`, not
+    `e.p.xferx`. An empty prefix fits none."""
+    return bool(prefix) and code.startswith(prefix) and (len(code) == len(prefix) or code[len(prefix)] == ".")
 
 
 def parse_code(text: str) -> Code:
     """Any text as a code; total. If it does not begin `e.` or `w.`, or what follows can be no token ("E. it broke"), it
     is opaque: no scope, and an error unless it begins `w.` (REQUIREMENTS b.1 5)."""
-    key = code_key(text)
+    key = fold_code(text)
     tokens = text.strip().split(".")
     folded = key.split(".")
     violations = _violations(text, tokens)
@@ -123,20 +135,8 @@ def read_code(text: str) -> Code:
 
 
 def matches_prefix(code: str, prefix: str) -> bool:
-    """Whether `code` begins with the whole tokens of `prefix`, compared as keys; an empty prefix matches none."""
-    if not prefix:
-        return False
-    key, start = code_key(code), code_key(prefix)
-    return key == start or key.startswith(f"{start}.")
-
-
-def preferred_key(code: str) -> str:
-    """The key of the spelling that is really sent, if `code` is another spelling of it; else the code's own key. Sorter
-    and scope stay. For look-ups and counts: an event keeps its own `code_key` (REQUIREMENTS b.1 2, 20-24)."""
-    key = code_key(code)
-    parsed = parse_code(key)
-    said = ".".join(parsed.descriptors)
-    return key.removesuffix(said) + PREFERRED_DESCRIPTORS.get(said, said) if said else key
+    """Whether `code` begins with the whole tokens of `prefix`, however both are spelt; an empty prefix fits none."""
+    return has_token_prefix(fold_code(code), fold_code(prefix))
 
 
 class Promotion(StrEnum):

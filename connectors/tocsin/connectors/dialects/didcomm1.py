@@ -5,8 +5,6 @@ Each fact is taken from whichever known member holds it; what has another shape 
 
 from __future__ import annotations
 
-import re
-
 from msgspec import Struct
 
 from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, Code, parse_code
@@ -22,11 +20,7 @@ from tocsin.schemas.problem import Item, Problem, Violation
 
 MAX_TEXT = 4096
 """A longer text is flagged (RELIABILITY 3.5)."""
-OLD_PREFIX = "did:sov:BzCbsNYhMrjHiqZDTUASHg;spec/"
-NEW_PREFIX = "https://didcomm.org/"
-"""Two prefixes of message types that mean the same (RFC 0348)."""
 
-_MESSAGE_TYPE = re.compile(r"[^\s/]+:.*/[0-9]+\.[0-9]+(?:\.[0-9]+)?/[^/\s]+")
 _MISSPELT = ("~i10n", "i10n")
 
 
@@ -36,16 +30,6 @@ class Spelling(Struct, frozen=True):
     name: str
     own: frozenset[str]
     texts: tuple[str, ...]
-
-
-def is_message_type(kind: object) -> bool:
-    """Whether this is the type of a DIDComm message: a URI that ends `/<major>.<minor>/<name>`."""
-    return isinstance(kind, str) and _MESSAGE_TYPE.fullmatch(kind) is not None
-
-
-def is_report_type(kind: str) -> bool:
-    """Whether the last segment of a message type says `problem-report`, or `problem_report`, `problemReport`..."""
-    return fold(kind.rstrip("/").rpartition("/")[2]) == "problemreport"
 
 
 def take_id(members: dict[str, object], name: str, at: str, violations: list[Violation]) -> str | None:

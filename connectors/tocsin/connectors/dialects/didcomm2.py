@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 
-from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, SEVERITIES, code_key, parse_code
+from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, SEVERITIES, parse_code
 from tocsin.connectors.dialects.didcomm2_parts import built_code, comment_of, thread_of
 from tocsin.connectors.dialects.interpolation import interpolate
 from tocsin.connectors.dialects.iso_time import read_time
 from tocsin.connectors.dialects.json_text import json_text
 from tocsin.connectors.dialects.members import Members, as_extensions, distinct
+from tocsin.connectors.dialects.message_types import is_report
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason, Unwritable
 from tocsin.connectors.dialects.uris import as_uri, is_uri
 from tocsin.schemas.problem import Item, Problem, Source, Violation
@@ -46,7 +47,7 @@ def read(document: object) -> Problem | NotAProblem:
     envelope = Members(document, violations)
     body = envelope.take("body")
     kind = envelope.left.get("type")
-    if isinstance(kind, str) and not is_report_type(kind):
+    if isinstance(kind, str) and not is_report(kind):
         return NotAProblem(NAME, "a message of another type")
     if body is None and "code" in envelope.left:
         envelope.flag("required-member-missing", "body")
@@ -64,19 +65,14 @@ def looks_like(document: dict[str, object]) -> bool:
     kind = document.get("type")
     if document.get("typ") == MEDIA_TYPE:
         return True
-    if isinstance(kind, str) and "body" in document and ("id" in document or is_report_type(kind)):
+    if isinstance(kind, str) and "body" in document and ("id" in document or is_report(kind)):
         return True
-    if isinstance(kind, str) and is_report_type(kind) and _OTHER_MEMBERS.isdisjoint(document):
+    if isinstance(kind, str) and is_report(kind) and _OTHER_MEMBERS.isdisjoint(document):
         return not _MESSAGE_MEMBERS.isdisjoint(document)
     code = document.get("code")
     if not isinstance(code, str) or not (document.keys() <= _BODY_MEMBERS) or len(document) < 2:
         return False
     return code.partition(".")[0] in SEVERITIES
-
-
-def is_report_type(message_type: str) -> bool:
-    """Whether a message type ends in `/problem-report` (or `problem_report`), whatever its protocol."""
-    return code_key(message_type.rstrip("/").rpartition("/")[2]) == "problem-report"
 
 
 def write(problem: Problem) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tocsin.connectors.dialects.codes import DESCRIPTORS, code_key, parse_code
+from tocsin.connectors.dialects.codes import DESCRIPTORS, fold_code, parse_code
 from tocsin.connectors.dialects.interpolation import interpolate
 from tocsin.schemas.problem import Problem
 
@@ -32,7 +32,7 @@ def comment_of(problem: Problem) -> tuple[str | None, list[str]]:
 def built_code(problem: Problem) -> str:
     """A code that v2 allows from severity, scope, category and the letters and digits of the problem's own."""
     sorter = "w" if problem.severity == "warning" else "e"
-    slug = re.sub(r"[^a-z0-9]+", "-", code_key(problem.code)).strip("-")[:64].strip("-") or "unknown"
+    slug = re.sub(r"[^a-z0-9]+", "-", fold_code(problem.code)).strip("-")[:64].strip("-") or "unknown"
     category = problem.category if problem.category in DESCRIPTORS else None
     return ".".join(part for part in (sorter, _built_scope(problem.scope or ""), category, slug) if part)
 

@@ -25,7 +25,7 @@ from tocsin.connectors.dialects.answers import (
     split_detail,
     take_rpc_id,
 )
-from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, code_key
+from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, fold_code
 from tocsin.connectors.dialects.json_text import json_text
 from tocsin.connectors.dialects.members import Members, as_extensions
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason
@@ -98,7 +98,7 @@ def _problem(code: int, detail: str | None, violations: list[Violation], extensi
         conformant=not violations,
         violations=violations,
         code=verbatim,
-        code_key=code_key(verbatim),
+        code_key=fold_code(verbatim),
         severity=Severity.ERROR,
         text=detail,
         http=http_of(code),

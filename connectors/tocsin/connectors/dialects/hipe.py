@@ -5,7 +5,8 @@ and what its earlier and later revisions wrote (`explain-ltxt`, `comment`, `prob
 from __future__ import annotations
 
 from tocsin.connectors.dialects import didcomm1_writing as out
-from tocsin.connectors.dialects.didcomm1 import OLD_PREFIX, Spelling, as_problem, is_message_type, is_report_type
+from tocsin.connectors.dialects.didcomm1 import Spelling, as_problem
+from tocsin.connectors.dialects.message_types import OLD_PREFIX, is_message_type, is_report
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason, Unwritable
 from tocsin.connectors.dialects.uris import as_uri
 from tocsin.connectors.dialects.vocabulary import Known, fold, sort_members
@@ -36,7 +37,7 @@ def read(document: object) -> Problem | NotAProblem:
     if not isinstance(document, dict):
         raise Unreadable(UnreadableReason.WRONG_TYPE, expected="an object")
     kind = document.get("@type")
-    if isinstance(kind, str) and not is_report_type(kind):
+    if isinstance(kind, str) and not is_report(kind):
         return NotAProblem(NAME, "a message of another type")
     known = sort_members(document, SPELLING.own)
     wording = read_wording(known, SPELLING.texts)
@@ -79,7 +80,7 @@ def looks_like(document: dict[str, object]) -> bool:
     kind = document.get("@type")
     if not isinstance(kind, str):
         return "type" not in document and any(name in document for name in _UNTYPED)
-    if not is_report_type(kind):
+    if not is_report(kind):
         return kind.startswith(OLD_PREFIX) and is_message_type(kind)
     names = {fold(name) for name in document}
     if names & _LTXT:

@@ -22,7 +22,7 @@ from tocsin.connectors.dialects.answers import (
     status_in_data,
     take_rpc_id,
 )
-from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, code_key
+from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, fold_code
 from tocsin.connectors.dialects.json_text import json_text
 from tocsin.connectors.dialects.members import Members, as_extensions
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason
@@ -134,7 +134,7 @@ def _problem(error: Members, violations: list[Violation]) -> Problem:
         dialect=NAME,
         violations=violations,
         code=code,
-        code_key=code_key(symbol or (str(stated[0]) if stated else code)),
+        code_key=fold_code(symbol or (str(stated[0]) if stated else code)),
         severity=Severity.ERROR,
         text=message or None,
         items=_items(data),

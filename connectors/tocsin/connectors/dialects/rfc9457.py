@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, code_key, parse_code
+from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, fold_code, parse_code
 from tocsin.connectors.dialects.json_text import json_text, parse_json
 from tocsin.connectors.dialects.members import as_extensions, escape
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason
@@ -129,7 +129,7 @@ def _key(code: str, status: int | None) -> str:
     if code == BLANK:
         return f"http-{status}" if status else BLANK
     segments = [part for part in re.split(r"[/:#]", code) if part]
-    return code_key(segments[-1] if segments else code)
+    return fold_code(segments[-1] if segments else code)
 
 
 def _items(extensions: dict[str, object]) -> list[Item]:

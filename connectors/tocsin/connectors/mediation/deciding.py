@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
-from tocsin.connectors.dialects.didcomm2 import is_report_type
+from tocsin.connectors.dialects.message_types import is_report
 from tocsin.connectors.mediation.classification import classify
 from tocsin.connectors.mediation.table import PIURI, Action, Option, ScenarioTable, behaviour_of
 from tocsin.schemas.errors import TocsinError
@@ -87,7 +87,7 @@ def decide(
         raise UnknownScenario(f"table {table.name} has no way out of scenario {scenario} in column {column}")
     option = table.scenarios[chosen[0]].options[chosen[1]]
     template = option.code or _code_of(table, chosen[0])
-    answers_a_report = option.do is Action.REPORT and is_report_type(context.message_type or "")
+    answers_a_report = option.do is Action.REPORT and is_report(context.message_type)
     reporting = option.do is Action.REPORT and not answers_a_report
     to = [context.sender] if context.sender else []
     nobody = reporting and not to

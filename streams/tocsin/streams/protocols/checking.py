@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from tocsin.connectors.dialects.message_types import parse_piuri
 from tocsin.streams.protocols.machine import Effect, Machine, Protocol
-from tocsin.streams.protocols.message_names import parse_piuri
 
 
 def findings_of(protocol: Protocol) -> list[str]:

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from tocsin.connectors.dialects.message_types import parse_piuri
 from tocsin.streams.protocols.loading import PROTOCOLS, load_protocol
 from tocsin.streams.protocols.machine import ANY_MESSAGE, Effect, Machine, ProblemRule, Protocol, Transition
-from tocsin.streams.protocols.message_names import parse_piuri
 
 FILE = Path("streams/PROTOCOLS.md")
 """Where the document lies in the repository."""

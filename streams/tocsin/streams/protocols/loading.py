@@ -7,9 +7,9 @@ from importlib.resources import files
 
 import msgspec
 
+from tocsin.connectors.dialects.message_types import parse_piuri
 from tocsin.streams.protocols.checking import findings_of
 from tocsin.streams.protocols.machine import Protocol, ProtocolError
-from tocsin.streams.protocols.message_names import parse_piuri
 
 PROTOCOLS = (
     "coordinate-mediation-2",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tocsin.connectors.dialects.message_types import REPORT, parse_piuri, plain
 from tocsin.streams.protocols.machine import ANY_MESSAGE, Direction, Protocol, ProtocolError, Transition
-from tocsin.streams.protocols.message_names import REPORT, parse_piuri, plain
 
 
 def next_state(protocol: Protocol, role: str, state: str, message_type: str, direction: Direction) -> str | None:

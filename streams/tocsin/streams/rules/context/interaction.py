@@ -12,11 +12,11 @@ import msgspec
 from msgspec import Struct
 
 from tocsin.connectors.dialects.consequences import Consequence, consequence_of_unknown
+from tocsin.connectors.dialects.message_types import MAX_TYPE, REPORT, parse_piuri
 from tocsin.schemas.events import ActivityKind
 from tocsin.schemas.problem import Severity
 from tocsin.streams.protocols import Direction, Effect, Protocol, after_problem, next_state, protocol_of
 from tocsin.streams.protocols.consequence import STATE_SCOPE
-from tocsin.streams.protocols.message_names import MAX_TYPE, REPORT, parse_piuri
 from tocsin.streams.rules.context.threads import MAX_TEXT
 from tocsin.streams.rules.state import ThreadRow
 

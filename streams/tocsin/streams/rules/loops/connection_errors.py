@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import msgspec
 
+from tocsin.connectors.dialects.message_types import REPORT, plain
 from tocsin.schemas.events import ActivityKind, ActivityObserved
 from tocsin.streams.engine.record import Rows
-from tocsin.streams.protocols.message_names import REPORT, plain
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.context.pointing import references_of, thread_of
 from tocsin.streams.rules.context.threads import MAX_CODE, clip, thread_row

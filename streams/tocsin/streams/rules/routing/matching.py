@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import cached_property, lru_cache
 from typing import Any
 
+from tocsin.connectors.dialects.codes import fold_code as fold_code
+from tocsin.connectors.dialects.codes import has_token_prefix as has_token_prefix
+from tocsin.connectors.dialects.message_types import MAX_TYPE
 from tocsin.schemas.events import ThreadContext
 from tocsin.schemas.problem import Problem
-from tocsin.streams.protocols.message_names import MAX_TYPE
 from tocsin.streams.rules.routing.expression import facts_of, holds
 from tocsin.streams.rules.rulebook import Match
 
@@ -77,17 +79,6 @@ def code_fits(problem: Problem, prefixes: tuple[str, ...]) -> bool:
         if has_token_prefix(key, fold_code(prefix)) or prefix == problem.code:
             return True
     return False
-
-
-def has_token_prefix(code: str, prefix: str) -> bool:
-    """Whether the dotted `code` starts with all tokens of `prefix`: `e.p.xfer` fits `e.p.xfer.x`, not `e.p.xferx`."""
-    return bool(prefix) and code.startswith(prefix) and (len(code) == len(prefix) or code[len(prefix)] == ".")
-
-
-@lru_cache(maxsize=4096)
-def fold_code(code: str) -> str:
-    """A code in the spelling that is compared: case folded, `_` as `-`, trimmed (REQUIREMENTS b.1 2)."""
-    return code.strip().casefold().replace("_", "-")
 
 
 def protocol_of(problem: Problem) -> str | None:

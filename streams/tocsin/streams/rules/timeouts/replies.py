@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
+from tocsin.connectors.dialects.message_types import REPORT, parse_piuri
 from tocsin.schemas.events import ActivityObserved
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.protocols import Direction, Machine, Protocol, next_state, protocol_of
 from tocsin.streams.protocols.machine import ANY_MESSAGE
-from tocsin.streams.protocols.message_names import REPORT, parse_piuri
 from tocsin.streams.rules.policies import TimeoutPolicy
 from tocsin.streams.rules.routing.route import protocol_fits
 from tocsin.streams.rules.state import ThreadRow, row_key
