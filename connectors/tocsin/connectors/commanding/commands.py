@@ -14,10 +14,7 @@ from tocsin.connectors.dialects import Unreadable, UnreadableReason
 from tocsin.connectors.dialects.expecting import unreadable
 from tocsin.connectors.dialects.members import MAX_ID_LENGTH
 from tocsin.connectors.publish.reporting import Origin, event_id
-from tocsin.schemas.events import CommandIssued, CommandKind
-
-CHOICES = ("wait", "retry", "give_up")
-"""What may be chosen about a reply that does not come."""
+from tocsin.schemas.events import CHOICES, CommandIssued, CommandKind
 
 
 class Wish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -23,8 +23,10 @@ from tocsin.schemas.events.escalations import (
     EscalationStepped,
 )
 from tocsin.schemas.events.inbox import (
+    CHOICES,
     ActivityKind,
     ActivityObserved,
+    Choice,
     CommandIssued,
     CommandKind,
     ProblemReported,
@@ -124,9 +126,11 @@ EVENTS: dict[str, type[Event]] = {
 """Every event class by its name, which is also the last part of its subject (`io.tocsin.<name>`)."""
 
 __all__ = [
+    "CHOICES",
     "EVENTS",
     "ActivityKind",
     "ActivityObserved",
+    "Choice",
     "CommandIssued",
     "CommandKind",
     "ConflictNoticed",

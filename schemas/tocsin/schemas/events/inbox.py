@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 from msgspec import field
 
@@ -20,6 +21,13 @@ class ActivityKind(StrEnum):
     JOB_FINISHED = "job_finished"
     CONNECTION_OPENED = "connection_opened"
     UNKNOWN = "unknown"
+
+
+Choice = Literal["wait", "retry", "give_up"]
+"""What may be done about a reply that does not come."""
+
+CHOICES: tuple[Choice, ...] = ("wait", "retry", "give_up")
+"""Every Choice."""
 
 
 class CommandKind(StrEnum):

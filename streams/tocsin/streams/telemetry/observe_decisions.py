@@ -4,9 +4,12 @@ Labels are from closed sets only."""
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from tocsin.schemas.events import (
+    CHOICES,
     EscalationAcknowledged,
     EscalationCancelled,
     EscalationExhausted,
@@ -30,8 +33,6 @@ SUPPRESSIONS = frozenset(
     }
 )  # fmt: skip
 """Every reason why nobody is told of a problem."""
-
-CHOICES = frozenset({"wait", "retry", "give_up"})
 
 _ESCALATIONS: dict[type[object], str] = {
     EscalationRaised: "raised",
@@ -90,5 +91,5 @@ def watch_silences(registry: CollectorRegistry, silences: Silences) -> None:
     gauge.set_function(lambda: len(silences.in_force))
 
 
-def _of(known: frozenset[str], value: str) -> str:
+def _of(known: Container[str], value: str) -> str:
     return value if value in known else OTHER

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 from msgspec import Struct
 
+from tocsin.schemas.events import Choice
 from tocsin.streams.rules.delivery.schedule import jitter
 from tocsin.streams.rules.policies import TimeoutPolicy
 from tocsin.streams.rules.spans import DAY
 from tocsin.streams.rules.state import ExpectationRow
-
-Choice = Literal["wait", "retry", "give_up"]
-"""What may be done about a reply that did not come."""
-
-CHOICES: tuple[Choice, ...] = ("wait", "retry", "give_up")
 
 MOST_DOUBLINGS = 40
 """Of a pause; every policy's `max_backoff` is reached long before."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
-from tocsin.schemas.events import ActivityKind, ActivityObserved, CommandIssued, EventBase
+from tocsin.schemas.events import CHOICES, ActivityKind, ActivityObserved, CommandIssued, EventBase
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.context.threads import thread_of_message
 from tocsin.streams.rules.decision import INBOX, DeadLetter, Decision
 from tocsin.streams.rules.state import ExpectationRow, ReferenceRow, row_key
-from tocsin.streams.rules.timeouts.choosing import CHOICES, Advice, advise, choice_of
+from tocsin.streams.rules.timeouts.choosing import Advice, advise, choice_of
 from tocsin.streams.rules.timeouts.closing import reply_came
 from tocsin.streams.rules.timeouts.grace import grace_of, note_gap
 from tocsin.streams.rules.timeouts.learning import MAX_TYPE, Expected, expected_for, note_unanswered
