@@ -111,7 +111,7 @@ class TimeOfWeek(Struct, frozen=True, kw_only=True):
     timezone: str = "UTC"
 
 
-Subject = Literal[
+GroupBy = Literal[
     "code", "category", "severity", "scope", "protocol", "connection", "peer", "thread", "parent", "record", "service",
     "wallet", "trust", "tenant",
 ]  # fmt: skip
@@ -121,7 +121,7 @@ Subject = Literal[
 class Grouping(Struct, frozen=True, kw_only=True):
     """Problems of one route that are equal in `by` are told together: the first after `wait`, more every `interval`."""
 
-    by: tuple[Subject, ...]
+    by: tuple[GroupBy, ...]
     wait: int = 0
     interval: int = 5 * MINUTE
 

@@ -9,9 +9,9 @@ from msgspec import Struct
 
 from tocsin.streams.rules.policies import (
     EscalationPolicy,
+    GroupBy,
     Grouping,
     LoopLimits,
-    Subject,
     TenantRules,
     TimeOfWeek,
     TimeoutPolicy,
@@ -80,7 +80,7 @@ class Inhibition(Struct, frozen=True, kw_only=True):
     name: str
     source: Match
     target: Match
-    equal: tuple[Subject, ...]
+    equal: tuple[GroupBy, ...]
     lasting: int
 
 
@@ -98,7 +98,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     """What is sent: our notification, or the problem in a dialect that can be written (didcomm-2.0, aries-1.0, ...)."""
 
     @property
-    def reads_letters(self) -> bool:
+    def reads_notifications(self) -> bool:
         """Whether it can be told of digests, ends of cases and the like."""
         return self.body == NOTIFICATION and self.audience != "peer"
 
@@ -129,11 +129,11 @@ class RuleBook(Struct, frozen=True, kw_only=True):
     timeouts: tuple[TimeoutPolicy, ...] = (TimeoutPolicy(),)
     tenants: Mapping[str, TenantRules] = {}
 
-    def letter_readers(self, names: Iterable[str]) -> tuple[str, ...]:
+    def notification_readers(self, names: Iterable[str]) -> tuple[str, ...]:
         """Those of these endpoints that can be told anything but a single problem: a peer knows no such thing, and
         neither does a dialect. An endpoint that is not there (any more) gets what it was promised."""
         found = ((name, self.endpoints.get(name)) for name in names)
-        return tuple(name for name, one in found if one is None or one.reads_letters)
+        return tuple(name for name, one in found if one is None or one.reads_notifications)
 
     def limits_of(self, tenant: str) -> LoopLimits:
         """The loop limits that hold for a tenant."""

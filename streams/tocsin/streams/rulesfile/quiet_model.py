@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
-from tocsin.streams.rules.policies import Subject
+from tocsin.streams.rules.policies import GroupBy
 from tocsin.streams.rulesfile.match_model import MatchModel
 from tocsin.streams.rulesfile.values import Instant, Name, Span, Strict, Text
 
@@ -21,9 +21,9 @@ def _one_or_many(value: Any) -> Any:
 
 
 Subjects = Annotated[
-    list[Subject],
+    list[GroupBy],
     Field(min_length=1, max_length=10),
-    BeforeValidator(_one_or_many, json_schema_input_type=Subject | list[Subject]),
+    BeforeValidator(_one_or_many, json_schema_input_type=GroupBy | list[GroupBy]),
 ]
 
 

@@ -126,9 +126,9 @@ def test_what_problems_may_be_grouped_by() -> None:
 
     from routing_desk import a_heard
 
-    from tocsin.streams.rules.policies import Subject
+    from tocsin.streams.rules.policies import GroupBy
 
     heard = a_heard(a_problem(), parents=["p"], trust="high")
-    subjects = get_args(Subject)
+    subjects = get_args(GroupBy)
     assert all(isinstance(value, str) for value in values_of(heard, subjects))
     assert dict(zip(subjects, values_of(heard, subjects), strict=True))["parent"] == "p"

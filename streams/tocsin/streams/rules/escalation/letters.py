@@ -45,7 +45,7 @@ def tell_resolved(
     data = _case(resolved.case, resolved.tenant, case, rows, config) | {"by": resolved.by, "why": resolved.why}
     if row is not None and row.problem:
         data["problem"] = problem_of(row.problem)
-    endpoints = config.book.letter_readers(name for name in case.endpoints if name in config.book.endpoints)
+    endpoints = config.book.notification_readers(name for name in case.endpoints if name in config.book.endpoints)
     return _send("problem.resolved", resolved, endpoints, data, case, config)
 
 

@@ -109,7 +109,7 @@ def digest_due(key: str, row: DigestRow, rows: Rows, now: int, config: DecideCon
         rows.delete(key)
         return []
     muted = row.thread is not None and is_muted(row.thread, row.tenant, rows)
-    endpoints = () if muted else config.book.letter_readers(row.endpoints)
+    endpoints = () if muted else config.book.notification_readers(row.endpoints)
     digest = ProblemsDigested(
         event_id=digest_id(row),
         tenant=row.tenant,

@@ -65,7 +65,7 @@ def share_out(heard: Heard, found: list[Matched], rows: Rows, config: DecideConf
             opened = Window(
                 group=_group_of(heard, matched),
                 route=matched.path,
-                endpoints=config.book.letter_readers(matched.route.endpoints),
+                endpoints=config.book.notification_readers(matched.route.endpoints),
                 until=heard.now + group.interval,
                 interval=group.interval,
             )
@@ -76,14 +76,14 @@ def share_out(heard: Heard, found: list[Matched], rows: Rows, config: DecideConf
 def singly(shares: Shares, book: RuleBook) -> tuple[str, ...]:
     """Endpoints of groups that are told one by one all the same."""
     grouped = [one.matched.route.endpoints for one in shares.waiting if one.reason == GROUPED]
-    return tuple(name for names in grouped for name in names if name not in book.letter_readers(names))
+    return tuple(name for names in grouped for name in names if name not in book.notification_readers(names))
 
 
 def hold(heard: Heard, shares: Shares, told: tuple[str, ...], rows: Rows, config: DecideConfig) -> Withheld | None:
     """Count the problem in the digests of the routes that wait; what stands for it, None when no route waits."""
     withheld: Withheld | None = None
     for one in shares.waiting:
-        endpoints = config.book.letter_readers(one.matched.route.endpoints)
+        endpoints = config.book.notification_readers(one.matched.route.endpoints)
         left = tuple(name for name in endpoints if name not in told)
         if endpoints and not left:
             continue

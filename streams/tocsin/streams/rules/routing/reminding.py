@@ -85,7 +85,7 @@ def _not_before(row: ReminderRow, case: CaseRow, mute: tuple[str, ...], now: int
 def _remind(row: ReminderRow, case: CaseRow, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
     count = max(case.count - row.count, 0)
     listed = DigestCase(row.case, case.code, count, case.last_report)
-    known = config.book.letter_readers(name for name in row.endpoints if name in config.book.endpoints)
+    known = config.book.notification_readers(name for name in row.endpoints if name in config.book.endpoints)
     digest = ProblemsDigested(
         event_id=derived_id("reminded", row.tenant, row.case, str(row.told_at)),
         tenant=row.tenant,

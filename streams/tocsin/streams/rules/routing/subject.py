@@ -6,11 +6,11 @@ from collections.abc import Callable
 from hashlib import sha256
 
 from tocsin.streams.rules.heard import Heard
-from tocsin.streams.rules.policies import Subject
+from tocsin.streams.rules.policies import GroupBy
 from tocsin.streams.rules.routing.matching import protocol_of
 
 
-def values_of(heard: Heard, subjects: tuple[Subject, ...]) -> tuple[str, ...]:
+def values_of(heard: Heard, subjects: tuple[GroupBy, ...]) -> tuple[str, ...]:
     """The value of each subject, empty for one of which nothing is known (as a label that is not there,
     Alertmanager)."""
     return tuple(_VALUES[subject](heard) or "" for subject in subjects)
@@ -27,7 +27,7 @@ def _record(heard: Heard) -> str:
     return f"{kind or ''}/{identity}" if identity else ""
 
 
-_VALUES: dict[Subject, Callable[[Heard], str | None]] = {
+_VALUES: dict[GroupBy, Callable[[Heard], str | None]] = {
     "code": lambda heard: heard.problem.code_key or heard.problem.code,
     "category": lambda heard: heard.problem.category,
     "severity": lambda heard: heard.problem.severity.value,
