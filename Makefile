@@ -1,6 +1,6 @@
 # Needs make and Python 3.11, 3.12 or 3.13; everything else (Kafka and its Java too) comes by itself.
 .DEFAULT_GOAL := help
-.PHONY: help install up down demo test e2e fuzz simulate check bench lock lock-broker clean
+.PHONY: help install up down demo test e2e fuzz simulate check bench documents lock lock-broker clean
 
 PY := .venv/bin/python
 UV_VERSION := 0.13.9
@@ -49,10 +49,13 @@ check: install ## lint, format, types, import contracts, schemas, layout
 	.venv/bin/lint-imports
 	.venv/bin/tocsin schemas check
 	.venv/bin/tocsin codes lint
-	.venv/bin/pytest -q tests/test_contracts.py tests/test_layout.py
+	.venv/bin/pytest -q tests/test_contracts.py tests/test_layout.py tests/test_citations.py
 
 bench: install ## the figures, measured on this machine
 	$(PY) tests/bench/bench.py
+
+documents: install ## write the pages that are made from other files
+	@$(PY) tests/documents.py
 
 lock: install ## choose the newest allowed versions anew: requirements.lock
 	.venv/bin/uv pip compile --upgrade --universal --python-version 3.11 --all-extras --group dev --generate-hashes \

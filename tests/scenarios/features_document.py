@@ -20,20 +20,21 @@ ROOT = FOLDER.parents[1]
 FILE = ROOT / "streams" / "FEATURES.md"
 """Where the document lies."""
 
-_COUNTS = {"H": 24, "R": 13, "G": 8, "M": 5, "T": 6, "b.3.": 4}
+_COUNTS = {"H": 24, "R": 13, "G": 8, "M": 5, "T": 6, "B3-": 4}
 
 ISSUE = [f"{letter}{number}" for letter, count in _COUNTS.items() for number in range(1, count + 1)]
 """Every number that must have a scenario."""
 
 NUMBERS = [*ISSUE, *(f"A{n}" for n in range(1, 17)), *(f"W{n}" for n in range(1, 12))]
-"""Every number of REQUIREMENTS.md (a) that must be listed."""
+"""Every number of docs/requirements.md that must be listed."""
 
 _HEAD = """# Features, and what shows them
 
-Written by `python tests/scenarios/features_document.py` from `tests/scenarios/features.yaml` and the tags of the
-scenario files: change those. The numbers are those of REQUIREMENTS.md. Modules are without `tocsin.`; scenario files
-are in `tests/scenarios/`, other tests in `tests/`. A scenario says: given these events at these times, then exactly
-these; each runs against the real rules.
+Written by `make documents` from `tests/scenarios/features.yaml` and the tags of the
+scenario files: change those. The numbers are those of [docs/requirements.md](../docs/requirements.md), which says what
+each asks for and where it comes from. Modules are without `tocsin.`; scenario files are in `tests/scenarios/`, other
+tests in `tests/`. A scenario says: given these events at these times, then exactly these; each runs against the real
+rules.
 """
 
 
@@ -81,7 +82,13 @@ def _table(section: Section, tagged: dict[str, dict[str, int]]) -> Iterator[str]
     for number, feature in section.features.items():
         files = ", ".join(f"{file} ({count})" for file, count in sorted(tagged.get(number, {}).items()))
         what = feature.what + (f". **Not built:** {feature.not_built}" if feature.not_built else "")
-        cells = [number, what, ", ".join(feature.where), files, ", ".join(feature.tests)]
+        cells = [
+            f"[{number}](../docs/requirements.md#{number.lower()})",
+            what,
+            ", ".join(feature.where),
+            files,
+            ", ".join(feature.tests),
+        ]
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
     yield ""
 

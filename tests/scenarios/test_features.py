@@ -9,7 +9,7 @@ FEATURES = {number: feature for section in sections() for number, feature in sec
 
 
 def test_the_document_is_up_to_date() -> None:
-    assert FILE.read_text("utf-8") == document(), "run: python tests/scenarios/features_document.py"
+    assert FILE.read_text("utf-8") == document(), "run: make documents"
 
 
 def test_every_number_is_listed_once() -> None:

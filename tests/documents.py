@@ -1,0 +1,40 @@
+"""Writes the pages that are made from other files: `make documents`.
+
+streams/decisions/README.md from the titles of the decisions, connectors/MEDIATION.md from the scenario tables,
+streams/PROTOCOLS.md from the protocols, streams/FEATURES.md from features.yaml and the scenarios.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+DECISIONS = ROOT / "streams" / "decisions"
+INDEX = DECISIONS / "README.md"
+
+_HEAD = """# Decisions
+
+One page each: context, decision, figures, consequence. A measurement that says the design is wrong changes it here.
+Written by `make documents`.
+
+| | |
+| --- | --- |
+"""
+
+
+def index_of_decisions() -> str:
+    """The index: a line for each decision, `# NNNN: title` being its first."""
+    rows = []
+    for page in sorted(DECISIONS.glob("[0-9]*.md")):
+        number, _, title = page.read_text("utf-8").partition("\n")[0].removeprefix("# ").partition(": ")
+        rows.append(f"| [{number}]({page.name}) | {title} |\n")
+    return _HEAD + "".join(rows)
+
+
+if __name__ == "__main__":
+    INDEX.write_text(index_of_decisions(), "utf-8")
+    for module in ("tocsin.connectors.mediation.tables_document", "tocsin.streams.protocols.diagrams"):
+        subprocess.run([sys.executable, "-m", module], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, ROOT / "tests" / "scenarios" / "features_document.py"], cwd=ROOT, check=True)
