@@ -1,6 +1,6 @@
 # Needs make and Python 3.11, 3.12 or 3.13; everything else (Kafka and its Java too) comes by itself.
 .DEFAULT_GOAL := help
-.PHONY: help install up down demo test e2e fuzz simulate check bench documents lock lock-broker clean
+.PHONY: help install up down demo test e2e fuzz simulate check bench shape documents lock lock-broker clean
 
 PY := .venv/bin/python
 UV_VERSION := 0.13.9
@@ -53,6 +53,9 @@ check: install ## lint, format, types, import contracts, schemas, layout
 
 bench: install ## the figures, measured on this machine
 	$(PY) tests/bench/bench.py
+
+shape: install ## files, lines, imports, what is longest
+	@$(PY) tests/shape.py
 
 documents: install ## write the pages that are made from other files
 	@$(PY) tests/documents.py

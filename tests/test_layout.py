@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-import grimp
 import pytest
+from tests.shape import PORTIONS, import_cycles, sources
 
 ROOT = Path(__file__).parent.parent
-PORTIONS = ("schemas", "connectors", "streams")
 LONGEST_FILE = 300
 CACHES = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".import_linter_cache"}
 
@@ -41,23 +39,17 @@ def test_a_portion_holds_only_its_own_name(portion: str) -> None:
 
 
 def test_no_file_is_too_long() -> None:
-    files = [path for portion in PORTIONS for path in (ROOT / portion).rglob("*.py")]
-    lengths = {str(path.relative_to(ROOT)): len(path.read_text("utf-8").splitlines()) for path in files}
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text("utf-8").splitlines()) for path in sources(ROOT)}
     assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
 
 
 def test_no_module_is_called_after_nothing() -> None:
     words = {"utils", "util", "helpers", "core", "common", "manager", "misc"}
-    assert [path for portion in PORTIONS for path in (ROOT / portion).rglob("*.py") if path.stem in words] == []
+    assert [path for path in sources(ROOT) if path.stem in words] == []
 
 
 def test_imports_have_no_cycle() -> None:
-    graph = grimp.build_graph(*(f"tocsin.{portion}" for portion in PORTIONS), cache_dir=None)
-    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
-    try:
-        TopologicalSorter(imports).prepare()
-    except CycleError as error:
-        pytest.fail("import cycle: " + " -> ".join(error.args[1]))
+    assert import_cycles(ROOT) == []
 
 
 def test_no_file_names_a_registry_or_a_path_of_one_machine() -> None:
