@@ -43,6 +43,7 @@ from tocsin.streams.rules.spans import SECOND
 from tocsin.streams.rules.state import ExpectationRow
 from tocsin.streams.rules.timeouts.closing import close_by_problem
 from tocsin.streams.rules.timeouts.expecting import choose, expectation_due, heard_nothing, observe_message
+from tocsin.streams.rules.turn import Turn
 
 START = 1_800_000_000 * SECOND
 TENANT = "harbour"
@@ -116,7 +117,7 @@ class Story:
         elif what == "problem":
             report = ProblemReported(**self._base(), problem=Problem(dialect="x", code="e.p.msg", thread_id=thread))
             case = "case"
-            context = enrich(report, case, self.rows, self.now, self.config)
+            context = enrich(Turn(self.rows, self.now, self.config, TENANT), report, case)
             close_by_problem(Heard(report=report, case=case, context=context, now=self.now), self.rows)
         elif what == "down":
             self.now = START + round(float(rest[1]) * SECOND)

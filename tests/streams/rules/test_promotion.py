@@ -20,6 +20,7 @@ from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.promotion import promote
 from tocsin.streams.rules.rulebook import default_rulebook
 from tocsin.streams.rules.state import CaseRow, row_key
+from tocsin.streams.rules.turn import Turn
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows
@@ -35,7 +36,9 @@ def hear(rows: DictRows, event_id: str, code: str, **members: Any) -> Heard:
     problem = Problem(dialect="didcomm-2.0", code=code, code_key=parsed.key, severity=parsed.severity, **members)
     report = ProblemReported(event_id=event_id, tenant="acme", occurred_at=0, recorded_at=0, problem=problem)
     case = case_of(report)
-    return Heard(report=report, case=case, context=enrich(report, case, rows, NOW, CONFIG), now=NOW)
+    return Heard(
+        report=report, case=case, context=enrich(Turn(rows, NOW, CONFIG, report.tenant), report, case), now=NOW
+    )
 
 
 def told(rows: DictRows, heard: Heard, status: str = "open") -> str:
@@ -129,7 +132,7 @@ def test_a_reply_as_didcomm_v2_sends_it(rows: DictRows, reply: dict[str, Any], k
         seen = ActivityObserved(
             event_id="a", tenant="acme", occurred_at=0, recorded_at=0, kind=ActivityKind.MESSAGE_SENT, thread_id="t"
         )
-        observe(seen, rows, NOW, CONFIG)
+        observe(Turn(rows, NOW, CONFIG, seen.tenant), seen)
     case = told(rows, hear(rows, "r1", "w.m.odd", **OWN))
     decisions = promote(hear(rows, "r2", "e.p.odd", **reply), rows, CONFIG)
     assert [one.key for one in decisions if isinstance(one, Emit)] == [case]

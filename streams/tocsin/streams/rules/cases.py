@@ -9,9 +9,8 @@ import msgspec
 from tocsin.schemas.events import ProblemOpened, ProblemRepeated, ProblemReported, ProblemsDigested
 from tocsin.schemas.ids import derived_id
 from tocsin.streams.engine.record import Rows
-from tocsin.streams.rules.context.enrich import MAX_CODE
 from tocsin.streams.rules.context.references import is_stated
-from tocsin.streams.rules.context.threads import clip
+from tocsin.streams.rules.context.threads import MAX_CODE, clip
 from tocsin.streams.rules.derive import about
 from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.notification import Notice

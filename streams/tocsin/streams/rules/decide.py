@@ -59,6 +59,7 @@ from tocsin.streams.rules.state import (
 from tocsin.streams.rules.telling import tell_problem
 from tocsin.streams.rules.timeouts.closing import close_by_problem
 from tocsin.streams.rules.timeouts.expecting import expectation_due, observe_message
+from tocsin.streams.rules.turn import Turn
 
 
 def decide(event: Event, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
@@ -82,8 +83,10 @@ def _activity(activity: ActivityObserved, rows: Rows, now: int, config: DecideCo
     # The expectation first: it looks at the thread as it was before this message.
     decisions = observe_message(activity, rows, now, config) + apply_kept_choice(activity, rows, now, config)
     decisions += apply_kept_to(decisions, rows, now, config)
-    heard_other_message(activity, rows, now)
-    return decisions + observe(activity, rows, now, config)
+    turn = Turn(rows, now, config, activity.tenant)
+    heard_other_message(turn, activity)
+    observe(turn, activity)
+    return decisions + turn.decisions
 
 
 def _report(report: ProblemReported, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
@@ -128,7 +131,7 @@ def _again(report: ProblemReported, verdict: Repeat | Conflict, seen: SeenRow, d
 
 def _accept(report: ProblemReported, digest: str, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
     case = case_of(report)
-    context = enrich(report, case, rows, now, config)
+    context = enrich(Turn(rows, now, config, report.tenant), report, case)
     heard = reported = Heard(report=report, case=case, context=context, now=now)
     remembered = config.dedupe_window
     close_by_problem(heard, rows)

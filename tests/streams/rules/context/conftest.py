@@ -17,6 +17,7 @@ from tocsin.streams.rules.decision import Emit
 from tocsin.streams.rules.rulebook import default_rulebook
 from tocsin.streams.rules.spans import SECOND
 from tocsin.streams.rules.state import CaseRow, ThreadRow, row_key
+from tocsin.streams.rules.turn import Turn
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows
@@ -43,7 +44,9 @@ class World:
             kind=ActivityKind(kind),
             **members,
         )
-        said = [one.event for one in observe(activity, self.rows, self.now, CONFIG) if isinstance(one, Emit)]
+        turn = Turn(self.rows, self.now, CONFIG, self.tenant)
+        observe(turn, activity)
+        said = [one.event for one in turn.decisions if isinstance(one, Emit)]
         assert all(isinstance(event, ProblemExplained) for event in said)
         return [event for event in said if isinstance(event, ProblemExplained)]
 
@@ -78,7 +81,7 @@ class World:
         report = self.report(thread, code, **members)
         self.now += SECOND
         case = case_of(report)
-        context = enrich(report, case, self.rows, self.now, CONFIG)
+        context = enrich(Turn(self.rows, self.now, CONFIG, self.tenant), report, case)
         severity = report.problem.severity.value
         row = CaseRow(
             1, report.event_id, report.event_id, "open", self.now, self.now, code=code, severity=severity, thread=thread

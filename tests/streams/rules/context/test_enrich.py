@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tocsin.schemas.events import ThreadContext
-from tocsin.streams.rules.context.enrich import MAX_PARENTS
+from tocsin.streams.rules.context.threads import MAX_PARENTS
 from tocsin.streams.rules.spans import DAY, SECOND
 from tocsin.streams.rules.state import THREAD_CODES
 

@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 from tocsin.streams.rules.delivery.schedule import (
     MAX_RETRY_AFTER,
     RETRY_SCHEDULE,
-    jitter,
-    max_jitter,
     retry_at,
     schedule_length,
 )
+from tocsin.streams.rules.jitter import jitter, max_jitter
 from tocsin.streams.rules.spans import HOUR, MINUTE, SECOND
 
 NOW = 1_800_000_000_000_000

@@ -1,52 +1,93 @@
-"""Activity: messages, records, jobs and connections are no problems, but explain them."""
+"""Activity: messages, records, jobs and connections are no problems, but explain them.
+
+Activity that comes after its problem completes the problem's case, whose id never changes.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
-from tocsin.schemas.events import ActivityObserved
-from tocsin.streams.engine.record import Rows
-from tocsin.streams.rules.config import DecideConfig
-from tocsin.streams.rules.context.connections import note_connection
-from tocsin.streams.rules.context.interaction import DIRECTIONS, advance, answered, is_report
-from tocsin.streams.rules.context.late import explain
-from tocsin.streams.rules.context.pointing import Brought, bring, bring_thread, references_of, thread_of
-from tocsin.streams.rules.context.references import Reference
+from tocsin.connectors.dialects.codes import parse_code
+from tocsin.schemas.events import ActivityKind, ActivityObserved, ProblemExplained
+from tocsin.schemas.ids import derived_id
+from tocsin.schemas.problem import Severity
+from tocsin.streams.rules.context.interaction import (
+    DIRECTIONS,
+    ProblemEffect,
+    advance,
+    answered,
+    apply_problem,
+    is_report,
+)
+from tocsin.streams.rules.context.references import (
+    Reference,
+    Waited,
+    point,
+    references_of,
+    thread_of,
+    waited_for_thread,
+)
 from tocsin.streams.rules.context.threads import (
-    Told,
+    Stated,
     clip,
+    context_from,
+    keep_thread,
     known_thread,
     linkable,
-    put_thread,
-    thread_row,
     with_waiting,
 )
-from tocsin.streams.rules.decision import Decision
-from tocsin.streams.rules.state import ThreadRow
+from tocsin.streams.rules.decision import PROBLEMS
+from tocsin.streams.rules.derive import about
+from tocsin.streams.rules.state import CaseRow, ConnectionRow, ThreadRow
+from tocsin.streams.rules.turn import Turn
 
 
-def observe(activity: ActivityObserved, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
+def observe(turn: Turn, activity: ActivityObserved) -> None:
     """Note activity on the rows of its thread, its ids and its connection; explain the problems that waited for it."""
-    tenant, ttl = activity.tenant, config.thread_ttl
-    note_connection(activity, rows, now, config)
-    named = references_of(activity)
-    thread_id = thread_of(activity, named, rows)
+    now = turn.now
+    _note_connection(turn, activity)
+    named = references_of(turn, activity)
+    thread_id = thread_of(turn, activity, named)
     if thread_id is None:
-        return _observe_record(activity, named, rows, now, ttl)
-    before = thread_row(thread_id, tenant, rows) or ThreadRow(clip(thread_id) or "", None, now, now)
+        _observe_record(turn, activity, named)
+        return
+    key = turn.threads.key(thread_id)
+    before = turn.threads.get(key) or ThreadRow(clip(thread_id) or "", None, now, now)
     row = _noted(before, activity, thread_id, now)
-    row = _moved(row, before, activity, rows, now, ttl)
-    brought = list(bring(activity, named, thread_id, rows, now, ttl))
-    decisions: list[Decision] = []
+    row = _after_message(turn, row, before, activity)
+    waited = point(turn, activity, named, thread_id)
     if row.activity:
         if not before.activity:
-            brought = [Brought("thread", before.waiting), *bring_thread(thread_id, tenant, rows), *brought]
+            waited = [Waited("thread", before.waiting), *waited_for_thread(turn, thread_id), *waited]
             row = msgspec.structs.replace(row, waiting=())
-        row, decisions = explain(activity, brought, row, Told(thread_id=thread_id), rows, now)
+        row = _explain(turn, activity, waited, row, thread_id)
     else:
-        row = _still_waiting(row, brought)
-    put_thread(thread_id, tenant, row, rows, now, ttl)
-    return decisions
+        row = _still_waiting(row, waited)
+    turn.threads.keep(key, row, now + turn.config.thread_ttl)
+
+
+def _note_connection(turn: Turn, activity: ActivityObserved) -> None:
+    """Remember what an activity says of its connection. One that is in use is not forgotten, and not written anew at
+    each message either."""
+    if not activity.connection:
+        return
+    now, ttl = turn.now, turn.config.thread_ttl
+    key = turn.connections.key(activity.connection)
+    known = turn.connections.get(key)
+    trust = clip(activity.trust)
+    opened = activity.kind is ActivityKind.CONNECTION_OPENED
+    if trust is None and not opened and (known is None or now - known.last_seen < ttl // 8):
+        return
+    known = known or ConnectionRow(now)
+    row = msgspec.structs.replace(
+        known,
+        last_seen=now,
+        trust=trust or known.trust,
+        opened_at=activity.occurred_at if opened and known.opened_at is None else known.opened_at,
+    )
+    turn.connections.keep(key, row, now + ttl)
 
 
 def _noted(row: ThreadRow, activity: ActivityObserved, own: str, now: int) -> ThreadRow:
@@ -78,36 +119,93 @@ def _noted(row: ThreadRow, activity: ActivityObserved, own: str, now: int) -> Th
     )
 
 
-def _moved(row: ThreadRow, before: ThreadRow, activity: ActivityObserved, rows: Rows, now: int, ttl: int) -> ThreadRow:
+def _after_message(turn: Turn, row: ThreadRow, before: ThreadRow, activity: ActivityObserved) -> ThreadRow:
     """The row after a message; the first one of a thread may answer the thread above, for example an invitation."""
     direction = DIRECTIONS.get(activity.kind)
     if direction is None or not activity.message_type or is_report(activity.message_type):
         return row
     if before.last_message_type is None and row.parent is not None:
-        parent, above = known_thread(row.parent, activity.tenant, rows)
+        parent, above = known_thread(turn, row.parent)
         after = None if above is None else answered(above, activity.message_type, direction)
         if after is not None and after is not above:
-            put_thread(parent, activity.tenant, msgspec.structs.replace(after, last_seen=now), rows, now, ttl)
+            keep_thread(turn, parent, msgspec.structs.replace(after, last_seen=turn.now))
     return advance(row, activity.message_type, direction)
 
 
-def _still_waiting(row: ThreadRow, brought: list[Brought]) -> ThreadRow:
-    """All that is known of this thread is reports: who waited for one of its ids waits for the thread from now on."""
+def _still_waiting(row: ThreadRow, waited: Iterable[Waited]) -> ThreadRow:
+    """All that is known of this thread is reports: what waited for one of its ids waits for the thread from now on."""
     waiting = row.waiting
-    for case, report in (pair for one in brought for pair in one.waiting):
+    for case, report in (pair for one in waited for pair in one.waiting):
         waiting = with_waiting(waiting, case, report)
     return msgspec.structs.replace(row, waiting=waiting)
 
 
-def _observe_record(
-    activity: ActivityObserved, named: list[Reference], rows: Rows, now: int, ttl: int
-) -> list[Decision]:
+def _observe_record(turn: Turn, activity: ActivityObserved, named: list[Reference]) -> None:
     """Activity in no known thread: what it says is remembered with its ids."""
-    facts = (activity.connection, activity.record_state, activity.job)
-    if not any(facts):
-        return []
-    brought = list(bring(activity, named, None, rows, now, ttl))
-    if not brought:
-        return []
-    nowhere = _noted(ThreadRow("", None, now, now), activity, "", now)
-    return explain(activity, brought, nowhere, Told(), rows, now)[1]
+    if not (activity.connection or activity.record_state or activity.job):
+        return
+    waited = point(turn, activity, named, None)
+    if waited:
+        _explain(turn, activity, waited, _noted(ThreadRow("", None, turn.now, turn.now), activity, "", turn.now), None)
+
+
+def _explain(
+    turn: Turn, activity: ActivityObserved, waited: Iterable[Waited], row: ThreadRow, thread_id: str | None
+) -> ThreadRow:
+    """Emit for each case that waited what is now known, and let its problem do to the interaction what it would have
+    done in time; returns the thread's row afterwards. A problem of which nobody was notified has no case and is left
+    alone."""
+    for case, (report, by) in _first_of_each(waited).items():
+        known = turn.cases.find(case)
+        if known is None or not _still_waits(turn, known, case, by, thread_id):
+            continue
+        effect, after = _effect_of(activity, known, row)
+        stated = Stated(
+            thread_id=thread_id,
+            found_by=by,
+            state=row.state,
+            effect=effect.effect if effect else None,
+            state_after=effect.state if effect else None,
+        )
+        explained = ProblemExplained(
+            **about(activity, derived_id("explained", report, activity.event_id), turn.now),
+            case=case,
+            report=report,
+            thread=context_from(turn, row, row, stated),
+        )
+        turn.emit(PROBLEMS, case, explained)
+        row = after
+    return row
+
+
+def _first_of_each(waited: Iterable[Waited]) -> dict[str, tuple[str, str]]:
+    """Case -> (report, by): one activity may have several ids of one problem."""
+    found: dict[str, tuple[str, str]] = {}
+    for one in waited:
+        for case, report in one.waiting:
+            found.setdefault(case, (report, one.by))
+    return found
+
+
+def _still_waits(turn: Turn, known: CaseRow, case: str, by: str, thread_id: str | None) -> bool:
+    """Whether the case has not been explained before. Its own thread, if it has one, knows: there it waits too."""
+    if known.thread is None or by == "thread":
+        return True
+    key = turn.threads.key(known.thread)
+    own = None if known.thread == thread_id else turn.threads.get(key)
+    if own is None or all(waiting != case for waiting, _ in own.waiting):
+        return False
+    others = tuple(pair for pair in own.waiting if pair[0] != case)
+    turn.threads.replace(key, msgspec.structs.replace(own, waiting=others))
+    return True
+
+
+def _effect_of(activity: ActivityObserved, case: CaseRow, row: ThreadRow) -> tuple[ProblemEffect | None, ThreadRow]:
+    """What the case's last problem does to the interaction: nothing when this activity happened after it."""
+    if activity.occurred_at > case.last_seen:
+        return None, row
+    try:
+        severity = Severity(case.severity)
+    except ValueError:
+        severity = Severity.UNKNOWN
+    return apply_problem(row, severity, parse_code(case.code).scope, case.code)

@@ -1,7 +1,7 @@
-"""What was going on when a problem struck: its thread, its interaction, its connection, its record.
+"""What was going on when a problem happened: its thread, its interaction, its connection, its record.
 
 A problem is counted on the thread that it states, else on the first known one that its ids lead to. Its case keeps its
-id whatever is found (DESIGN 3); what is not known yet is waited for (rules.context.late).
+id whatever is found; what is not known yet is waited for (rules.context.activity).
 """
 
 from __future__ import annotations
@@ -11,58 +11,52 @@ from msgspec import Struct
 
 from tocsin.schemas.events import ProblemReported, ThreadContext
 from tocsin.schemas.problem import Problem
-from tocsin.streams.engine.record import Rows
-from tocsin.streams.rules.config import DecideConfig
-from tocsin.streams.rules.context.interaction import Strike, known_protocol, strike
-from tocsin.streams.rules.context.references import Found, find, is_stated, point, record_of, wait
+from tocsin.streams.rules.context.interaction import ProblemEffect, apply_problem, known_protocol
+from tocsin.streams.rules.context.references import Found, find, is_stated, point_report, record_of, wait
 from tocsin.streams.rules.context.threads import (
     MAX_CODE,
-    MAX_PARENTS,
-    Told,
+    Stated,
     clip,
     context_from,
-    context_of,
+    keep_thread,
     linkable,
-    put_thread,
-    thread_row,
     with_code,
     with_waiting,
 )
 from tocsin.streams.rules.state import ThreadRow
-
-__all__ = ["MAX_CODE", "MAX_PARENTS", "context_of", "enrich"]
+from tocsin.streams.rules.turn import Turn
 
 
 class _Place(Struct, frozen=True):
     """Where a problem counts (`thread_id`: None on no thread, then nothing is kept; `row`: with it counted), and whose
-    interaction it interrupts (`struck`, the row of `struck_id`; mostly the same)."""
+    interaction it interrupts (`affected`, the row of `affected_id`; mostly the same)."""
 
     thread_id: str | None
     row: ThreadRow
-    struck_id: str | None
-    struck: ThreadRow
+    affected_id: str | None
+    affected: ThreadRow
 
     @property
     def apart(self) -> bool:
-        return self.struck_id != self.thread_id
+        return self.affected_id != self.thread_id
 
 
-def enrich(report: ProblemReported, case: str, rows: Rows, now: int, config: DecideConfig) -> ThreadContext:
+def enrich(turn: Turn, event: ProblemReported, case: str) -> ThreadContext:
     """Count a problem on its thread's row and return what is then known."""
-    problem, tenant, ttl = report.problem, report.tenant, config.thread_ttl
-    own = thread_row(problem.thread_id, tenant, rows) if problem.thread_id else None
-    found = find(problem, own, tenant, rows)
+    problem = event.problem
+    own = turn.threads.find(problem.thread_id) if problem.thread_id else None
+    found = find(turn, problem, own)
     if found is None:
-        wait(problem, case, report.event_id, tenant, rows, now, ttl)
-    place = _place(problem, own, found, now)
+        wait(turn, problem, case, event.event_id)
+    place = _place(problem, own, found, turn.now)
     protocol = _stated_protocol(problem)
-    blow, after = None, place.struck
+    effect, after = None, place.affected
     if place.thread_id is not None or protocol is not None:
-        blow, after = strike(place.struck, problem.severity, problem.scope, problem.code)
+        effect, after = apply_problem(place.affected, problem.severity, problem.scope, problem.code)
     by = found.by if found is not None else "thread" if own is not None else None
-    told = _told(problem, place, found, by, protocol, blow, rows, tenant)
-    _keep(report, case, place, after, rows, now, ttl)
-    return context_from(place.row, place.struck, told, tenant, rows)
+    stated = _stated(turn, problem, place, found, by, protocol, effect)
+    _keep(turn, event, case, place, after)
+    return context_from(turn, place.row, place.affected, stated)
 
 
 def _place(problem: Problem, own: ThreadRow | None, found: Found | None, now: int) -> _Place:
@@ -96,28 +90,27 @@ def _stated_protocol(problem: Problem) -> str | None:
     return known_protocol(problem.message_type) if problem.message_type else None
 
 
-def _told(
+def _stated(
+    turn: Turn,
     problem: Problem,
     place: _Place,
     found: Found | None,
     by: str | None,
     protocol: str | None,
-    blow: Strike | None,
-    rows: Rows,
-    tenant: str,
-) -> Told:
-    source, struck = problem.source, place.struck
+    effect: ProblemEffect | None,
+) -> Stated:
+    source, affected = problem.source, place.affected
     record = found.record if found is not None else None
-    state = struck.record_state
-    if source.record_id and record is None and struck.record_id != source.record_id:
-        record, state = record_of(problem, tenant, rows), None
-    return Told(
+    state = affected.record_state
+    if source.record_id and record is None and affected.record_id != source.record_id:
+        record, state = record_of(turn, problem), None
+    return Stated(
         thread_id=place.thread_id,
         found_by=by,
         protocol=protocol,
-        state=struck.state,
-        effect=blow.effect if blow else None,
-        state_after=blow.state if blow else None,
+        state=affected.state,
+        effect=effect.effect if effect else None,
+        state_after=effect.state if effect else None,
         connection=clip(source.connection) or (record.connection if record else None),
         record_type=clip(source.record_type),
         record_id=clip(source.record_id),
@@ -126,16 +119,16 @@ def _told(
     )
 
 
-def _keep(report: ProblemReported, case: str, place: _Place, after: ThreadRow, rows: Rows, now: int, ttl: int) -> None:
-    """Keep the rows that changed; `after` is the struck row with its new state."""
-    tenant, problem = report.tenant, report.problem
-    if place.apart and place.struck_id is not None and after is not place.struck:
-        put_thread(place.struck_id, tenant, msgspec.structs.replace(after, last_seen=now), rows, now, ttl)
+def _keep(turn: Turn, event: ProblemReported, case: str, place: _Place, after: ThreadRow) -> None:
+    """Keep the rows that changed; `after` is the affected row with its new state."""
+    problem = event.problem
+    if place.apart and place.affected_id is not None and after is not place.affected:
+        keep_thread(turn, place.affected_id, msgspec.structs.replace(after, last_seen=turn.now))
     if place.thread_id is None:
         return
     row = place.row if place.apart else after
     if not row.activity and not place.apart:
-        row = msgspec.structs.replace(row, waiting=with_waiting(row.waiting, case, report.event_id))
-    put_thread(place.thread_id, tenant, row, rows, now, ttl)
+        row = msgspec.structs.replace(row, waiting=with_waiting(row.waiting, case, event.event_id))
+    keep_thread(turn, place.thread_id, row)
     if place.thread_id != problem.thread_id:
-        point(problem.thread_id or problem.message_id, place.thread_id, tenant, rows, now, ttl)
+        point_report(turn, problem.thread_id or problem.message_id, place.thread_id)

@@ -24,19 +24,19 @@ DIRECTIONS = {ActivityKind.MESSAGE_SENT: Direction.SENT, ActivityKind.MESSAGE_RE
 """Activity that is a message, and which way it went."""
 
 
-class Strike(Struct, frozen=True):
+class ProblemEffect(Struct, frozen=True):
     """What a problem does to an interaction; `state` is the one afterwards, None when nobody can say which."""
 
     effect: str
     state: str | None
 
 
-_CONTINUES = Strike(Effect.CONTINUES.value, None)
-_ENDED = Strike(Effect.ENDED.value, None)
+_CONTINUES = ProblemEffect(Effect.CONTINUES.value, None)
+_ENDED = ProblemEffect(Effect.ENDED.value, None)
 
 
 def is_report(message_type: str | None) -> bool:
-    """Whether a message is a problem report, of whatever protocol (REQUIREMENTS b.1 13)."""
+    """Whether a message is a problem report, of whatever protocol."""
     return message_type is not None and _parsed(message_type)[1]
 
 
@@ -74,24 +74,24 @@ def answered(row: ThreadRow, message_type: str, direction: Direction) -> ThreadR
     return row if after is None or after == row.state else msgspec.structs.replace(row, state=after)
 
 
-def strike(row: ThreadRow, severity: Severity, scope: str | None, code: str) -> tuple[Strike, ThreadRow]:
+def apply_problem(row: ThreadRow, severity: Severity, scope: str | None, code: str) -> tuple[ProblemEffect, ThreadRow]:
     """Where a problem sends the interaction of `row`: as its protocol says, else as its scope and its code say; and the
     row afterwards."""
     protocol = _running(row)
     if protocol is None or row.state is None:
-        return _strike_unknown(severity, scope, code), row
+        return _unknown_protocol(severity, scope, code), row
     ask = _after if len(code) <= MAX_TEXT and len(scope or "") <= MAX_TEXT else _after.__wrapped__
-    struck = ask(row.protocol or "", row.state, severity, scope, code)
-    return struck, row if struck.state == row.state else msgspec.structs.replace(row, state=struck.state)
+    effect = ask(row.protocol or "", row.state, severity, scope, code)
+    return effect, row if effect.state == row.state else msgspec.structs.replace(row, state=effect.state)
 
 
-def _strike_unknown(severity: Severity, scope: str | None, code: str) -> Strike:
+def _unknown_protocol(severity: Severity, scope: str | None, code: str) -> ProblemEffect:
     if scope == "message" or severity is Severity.WARNING:
         return _CONTINUES
     if severity is Severity.UNKNOWN and consequence_of_unknown(code) is Consequence.FLOW_CONTINUES:
         return _CONTINUES
     if scope is not None and scope.startswith(STATE_SCOPE):
-        return Strike(Effect.BACK.value, scope.removeprefix(STATE_SCOPE)[:MAX_TEXT])
+        return ProblemEffect(Effect.BACK.value, scope.removeprefix(STATE_SCOPE)[:MAX_TEXT])
     return _ENDED
 
 
@@ -136,11 +136,11 @@ def _start(name: str, message_type: str, direction: Direction) -> tuple[str, str
 
 
 @lru_cache(maxsize=4096)
-def _after(name: str, state: str, severity: Severity, scope: str | None, code: str) -> Strike:
+def _after(name: str, state: str, severity: Severity, scope: str | None, code: str) -> ProblemEffect:
     protocol = _protocol(name)
     assert protocol is not None
     after = after_problem(protocol, state, severity, scope, code=code)
-    return Strike(after.effect.value, after.state)
+    return ProblemEffect(after.effect.value, after.state)
 
 
 @lru_cache(maxsize=1024)

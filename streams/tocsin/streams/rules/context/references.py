@@ -1,33 +1,45 @@
 """References: the ids by which problems name what they are about, and the thread that each leads to.
 
-A problem's ids are tried in this order: parent thread, thread, ack, context ids, digest, request id, record id
-(REQUIREMENTS b.1 10). None is required, and unknown context is normal, not an error (b.4 13).
+A problem's ids are tried in this order: parent thread, thread, ack, context ids, digest, request id, record id. None is
+required, and unknown context is normal, not an error: a problem of which nothing is known waits at each of its ids
+until an activity has one of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
 from msgspec import Struct
 
+from tocsin.schemas.events import ActivityObserved
 from tocsin.schemas.problem import Problem
-from tocsin.streams.engine.record import Rows
-from tocsin.streams.rules.context.threads import MAX_TEXT, keep, thread_of_message, thread_row, with_waiting
-from tocsin.streams.rules.state import ReferenceRow, ThreadRow, row_key
+from tocsin.streams.rules.context.interaction import DIRECTIONS
+from tocsin.streams.rules.context.threads import (
+    MAX_TEXT,
+    Waiting,
+    clip,
+    keep_thread,
+    linkable,
+    thread_of_message,
+    with_waiting,
+)
+from tocsin.streams.rules.state import ReferenceRow, ThreadRow
+from tocsin.streams.rules.turn import Turn
 
 MAX_IDS = 16
 """How many of the acknowledged ids, and of the context ids, are looked up; and by how many a problem can wait."""
 
+REQUEST_ID = "request_id"
+"""The member of an activity's `detail` that names the request in which it happened."""
+
 
 class Reference(Struct, frozen=True):
-    """One id as a row knows it: of a `message`, a `digest`, a `request` or a `record` (then its type and its id)."""
+    """One id of a `message`, a `digest`, a `request` or a `record`, and the key of its row."""
 
     kind: str
-    ids: tuple[str, ...]
-
-    def key(self, tenant: str) -> str:
-        """The key of its row."""
-        return row_key("reference", tenant, self.kind, *self.ids)
+    id: str
+    key: str
 
 
 class Found(Struct, frozen=True):
@@ -39,41 +51,21 @@ class Found(Struct, frozen=True):
     record: ReferenceRow | None = None
 
 
-def reference(kind: str, *ids: str | None) -> Reference | None:
-    """The reference, unless an id (the last one) is missing or too long to be remembered."""
-    if not ids[-1]:
-        return None
-    for one in ids:
-        if one and len(one) > MAX_TEXT:
-            return None
-    return Reference(kind, tuple([one or "" for one in ids]))
+class Waited(Struct, frozen=True):
+    """Problems that waited for an id, and `by` what that id is."""
 
-
-def record_reference(record_type: str | None, record_id: str | None) -> Reference | None:
-    """The reference of a record: ids of different types are different things."""
-    return reference("record", record_type, record_id)
-
-
-def digest_reference(digest: str | None) -> Reference | None:
-    """The reference of a ciphertext: hex in whatever case."""
-    return reference("digest", digest and digest.lower())
+    by: str
+    waiting: Waiting
 
 
 def is_stated(problem: Problem) -> bool:
     """Whether the problem says in which thread it is. A thread that is only the report's own id says nothing: both
-    worlds take that when nothing is stated (b.1 11)."""
+    versions of DIDComm take that when nothing is stated."""
     own = problem.thread_id
     return own is not None and not problem.thread_id_derived and own != problem.message_id
 
 
-def names_only_its_thread(problem: Problem) -> bool:
-    """Whether there is nothing else to look up, as for most problems."""
-    if problem.parent_thread_id or problem.ack or problem.message_sha256 or problem.request_id:
-        return False
-    return not problem.source.record_id and problem.context_ids in ([], [problem.thread_id])
-
-
-def find(problem: Problem, own: ThreadRow | None, tenant: str, rows: Rows) -> Found | None:
+def find(turn: Turn, problem: Problem, own: ThreadRow | None) -> Found | None:
     """The first of a problem's ids that leads somewhere; `own` is the row of the thread that it names.
 
     A thread that is stated, and known by more than its problems, is the one; unless the problem names a parent that is
@@ -81,7 +73,7 @@ def find(problem: Problem, own: ThreadRow | None, tenant: str, rows: Rows) -> Fo
     """
     active = own is not None and own.activity > 0
     stated = is_stated(problem)
-    if stated and not active and names_only_its_thread(problem):
+    if stated and not active and _names_only_its_thread(problem):
         return None
     if own is not None and active and stated and problem.parent_thread_id in (None, own.parent):
         return Found("thread", problem.thread_id, own)
@@ -89,41 +81,121 @@ def find(problem: Problem, own: ThreadRow | None, tenant: str, rows: Rows) -> Fo
         if by == "thread" and thread_id == problem.thread_id and (active or stated):
             found = Found(by, thread_id, own) if active else None
         else:
-            found = _by_thread(by, thread_id, tenant, rows)
+            found = _by_thread(turn, by, thread_id)
         if found is not None:
             return found
-    return next(_by_reference(problem, tenant, rows), None)
+    return next(_by_reference(turn, problem), None)
 
 
-def record_of(problem: Problem, tenant: str, rows: Rows) -> ReferenceRow | None:
+def record_of(turn: Turn, problem: Problem) -> ReferenceRow | None:
     """What is known of the record that a problem names."""
-    named = record_reference(problem.source.record_type, problem.source.record_id)
-    row = rows.get(named.key(tenant)) if named else None
-    return row if isinstance(row, ReferenceRow) else None
+    named = _record(turn, problem.source.record_type, problem.source.record_id)
+    return None if named is None else turn.references.get(named.key)
 
 
-def wait(problem: Problem, case: str, report: str, tenant: str, rows: Rows, now: int, ttl: int) -> None:
-    """Nothing is known of any id: remember by each of them that this problem would like to hear more."""
-    if names_only_its_thread(problem):
+def wait(turn: Turn, problem: Problem, case: str, report: str) -> None:
+    """Nothing is known of any id: the problem waits at each of them."""
+    if _names_only_its_thread(problem):
         return
-    named = [reference("message", thread) for by, thread in _named_threads(problem) if by != "thread"]
-    wanted = [one for one in (*named, *_other_references(problem)) if one is not None]
-    for one in wanted[:MAX_IDS]:
-        key = one.key(tenant)
-        row = rows.get(key)
-        known = row if isinstance(row, ReferenceRow) else ReferenceRow(None, now)
-        waiting = with_waiting(known.waiting, case, report)
-        keep(key, ReferenceRow(known.thread_id, now, waiting, *_facts(known)), rows, now, ttl)
+    threads = [_reference(turn, "message", thread) for by, thread in _named_threads(problem) if by != "thread"]
+    for one in [one for one in (*threads, *_other_references(turn, problem)) if one is not None][:MAX_IDS]:
+        known = turn.references.get(one.key) or _UNKNOWN
+        row = msgspec.structs.replace(known, last_seen=turn.now, waiting=with_waiting(known.waiting, case, report))
+        turn.references.keep(one.key, row, turn.now + turn.config.thread_ttl)
 
 
-def point(message_id: str | None, thread_id: str, tenant: str, rows: Rows, now: int, ttl: int) -> None:
+def point_report(turn: Turn, message_id: str | None, thread_id: str) -> None:
     """A report belongs to the thread on which it was counted: what acknowledges the report is about that thread too."""
-    own = reference("message", message_id)
+    own = _reference(turn, "message", message_id)
     if own is None or message_id == thread_id or len(thread_id) > MAX_TEXT:
         return
-    key = own.key(tenant)
-    if rows.get(key) is None:
-        keep(key, ReferenceRow(thread_id, now), rows, now, ttl)
+    if turn.references.get(own.key) is None:
+        turn.references.keep(own.key, ReferenceRow(thread_id, turn.now), turn.now + turn.config.thread_ttl)
+
+
+def references_of(turn: Turn, activity: ActivityObserved) -> list[Reference]:
+    """The ids by which a problem might name this activity."""
+    named = [
+        _reference(turn, "message", activity.message_id) if activity.message_id else None,
+        _digest(turn, activity.digest) if activity.digest else None,
+        _reference(turn, "request", activity.detail.get(REQUEST_ID)) if activity.detail else None,
+        _record(turn, activity.record_type, activity.record_id) if activity.record_id else None,
+    ]
+    return [one for one in named if one is not None]
+
+
+def thread_of(turn: Turn, activity: ActivityObserved, named: list[Reference]) -> str | None:
+    """The thread that an activity states, else the one to which an id of it (`named`) belongs. A message that is in no
+    thread begins one."""
+    if activity.thread_id:
+        return activity.thread_id
+    for one in named:
+        row = turn.references.get(one.key)
+        if row is not None and row.thread_id:
+            return row.thread_id
+    return (activity.message_id or None) if activity.kind in DIRECTIONS else None
+
+
+def waited_for_thread(turn: Turn, thread_id: str) -> list[Waited]:
+    """The problems that named a thread of which nothing was known as their parent."""
+    named = _reference(turn, "message", thread_id)
+    row = None if named is None else turn.references.get(named.key)
+    if named is None or row is None or not row.waiting:
+        return []
+    turn.references.delete(named.key)
+    return [Waited("parent", row.waiting)]
+
+
+def point(turn: Turn, activity: ActivityObserved, named: list[Reference], thread_id: str | None) -> list[Waited]:
+    """Point each id of an activity to its thread, or to what the activity says of a record in no thread; returns the
+    problems that waited for the ids."""
+    now, ttl = turn.now, turn.config.thread_ttl
+    found: list[Waited] = []
+    for one in named:
+        if one.kind == "message":
+            if one.id == thread_id:
+                continue  # a thread's first message is found as the thread
+            found += _waited_for_report(turn, one.id)
+        known = turn.references.get(one.key)
+        after = _pointed(one, known or _UNKNOWN, activity, thread_id)
+        if known is None or known.waiting or after != known or now - known.last_seen >= ttl // 8:
+            turn.references.keep(one.key, msgspec.structs.replace(after, last_seen=now), now + ttl)
+        if known is not None and known.waiting:
+            found.append(Waited(one.kind, known.waiting))
+    return found
+
+
+_UNKNOWN = ReferenceRow(None, 0)
+
+
+def _waited_for_report(turn: Turn, message_id: str) -> list[Waited]:
+    """A message that was itself reported as a problem, when its own id was all that was known of its thread."""
+    row = turn.threads.find(message_id)
+    if row is None or not row.waiting:
+        return []
+    keep_thread(turn, message_id, msgspec.structs.replace(row, waiting=()))
+    return [Waited("thread", row.waiting)]
+
+
+def _pointed(one: Reference, row: ReferenceRow, activity: ActivityObserved, thread_id: str | None) -> ReferenceRow:
+    thread = linkable(thread_id) or row.thread_id
+    if thread_id is not None and one.kind != "record":
+        return msgspec.structs.replace(row, thread_id=thread, waiting=())
+    return msgspec.structs.replace(
+        row,
+        thread_id=thread,
+        waiting=(),
+        connection=clip(activity.connection) or row.connection,
+        record_state=clip(activity.record_state) or row.record_state,
+        job=clip(activity.job) or row.job,
+    )
+
+
+def _names_only_its_thread(problem: Problem) -> bool:
+    """Whether there is nothing else to look up, as for most problems."""
+    if problem.parent_thread_id or problem.ack or problem.message_sha256 or problem.request_id:
+        return False
+    return not problem.source.record_id and problem.context_ids in ([], [problem.thread_id])
 
 
 def _named_threads(problem: Problem) -> Iterator[tuple[str, str]]:
@@ -141,35 +213,52 @@ def _named_threads(problem: Problem) -> Iterator[tuple[str, str]]:
                 yield by, one
 
 
-def _by_thread(by: str, thread_id: str, tenant: str, rows: Rows) -> Found | None:
-    row = thread_row(thread_id, tenant, rows)
+def _by_thread(turn: Turn, by: str, thread_id: str) -> Found | None:
+    row = turn.threads.find(thread_id)
     if row is not None and (by != "thread" or row.activity):
         return Found(by, thread_id, row)
-    of_message = thread_of_message(thread_id, tenant, rows)
-    row = thread_row(of_message, tenant, rows) if of_message else None
+    of_message = thread_of_message(turn, thread_id)
+    row = turn.threads.find(of_message) if of_message else None
     return None if row is None else Found(by, of_message, row)
 
 
-def _other_references(problem: Problem) -> Iterator[Reference | None]:
-    if problem.message_sha256:
-        yield digest_reference(problem.message_sha256)
-    if problem.request_id:
-        yield reference("request", problem.request_id)
-    if problem.source.record_id:
-        yield record_reference(problem.source.record_type, problem.source.record_id)
-
-
-def _by_reference(problem: Problem, tenant: str, rows: Rows) -> Iterator[Found]:
-    for one in _other_references(problem):
-        row = rows.get(one.key(tenant)) if one is not None else None
-        if one is None or not isinstance(row, ReferenceRow):
+def _by_reference(turn: Turn, problem: Problem) -> Iterator[Found]:
+    for one in _other_references(turn, problem):
+        row = None if one is None else turn.references.get(one.key)
+        if one is None or row is None:
             continue
-        thread = thread_row(row.thread_id, tenant, rows) if row.thread_id else None
+        thread = turn.threads.find(row.thread_id) if row.thread_id else None
         if thread is not None:
             yield Found(one.kind, row.thread_id, thread)
-        elif any(_facts(row)):
+        elif row.connection or row.record_state or row.job:
             yield Found(one.kind, None, None, row)
 
 
-def _facts(row: ReferenceRow) -> tuple[str | None, str | None, str | None]:
-    return row.connection, row.record_state, row.job
+def _other_references(turn: Turn, problem: Problem) -> Iterator[Reference | None]:
+    if problem.message_sha256:
+        yield _digest(turn, problem.message_sha256)
+    if problem.request_id:
+        yield _reference(turn, "request", problem.request_id)
+    if problem.source.record_id:
+        yield _record(turn, problem.source.record_type, problem.source.record_id)
+
+
+def _reference(turn: Turn, kind: str, *ids: str | None) -> Reference | None:
+    """The reference, unless an id (the last one) is missing or too long to be remembered."""
+    last = ids[-1]
+    if not last:
+        return None
+    for one in ids:
+        if one and len(one) > MAX_TEXT:
+            return None
+    return Reference(kind, last, turn.references.key(kind, *[one or "" for one in ids]))
+
+
+def _record(turn: Turn, record_type: str | None, record_id: str | None) -> Reference | None:
+    """The reference of a record: ids of different types are different things."""
+    return _reference(turn, "record", record_type, record_id)
+
+
+def _digest(turn: Turn, digest: str | None) -> Reference | None:
+    """The reference of a ciphertext: hex in whatever case."""
+    return _reference(turn, "digest", digest and digest.lower())

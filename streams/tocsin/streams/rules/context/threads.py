@@ -1,49 +1,27 @@
-"""Thread rows: how they are found, kept and told. Links are followed when they are read, so a parent that becomes
-known after its child explains the child's next problem (RELIABILITY F16)."""
+"""Thread rows: how they are found, kept and described. Links are followed when they are read, so a parent that becomes
+known after its child explains the child's next problem."""
 
 from __future__ import annotations
 
+import msgspec
 from msgspec import Struct
 
 from tocsin.schemas.events import ThreadContext
 from tocsin.streams.engine.record import Rows
-from tocsin.streams.rules.state import (
-    THREAD_CODES,
-    WAITING,
-    ConnectionRow,
-    ReferenceRow,
-    Row,
-    ThreadRow,
-    row_key,
-)
+from tocsin.streams.rules.state import THREAD_CODES, WAITING, ThreadRow, row_key
+from tocsin.streams.rules.turn import Turn
 
 MAX_PARENTS = 16
-"""How far up a chain of threads is followed (RELIABILITY 3.6 5)."""
+"""How far up a chain of threads is followed."""
 
 MAX_CODE = 128
-"""Characters of a code that a thread remembers (RELIABILITY 3.5)."""
+"""Characters of a code that a row remembers, as many as DIDComm v2 allows."""
 
 MAX_TEXT = 255
 """Characters of any other text from outside that a row remembers; a longer id links to nothing."""
 
 Waiting = tuple[tuple[str, str], ...]
-"""Problems that wait to hear more: pairs of case and report."""
-
-
-def thread_row(thread_id: str, tenant: str, rows: Rows) -> ThreadRow | None:
-    """What is known of a thread."""
-    row = rows.get(row_key("thread", tenant, thread_id))
-    return row if isinstance(row, ThreadRow) else None
-
-
-def keep(key: str, row: Row, rows: Rows, now: int, ttl: int) -> None:
-    """Keep a row with the timer that it has: a later one at each use would grow the timer heap with traffic."""
-    rows.put(key, row, rows.due(key) or now + ttl)
-
-
-def put_thread(thread_id: str, tenant: str, row: ThreadRow, rows: Rows, now: int, ttl: int) -> None:
-    """Keep a thread's row. The id is given besides because the row has it clipped."""
-    keep(row_key("thread", tenant, thread_id), row, rows, now, ttl)
+"""Problems that wait for context: pairs of case and report."""
 
 
 def clip(text: str | None) -> str | None:
@@ -69,26 +47,37 @@ def with_waiting(waiting: Waiting, case: str, report: str) -> Waiting:
     return (*others, (case, report))[-WAITING:]
 
 
-def thread_of_message(message_id: str, tenant: str, rows: Rows) -> str | None:
-    """The thread to which a message is known to belong (b.1 10: a parent may be named by its message)."""
-    row = rows.get(row_key("reference", tenant, "message", message_id))
-    return row.thread_id if isinstance(row, ReferenceRow) else None
+def thread_row(thread_id: str, tenant: str, rows: Rows) -> ThreadRow | None:
+    """What is known of a thread."""
+    row = rows.get(row_key("thread", tenant, thread_id))
+    return row if isinstance(row, ThreadRow) else None
 
 
-def known_thread(named: str, tenant: str, rows: Rows) -> tuple[str, ThreadRow | None]:
+def keep_thread(turn: Turn, thread_id: str, row: ThreadRow) -> None:
+    """Keep a thread's row. The id is given besides because the row has it clipped."""
+    turn.threads.keep(turn.threads.key(thread_id), row, turn.now + turn.config.thread_ttl)
+
+
+def thread_of_message(turn: Turn, message_id: str) -> str | None:
+    """The thread to which a message is known to belong."""
+    row = turn.references.find("message", message_id)
+    return None if row is None else row.thread_id
+
+
+def known_thread(turn: Turn, named: str) -> tuple[str, ThreadRow | None]:
     """The thread with this id, or that of the message with this id, and its row."""
-    row = thread_row(named, tenant, rows)
+    row = turn.threads.find(named)
     if row is None:
-        named = thread_of_message(named, tenant, rows) or named
-        row = thread_row(named, tenant, rows)
+        named = thread_of_message(turn, named) or named
+        row = turn.threads.find(named)
     return named, row
 
 
-def parents_of(parent: str | None, tenant: str, rows: Rows, own: str | None) -> list[str]:
-    """The chain of threads above, nearest first, at most 16; a circle ends where it closes."""
+def parents_of(turn: Turn, parent: str | None, own: str | None) -> list[str]:
+    """The chain of threads above, nearest first, at most MAX_PARENTS; a circle ends where it closes."""
     parents: list[str] = []
     while parent is not None and len(parents) < MAX_PARENTS:
-        parent, above = known_thread(parent, tenant, rows)
+        parent, above = known_thread(turn, parent)
         if parent == own or parent in parents:
             break
         parents.append(parent)
@@ -96,14 +85,14 @@ def parents_of(parent: str | None, tenant: str, rows: Rows, own: str | None) -> 
     return parents
 
 
-def trust_of(connection: str | None, tenant: str, rows: Rows) -> str | None:
-    """How far a connection is trusted, as last told."""
-    row = rows.get(row_key("connection", tenant, connection)) if connection else None
-    return row.trust if isinstance(row, ConnectionRow) else None
+def trust_of(turn: Turn, connection: str | None) -> str | None:
+    """How far a connection is trusted, as the last activity that stated it says."""
+    row = turn.connections.find(connection) if connection else None
+    return None if row is None else row.trust
 
 
-class Told(Struct, frozen=True, kw_only=True):
-    """What a problem adds to what its thread's row tells; None: what the row says."""
+class Stated(Struct, frozen=True, kw_only=True):
+    """What is known of one problem besides what the row of its thread holds; None: what the row holds."""
 
     thread_id: str | None = None
     found_by: str | None = None
@@ -118,51 +107,41 @@ class Told(Struct, frozen=True, kw_only=True):
     job: str | None = None
 
 
-def context_of(row: ThreadRow, tenant: str, rows: Rows) -> ThreadContext:
-    """What a thread's row and the rows above it tell."""
-    return context_from(row, row, Told(thread_id=row.thread_id, state=row.state), tenant, rows)
+def context_of(turn: Turn, row: ThreadRow) -> ThreadContext:
+    """The context that a thread's row and the rows above it give."""
+    return context_from(turn, row, row, Stated(thread_id=row.thread_id, state=row.state))
 
 
-def context_from(row: ThreadRow, struck: ThreadRow, told: Told, tenant: str, rows: Rows) -> ThreadContext:
-    """The problems and parents of `row`, the interaction of `struck` (the same row, or another thread's that explains
-    it), and what the problem itself told."""
-    parents = parents_of(row.parent, tenant, rows, told.thread_id) if row.parent else []
-    connection = told.connection or struck.connection
-    if not struck.activity and told.record_id is None and connection is None and told.protocol is None:
-        # Nothing but problems is known, as of most threads: leaving the rest out takes half the time.
-        return ThreadContext(
-            thread_id=told.thread_id,
-            parents=parents,
-            depth=len(parents),
-            count=row.count,
-            first_seen=row.first_seen,
-            last_seen=row.last_seen,
-            codes=list(row.codes),
-            found_by=told.found_by,
-            effect=told.effect,
-            state_after=told.state_after,
-            job=told.job,
-        )
-    return ThreadContext(
-        thread_id=told.thread_id,
+def context_from(turn: Turn, row: ThreadRow, affected: ThreadRow, stated: Stated) -> ThreadContext:
+    """The problems and parents of `row`, the interaction of `affected` (the same row, or that of another thread which
+    explains it), and what is stated besides."""
+    parents = parents_of(turn, row.parent, stated.thread_id) if row.parent else []
+    context = ThreadContext(
+        thread_id=stated.thread_id,
         parents=parents,
         depth=len(parents),
         count=row.count,
         first_seen=row.first_seen,
         last_seen=row.last_seen,
         codes=list(row.codes),
-        found_by=told.found_by,
-        protocol=struck.protocol or told.protocol,
-        role=struck.role,
-        state=told.state,
-        effect=told.effect,
-        state_after=told.state_after,
+        found_by=stated.found_by,
+        effect=stated.effect,
+        state_after=stated.state_after,
+        job=affected.job or stated.job,
+    )
+    connection = stated.connection or affected.connection
+    if not affected.activity and stated.record_id is None and connection is None and stated.protocol is None:
+        return context  # nothing but problems is known, as of most threads
+    return msgspec.structs.replace(
+        context,
+        protocol=affected.protocol or stated.protocol,
+        role=affected.role,
+        state=stated.state,
         connection=connection,
-        trust=trust_of(connection, tenant, rows),
-        record_type=told.record_type if told.record_id else struck.record_type,
-        record_id=told.record_id or struck.record_id,
-        record_state=told.record_state if told.record_id else struck.record_state,
-        job=struck.job or told.job,
-        last_message_id=struck.last_message_id,
-        last_message_type=struck.last_message_type,
+        trust=trust_of(turn, connection),
+        record_type=stated.record_type if stated.record_id else affected.record_type,
+        record_id=stated.record_id or affected.record_id,
+        record_state=stated.record_state if stated.record_id else affected.record_state,
+        last_message_id=affected.last_message_id,
+        last_message_type=affected.last_message_type,
     )

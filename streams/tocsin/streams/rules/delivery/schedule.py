@@ -4,10 +4,10 @@ hints that only delay."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import sha256
 
 from msgspec import Struct
 
+from tocsin.streams.rules.jitter import jitter, max_jitter
 from tocsin.streams.rules.spans import DAY, HOUR, MINUTE, SECOND
 
 RETRY_SCHEDULE: tuple[int, ...] = (
@@ -25,8 +25,6 @@ RETRY_SCHEDULE: tuple[int, ...] = (
 )
 """Delay in microseconds before attempt 1, 2, ...: Standard Webhooks' example and one step of 30 s."""
 
-MIN_JITTER = SECOND
-MAX_JITTER = 15 * MINUTE
 MAX_RETRY_AFTER = HOUR
 """A server may ask for at most this much; it can only ever push an attempt further away."""
 
@@ -44,18 +42,6 @@ def retry_at(
     planned = delay + jitter(delay, delivery_id, attempts + 1)
     hinted = min(max(retry_after or 0, 0), MAX_RETRY_AFTER)
     return now + max(planned, hinted)
-
-
-def jitter(delay: int, delivery_id: str, attempt: int) -> int:
-    """What is added to `delay`: evenly spread from 0 to 10 % of it, the bound being at least 1 s and at most 15 min."""
-    bound = max_jitter(delay)
-    digest = sha256(f"{delivery_id}\x1f{attempt}".encode("utf-8", "surrogatepass")).digest()
-    return (int.from_bytes(digest[:8], "big") * (bound + 1)) >> 64
-
-
-def max_jitter(delay: int) -> int:
-    """The most that `jitter` adds to a delay; an immediate attempt has none."""
-    return min(max(delay // 10, MIN_JITTER), MAX_JITTER) if delay > 0 else 0
 
 
 def schedule_length(schedule: Sequence[int]) -> int:

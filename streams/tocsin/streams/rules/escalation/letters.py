@@ -10,13 +10,14 @@ from tocsin.schemas.events import EscalationStepped, ProblemResolved
 from tocsin.schemas.problem import Problem
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.config import DecideConfig
-from tocsin.streams.rules.context.enrich import context_of
+from tocsin.streams.rules.context.threads import context_of
 from tocsin.streams.rules.decision import Decision
 from tocsin.streams.rules.notification import instance_of, timestamp
 from tocsin.streams.rules.problem_bytes import problem_of
 from tocsin.streams.rules.state import CaseRow, EscalationRow, ThreadRow, row_key
 from tocsin.streams.rules.telling import tell_letter
 from tocsin.streams.rules.told_json import thread_json
+from tocsin.streams.rules.turn import Turn
 
 
 def tell_step(
@@ -64,7 +65,7 @@ def _case(case_id: str, tenant: str, case: CaseRow, rows: Rows, config: DecideCo
     }
     thread = rows.get(row_key("thread", tenant, case.thread)) if case.thread else None
     if isinstance(thread, ThreadRow):
-        data["thread"] = thread_json(context_of(thread, tenant, rows), overflow=False)
+        data["thread"] = thread_json(context_of(Turn(rows, 0, config, tenant), thread), overflow=False)
     if config.public_url is not None:
         data["links"] = {"self": f"{config.public_url.rstrip('/')}/v1/problems/{case.last_report}"}
     return data

@@ -9,7 +9,7 @@ from tocsin.schemas.ids import derived_id
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.cases import CASE_ENDPOINTS
 from tocsin.streams.rules.config import DecideConfig
-from tocsin.streams.rules.context.enrich import context_of
+from tocsin.streams.rules.context.threads import context_of
 from tocsin.streams.rules.decision import ESCALATIONS, Decision, Emit
 from tocsin.streams.rules.derive import Common
 from tocsin.streams.rules.escalation.letters import tell_step
@@ -20,6 +20,7 @@ from tocsin.streams.rules.problem_bytes import problem_of
 from tocsin.streams.rules.routing.matching import Asked
 from tocsin.streams.rules.routing.silence import not_before
 from tocsin.streams.rules.state import CaseRow, EscalationRow, ThreadRow, row_key
+from tocsin.streams.rules.turn import Turn
 
 
 def escalation_due(key: str, row: EscalationRow, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
@@ -40,19 +41,19 @@ def escalation_due(key: str, row: EscalationRow, rows: Rows, now: int, config: D
             return [_exhaust(key, row, rows, now, config)]
         # The policy became shorter, or got more rounds, since the last step.
         row = msgspec.structs.replace(row, step=0, told=0, cycle=row.cycle + 1)
-    later = not_before(_asked(row, case, rows), config, now)
+    later = not_before(_asked(row, case, rows, now, config), config, now)
     if later > now:
         rows.put(key, row, later)
         return []
     return _step(key, row, case, policy, rows, now, config)
 
 
-def _asked(row: EscalationRow, case: CaseRow, rows: Rows) -> Asked:
+def _asked(row: EscalationRow, case: CaseRow, rows: Rows, now: int, config: DecideConfig) -> Asked:
     """What a silence is asked of: the last problem of the case, in its thread as it is now."""
     thread = rows.get(row_key("thread", row.tenant, case.thread)) if case.thread else None
     if not isinstance(thread, ThreadRow):
         return Asked(problem_of(row.problem), row.tenant)
-    return Asked(problem_of(row.problem), row.tenant, context_of(thread, row.tenant, rows))
+    return Asked(problem_of(row.problem), row.tenant, context_of(Turn(rows, now, config, row.tenant), thread))
 
 
 def _step(

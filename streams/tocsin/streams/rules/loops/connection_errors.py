@@ -9,12 +9,13 @@ from tocsin.connectors.dialects.message_types import REPORT, plain
 from tocsin.schemas.events import ActivityKind, ActivityObserved
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.config import DecideConfig
-from tocsin.streams.rules.context.pointing import references_of, thread_of
-from tocsin.streams.rules.context.threads import MAX_CODE, clip, thread_row
+from tocsin.streams.rules.context.references import references_of, thread_of
+from tocsin.streams.rules.context.threads import MAX_CODE, clip
 from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.loops.last_word import last_word
 from tocsin.streams.rules.loops.verdict import Replaced, Silenced
 from tocsin.streams.rules.state import CONNECTION_CODES, CodeErrors, ConnectionErrorsRow, row_key
+from tocsin.streams.rules.turn import Turn
 
 CONNECTION_ERRORS = "connection_errors"
 """The suppression reason, and the name of the limit."""
@@ -48,14 +49,14 @@ def mute_on_connection(heard: Heard, survivor: str, rows: Rows, config: DecideCo
     _keep(connection, codes, mine, heard, rows, config)
 
 
-def heard_other_message(activity: ActivityObserved, rows: Rows, now: int) -> None:
+def heard_other_message(turn: Turn, activity: ActivityObserved) -> None:
     """A message came or went: unless it is a problem report itself, the counters of its connection begin anew. One that
     does not say it is taken for its thread's."""
     if activity.kind not in _MESSAGES or is_report(activity.message_type):
         return
-    connection = clip(activity.connection) or _by_thread(activity, rows)
+    connection = clip(activity.connection) or _by_thread(turn, activity)
     if connection is not None:
-        rows.delete(row_key("connection_errors", activity.tenant, connection))
+        turn.connection_errors.delete(turn.connection_errors.key(connection))
 
 
 def is_report(message_type: str | None) -> bool:
@@ -63,9 +64,9 @@ def is_report(message_type: str | None) -> bool:
     return message_type is not None and plain(message_type.rstrip("/").rpartition("/")[2]) == REPORT
 
 
-def _by_thread(activity: ActivityObserved, rows: Rows) -> str | None:
-    thread_id = thread_of(activity, references_of(activity), rows)
-    thread = None if thread_id is None else thread_row(thread_id, activity.tenant, rows)
+def _by_thread(turn: Turn, activity: ActivityObserved) -> str | None:
+    thread_id = thread_of(turn, activity, references_of(turn, activity))
+    thread = None if thread_id is None else turn.threads.find(thread_id)
     return None if thread is None else thread.connection
 
 

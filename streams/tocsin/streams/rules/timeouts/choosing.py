@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from tocsin.schemas.events import Choice
-from tocsin.streams.rules.delivery.schedule import jitter
+from tocsin.streams.rules.jitter import jitter
 from tocsin.streams.rules.policies import TimeoutPolicy
 from tocsin.streams.rules.spans import DAY
 from tocsin.streams.rules.state import ExpectationRow

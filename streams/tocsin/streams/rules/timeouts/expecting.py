@@ -17,6 +17,7 @@ from tocsin.streams.rules.timeouts.learning import MAX_TYPE, Expected, expected_
 from tocsin.streams.rules.timeouts.noticing import notice
 from tocsin.streams.rules.timeouts.opening import expectation_key, message_went_out
 from tocsin.streams.rules.timeouts.replies import policy_for
+from tocsin.streams.rules.turn import Turn
 
 
 def observe_message(activity: ActivityObserved, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
@@ -64,7 +65,7 @@ def choose(issued: CommandIssued, rows: Rows, now: int, config: DecideConfig) ->
     if choice is None:
         detail = f"a choice is one of {', '.join(CHOICES)}"
         return [DeadLetter(stage="decide", reason="choice_unknown", detail=detail, topic=INBOX, key=issued.tenant)]
-    key = _find(issued.tenant, issued.target, rows)
+    key = _find(Turn(rows, now, config, issued.tenant), issued.target)
     row = None if key is None else rows.get(key)
     if key is None or not isinstance(row, ExpectationRow) or row.state == "answered":
         return None
@@ -100,13 +101,14 @@ def _carry_out(
     return decisions
 
 
-def _find(tenant: str, target: str, rows: Rows) -> str | None:
+def _find(turn: Turn, target: str) -> str | None:
     """The key of the expectation that a command is about."""
+    tenant, rows = turn.tenant, turn.rows
     if rows.get(expectation_key(tenant, target)) is not None:
         return expectation_key(tenant, target)
     reference = rows.get(_reference_key(tenant, target))
     noticed = reference.thread_id if isinstance(reference, ReferenceRow) else None
-    thread_id = noticed or thread_of_message(target, tenant, rows)
+    thread_id = noticed or thread_of_message(turn, target)
     return None if thread_id is None else expectation_key(tenant, thread_id)
 
 

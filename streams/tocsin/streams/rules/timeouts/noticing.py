@@ -12,7 +12,7 @@ from tocsin.schemas.problem import Problem, RetryParty, Severity, Source
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.cases import case_id, with_endpoints
 from tocsin.streams.rules.config import DecideConfig
-from tocsin.streams.rules.context.threads import context_of, thread_row
+from tocsin.streams.rules.context.threads import context_of
 from tocsin.streams.rules.decision import PROBLEMS, Decision, Emit
 from tocsin.streams.rules.derive import about
 from tocsin.streams.rules.escalation.raising import escalate
@@ -24,6 +24,7 @@ from tocsin.streams.rules.telling import tell_letter
 from tocsin.streams.rules.timeouts.choosing import Advice
 from tocsin.streams.rules.timeouts.learning import Expected
 from tocsin.streams.rules.timeouts.readers import readers_of
+from tocsin.streams.rules.turn import Turn
 
 LETTER = "timeout.noticed"
 """The `type` of the letter."""
@@ -40,7 +41,7 @@ def notice(
     or the command that chose. Giving up opens a case and escalates as its route says, if anybody may be told of it.
     Returns the event as well; the case may be answered by its id."""
     row, case = advice.row, case_of(advice.row)
-    problem, context = problem_of(row, advice), _context(row, rows, now)
+    problem, context = problem_of(row, advice), _context(row, Turn(rows, now, config, row.tenant))
     common = about(cause, notice_id(row, advice), now)
     heard = Heard(report=ProblemReported(**common, problem=problem), case=case, context=context, now=now)
     readers = readers_of(heard, rows, config)
@@ -103,11 +104,11 @@ def problem_of(row: ExpectationRow, advice: Advice) -> Problem:
     )
 
 
-def _context(row: ExpectationRow, rows: Rows, now: int) -> ThreadContext:
-    thread = thread_row(row.thread_id, row.tenant, rows)
+def _context(row: ExpectationRow, turn: Turn) -> ThreadContext:
+    thread = turn.threads.find(row.thread_id)
     if thread is not None:
-        return context_of(thread, row.tenant, rows)
-    return ThreadContext(thread_id=row.thread_id, first_seen=row.sent_at, last_seen=now, connection=row.connection)
+        return context_of(turn, thread)
+    return ThreadContext(thread_id=row.thread_id, first_seen=row.sent_at, last_seen=turn.now, connection=row.connection)
 
 
 def _data(noticed: TimeoutNoticed, problem: Problem) -> dict[str, Any]:
