@@ -65,7 +65,7 @@ lock: install ## choose the newest allowed versions anew: requirements.lock
 	  --no-emit-index-url --no-header -q pyproject.toml -o requirements.lock
 
 lock-broker: install ## resolve and hash Kafka's jars anew: kafka.lock.toml
-	$(PY) -m tocsin.streams.up.broker.relock
+	$(PY) -m tocsin.streams.up.broker.jars
 
 clean: ## remove .venv and caches (not the data in TOCSIN_HOME)
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist build

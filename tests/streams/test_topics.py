@@ -9,10 +9,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import MessageSizeTooLargeError
 
-from tocsin.streams.record_sizes import CARRIER_LIMIT, MIB, RECORD_LIMIT
 from tocsin.streams.settings import Settings
 from tocsin.streams.topics import ChangeKind, TopicsRefused, apply, plan
-from tocsin.streams.topology import TOPICS, topic_name
+from tocsin.streams.topology import CARRIER_LIMIT, MIB, RECORD_LIMIT, TOPICS, topic_name
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""THE MAP: every topic of the bus, what it is keyed by, and how Kafka keeps it. The order is the flow."""
+"""The map: every topic of the bus, what it is keyed by, how Kafka keeps it, and how large its records may be.
+
+The order of the topics is the flow.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from tocsin.streams.record_sizes import CARRIER_LIMIT, MIB, RECORD_LIMIT
+KIB, MIB = 1024, 1024 * 1024
+
+RECORD_LIMIT = 2 * MIB
+"""The largest record of a topic of events, in bytes. A valid event is at most 1 MiB; the topics take more, so that a
+larger one can be read and put into `dead`."""
+
+LARGEST_BATCH = 4 * MIB
+"""The largest record batch that Tocsin writes, in bytes: a batch's rows and outputs, or a dead letter."""
+
+CARRIER_LIMIT = LARGEST_BATCH + 64 * KIB
+"""The largest record batch, in bytes, that Kafka takes (`max.message.bytes` of changelogs and of `dead`), a request
+carries and a fetch must bring: a whole record of another topic, or a batch's rows and outputs, and its own frame."""
 
 MINUTE, DAY = 60_000, 86_400_000  # milliseconds, Kafka's unit
 
@@ -34,7 +48,8 @@ _INPUT = _config(
     max_message_bytes=RECORD_LIMIT,
 )
 _FLOW = _config(cleanup_policy="delete", retention_ms=30 * DAY, max_message_bytes=RECORD_LIMIT)
-# A paused reader must find the records that name the owner, hence the lag before compaction (DESIGN 5, "One owner").
+# A paused reader must find the records that name the owner, hence the lag before compaction:
+# docs/architecture.md#ownership.
 _CHANGELOG = _config(
     cleanup_policy="compact",
     min_compaction_lag_ms=15 * MINUTE,

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tocsin.streams.cli.diagnosis import Level
-from tocsin.streams.cli.diagnosis_timers import timer_checks, timers_check
-from tocsin.streams.cli.locating import HomeTaken
-from tocsin.streams.cli.scraping import Sample
+from tocsin.streams.cli.doctor_checks import Level, timer_checks, timers_check
 from tocsin.streams.settings import Settings
+from tocsin.streams.telemetry.probes import Sample
+from tocsin.streams.up.home import HomeTaken
 
 
 def samples(**counts: float) -> list[Sample]:

@@ -9,12 +9,12 @@ from aiokafka import ConsumerRecord
 
 from tocsin.connectors.dialects import DIALECT_OF_MEDIA_TYPE, read_document
 from tocsin.schemas.problem import Problem
-from tocsin.streams.cli.dead_letters import letter_of, original_headers
-from tocsin.streams.cli.demo_story import SAMPLES
+from tocsin.streams.cli.dead import letter_of, original_headers
+from tocsin.streams.cli.demo import SAMPLES
 from tocsin.streams.cli.documents import documents_of
-from tocsin.streams.cli.failures import CommandFailed
-from tocsin.streams.cli.locating import HomeTaken, running_bus
 from tocsin.streams.engine.dead import dead_headers
+from tocsin.streams.processes.exit_codes import CommandFailed
+from tocsin.streams.up.home import HomeTaken, running_bus
 
 BODIES = {
     "one document": (b'{"code": "e.p.x"}', [1]),

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tocsin.streams.cli.failures import CODES, code_of
+from tocsin.streams.processes.exit_codes import CODES, code_of
 
 Tocsin = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tocsin.streams.cli.failures import CommandFailed
-from tocsin.streams.cli.filtering import Filter
+from tocsin.streams.cli.tail import Filter
+from tocsin.streams.processes.exit_codes import CommandFailed
 
 SEEN: dict[str, Any] = {"type": "ProblemReported", "event": {"problem": {"severity": "error"}, "codes": ["a"]}}
 MISTAKES = {

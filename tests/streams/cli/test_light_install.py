@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tocsin.streams.cli.failures import code_of, message_of
+from tocsin.streams.processes.exit_codes import code_of, message_of
 
 WITHOUT = """
 import sys

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tocsin.streams.cli.logs import set_up_logging
+from tocsin.streams.telemetry.logs import set_up_logging
 
 
 @pytest.fixture(autouse=True)

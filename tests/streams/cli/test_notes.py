@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tocsin.streams.cli.diagnosis import Level
-from tocsin.streams.cli.diagnosis_local import _notes
-from tocsin.streams.cli.locating import HomeTaken
+from tocsin.streams.cli.doctor_checks import Level, _notes
 from tocsin.streams.settings import Settings
 from tocsin.streams.telemetry.probes import all_notes, nothing_to_note
+from tocsin.streams.up.home import HomeTaken
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,8 @@ import pytest
 from routing_desk import NOW, a_problem
 
 from tocsin.schemas.events import CommandIssued, CommandKind, Event, ProblemReported
-from tocsin.streams.cli.failures import CommandFailed
-from tocsin.streams.cli.recorded import Recorded, recorded_in
-from tocsin.streams.cli.rehearsal import RowsInMemory
-from tocsin.streams.cli.rehearsing import Rehearsing
+from tocsin.streams.cli.rules_test import Recorded, Rehearsing, RowsInMemory, recorded_in
+from tocsin.streams.processes.exit_codes import CommandFailed
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.spans import MINUTE, SECOND
 from tocsin.streams.rulesfile import load_rulebook

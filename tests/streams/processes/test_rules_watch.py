@@ -13,10 +13,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from tocsin.streams.processes import rules_watch
+from tocsin.streams.processes.lifecycle import beside, ignore_hangups
 from tocsin.streams.processes.live_config import LiveConfig
 from tocsin.streams.processes.rules_watch import WatchedRules, own_addresses
-from tocsin.streams.processes.running import ignore_hangups
-from tocsin.streams.processes.waiting import beside
 from tocsin.streams.rules.rulebook import RuleBook, Silence, default_rulebook
 from tocsin.streams.rulesfile import RulesFileError, read_rules
 from tocsin.streams.settings import Settings

@@ -9,9 +9,9 @@ import threading
 
 import pytest
 
-from tocsin.streams.cli.foreground import RunProcess
 from tocsin.streams.processes.dispatch import run_dispatch_process
-from tocsin.streams.processes.running import ServiceUnreachable, check_host, on_hangup
+from tocsin.streams.processes.kafka import ServiceUnreachable
+from tocsin.streams.processes.lifecycle import RunProcess, check_host, on_hangup
 from tocsin.streams.processes.worker import run_worker_process
 from tocsin.streams.settings import Settings, SettingsInvalid
 

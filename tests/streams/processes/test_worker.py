@@ -10,7 +10,7 @@ import pytest
 
 from tocsin.streams.engine.engine import Engine
 from tocsin.streams.processes import worker
-from tocsin.streams.processes.running import Ready, Recovering
+from tocsin.streams.processes.lifecycle import Ready, Recovering
 
 
 class Recovery:

@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaConnectionError
 from tocsin.schemas.codec import encode
 from tocsin.schemas.events import Matcher, MatchOperator, SilenceSet
 from tocsin.schemas.schema_book import SchemaBook
-from tocsin.streams.processes.waiting import beside
+from tocsin.streams.processes.lifecycle import beside
 from tocsin.streams.settings import Settings
 from tocsin.streams.silences import settings_topic
 from tocsin.streams.silences.settings_topic import SettingsTopic, TopicsMissing

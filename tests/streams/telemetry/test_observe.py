@@ -20,8 +20,8 @@ from tocsin.schemas.events import (
 from tocsin.schemas.problem import Problem, Source, Violation
 from tocsin.streams.engine.fold import Folded
 from tocsin.streams.rules.decision import PROBLEMS, Emit
-from tocsin.streams.telemetry import observe
-from tocsin.streams.telemetry.observe import MAX_SERIES, DispatchMetrics, WorkerMetrics
+from tocsin.streams.telemetry import metrics as observe
+from tocsin.streams.telemetry.metrics import MAX_SERIES, DispatchMetrics, WorkerMetrics
 
 
 def test_ten_thousand_endpoints_make_no_more_series_than_allowed() -> None:

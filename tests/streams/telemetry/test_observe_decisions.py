@@ -23,8 +23,8 @@ from tocsin.schemas.events import (
 from tocsin.streams.engine.fold import Folded
 from tocsin.streams.rules.decision import PROBLEMS, Emit
 from tocsin.streams.silences.silences import Silences
-from tocsin.streams.telemetry.observe import WorkerMetrics
-from tocsin.streams.telemetry.observe_decisions import watch_silences
+from tocsin.streams.telemetry.engine_metrics import watch_silences
+from tocsin.streams.telemetry.metrics import WorkerMetrics
 
 COMMON: dict[str, Any] = {"event_id": "e", "tenant": "acme", "occurred_at": 1, "recorded_at": 1}
 CASE = COMMON | {"case": "c"}
@@ -73,5 +73,6 @@ def test_counted(event: Event, metric: str, label: str, count: float) -> None:
 
 def test_silences_are_shown() -> None:
     registry = CollectorRegistry()
-    watch_silences(registry, Silences())
+    silences = Silences()
+    watch_silences(registry, lambda: silences.in_force)
     assert registry.get_sample_value("tocsin_silences") == 0

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from prometheus_client import CollectorRegistry, generate_latest
 
 from tocsin.streams.engine.audit import TimerCensus
-from tocsin.streams.telemetry.observe_timers import TimerMetrics
+from tocsin.streams.telemetry.engine_metrics import TimerMetrics
 
 
 def test_every_agent_has_its_timers_counted_by_where_they_stand() -> None:

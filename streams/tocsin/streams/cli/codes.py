@@ -9,8 +9,8 @@ import msgspec
 import typer
 
 from tocsin.connectors.catalogue import Catalogue, Entry, Texts, accepted, lint
-from tocsin.streams.cli.failures import BAD_INPUT, CHECK_FAILED, CommandFailed
-from tocsin.streams.cli.showing import clipped, show, show_json
+from tocsin.streams.cli.output import clipped, show, show_json
+from tocsin.streams.processes.exit_codes import BAD_INPUT, CHECK_FAILED, CommandFailed
 
 app = typer.Typer()
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tocsin.streams.cli.showing import show, show_json, tell
+from tocsin.streams.cli.output import show, show_json, tell
 from tocsin.streams.settings import load_settings
 
 

@@ -7,15 +7,13 @@ from typing import Annotated
 
 import typer
 
-from tocsin.streams.cli.diagnosis import Check, Level
-from tocsin.streams.cli.diagnosis_kafka import kafka_checks
-from tocsin.streams.cli.diagnosis_local import local_checks
-from tocsin.streams.cli.diagnosis_timers import timer_checks
-from tocsin.streams.cli.failures import CHECK_FAILED, UNREACHABLE
-from tocsin.streams.cli.locating import running_bus
-from tocsin.streams.cli.logs import set_up_logging
-from tocsin.streams.cli.showing import printable, show, show_json
+from tocsin.streams.cli.doctor_checks import Check, Level, local_checks, timer_checks
+from tocsin.streams.cli.doctor_kafka import kafka_checks
+from tocsin.streams.cli.output import printable, show, show_json
+from tocsin.streams.processes.exit_codes import CHECK_FAILED, UNREACHABLE
 from tocsin.streams.settings import Settings, SettingsInvalid, load_settings
+from tocsin.streams.telemetry.logs import set_up_logging
+from tocsin.streams.up.home import running_bus
 
 
 def run(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from tocsin.connectors.dialects import AUTO, Unreadable, load_dialect
 from tocsin.connectors.dialects.json_text import MAX_DEPTH, json_text, parse_json
-from tocsin.streams.cli.failures import USAGE, CommandFailed
+from tocsin.streams.processes.exit_codes import USAGE, CommandFailed
 
 Document = tuple[int, bytes]
 """The number of its first line, or its place (from 1) in an array, and its bytes."""

@@ -16,17 +16,16 @@ from tocsin.connectors.publish import cloud_event_headers
 from tocsin.schemas.codec import encode
 from tocsin.schemas.events import EndpointCommand, EndpointCommandKind
 from tocsin.schemas.ids import new_event_id
-from tocsin.streams.cli.admin import reachable
-from tocsin.streams.cli.failures import USAGE, CommandFailed
-from tocsin.streams.cli.locating import located_settings
-from tocsin.streams.cli.logs import set_up_logging
-from tocsin.streams.cli.ordering import AsJson, By, Why, mistaken
-from tocsin.streams.cli.showing import clipped, show, show_json
-from tocsin.streams.processes.running import kafka_unreachable
+from tocsin.streams.cli.options import AsJson, By, Why, mistaken
+from tocsin.streams.cli.output import clipped, show, show_json
+from tocsin.streams.processes.exit_codes import USAGE, CommandFailed
+from tocsin.streams.processes.kafka import kafka_unreachable, reachable
 from tocsin.streams.rulesfile import load_rulebook
 from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import require_topics
+from tocsin.streams.telemetry.logs import set_up_logging
 from tocsin.streams.topology import topic_name
+from tocsin.streams.up.home import located_settings
 
 app = typer.Typer()
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The endpoint, as the rules file names it.")]

@@ -10,8 +10,8 @@ import traceback
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from tocsin.streams.cli.failures import GAVE_UP, code_of, message_of
-from tocsin.streams.cli.showing import tell
+from tocsin.streams.cli.output import tell
+from tocsin.streams.processes.exit_codes import GAVE_UP, code_of, message_of
 
 if TYPE_CHECKING:
     import typer
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("up", "The whole bus, with a Kafka of its own unless one is set."),
     "demo": ("demo", "Watch real reports travel through the whole bus, step by step."),
-    "broker": ("broker", "Only the embedded Kafka, in the foreground."),
-    "worker": ("worker", "The stream worker: decides, and schedules deliveries."),
-    "gateway": ("gateway", "The HTTP gateway: problems in, schemas and metrics out."),
-    "dispatch": ("dispatch", "The dispatcher: makes the delivery attempts."),
+    "broker": ("processes", "Only the embedded Kafka, in the foreground."),
+    "worker": ("processes", "The stream worker: decides, and schedules deliveries."),
+    "gateway": ("processes", "The HTTP gateway: problems in, schemas and metrics out."),
+    "dispatch": ("processes", "The dispatcher: makes the delivery attempts."),
     "publish": ("publish", "Publish one problem document, or a file of them."),
     "tail": ("tail", "Watch the events of a topic."),
     "dead": ("dead", "Dead letters: list, show, replay."),
-    "acknowledge": ("answering", "Take a case: no further step of its escalation."),
-    "resolve": ("answering", "Say that a case is over."),
-    "snooze": ("answering", "Put a case off until a time."),
-    "choose": ("answering", "Wait, retry or give up on a reply that does not come."),
+    "acknowledge": ("cases", "Take a case: no further step of its escalation."),
+    "resolve": ("cases", "Say that a case is over."),
+    "snooze": ("cases", "Put a case off until a time."),
+    "choose": ("cases", "Wait, retry or give up on a reply that does not come."),
     "silence": ("silence", "Silences: add, list, remove."),
     "endpoint": ("endpoint", "One endpoint: enable, disable, remove."),
-    "read": ("read", "What the reader understands of a problem document."),
-    "write": ("write", "A canonical problem in another dialect, strictly."),
+    "read": ("dialects", "What the reader understands of a problem document."),
+    "write": ("dialects", "A canonical problem in another dialect, strictly."),
     "codes": ("codes", "The catalogue of well-known codes: list, show, lint."),
     "topics": ("topics", "The topics of the bus: plan, apply."),
     "schemas": ("schemas", "Check the event schemas, also against released ones."),

@@ -15,13 +15,13 @@ from tocsin.connectors.dialects import AUTO, DIALECTS, Unreadable
 from tocsin.connectors.publish import NothingToPublish, Origin, Publisher, PublishFailed, Receipt, problem_reported
 from tocsin.schemas.errors import Unencodable
 from tocsin.schemas.events import ProblemReported
-from tocsin.streams.cli.admin import reachable
 from tocsin.streams.cli.documents import Document, bytes_of, check_dialect, documents_of, existing, name_of
-from tocsin.streams.cli.failures import BAD_INPUT, UNREACHABLE, USAGE, CommandFailed
-from tocsin.streams.cli.locating import located_settings
-from tocsin.streams.cli.logs import set_up_logging
-from tocsin.streams.cli.showing import show, show_json, tell
+from tocsin.streams.cli.output import show, show_json, tell
+from tocsin.streams.processes.exit_codes import BAD_INPUT, UNREACHABLE, USAGE, CommandFailed
+from tocsin.streams.processes.kafka import reachable
 from tocsin.streams.settings import Settings, SettingsInvalid
+from tocsin.streams.telemetry.logs import set_up_logging
+from tocsin.streams.up.home import located_settings
 
 AT_ONCE = 500
 """Documents on their way to Kafka at the same time."""

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Any, Literal
 
+import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from tocsin.streams.cli.admin import admin_of
-from tocsin.streams.cli.failures import UNREACHABLE, CommandFailed
-from tocsin.streams.processes.running import kafka_unreachable, needed_bootstrap
+from tocsin.schemas.codec import decode
+from tocsin.schemas.errors import Undecodable
+from tocsin.streams.processes.exit_codes import UNREACHABLE, CommandFailed
+from tocsin.streams.processes.kafka import admin_of, kafka_unreachable, needed_bootstrap
 from tocsin.streams.settings import Settings
 
 Start = Literal["beginning", "now"]
+
+HEX_SHOWN = 64
+"""Bytes of an undecodable value that are shown."""
 
 
 async def records_of(
@@ -62,3 +68,21 @@ async def places_of(settings: Settings, topic: str) -> list[TopicPartition]:
     if described["error_code"]:
         raise CommandFailed(UNREACHABLE, f"Kafka has no topic {topic}: run `tocsin topics apply` (or `tocsin up`)")
     return [TopicPartition(topic, number) for number in sorted(row["partition"] for row in described["partitions"])]
+
+
+def seen_of(record: ConsumerRecord) -> dict[str, Any]:
+    """What a record is, as JSON types: an event, or the reason why it is none and its first bytes as hex."""
+    key = None if record.key is None else record.key.decode("utf-8", "replace")
+    seen: dict[str, Any] = {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "time": datetime.fromtimestamp(record.timestamp / 1000, UTC).isoformat(timespec="milliseconds"),
+        "key": key,
+    }
+    try:
+        event = decode(record.value)
+    except Undecodable as undecodable:
+        value = record.value or b""
+        return seen | {"type": "", "undecodable": str(undecodable), "hex": value[:HEX_SHOWN].hex(), "bytes": len(value)}
+    return seen | {"type": type(event).__name__, "event": msgspec.to_builtins(event)}

@@ -9,16 +9,15 @@ from typing import Annotated
 import msgspec
 import typer
 
-from tocsin.streams.cli.failures import CHECK_FAILED
-from tocsin.streams.cli.locating import located_settings
-from tocsin.streams.cli.recorded import Recorded, recorded_in, recorded_last_day
-from tocsin.streams.cli.rehearsing import Rehearsing
-from tocsin.streams.cli.showing import printable, show, show_json, tell
+from tocsin.streams.cli.output import printable, show, show_json, tell
+from tocsin.streams.cli.rules_test import Recorded, Rehearsing, recorded_in, recorded_last_day
+from tocsin.streams.processes.exit_codes import CHECK_FAILED
 from tocsin.streams.processes.rules_watch import own_addresses
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.rulebook import RuleBook
 from tocsin.streams.rulesfile import Finding, json_schema, read_rules
 from tocsin.streams.settings import load_settings
+from tocsin.streams.up.home import located_settings
 
 app = typer.Typer()
 

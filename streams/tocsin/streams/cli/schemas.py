@@ -10,8 +10,8 @@ import typer
 
 from tocsin.schemas.evolution import evolution_findings
 from tocsin.schemas.lock import locked_rows
-from tocsin.streams.cli.failures import CHECK_FAILED
-from tocsin.streams.cli.showing import show, show_json
+from tocsin.streams.cli.output import show, show_json
+from tocsin.streams.processes.exit_codes import CHECK_FAILED
 
 app = typer.Typer()
 

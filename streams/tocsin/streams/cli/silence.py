@@ -16,16 +16,15 @@ from tocsin.connectors.publish import Origin
 from tocsin.connectors.publish.headers import rfc3339
 from tocsin.schemas.events import SilenceSet
 from tocsin.schemas.schema_book import SchemaBook
-from tocsin.streams.cli.admin import reachable
-from tocsin.streams.cli.failures import BAD_INPUT, USAGE, CommandFailed
-from tocsin.streams.cli.locating import located_settings
-from tocsin.streams.cli.logs import set_up_logging
-from tocsin.streams.cli.ordering import AsJson, By, For, Tenant, Until, Why, mistaken
-from tocsin.streams.cli.showing import clipped, printable, show, show_json
-from tocsin.streams.processes.running import kafka_unreachable
+from tocsin.streams.cli.options import AsJson, By, For, Tenant, Until, Why, mistaken
+from tocsin.streams.cli.output import clipped, printable, show, show_json
+from tocsin.streams.processes.exit_codes import BAD_INPUT, USAGE, CommandFailed
+from tocsin.streams.processes.kafka import kafka_unreachable, reachable
 from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import SettingsTopic
 from tocsin.streams.silences.silences import SilenceUnusable, match_of
+from tocsin.streams.telemetry.logs import set_up_logging
+from tocsin.streams.up.home import located_settings
 
 app = typer.Typer()
 

@@ -1,32 +1,44 @@
-"""`tocsin tail`."""
+"""`tocsin tail`: the records of a topic as they come, filtered by a CEL expression."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-import msgspec
+import cel
 import typer
-from aiokafka import ConsumerRecord
 
-from tocsin.schemas.codec import decode
-from tocsin.schemas.errors import Undecodable
-from tocsin.streams.cli.failures import USAGE, CommandFailed
-from tocsin.streams.cli.filtering import Filter
-from tocsin.streams.cli.locating import located_settings
-from tocsin.streams.cli.logs import set_up_logging
-from tocsin.streams.cli.records import records_of
-from tocsin.streams.cli.showing import clipped, show, show_json, tell
-from tocsin.streams.processes.running import stop_on_signals
-from tocsin.streams.processes.waiting import unless
+from tocsin.streams.cli.output import clipped, show, show_json, tell
+from tocsin.streams.cli.records import records_of, seen_of
+from tocsin.streams.processes.exit_codes import USAGE, CommandFailed
+from tocsin.streams.processes.lifecycle import stop_on_signals, unless
 from tocsin.streams.settings import Settings, load_settings
+from tocsin.streams.telemetry.logs import set_up_logging
 from tocsin.streams.topology import TOPICS, topic_name
+from tocsin.streams.up.home import located_settings
 
-HEX_SHOWN = 64
-"""Bytes of an undecodable value that are shown."""
+NOTHING: dict[str, Any] = {
+    "type": "",
+    "event": {},
+    "key": "",
+    "topic": "",
+    "partition": 0,
+    "offset": 0,
+    "time": "",
+    "undecodable": "",
+    "hex": "",
+    "bytes": 0,
+}
+"""The names that an expression may use, with what they are on a record that has none of them."""
+TYPES = {"int", "uint", "double", "bool", "string", "bytes", "list", "map", "null_type"}
+"""CEL's own names."""
+_BOUND = re.compile(r"\.(?:all|exists|exists_one|map|filter)\(\s*(\w+)\s*,")
+"""The variables that CEL's macros bring along."""
+
+_TOLD = ("case", "reason", "endpoint", "endpoints", "attempt", "outcome", "status", "count", "delivery_id", "event_id")
 
 
 class From(StrEnum):
@@ -83,24 +95,6 @@ def _name_of(topic: str) -> str:
     return name
 
 
-def seen_of(record: ConsumerRecord) -> dict[str, Any]:
-    """What a record is, as JSON types: an event, or the reason why it is none and its first bytes as hex."""
-    key = None if record.key is None else record.key.decode("utf-8", "replace")
-    seen: dict[str, Any] = {
-        "topic": record.topic,
-        "partition": record.partition,
-        "offset": record.offset,
-        "time": datetime.fromtimestamp(record.timestamp / 1000, UTC).isoformat(timespec="milliseconds"),
-        "key": key,
-    }
-    try:
-        event = decode(record.value)
-    except Undecodable as undecodable:
-        value = record.value or b""
-        return seen | {"type": "", "undecodable": str(undecodable), "hex": value[:HEX_SHOWN].hex(), "bytes": len(value)}
-    return seen | {"type": type(event).__name__, "event": msgspec.to_builtins(event)}
-
-
 def line_of(seen: dict[str, Any]) -> str:
     """One line for a person; nothing in it can control a terminal."""
     head = f"{seen['time'][11:23]} {seen['partition']}:{seen['offset']}"
@@ -122,4 +116,53 @@ def line_of(seen: dict[str, Any]) -> str:
     return f"{head} {seen['type']} {' '.join(said)}"
 
 
-_TOLD = ("case", "reason", "endpoint", "endpoints", "attempt", "outcome", "status", "count", "delivery_id", "event_id")
+class Filter:
+    """Whether a record is wanted; without an expression, each is.
+
+    An event without a member that is asked for is not wanted. If it is so for every one, `complaint` tells.
+    """
+
+    def __init__(self, expression: str | None) -> None:
+        """Raises CommandFailed(2) when it is not CEL, uses names that records do not have, or gives no boolean."""
+        self._program = None if expression is None else _compiled(expression)
+        self._asked = self._failed = 0
+        self._why = ""
+        if self._program is not None:
+            self.wants(NOTHING)
+            self._asked = self._failed = 0
+
+    def wants(self, seen: dict[str, Any]) -> bool:
+        """Raises CommandFailed(2) when the result is no boolean, or a function does not exist."""
+        if self._program is None:
+            return True
+        self._asked += 1
+        try:
+            result = self._program.execute(NOTHING | seen)
+        except Exception as error:
+            self._why = clipped(f"{type(error).__name__}: {error}", 200)
+            if self._why.startswith("RuntimeError: Undefined"):
+                raise CommandFailed(USAGE, f"--filter: {clipped(str(error), 200)}") from None
+            self._failed += 1
+            return False
+        if not isinstance(result, bool):
+            raise CommandFailed(USAGE, f"--filter gives {clipped(repr(result), 60)}, and not true or false")
+        return result
+
+    def complaint(self) -> str | None:
+        """What to tell when it could not be worked out for a single one of the records."""
+        if not self._failed or self._failed < self._asked:
+            return None
+        return f"--filter could not be worked out for any of {self._asked} records (the last one: {self._why})"
+
+
+def _compiled(expression: str) -> cel.Program:
+    try:
+        program = cel.compile(expression)
+    except ValueError as error:
+        raise CommandFailed(USAGE, f"--filter is not CEL: {clipped(str(error), 300)}") from None
+    unknown = set(program.variables()) - NOTHING.keys() - TYPES - set(_BOUND.findall(expression))
+    if unknown:
+        raise CommandFailed(
+            USAGE, f"--filter: records have no {', '.join(sorted(unknown))}; they have {', '.join(NOTHING)}"
+        )
+    return program

@@ -8,12 +8,11 @@ from typing import Annotated
 
 import typer
 
-from tocsin.streams.cli.logs import set_up_logging
-from tocsin.streams.cli.showing import show, show_json
-from tocsin.streams.cli.status_line import StatusLine
-from tocsin.streams.processes.running import stop_on_signals
-from tocsin.streams.processes.waiting import unless
+from tocsin.streams.cli.output import show, show_json
+from tocsin.streams.cli.progress import StatusLine
+from tocsin.streams.processes.lifecycle import stop_on_signals, unless
 from tocsin.streams.settings import Settings, load_settings
+from tocsin.streams.telemetry.logs import set_up_logging
 from tocsin.streams.up.supervisor import Bus, Where
 
 

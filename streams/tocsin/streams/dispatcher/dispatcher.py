@@ -35,7 +35,7 @@ from tocsin.streams.dispatcher.recall import finished_attempts, is_stale, offset
 from tocsin.streams.engine.dead import dead_letter
 from tocsin.streams.engine.failpoints import failpoint_from
 from tocsin.streams.engine.kafka_log import record_from
-from tocsin.streams.record_sizes import CARRIER_LIMIT, LARGEST_BATCH
+from tocsin.streams.topology import CARRIER_LIMIT, LARGEST_BATCH
 
 _log = structlog.get_logger("tocsin.dispatch")
 

@@ -19,7 +19,7 @@ from tocsin.streams.engine.changelog import OWNER_HEADER, Entry
 from tocsin.streams.engine.outbox import Spoken
 from tocsin.streams.engine.ports import LogUnavailable
 from tocsin.streams.engine.record import Output, Record
-from tocsin.streams.record_sizes import CARRIER_LIMIT, LARGEST_BATCH
+from tocsin.streams.topology import CARRIER_LIMIT, LARGEST_BATCH
 
 _log = structlog.get_logger("tocsin.engine")
 

@@ -21,7 +21,7 @@ from faust.transport.consumer import ensure_TPset
 from faust.transport.drivers import aiokafka as faust_driver
 from faust.types import TP, ConsumerMessage
 
-from tocsin.streams.record_sizes import CARRIER_LIMIT
+from tocsin.streams.topology import CARRIER_LIMIT
 
 BUSY_POLL = 0.01
 """Seconds between polls while some partition has no room: short, so that it is fetched as soon as it has."""

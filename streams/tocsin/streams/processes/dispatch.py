@@ -11,20 +11,13 @@ from prometheus_client import CollectorRegistry
 
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.dispatcher.dispatcher import Dispatcher, DispatcherSettings
+from tocsin.streams.processes.kafka import kafka_unreachable, needed_bootstrap
+from tocsin.streams.processes.lifecycle import OnReady, Ready, beside, check_host, ignore_hangups
 from tocsin.streams.processes.open_sinks import OpenSinks
 from tocsin.streams.processes.rules_watch import WatchedRules
-from tocsin.streams.processes.running import (
-    OnReady,
-    Ready,
-    check_host,
-    ignore_hangups,
-    kafka_unreachable,
-    needed_bootstrap,
-)
-from tocsin.streams.processes.waiting import beside
 from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import SettingsTopic
-from tocsin.streams.telemetry.observe import DispatchMetrics
+from tocsin.streams.telemetry.metrics import DispatchMetrics
 from tocsin.streams.telemetry.probes import all_notes, serve_probes
 
 

@@ -8,18 +8,20 @@ import socket
 from collections.abc import Iterator
 
 import uvicorn
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from tocsin.connectors.gateway import GatewayConfig, build_gateway
-from tocsin.connectors.publish import Publisher, PublishFailed
+from tocsin.connectors.publish import KafkaAway, Publisher, PublishFailed, PublishUnconfirmed
+from tocsin.schemas.events import SilenceSet
 from tocsin.schemas.registry import Registry
 from tocsin.schemas.schema_book import SchemaBook
-from tocsin.streams.processes.running import OnReady, Ready, check_host, kafka_unreachable, needed_bootstrap
-from tocsin.streams.processes.silencing import SettingsSilences
+from tocsin.streams.processes.kafka import kafka_unreachable, needed_bootstrap
+from tocsin.streams.processes.lifecycle import OnReady, Ready, check_host
 from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import SettingsTopic
+from tocsin.streams.silences.silences import SilenceUnusable, match_of
 
 DRAIN_SECONDS = 15
 
@@ -84,3 +86,31 @@ def _listen(settings: Settings) -> socket.socket:
     listening = socket.create_server((settings.host, settings.port), backlog=2048, reuse_port=False)
     listening.setblocking(False)
     return listening
+
+
+class SettingsSilences:
+    """A `SilencePort` on an open SettingsTopic."""
+
+    def __init__(self, settings: SettingsTopic) -> None:
+        self._settings = settings
+
+    def current(self) -> tuple[SilenceSet, ...]:
+        """Those that have not ended."""
+        return self._settings.silences.current()
+
+    def refusal(self, silence: SilenceSet) -> str | None:
+        """Why the rules cannot use it, or None."""
+        try:
+            match_of(silence.matchers)
+        except SilenceUnusable as unusable:
+            return str(unusable)
+        return None
+
+    async def store(self, silence: SilenceSet) -> None:
+        """Store it; raises PublishUnconfirmed (KafkaAway: nothing was sent) when Kafka did not say that it has it."""
+        try:
+            await self._settings.put_silence(silence)
+        except KafkaConnectionError as error:
+            raise KafkaAway(silence.event_id) from error
+        except KafkaError as error:
+            raise PublishUnconfirmed(silence.event_id) from error

@@ -18,7 +18,7 @@ from time import time
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from tocsin.streams.processes.running import on_hangup
+from tocsin.streams.processes.lifecycle import on_hangup
 from tocsin.streams.rules.rulebook import RuleBook, default_rulebook
 from tocsin.streams.rulesfile import Finding, RulesFileError, read_content, read_rules
 from tocsin.streams.settings import Settings

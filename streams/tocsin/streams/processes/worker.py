@@ -15,28 +15,20 @@ from tocsin.streams.agents.decide import DecideAgent
 from tocsin.streams.agents.deliver import DeliverAgent
 from tocsin.streams.engine.engine import Engine, EngineSettings
 from tocsin.streams.engine.worker import FatalWorker, build_app, run_worker
+from tocsin.streams.processes.kafka import kafka_unreachable, needed_bootstrap
+from tocsin.streams.processes.lifecycle import OnReady, Ready, Recovering, beside, check_host, ignore_hangups
 from tocsin.streams.processes.live_config import LiveConfig
 from tocsin.streams.processes.rules_watch import WatchedRules
-from tocsin.streams.processes.running import (
-    OnReady,
-    Ready,
-    Recovering,
-    check_host,
-    ignore_hangups,
-    kafka_unreachable,
-    needed_bootstrap,
-)
-from tocsin.streams.processes.waiting import beside
 from tocsin.streams.rules.delivery.schedule import DeliverConfig
 from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import SettingsTopic
 from tocsin.streams.silences.silences import Silences
-from tocsin.streams.telemetry.observe import WorkerMetrics, watch_engine
-from tocsin.streams.telemetry.observe_decisions import watch_silences
+from tocsin.streams.telemetry.engine_metrics import watch_engine, watch_silences
+from tocsin.streams.telemetry.metrics import WorkerMetrics
 from tocsin.streams.telemetry.probes import all_notes, serve_probes
 
 SAY_EVERY = 10.0
-"""Seconds between two signs of life of a worker that recovers; far below `commands.member.READY_WITHIN`."""
+"""Seconds between two signs of life of a worker that recovers; far below `up.member.READY_WITHIN`."""
 
 
 async def run_worker_process(settings: Settings, stop: asyncio.Event, on_ready: OnReady) -> None:
@@ -67,7 +59,7 @@ async def run_worker_process(settings: Settings, stop: asyncio.Event, on_ready: 
         on_fatal=give_up,
     )
     watch_engine(registry, engine)
-    watch_silences(registry, silences)
+    watch_silences(registry, lambda: silences.in_force)
     following = SettingsTopic(bootstrap, settings.prefix, book, "worker", silences)
     note = all_notes(engine.note, rules.note, following.note)
     app = build_app(f"{settings.prefix}worker", engine, agents, bootstrap, settings.prefix, settings.session_timeout)

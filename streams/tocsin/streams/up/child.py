@@ -14,9 +14,8 @@ import socket
 import sys
 import threading
 
-from tocsin.streams.cli.failures import GAVE_UP, code_of, message_of
-from tocsin.streams.cli.foreground import run_process
-from tocsin.streams.processes.running import Ready, Recovering
+from tocsin.streams.processes.exit_codes import GAVE_UP, code_of, message_of
+from tocsin.streams.processes.lifecycle import Ready, Recovering, run_process
 from tocsin.streams.settings import Settings
 
 

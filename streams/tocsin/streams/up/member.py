@@ -13,9 +13,9 @@ from time import monotonic
 from urllib.parse import urlsplit
 
 from tocsin.schemas.errors import TocsinError
-from tocsin.streams.cli.failures import GAVE_UP
+from tocsin.streams.processes.exit_codes import GAVE_UP
 from tocsin.streams.settings import Settings
-from tocsin.streams.up.broker.process import Child
+from tocsin.streams.up.process import Child
 
 READY_WITHIN = 90.0
 """Seconds that a process may take to be ready, counted anew each time it says that it still recovers."""

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from tocsin.streams.cli.admin import admin_of
-from tocsin.streams.cli.locating import HomeTaken
+from tocsin.streams.processes.kafka import admin_of
 from tocsin.streams.processes.rules_watch import own_addresses
 from tocsin.streams.rulesfile import load_rulebook
 from tocsin.streams.settings import Settings
 from tocsin.streams.topics import ChangeKind, apply
 from tocsin.streams.up.broker import BrokerUnavailable, EmbeddedBroker
+from tocsin.streams.up.home import HomeTaken
 from tocsin.streams.up.member import FIRST_DELAY, LONGEST_DELAY, Member
 
 DRAIN_ORDER = ("gateway", "worker", "dispatch")

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tocsin.streams.up.broker.probe import answers
+from tocsin.streams.processes.kafka import answers
 
 COMMAND = """
 import asyncio, sys
 from pathlib import Path
-from tocsin.streams.up.broker.command import run_broker
+from tocsin.streams.up.broker.embedded import run_broker
 from tocsin.streams.settings import Settings
 
 asyncio.run(run_broker(Settings(home=Path(sys.argv[1]))))

@@ -13,8 +13,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from tocsin.streams.processes.kafka import answers
 from tocsin.streams.up.broker import BrokerUnavailable, EmbeddedBroker
-from tocsin.streams.up.broker.probe import answers
 
 OWNER = """
 import asyncio, sys, threading

@@ -16,8 +16,7 @@ import pytest
 from tocsin.streams.up.broker.config import is_free
 from tocsin.streams.up.broker.errors import BrokerUnavailable, JarMismatch
 from tocsin.streams.up.broker.fetch import cache_dir, fetch
-from tocsin.streams.up.broker.jars import Jar, Lock, parse_lock, read_lock, write_lock
-from tocsin.streams.up.broker.relock import BESIDE, ROOT
+from tocsin.streams.up.broker.jars import BESIDE, ROOT, Jar, Lock, parse_lock, read_lock, write_lock
 
 # jgo leaves the connection of a refused download to the garbage collector, which then says so
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")

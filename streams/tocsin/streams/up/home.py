@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from tocsin.streams.cli.failures import BAD_CONFIGURATION, UNREACHABLE, CommandFailed
+from tocsin.streams.processes.exit_codes import BAD_CONFIGURATION, UNREACHABLE, CommandFailed
 from tocsin.streams.settings import Settings, load_settings
 
 PID_FILE = "up.pid"

@@ -12,12 +12,12 @@ from tocsin.connectors.commanding import command_issued
 from tocsin.connectors.dialects import Unreadable
 from tocsin.connectors.publish import Origin, Publisher, Receipt
 from tocsin.schemas.events import CommandIssued, CommandKind
-from tocsin.streams.cli.admin import reachable
-from tocsin.streams.cli.locating import located_settings
-from tocsin.streams.cli.logs import set_up_logging
-from tocsin.streams.cli.ordering import AsJson, By, For, Key, Tenant, Until, Why, checked_key, mistaken
-from tocsin.streams.cli.showing import show, show_json
+from tocsin.streams.cli.options import AsJson, By, For, Key, Tenant, Until, Why, checked_key, mistaken
+from tocsin.streams.cli.output import show, show_json
+from tocsin.streams.processes.kafka import reachable
 from tocsin.streams.settings import Settings
+from tocsin.streams.telemetry.logs import set_up_logging
+from tocsin.streams.up.home import located_settings
 
 Case = Annotated[str, typer.Argument(metavar="ID", help="The event id of a report, or a case.")]
 

@@ -2,36 +2,47 @@
 
 A label value comes from a closed set (anything else becomes `other`), or it is a name that a record carries (an
 endpoint, a reason); a metric that would have more than `MAX_SERIES` sets of those counts the rest under `overflow`
-(RELIABILITY.md 3.4: 100,000 random codes).
+(otherwise 100,000 random codes would exhaust the memory of whoever scrapes).
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter as Tally
-from collections.abc import Callable, Iterable
+from collections.abc import Container
 from hashlib import sha256
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from tocsin.connectors.dialects import DIALECTS as READERS
 from tocsin.connectors.dialects.codes import DESCRIPTORS
-from tocsin.schemas.events import DeliveryOutcome, Event, EventBase, ProblemOpened, ProblemRepeated
+from tocsin.schemas.events import (
+    CHOICES,
+    DeliveryOutcome,
+    EscalationAcknowledged,
+    EscalationCancelled,
+    EscalationExhausted,
+    EscalationRaised,
+    EscalationSnoozed,
+    EscalationStepped,
+    Event,
+    EventBase,
+    ProblemOpened,
+    ProblemRepeated,
+    ProblemsDigested,
+    ProblemSuppressed,
+    TimeoutNoticed,
+)
 from tocsin.schemas.problem import Source
-from tocsin.streams.engine.engine import Engine
 from tocsin.streams.engine.fold import Folded
-from tocsin.streams.engine.phase import Phase
 from tocsin.streams.engine.record import RuleSet
 from tocsin.streams.rules.decision import DeadLetter, Emit
-from tocsin.streams.telemetry.observe_decisions import DecisionMetrics
-from tocsin.streams.telemetry.observe_timers import TimerMetrics
 
 MAX_SERIES = 2000
 OTHER = "other"
 OVERFLOW = "overflow"
 
 CATEGORIES = frozenset(DESCRIPTORS)
-"""The descriptors of DIDComm v2 (REQUIREMENTS.md a.5): the only values of the label `category`."""
+"""The descriptors of DIDComm v2: the only values of the label `category`."""
 
 DIALECTS = frozenset(READERS)
 
@@ -51,6 +62,25 @@ OUTCOME_OF = {
 }
 
 
+SUPPRESSIONS = frozenset(
+    {
+        "same_event_id", "conflict", "replayed", "hops", "thread_muted", "thread_errors",
+        "connection_errors", "ping_pong", "identical", "quiet_by_default", "silenced", "inhibited", "muted", "grouped",
+        "peer_not_told",
+    }
+)  # fmt: skip
+"""Every reason of a suppressed problem."""
+
+_ESCALATIONS: dict[type[object], str] = {
+    EscalationRaised: "raised",
+    EscalationStepped: "stepped",
+    EscalationAcknowledged: "acknowledged",
+    EscalationSnoozed: "snoozed",
+    EscalationExhausted: "exhausted",
+    EscalationCancelled: "cancelled",
+}
+
+
 class BoundedLabels:
     """Lets at most `MAX_SERIES` label sets through and turns every later new one into `overflow`."""
 
@@ -66,7 +96,7 @@ class BoundedLabels:
         return values
 
 
-def one_of(known: frozenset[str], value: str | None) -> str:
+def one_of(known: Container[str], value: str | None) -> str:
     """The value when it is known, `none` when there is none, else `other`."""
     if value is None:
         return "none"
@@ -120,11 +150,11 @@ class WorkerMetrics:
             self._forwarded.labels(rules.name).inc(folded.forwarded)
         for reason, count in folded.dead.items():
             self._dead.labels(*self._dead_labels(rules.name, reason)).inc(count)
-        for said in folded.said:
-            if isinstance(said, DeadLetter):
-                self._dead.labels(*self._dead_labels(said.stage, said.reason)).inc()
-            elif isinstance(said, Emit):
-                self._emitted(said.event)
+        for decision in folded.said:
+            if isinstance(decision, DeadLetter):
+                self._dead.labels(*self._dead_labels(decision.stage, decision.reason)).inc()
+            elif isinstance(decision, Emit):
+                self._emitted(decision.event)
 
     def _emitted(self, event: Event) -> None:
         self._decisions.emitted(event)
@@ -159,8 +189,49 @@ def peer_of(source: Source) -> str:
     return sha256(peer.encode("utf-8", "surrogatepass")).hexdigest()[:12] if peer else "none"
 
 
+class DecisionMetrics:
+    """What the rules of `decide` did: escalations, suppressions, time-outs, digests. Labels are closed sets."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._escalations = Counter(
+            "tocsin_escalations_total", "What became of escalations.", ["event"], registry=registry
+        )
+        self._suppressed = Counter(
+            "tocsin_suppressed_total", "Problems that nobody was told of, by why.", ["reason"], registry=registry
+        )
+        self._timeouts = Counter(
+            "tocsin_timeouts_total", "Replies that did not come, by what was chosen.", ["choice"], registry=registry
+        )
+        self._digests = Counter(
+            "tocsin_digests_total", "Digests of what was held back, by why.", ["why"], registry=registry
+        )
+        self._digested = Counter(
+            "tocsin_digested_problems_total", "Problems told of in digests, by why.", ["why"], registry=registry
+        )
+        for name in _ESCALATIONS.values():
+            self._escalations.labels(name)
+        for reason in SUPPRESSIONS:
+            self._suppressed.labels(reason)
+
+    def emitted(self, event: Event) -> None:
+        """Count one event; those that are counted elsewhere are ignored."""
+        match event:
+            case ProblemSuppressed():
+                self._suppressed.labels(one_of(SUPPRESSIONS, event.reason)).inc()
+            case TimeoutNoticed():
+                self._timeouts.labels(one_of(CHOICES, event.choice)).inc()
+            case ProblemsDigested():
+                why = one_of(SUPPRESSIONS, event.why)
+                self._digests.labels(why).inc()
+                self._digested.labels(why).inc(event.count)
+            case _:
+                name = _ESCALATIONS.get(type(event))
+                if name is not None:
+                    self._escalations.labels(name).inc()
+
+
 class DispatchMetrics:
-    """The metrics of a dispatcher. Endpoints are what `attempts` names, whoever wrote it: their number is bounded."""
+    """The metrics of a dispatcher. Endpoints are what records of `attempts` name, so their number is bounded."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._attempts = Counter(
@@ -173,34 +244,10 @@ class DispatchMetrics:
         self._dead_labels = BoundedLabels()
 
     def outcome(self, outcome: DeliveryOutcome) -> None:
+        """Count one attempt."""
         self._attempts.labels(*self._labels(outcome.endpoint, outcome.outcome.value, outcome.reason)).inc()
         self._seconds.labels(*self._endpoint_labels(outcome.endpoint)).observe(outcome.duration / 1e6)
 
     def dead(self, reason: str) -> None:
+        """Count one dead letter."""
         self._dead.labels(*self._dead_labels("dispatch", reason)).inc()
-
-
-def watch_engine(registry: CollectorRegistry, engine: Engine) -> None:
-    """Metrics that are read from the engine at each scrape: partitions by phase, stalled ones, rows held, timers."""
-    registry.register(TimerMetrics(engine))
-    phases = Gauge("tocsin_partitions", "Partitions held, by agent and phase.", ["agent", "phase"], registry=registry)
-    stalled = Gauge("tocsin_partitions_stalled", "Partitions that have input and do not move.", registry=registry)
-    rows = Gauge("tocsin_rows", "Rows in memory, by agent.", ["agent"], registry=registry)
-    agents = engine.agents()
-    for agent in agents:
-        rows.labels(agent).set_function(_rows_of(engine, agent))
-        for phase in Phase:
-            phases.labels(agent, phase.value).set_function(_count_of(engine, agent, phase))
-    stalled.set_function(lambda: sum(task.stalled for task in engine.tasks.values()))
-
-
-def _rows_of(engine: Engine, agent: str) -> Callable[[], float]:
-    return lambda: sum(task.rows_held() for task in engine.tasks_of(agent))
-
-
-def _count_of(engine: Engine, agent: str, phase: Phase) -> Callable[[], float]:
-    return lambda: Tally(_phases(engine.tasks_of(agent)))[phase]
-
-
-def _phases(tasks: Iterable[object]) -> list[Phase]:
-    return [task.phase for task in tasks]  # type: ignore[attr-defined]

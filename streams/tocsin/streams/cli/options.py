@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tocsin.connectors.dialects import Unreadable
-from tocsin.streams.cli.failures import USAGE, CommandFailed
+from tocsin.streams.processes.exit_codes import USAGE, CommandFailed
 
 By = Annotated[str, typer.Option(help="Who says so: a person or a program.")]
 Why = Annotated[str | None, typer.Option(help="Why.")]

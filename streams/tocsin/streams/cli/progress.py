@@ -1,12 +1,49 @@
-"""The demo's output: one line per step, with the time it took."""
+"""What a command shows of long work: a status line on stderr while things start and stop, timed steps on stdout."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
+from typing import Self
 
-from tocsin.streams.cli.showing import clipped, show, show_json
+from rich.console import Console
+from rich.status import Status
+
+from tocsin.streams.cli.output import clipped, show, show_json, tell
+
+
+class StatusLine:
+    """A context manager; `say` is a step, or something worth knowing."""
+
+    def __init__(self) -> None:
+        self._began = monotonic()
+        self._status: Status | None = None
+        self._console = Console(stderr=True, highlight=False, markup=False)
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            self._status = self._console.status("")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.done()
+
+    def say(self, line: str) -> None:
+        """One line with the seconds since the beginning; on a terminal the newest one spins."""
+        text = f"{monotonic() - self._began:6.1f} s  {line}"
+        if not self._status:
+            tell(text)
+            return
+        self._console.print(text)
+        self._status.update(line)
+        self._status.start()
+
+    def done(self) -> None:
+        """Nothing is under way any more: the spinner goes."""
+        if self._status:
+            self._status.stop()
 
 
 class Step:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
-from tocsin.streams.up.broker import launch
+from tocsin.streams.up import launch
 
 POLL = 0.02
 

@@ -11,12 +11,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import BrokerResponseError, KafkaError
 
-from tocsin.streams.cli.admin import admin_of
-from tocsin.streams.cli.dead_letters import letter_of, replayed_of
-from tocsin.streams.cli.diagnosis import Check, Level
-from tocsin.streams.cli.failures import CommandFailed
+from tocsin.streams.cli.dead import letter_of, replayed_of
+from tocsin.streams.cli.doctor_checks import Check, Level
 from tocsin.streams.cli.records import places_of
-from tocsin.streams.processes.running import ServiceUnreachable
+from tocsin.streams.processes.exit_codes import CommandFailed
+from tocsin.streams.processes.kafka import ServiceUnreachable, admin_of
 from tocsin.streams.settings import Settings
 from tocsin.streams.topics import ChangeKind, TopicChange, plan
 from tocsin.streams.topology import topic_name

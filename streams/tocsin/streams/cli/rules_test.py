@@ -1,0 +1,285 @@
+"""Recorded events of `inbox`: lines of `tocsin tail inbox --json`, or the last day of the topic itself."""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from time import time
+from typing import Any
+
+import msgspec
+
+from tocsin.schemas.codec import decode
+from tocsin.schemas.errors import Undecodable
+from tocsin.schemas.events import (
+    EVENTS,
+    Event,
+    EventBase,
+    ProblemOpened,
+    ProblemRepeated,
+    ProblemReported,
+    ProblemSuppressed,
+)
+from tocsin.streams.cli.records import records_of
+from tocsin.streams.processes.exit_codes import BAD_INPUT, CommandFailed
+from tocsin.streams.rules import decide
+from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.decision import DELIVERIES, Decision, Emit
+from tocsin.streams.rules.routing.route import route
+from tocsin.streams.rules.spans import HOUR
+from tocsin.streams.settings import Settings
+from tocsin.streams.topology import topic_name
+
+DAY_MS = 24 * 3600 * 1000
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """One event, its partition, and when it was appended (microseconds)."""
+
+    event: Event
+    partition: int
+    at: int
+
+
+def recorded_in(file: Path) -> Iterator[Recorded]:
+    """The events of a file of JSON lines, in its order; records that were no event are left out. Raises
+    CommandFailed(65) with file:line."""
+    with file.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                found = _recorded(json.loads(line))
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+                why = " ".join(str(error).split())[:200]
+                message = f"{file}:{number}: this is no line of `tocsin tail inbox --json`: {why}"
+                raise CommandFailed(BAD_INPUT, message) from None
+            if found is not None:
+                yield found
+
+
+async def recorded_last_day(settings: Settings) -> AsyncIterator[Recorded]:
+    """The events of the topic `inbox` of the last 24 hours, in the order of each partition. Raises ServiceUnreachable,
+    CommandFailed."""
+    topic = topic_name(settings.prefix, "inbox")
+    async for record in records_of(settings, topic, since=int(time() * 1000) - DAY_MS):
+        try:
+            event = decode(record.value)
+        except Undecodable:
+            continue
+        yield Recorded(event, record.partition, record.timestamp * 1000)
+
+
+def _recorded(seen: dict[str, Any]) -> Recorded | None:
+    if not seen["type"]:
+        return None
+    kind = EVENTS.get(seen["type"])
+    if kind is None:
+        raise ValueError(f"there is no event {seen['type']}")
+    event = msgspec.convert(seen["event"], kind)
+    at = event.recorded_at
+    if "time" in seen:
+        at = int(datetime.fromisoformat(seen["time"]).replace(tzinfo=UTC).timestamp() * 1000) * 1000
+    return Recorded(event, int(seen.get("partition", 0)), at)
+
+
+AFTER = HOUR
+"""How long timers go on after the last event (microseconds)."""
+
+RULES = ("silenced", "inhibited", "muted", "grouped", "quiet_by_default", "peer_not_told")
+"""Reasons of suppression that a rule of the file decides; the others are the loop rules'."""
+
+TOO_MUCH = 0.5
+"""The part of all problems from which on a rule is warned about (RELIABILITY 3.1, Rules file)."""
+
+
+class RowsInMemory:
+    """The rows of one partition, as they are."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, Any] = {}
+        self._dues: dict[str, int] = {}
+        self._heap: list[tuple[int, str]] = []
+
+    def get(self, key: str) -> Any | None:
+        return self._rows.get(key)
+
+    def put(self, key: str, row: Any, due: int | None = None) -> None:
+        self._rows[key] = row
+        if due is None:
+            self._dues.pop(key, None)
+        elif self._dues.get(key) != due:
+            self._dues[key] = due
+            heapq.heappush(self._heap, (due, key))
+
+    def delete(self, key: str) -> None:
+        self._rows.pop(key, None)
+        self._dues.pop(key, None)
+
+    def due(self, key: str) -> int | None:
+        return self._dues.get(key)
+
+    def next_due(self, until: int) -> tuple[int, str] | None:
+        """The earliest timer that is due by `until`, taken off the heap."""
+        while self._heap and self._heap[0][0] <= until:
+            due, key = heapq.heappop(self._heap)
+            if self._dues.get(key) == due:
+                return due, key
+        return None
+
+
+class Rehearsal:
+    """One partition's events, in their order."""
+
+    def __init__(self, config: DecideConfig) -> None:
+        self._config = config
+        self._rows = RowsInMemory()
+        self._now = 0
+
+    def hear(self, event: Event, at: int) -> list[tuple[int, list[Decision]]]:
+        """What is decided because of an event that was appended `at` (microseconds), and by the timers before it: pairs
+        of when and what, the event's own last."""
+        said = self.wait(at)
+        said.append((self._now, decide.decide(event, self._rows, self._now, self._config)))
+        return said
+
+    def wait(self, until: int) -> list[tuple[int, list[Decision]]]:
+        """What the timers up to `until` decide."""
+        said = []
+        while (found := self._rows.next_due(until)) is not None:
+            due, key = found
+            self._now = max(self._now, due)
+            said.append((self._now, decide.fire(key, self._rows, self._now, self._config)))
+            if self._rows.due(key) == due:
+                self._rows.delete(key)  # a rule that leaves its own timer due would be asked for ever
+        self._now = max(self._now, until)
+        return said
+
+    def finish(self) -> list[tuple[int, list[Decision]]]:
+        """What the timers of the next hour decide."""
+        return self.wait(self._now + AFTER)
+
+
+class Tally:
+    """What became of all problems."""
+
+    def __init__(self) -> None:
+        self.problems = 0
+        self.outcomes: Counter[str] = Counter()
+        self.reasons: Counter[str] = Counter()
+        self.endpoints: Counter[str] = Counter()
+        self.withheld: Counter[tuple[str, str]] = Counter()
+
+    def note(self, event: Event | None, decisions: list[Decision]) -> None:
+        """Count what was decided because of `event` (None: a timer)."""
+        self.problems += isinstance(event, ProblemReported)
+        for decision in decisions:
+            said = decision.event if hasattr(decision, "event") else None
+            match type(said).__name__:
+                case "ProblemOpened" | "ProblemRepeated" | "ProblemUnrouted" | "ProblemsDigested" | "TimeoutNoticed":
+                    self.outcomes[type(said).__name__] += 1
+                case "ProblemSuppressed":
+                    self._suppressed(said)
+                case "DeliveryRequested":
+                    self.endpoints[said.endpoint] += 1  # type: ignore[union-attr]
+
+    def _suppressed(self, said: Any) -> None:
+        self.outcomes["ProblemSuppressed"] += 1
+        self.reasons[said.reason] += 1
+        if said.reason in RULES:
+            self.withheld[said.reason, said.detail or ""] += 1
+
+    def too_much(self) -> list[str]:
+        """A line for each rule that keeps more than half of all problems from everybody."""
+        return [
+            f"{reason} ({detail}) suppresses {count} of {self.problems} problems ({count * 100 // self.problems} %)"
+            for (reason, detail), count in self.withheld.most_common()
+            if count > self.problems * TOO_MUCH
+        ]
+
+
+SHOWN = ("reason", "detail", "survivor", "choice", "policy", "step", "why", "count", "by", "endpoints", "endpoint")
+"""Members of an event that say what was decided."""
+
+
+class Rehearsing:
+    """Hears recorded events, each partition by itself, and says what the rules would do."""
+
+    def __init__(self, config: DecideConfig) -> None:
+        self._config = config
+        self._partitions: dict[int, Rehearsal] = {}
+        self.tally = Tally()
+
+    def hear(self, recorded: Recorded) -> list[dict[str, Any]]:
+        """What an event, and the timers before it, lead to."""
+        rehearsal = self._partitions.setdefault(recorded.partition, Rehearsal(self._config))
+        *timers, (at, decisions) = rehearsal.hear(recorded.event, recorded.at)
+        said = [one for when, decided in timers for one in self._said(None, when, decided)]
+        return said + list(self._said(recorded.event, at, decisions))
+
+    def finish(self) -> list[dict[str, Any]]:
+        """What the timers of the hour after the last event lead to."""
+        ends = [pair for rehearsal in self._partitions.values() for pair in rehearsal.finish()]
+        return [one for at, decisions in ends for one in self._said(None, at, decisions)]
+
+    def summary(self) -> dict[str, Any]:
+        """What became of all problems."""
+        tally = self.tally
+        return {
+            "problems": tally.problems,
+            "outcomes": dict(tally.outcomes),
+            "suppressed": dict(tally.reasons),
+            "deliveries": dict(tally.endpoints),
+            "too_much": tally.too_much(),
+        }
+
+    def summary_lines(self) -> list[str]:
+        """The same for people."""
+        tally = self.tally
+        lines = [f"{tally.problems} problems: {_counts(tally.outcomes) or 'nothing said'}"]
+        if tally.reasons:
+            lines.append(f"suppressed: {_counts(tally.reasons)}")
+        if tally.endpoints:
+            lines.append(f"deliveries: {_counts(tally.endpoints)}")
+        return lines
+
+    def _said(self, event: Event | None, at: int, decisions: list[Decision]) -> Iterator[dict[str, Any]]:
+        self.tally.note(event, decisions)
+        head = {"time": _time(at), "because": "a timer" if event is None else type(event).__name__}
+        if isinstance(event, ProblemReported):
+            head |= {"tenant": event.tenant, "report": event.event_id, "code": event.problem.code}
+        for decision in decisions:
+            if isinstance(decision, Emit) and decision.topic == DELIVERIES:
+                continue
+            said: EventBase | None = decision.event if isinstance(decision, Emit) else None
+            found = {"does": type(said).__name__, **self._shown(said)} if said else {"does": "DeadLetter"}
+            yield {**head, **found, "line": _line({**head, **found})}
+
+    def _shown(self, said: EventBase) -> dict[str, Any]:
+        members = {name: getattr(said, name) for name in SHOWN if getattr(said, name, None) not in (None, "", [])}
+        if isinstance(said, ProblemOpened | ProblemRepeated):
+            found = route(self._config.book, said.problem, said.tenant, said.thread)
+            members["routes"] = list(found.routes) or ["default_route"]
+        elif isinstance(said, ProblemSuppressed):
+            members["case"] = said.case
+        return members
+
+
+def _line(said: dict[str, Any]) -> str:
+    words = [said["time"], said.get("tenant", ""), said.get("code", said["because"]), "->", said["does"]]
+    for name, value in said.items():
+        if name in SHOWN or name == "routes":
+            words.append(f"{name}={','.join(map(str, value)) if isinstance(value, list) else value}")
+    return " ".join(word for word in words if word)
+
+
+def _counts(counted: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counted.items(), key=lambda one: (-one[1], one[0])))
+
+
+def _time(at: int) -> str:
+    return datetime.fromtimestamp(at / 1e6, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

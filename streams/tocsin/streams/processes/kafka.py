@@ -1,0 +1,93 @@
+"""The connection of a process or a command to Kafka: whether it answers, and an admin client."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
+
+from tocsin.schemas.errors import TocsinError
+from tocsin.streams.settings import Settings
+
+
+class ServiceUnreachable(TocsinError):
+    """A service that is needed does not answer; the message says which, and how to start it. Exit code 69."""
+
+    exit_code = 69
+
+
+def needed_bootstrap(settings: Settings) -> str:
+    """The bootstrap servers to use; raises ServiceUnreachable when none are set."""
+    if settings.bootstrap is None:
+        raise ServiceUnreachable(
+            "TOCSIN_BOOTSTRAP is not set: give the address of Kafka (host:port), or start everything with `tocsin up`"
+        )
+    return settings.bootstrap
+
+
+def kafka_unreachable(bootstrap: str, error: KafkaError | OSError) -> ServiceUnreachable:
+    """The exception to raise when a client of Kafka raised `error`."""
+    return ServiceUnreachable(
+        f"Kafka at {bootstrap} does not answer ({type(error).__name__}); "
+        "start it (`tocsin broker`) or correct TOCSIN_BOOTSTRAP"
+    )
+
+
+@asynccontextmanager
+async def admin_of(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """An open admin client. Raises ServiceUnreachable when Kafka does not answer."""
+    bootstrap = await reachable(settings)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        await admin.start()
+    except KafkaError as error:
+        await admin.close()
+        raise kafka_unreachable(bootstrap, error) from None
+    try:
+        yield admin
+    finally:
+        await admin.close()
+
+
+async def reachable(settings: Settings) -> str:
+    """The bootstrap servers, of which one answers now. Raises ServiceUnreachable."""
+    bootstrap = needed_bootstrap(settings)
+    for server in bootstrap.split(","):
+        if await answers(server.strip()):
+            return bootstrap
+    raise ServiceUnreachable(
+        f"Kafka at {bootstrap} does not answer; start it (`tocsin up` or `tocsin broker`) or correct TOCSIN_BOOTSTRAP"
+    )
+
+
+async def answers(bootstrap: str, timeout: float = 5.0) -> bool:
+    """Whether `host:port` answers a metadata request with a broker that takes clients, within `timeout` seconds."""
+    if not await _listens(bootstrap, timeout):
+        return False
+    client = AIOKafkaClient(bootstrap_servers=bootstrap, request_timeout_ms=int(timeout * 1000))
+    try:
+        async with asyncio.timeout(timeout):
+            await client.bootstrap()
+            return bool(client.cluster.brokers())
+    except (KafkaError, OSError, TimeoutError):
+        return False
+    finally:
+        await client.close()
+
+
+async def _listens(bootstrap: str, timeout: float) -> bool:
+    # aiokafka logs an error for each refused connection: connect first
+    host, _, port = bootstrap.rpartition(":")
+    try:
+        async with asyncio.timeout(timeout):
+            _, writer = await asyncio.open_connection(host, int(port))
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+    return True

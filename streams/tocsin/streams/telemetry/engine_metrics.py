@@ -1,0 +1,70 @@
+"""Metrics that are read at each scrape, from the engine and from the silences in force."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sized
+
+from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from tocsin.streams.engine.engine import Engine
+from tocsin.streams.engine.phase import Phase
+
+OVERDUE = "tocsin_timers_overdue"
+"""The name of the gauge that `tocsin doctor` warns of: anything but 0 for longer than a recovery takes is a fault."""
+
+
+def watch_engine(registry: CollectorRegistry, engine: Engine) -> None:
+    """Register the engine's metrics: partitions by phase, stalled ones, rows held, timers."""
+    registry.register(TimerMetrics(engine))
+    phases = Gauge("tocsin_partitions", "Partitions held, by agent and phase.", ["agent", "phase"], registry=registry)
+    stalled = Gauge("tocsin_partitions_stalled", "Partitions that have input and do not move.", registry=registry)
+    rows = Gauge("tocsin_rows", "Rows in memory, by agent.", ["agent"], registry=registry)
+    agents = engine.agents()
+    for agent in agents:
+        rows.labels(agent).set_function(_rows_of(engine, agent))
+        for phase in Phase:
+            phases.labels(agent, phase.value).set_function(_count_of(engine, agent, phase))
+    stalled.set_function(lambda: sum(task.stalled for task in engine.tasks.values()))
+
+
+def watch_silences(registry: CollectorRegistry, in_force: Callable[[], Sized]) -> None:
+    """Register the number of silences that were made while running and are `in_force`."""
+    gauge = Gauge("tocsin_silences", "Silences made while running that the rules know of.", registry=registry)
+    gauge.set_function(lambda: len(in_force()))
+
+
+class TimerMetrics(Collector):
+    """The timers as the engine's auditors last counted them (engine/audit.py): every half minute, less often with very
+    many rows."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def collect(self) -> Iterator[Metric]:
+        """One sample per agent each: pending, overdue, failed (gauges), repaired (a counter)."""
+        pending = GaugeMetricFamily("tocsin_timers_pending", "Timers that wait, by agent.", labels=["agent"])
+        overdue = GaugeMetricFamily(OVERDUE, "Timers a minute late or more, by agent.", labels=["agent"])
+        failed = GaugeMetricFamily(
+            "tocsin_timers_failed", "Rows whose timer raised and fires no more, by agent.", labels=["agent"]
+        )
+        repaired = CounterMetricFamily(
+            "tocsin_timers_repaired", "Timers that the heap had lost and the auditor put back.", labels=["agent"]
+        )
+        for agent in self._engine.agents():
+            census = self._engine.timers(agent)
+            pending.add_metric([agent], census.pending)
+            overdue.add_metric([agent], census.overdue)
+            failed.add_metric([agent], census.failed)
+            repaired.add_metric([agent], self._engine.timers_repaired[agent])
+        yield from (pending, overdue, failed, repaired)
+
+
+def _rows_of(engine: Engine, agent: str) -> Callable[[], float]:
+    return lambda: sum(task.rows_held() for task in engine.tasks_of(agent))
+
+
+def _count_of(engine: Engine, agent: str, phase: Phase) -> Callable[[], float]:
+    return lambda: Counter(task.phase for task in engine.tasks_of(agent))[phase]
