@@ -23,20 +23,20 @@ from tocsin.schemas.events import (
 from tocsin.schemas.ids import derived_id
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.cases import case_of, note_suppressed, open_or_repeat, survivor_of
-from tocsin.streams.rules.command import apply_kept, apply_kept_choice, apply_kept_to, command, kept_due
+from tocsin.streams.rules.commands import apply_kept, apply_kept_choice, apply_kept_to, command, kept_due
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.context.activity import observe
 from tocsin.streams.rules.context.enrich import enrich
 from tocsin.streams.rules.decision import INBOX, PROBLEMS, DeadLetter, Decision, Emit
 from tocsin.streams.rules.derive import about
-from tocsin.streams.rules.escalation.naming import still_named
 from tocsin.streams.rules.escalation.raising import escalate
-from tocsin.streams.rules.escalation.stepping import escalation_due
+from tocsin.streams.rules.escalation.stepping import escalation_due, still_named
 from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.loops.digest import digest_due
 from tocsin.streams.rules.loops.guard import Replaced, Silenced, guard, heard_other_message, note_decided, note_told
 from tocsin.streams.rules.loops.same_event import CONFLICT, SAME_EVENT_ID, Conflict, New, Repeat, digest_of, judge
 from tocsin.streams.rules.promotion import promote
+from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.routing.reminding import reminded_until, reminder_due
 from tocsin.streams.rules.routing.route import Routing, note_routed, route_heard
 from tocsin.streams.rules.state import (
@@ -70,8 +70,10 @@ def decide(event: Event, rows: Rows, now: int, config: DecideConfig) -> list[Dec
         case ActivityObserved():
             return _activity(event, rows, now, config)
         case CommandIssued():
-            decisions = command(event, rows, now, config)
-            return decisions + apply_kept_to(decisions, rows, now, config)
+            turn = Turn(rows, now, config, event.tenant)
+            command(turn, event)
+            apply_kept_to(turn, turn.decisions)
+            return turn.decisions
         case Tick():
             return []
         case _:
@@ -81,12 +83,13 @@ def decide(event: Event, rows: Rows, now: int, config: DecideConfig) -> list[Dec
 
 def _activity(activity: ActivityObserved, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
     # The expectation first: it looks at the thread as it was before this message.
-    decisions = observe_message(activity, rows, now, config) + apply_kept_choice(activity, rows, now, config)
-    decisions += apply_kept_to(decisions, rows, now, config)
     turn = Turn(rows, now, config, activity.tenant)
+    turn.decisions += observe_message(activity, rows, now, config)
+    apply_kept_choice(turn, activity)
+    apply_kept_to(turn, turn.decisions)
     heard_other_message(turn, activity)
     observe(turn, activity)
-    return decisions + turn.decisions
+    return turn.decisions
 
 
 def _report(report: ProblemReported, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
@@ -148,7 +151,7 @@ def _accept(report: ProblemReported, digest: str, rows: Rows, now: int, config: 
         if routing.withheld is None:
             survivor, decisions = _tell(heard, routing, rows, config)
             note_told(reported, verdict, survivor, routing.endpoints, rows, config)
-            # Those who were told may answer by the report's id (rules.command).
+            # Those who were told may answer by the report's id (rules.commands).
             remembered = max(remembered, config.kept_ttl)
         else:
             silenced = Silenced(routing.withheld.reason, routing.withheld.detail, routing.withheld.survivor)
@@ -159,7 +162,9 @@ def _accept(report: ProblemReported, digest: str, rows: Rows, now: int, config: 
     note_decided(reported, survivor, rows, config)
     seen = SeenRow(digest, now, heard.case, survivor)
     rows.put(row_key("seen", report.tenant, report.event_id), seen, now + remembered)
-    return decisions + apply_kept(report, heard.case, rows, now, config)
+    turn = Turn(rows, now, config, report.tenant)
+    apply_kept(turn, report, heard.case)
+    return decisions + turn.decisions
 
 
 def _suppress(heard: Heard, silenced: Silenced, rows: Rows, config: DecideConfig) -> tuple[str, list[Decision]]:
@@ -190,28 +195,34 @@ def _tell(heard: Heard, routing: Routing, rows: Rows, config: DecideConfig) -> t
     decisions += promote(heard, rows, config)
     decisions += tell_problem(heard, notice, routing.endpoints, config, routing.last_word)
     note_routed(heard, routing, notice.event_id, rows, config)
-    opens = isinstance(notice, ProblemOpened)
-    return notice.event_id, decisions + escalate(heard, notice, routing.policies, rows, config, opens=opens)
+    turn, report = Turn(rows, heard.now, config, heard.tenant), Report(heard.report, heard.case, heard.context)
+    escalate(turn, report, notice, routing.policies, opens=isinstance(notice, ProblemOpened))
+    return notice.event_id, decisions + turn.decisions
 
 
 def fire(key: str, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
     """The timer of row `key` is due by `now`: do what the row is for; prolong one that was used meanwhile, delete any
     other."""
     row = rows.get(key)
+    turn = Turn.of_timer(key, row, rows, now, config)
     match row:
         case DigestRow():
-            digested = digest_due(key, row, rows, now, config)
-            return digested + apply_kept_to(digested, rows, now, config)
+            turn.decisions += digest_due(key, row, rows, now, config)
+            apply_kept_to(turn, turn.decisions)
+            return turn.decisions
         case ExpectationRow():
-            noticed = expectation_due(key, row, rows, now, config)
-            return noticed + apply_kept_to(noticed, rows, now, config)
+            turn.decisions += expectation_due(key, row, rows, now, config)
+            apply_kept_to(turn, turn.decisions)
+            return turn.decisions
         case KeptCommand():
-            return kept_due(key, row, rows, now, config)
+            kept_due(turn, key, row)
+            return turn.decisions
         case EscalationRow():
-            return escalation_due(key, row, rows, now, config)
+            escalation_due(turn, key, row)
+            return turn.decisions
         case ReminderRow():
             return reminder_due(key, row, rows, now, config)
-        case SeenRow() if still_named(key, row, rows):
+        case SeenRow() if still_named(turn, key, row):
             rows.put(key, row, now + config.kept_ttl)
             return []
         case CaseRow() if (until := reminded_until(key, rows, now)) is not None:

@@ -20,17 +20,19 @@ from tocsin.schemas.events import (
 )
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.cases import case_of, open_or_repeat
-from tocsin.streams.rules.command import apply_kept, command
+from tocsin.streams.rules.commands import apply_kept, command
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.decide import fire
 from tocsin.streams.rules.decision import Decision, Emit
 from tocsin.streams.rules.escalation.raising import escalate
 from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.policies import EscalationPolicy, Step
+from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.routing.route import Routing
 from tocsin.streams.rules.rulebook import Endpoint, RuleBook
 from tocsin.streams.rules.spans import HOUR, MINUTE
 from tocsin.streams.rules.state import CaseRow, EscalationRow, SeenRow
+from tocsin.streams.rules.turn import Turn
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows
@@ -62,7 +64,7 @@ def book_of(*policies: EscalationPolicy) -> RuleBook:
 
 
 class Desk:
-    """Plays one partition: `now` is its clock. Every method returns the events that were said, deliveries last."""
+    """Plays one partition: `now` is its clock. Every method returns the events that were decided, deliveries last."""
 
     def __init__(self, rows: DictRows, *policies: EscalationPolicy) -> None:
         self.rows, self.now = rows, START
@@ -82,12 +84,15 @@ class Desk:
         heard = Heard(report=report, case=case, context=context, now=self.now)
         notice = open_or_repeat(heard, Routing(to, (), policies=policies), self.rows, self.config.case_ttl)
         self.rows.put(f"seen/acme/{name}", SeenRow("", self.now, case, notice.event_id), self.now + HOUR)
-        escalated = escalate(heard, notice, policies, self.rows, self.config, opens=isinstance(notice, ProblemOpened))
-        return [notice, *self._said(escalated + apply_kept(report, case, self.rows, self.now, self.config))]
+        turn = Turn(self.rows, self.now, self.config, "acme")
+        opens = isinstance(notice, ProblemOpened)
+        escalate(turn, Report(report, case, context), notice, policies, opens=opens)
+        apply_kept(turn, report, case)
+        return [notice, *self._events(turn.decisions)]
 
     def command(self, kind: str, target: str, event_id: str = "c", until: int | None = None) -> list[Event]:
         """Ann wants something done; a dead letter is an AssertionError."""
-        return self._said(self.decisions(kind, target, event_id, until))
+        return self._events(self.decisions(kind, target, event_id, until))
 
     def decisions(self, kind: str, target: str, event_id: str = "c", until: int | None = None) -> list[Decision]:
         """What follows from a command, dead letters too."""
@@ -103,17 +108,19 @@ class Desk:
             until=until,
             choice="wait" if kind == "choose" else None,
         )
-        return command(issued, self.rows, self.now, self.config)
+        turn = Turn(self.rows, self.now, self.config, "acme")
+        command(turn, issued)
+        return turn.decisions
 
     def wait(self, span: int) -> list[Event]:
         """Time passes and then, once, every timer that is due fires."""
         self.now += span
-        said: list[Event] = []
+        events: list[Event] = []
         while (key := self.rows.next_due(self.now)) is not None:
-            said += self._said(fire(key, self.rows, self.now, self.config))
+            events += self._events(fire(key, self.rows, self.now, self.config))
             due = self.rows.due(key)
             assert due is None or due > self.now, "a timer that stays due fires for ever"
-        return said
+        return events
 
     def pages(self, span: int) -> list[tuple[str, ...]]:
         """The endpoints of each step within a time, the timers fired every minute."""
@@ -140,12 +147,12 @@ class Desk:
         return found
 
     @property
-    def letter(self) -> dict[str, Any]:
-        """The body that was told last."""
+    def notification(self) -> dict[str, Any]:
+        """The body of the last notification."""
         found: dict[str, Any] = json.loads(self.told[-1].body)
         return found
 
-    def _said(self, decisions: list[Decision]) -> list[Event]:
+    def _events(self, decisions: list[Decision]) -> list[Event]:
         events: list[Event] = []
         for one in decisions:
             assert isinstance(one, Emit)

@@ -121,9 +121,9 @@ def test_a_step_says_how_the_case_is_now(desk: Desk) -> None:
     desk.report("r2", text="second", tracking_uri="https://status.example/2")
     (stepped,) = desk.wait(4 * MINUTE)
     assert isinstance(stepped, EscalationStepped)
-    letter = desk.letter
-    data = letter["data"]
-    assert (letter["type"], stepped.count, data["count"]) == ("escalation.stepped", 2, 2)
+    notification = desk.notification
+    data = notification["data"]
+    assert (notification["type"], stepped.count, data["count"]) == ("escalation.stepped", 2, 2)
     assert (data["event_id"], data["problem"]["text"], data["status"]) == ("r2", "second", "open")
     assert data["last_seen"] > data["first_seen"]
     assert (data["tenant"], data["case"], data["policy"], data["step"]) == ("acme", stepped.case, "pager", 0)
@@ -153,14 +153,14 @@ def test_an_escalation_uri_is_used_only_when_it_is_allowed(desk: Desk, uri: str,
     (stepped,) = desk.wait(5 * MINUTE)
     assert isinstance(stepped, EscalationStepped)
     assert stepped.endpoints == (["phone", "outside"] if used else ["phone"])
-    assert desk.letter["data"].get("escalation_uri") == used
+    assert desk.notification["data"].get("escalation_uri") == used
 
 
 def test_no_scheme_but_mail_and_https_whatever_the_rules_allow(desk_of: Callable[..., Desk], pager: Any) -> None:
     desk = desk_of(msgspec.structs.replace(pager, uris=("*",)))
     desk.report("r1", escalation_uri="file:///etc/passwd")
     desk.wait(5 * MINUTE)
-    assert "escalation_uri" not in desk.letter["data"]
+    assert "escalation_uri" not in desk.notification["data"]
 
 
 def test_without_a_policy_of_that_name_nothing_is_raised(desk: Desk) -> None:

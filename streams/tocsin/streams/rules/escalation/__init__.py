@@ -1,1 +1,1 @@
-"""Escalation: steps until somebody takes a case (DESIGN.md 6, escalate)."""
+"""Escalation: steps that page people until somebody takes a case."""

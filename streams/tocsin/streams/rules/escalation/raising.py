@@ -1,88 +1,142 @@
-"""Escalations are raised with a case that is told, and kept fresh by its repeats."""
+"""Escalations are raised with a case of which people are notified, and kept fresh by its repeats.
+
+What the report says decides within the bounds of the policy: its impact whether and how soon, who retries whether the
+first step waits, its URIs only if the rules file allows them.
+"""
 
 from __future__ import annotations
+
+import re
 
 import msgspec
 
 from tocsin.schemas.events import EscalationRaised, EventBase
 from tocsin.schemas.ids import derived_id
-from tocsin.streams.engine.record import Rows
-from tocsin.streams.rules.config import DecideConfig
-from tocsin.streams.rules.decision import ESCALATIONS, Decision, Emit
+from tocsin.schemas.problem import Problem, RetryParty
+from tocsin.streams.rules.decision import ESCALATIONS
 from tocsin.streams.rules.derive import about
-from tocsin.streams.rules.escalation.schedule import first_due, impact_of
-from tocsin.streams.rules.escalation.uris import allowed_uri, kept_uri
-from tocsin.streams.rules.heard import Heard
-from tocsin.streams.rules.policies import EscalationPolicy
+from tocsin.streams.rules.policies import EscalationPolicy, Impact
 from tocsin.streams.rules.problem_bytes import problem_bytes
-from tocsin.streams.rules.state import CaseRow, EscalationRow, row_key
+from tocsin.streams.rules.report import Report
+from tocsin.streams.rules.routing.audience import REPORTS
+from tocsin.streams.rules.state import CaseRow, EscalationRow
+from tocsin.streams.rules.turn import Turn
+
+MAX_URI = 2048
+"""Characters of a URI; a longer one is not kept, since a part of it would be another one."""
+
+_SCHEMES = ("mailto:", "https:")
+_PLAIN = re.compile(r"[!-~]+")
+
+_THEY_RETRY = {
+    True: (RetryParty.REPORTER, RetryParty.BOTH),
+    False: (RetryParty.RECIPIENT, RetryParty.BOTH),
+}
+"""Who, when the other side retries: of a report that came from it, its reporter; of our own problem, who receives it
+(RFC 0035 `who_retries` says `me` and `you` as its sender sees it)."""
 
 
-def escalate(
-    heard: Heard, notice: EventBase, policies: tuple[str, ...], rows: Rows, config: DecideConfig, *, opens: bool
-) -> list[Decision]:
-    """Raise the first of these policies for the case of a problem, unless one runs already; a repeat gives a running
-    one the fresh problem. `notice` is what was said of the problem, `opens` whether its case begins with it.
+def escalate(turn: Turn, report: Report, notice: EventBase, policies: tuple[str, ...], *, opens: bool) -> None:
+    """Raise the first of these policies for the case of a report, unless one runs already; a repeat gives a running
+    one the fresh problem. `notice` is the event that the problem led to, `opens` whether its case begins with it.
 
     An exhausted one is not raised again until the case was resolved and opened anew; nor is one for a case that
     somebody has taken. While the case is snoozed it is raised, but its steps wait.
     """
-    key = row_key("escalation", heard.tenant, heard.case)
-    row = rows.get(key)
-    if isinstance(row, EscalationRow) and row.status != "ended":
-        rows.put(key, _freshened(row, heard, config), rows.due(key))
-        return []
-    case = rows.get(row_key("case", heard.tenant, heard.case))
+    key = turn.escalations.key(report.case)
+    row = turn.escalations.get(key)
+    if row is not None and row.status != "ended":
+        turn.escalations.replace(key, _freshened(turn, row, report.problem))
+        return
     if row is not None and not opens:
-        return []
-    if not isinstance(case, CaseRow) or case.standing(heard.now) not in ("open", "snoozed"):
-        return []
+        return
+    case = turn.cases.find(report.case)
+    if case is None or case.standing(turn.now) not in ("open", "snoozed"):
+        return
     for name in policies:
-        policy = config.book.escalations.get(name)
-        if policy is not None and policy.steps and impact_of(policy, heard.problem) != "none":
-            return [_raise(heard, notice, policy, key, case, rows)]
-    return []
+        policy = turn.config.book.escalations.get(name)
+        if policy is not None and policy.steps and _impact(policy, report.problem) != "none":
+            _raise(turn, key, report, notice, policy, case)
+            return
 
 
-def _raise(heard: Heard, notice: EventBase, policy: EscalationPolicy, key: str, case: CaseRow, rows: Rows) -> Decision:
-    problem, now = heard.problem, heard.now
+def _raise(turn: Turn, key: str, report: Report, notice: EventBase, policy: EscalationPolicy, case: CaseRow) -> None:
+    problem, now = report.problem, turn.now
     snoozed = case.standing(now) == "snoozed"
     until = case.until if snoozed else None
-    due = first_due(policy, problem, now)
+    due = _first_due(policy, problem, now)
     raised = EscalationRaised(
-        **about(notice, derived_id("escalation-raised", heard.case, notice.event_id), now),
-        case=heard.case,
+        **about(notice, derived_id("escalation-raised", report.case, notice.event_id), now),
+        case=report.case,
         policy=policy.name,
-        report=heard.report.event_id,
-        escalation_uri=kept_uri(problem.escalation_uri),
-        tracking_uri=kept_uri(problem.tracking_uri),
+        report=report.event.event_id,
+        escalation_uri=_kept_uri(problem.escalation_uri),
+        tracking_uri=_kept_uri(problem.tracking_uri),
         first_step_at=max(due, until or 0),
     )
     row = EscalationRow(
-        tenant=heard.tenant,
-        case=heard.case,
+        tenant=report.tenant,
+        case=report.case,
         policy=policy.name,
-        report=heard.report.event_id,
+        report=report.event.event_id,
         raised_at=now,
         status="snoozed" if snoozed else "running",
         until=until,
         problem=problem_bytes(problem),
-        escalation_uri=allowed_uri(problem.escalation_uri, policy.uris),
+        escalation_uri=_allowed_uri(problem.escalation_uri, policy.uris),
         tracking_uri=raised.tracking_uri,
         cause=raised.event_id,
         traceparent=notice.traceparent,
         due=due,
     )
-    rows.put(key, row, raised.first_step_at)
-    return Emit(ESCALATIONS, heard.case, raised)
+    turn.escalations.put(key, row, raised.first_step_at)
+    turn.emit(ESCALATIONS, report.case, raised)
 
 
-def _freshened(row: EscalationRow, heard: Heard, config: DecideConfig) -> EscalationRow:
-    policy = config.book.escalations.get(row.policy)
+def _freshened(turn: Turn, row: EscalationRow, problem: Problem) -> EscalationRow:
+    policy = turn.config.book.escalations.get(row.policy)
     uris = policy.uris if policy is not None else ()
     return msgspec.structs.replace(
         row,
-        problem=problem_bytes(heard.problem),
-        escalation_uri=allowed_uri(heard.problem.escalation_uri, uris) or row.escalation_uri,
-        tracking_uri=kept_uri(heard.problem.tracking_uri) or row.tracking_uri,
+        problem=problem_bytes(problem),
+        escalation_uri=_allowed_uri(problem.escalation_uri, uris) or row.escalation_uri,
+        tracking_uri=_kept_uri(problem.tracking_uri) or row.tracking_uri,
     )
+
+
+def _impact(policy: EscalationPolicy, problem: Problem) -> Impact:
+    """What the problem's impact, else its scope, makes of the policy."""
+    for stated in ((problem.impact or "").strip().casefold(), problem.scope or ""):
+        if stated in policy.impact:
+            return policy.impact[stated]
+    return "normal"
+
+
+def _first_due(policy: EscalationPolicy, problem: Problem, now: int) -> int:
+    """When the first step is due: after its wait, none when the impact says so; not while the other side retries."""
+    wait = 0 if _impact(policy, problem) == "at_once" else policy.steps[0].wait
+    if problem.retry_party in _THEY_RETRY[problem.dialect in REPORTS]:
+        wait = max(wait, policy.while_they_retry)
+    return now + wait
+
+
+def _kept_uri(uri: str | None) -> str | None:
+    """The URI as it may be stored and shown: bounded, without blanks and control characters; else None."""
+    return uri if uri is not None and len(uri) <= MAX_URI and _PLAIN.fullmatch(uri) else None
+
+
+def _allowed_uri(uri: str | None, patterns: tuple[str, ...]) -> str | None:
+    """The report's `escalation_uri` if a pattern allows it: `mailto:` or `https:`, whole or by its beginning (`*`). A
+    bare e-mail address counts as `mailto:`."""
+    kept = _kept_uri(uri)
+    if kept is None:
+        return None
+    if "@" in kept and ":" not in kept:
+        kept = f"mailto:{kept}"
+    if not kept.lower().startswith(_SCHEMES):
+        return None
+    return kept if any(_fits(kept, pattern) for pattern in patterns) else None
+
+
+def _fits(uri: str, pattern: str) -> bool:
+    return uri.startswith(pattern[:-1]) if pattern.endswith("*") else uri == pattern

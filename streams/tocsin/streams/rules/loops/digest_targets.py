@@ -1,4 +1,4 @@
-"""By which ids a digest may be answered: its own, and those of the reports that it lists (rules.command)."""
+"""By which ids a digest may be answered: its own, and those of the reports that it lists (rules.commands)."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from tocsin.streams.rules.derive import about
 from tocsin.streams.rules.escalation.raising import escalate
 from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.notification import timestamp
+from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.spans import SECOND
 from tocsin.streams.rules.state import CaseRow, ExpectationRow, SeenRow, row_key
 from tocsin.streams.rules.telling import tell_letter
@@ -152,4 +153,6 @@ def _escalated(
         thread=noticed.thread_id,
     )
     rows.put(key, row, rows.due(key) or now + config.case_ttl)
-    return escalate(heard, noticed, policies, rows, config, opens=known.status == "resolved")
+    turn, report = Turn(rows, now, config, noticed.tenant), Report(heard.report, case, heard.context)
+    escalate(turn, report, noticed, policies, opens=known.status == "resolved")
+    return turn.decisions

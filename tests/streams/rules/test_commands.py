@@ -8,7 +8,7 @@ import msgspec
 
 from tocsin.schemas.events import CommandIssued, CommandKind, EscalationAcknowledged, ProblemReported
 from tocsin.schemas.problem import Problem
-from tocsin.streams.rules.command import MAX_WHY
+from tocsin.streams.rules.commands import MAX_WHY
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.context.threads import MAX_TEXT
 from tocsin.streams.rules.decide import decide, fire

@@ -47,8 +47,8 @@ def test_resolve_cancels_and_tells_everybody_who_was_told(desk: Desk) -> None:
     assert isinstance(cancelled, EscalationCancelled)
     assert (cancelled.reason, cancelled.case, desk.row) == ("resolved", resolved.case, None)
     assert [one.endpoint for one in desk.told] == ["owner", "phone", "boss"], "no peer, no dialect"
-    data = desk.letter["data"]
-    assert (desk.letter["type"], data["status"]) == ("problem.resolved", "resolved")
+    data = desk.notification["data"]
+    assert (desk.notification["type"], data["status"]) == ("problem.resolved", "resolved")
     assert (data["by"], data["why"]) == ("ann", "x")
     assert (data["event_id"], data["case"], data["tenant"]) == ("r1", resolved.case, "acme")
     assert data["problem"]["text"] == "no route"
@@ -72,7 +72,7 @@ def test_a_snooze_keeps_quiet_and_then_goes_on_at_once_with_the_fresh_state(desk
     assert desk.wait(HOUR - 1) == []
     (stepped,) = desk.wait(1)
     assert isinstance(stepped, EscalationStepped)
-    assert (stepped.repeat, stepped.count, desk.letter["data"]["status"]) == (1, 2, "open")
+    assert (stepped.repeat, stepped.count, desk.notification["data"]["status"]) == (1, 2, "open")
     assert desk.case.status == "open"
 
 

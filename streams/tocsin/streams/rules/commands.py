@@ -1,0 +1,248 @@
+"""What a person or a program wants done with a case or a time-out: acknowledge, snooze, resolve, choose.
+
+A command that comes before what it is about is kept until that comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+
+from tocsin.schemas.events import (
+    ActivityObserved,
+    CommandIssued,
+    CommandKind,
+    EscalationAcknowledged,
+    EscalationCancelled,
+    EscalationSnoozed,
+    ProblemReported,
+    ProblemResolved,
+    ProblemsDigested,
+    TimeoutNoticed,
+)
+from tocsin.schemas.ids import derived_id
+from tocsin.streams.rules.context.threads import MAX_TEXT
+from tocsin.streams.rules.decision import BUS, ESCALATIONS, PROBLEMS, Decision, Emit
+from tocsin.streams.rules.derive import about
+from tocsin.streams.rules.escalation.notifying import notify_resolved
+from tocsin.streams.rules.policies import EscalationPolicy
+from tocsin.streams.rules.state import CaseRow, KeptCommand
+from tocsin.streams.rules.timeouts.expecting import choose
+from tocsin.streams.rules.turn import Turn
+
+CASE_COMMANDS = 8
+"""How many of the last commands on a case are remembered, so that one that is sent again is not obeyed again."""
+
+MAX_WHY = 1024
+"""Characters of a reason that a kept command remembers."""
+
+SNOOZE_LIMIT = EscalationPolicy(name="", steps=()).snooze_limit
+"""The longest snooze of a case without an escalation, microseconds."""
+
+
+def command(turn: Turn, issued: CommandIssued) -> None:
+    """Carry out a command on the case `issued.target`, or on the case of that event id while it is remembered; a
+    choice goes to the time-out that it is about.
+
+    Kept for `config.kept_ttl` when there is no such case yet; a later command on the same target takes the place of a
+    kept one, unless that resolves. What cannot be carried out ever, and what gives way, is dead-lettered. Nothing
+    follows from a command that was obeyed before, or that asks for what is so already.
+    """
+    if issued.kind is CommandKind.UNKNOWN:
+        turn.dead_letter("command_not_supported", "a command of a newer kind")
+    elif issued.kind is CommandKind.SNOOZE and (issued.until is None or issued.until <= turn.now):
+        detail = "it says no time" if issued.until is None else "its time was over when it came"
+        turn.dead_letter("command_not_valid", f"a snooze needs a time to come: {detail}")
+    elif not _carry_out(turn, issued):
+        _wait(turn, issued)
+
+
+def _carry_out(turn: Turn, issued: CommandIssued) -> bool:
+    """False when what the command is about is not known (yet)."""
+    if issued.kind is CommandKind.CHOOSE:
+        chosen = choose(issued, turn.rows, turn.now, turn.config)
+        turn.decisions += chosen or ()
+        return chosen is not None
+    case_id = _case_of(turn, issued)
+    key = turn.cases.key(case_id)
+    case = turn.cases.get(key)
+    if case is None:
+        return False
+    if issued.event_id not in case.commands:
+        case = msgspec.structs.replace(case, commands=(*case.commands, issued.event_id)[-CASE_COMMANDS:])
+        turn.cases.keep(key, case, turn.now + turn.config.case_ttl)
+        ON_CASES[issued.kind](turn, issued, case_id, case)
+    return True
+
+
+def _case_of(turn: Turn, issued: CommandIssued) -> str:
+    """The case of the event id that is named, or that name as the case's own."""
+    seen = turn.seen.find(issued.target)
+    return issued.target if seen is None else seen.case
+
+
+def _acknowledge(turn: Turn, issued: CommandIssued, case_id: str, case: CaseRow) -> None:
+    """Somebody has taken the case: no further step. Nothing follows if it is taken or resolved already."""
+    if case.standing(turn.now) in ("acknowledged", "resolved"):
+        return
+    _keep_case(turn, case_id, msgspec.structs.replace(case, status="acknowledged", until=None))
+    key = turn.escalations.key(case_id)
+    row = turn.escalations.get(key)
+    if row is not None and row.status != "ended":
+        taken = msgspec.structs.replace(row, status="acknowledged", until=None)
+        turn.escalations.put(key, taken, max(turn.now + 1, case.last_seen + turn.config.case_ttl))
+    common = about(issued, derived_id("acknowledged", case_id, issued.event_id), turn.now)
+    turn.emit(ESCALATIONS, case_id, EscalationAcknowledged(**common, case=case_id, by=issued.by, why=issued.why))
+
+
+def _snooze(turn: Turn, issued: CommandIssued, case_id: str, case: CaseRow) -> None:
+    """No further step before `issued.until` (not later than the policy's limit); then the escalation goes on, also
+    one that was acknowledged before. Nothing follows for a resolved case, or when that time is over already."""
+    key = turn.escalations.key(case_id)
+    row = turn.escalations.get(key)
+    policy = None if row is None else turn.config.book.escalations.get(row.policy)
+    until = min(issued.until or 0, turn.now + (policy.snooze_limit if policy else SNOOZE_LIMIT))
+    if until <= turn.now or case.status == "resolved":
+        return
+    _keep_case(turn, case_id, msgspec.structs.replace(case, status="snoozed", until=until))
+    if row is not None and row.status != "ended":
+        turn.escalations.put(key, msgspec.structs.replace(row, status="snoozed", until=until), max(until, row.due))
+    common = about(issued, derived_id("snoozed", case_id, issued.event_id), turn.now)
+    snoozed = EscalationSnoozed(**common, case=case_id, by=issued.by, why=issued.why, until=until)
+    turn.emit(ESCALATIONS, case_id, snoozed)
+
+
+def _resolve(turn: Turn, issued: CommandIssued, case_id: str, case: CaseRow) -> None:
+    """The case is over: its escalation is cancelled, and everybody who was notified of the case learns it. Nothing
+    follows if it is resolved already; nor when the bus itself asks for it, and the case was reported again since."""
+    if case.status == "resolved" or (issued.by == BUS and case.last_seen > issued.occurred_at):
+        return
+    case = msgspec.structs.replace(case, status="resolved", until=turn.now)
+    _keep_case(turn, case_id, case)
+    common = about(issued, derived_id("resolved", case_id, issued.event_id), turn.now)
+    resolved = ProblemResolved(**common, case=case_id, by=issued.by, why=issued.why)
+    turn.emit(PROBLEMS, case_id, resolved)
+    key = turn.escalations.key(case_id)
+    row = turn.escalations.get(key)
+    running = row if row is not None and row.status != "ended" else None
+    if running is not None:
+        common = about(issued, derived_id("escalation-cancelled", running.cause or case_id), turn.now)
+        turn.emit(ESCALATIONS, case_id, EscalationCancelled(**common, case=case_id, reason="resolved"))
+    turn.escalations.delete(key)
+    notify_resolved(turn, resolved, running, case)
+
+
+def _keep_case(turn: Turn, case_id: str, case: CaseRow) -> None:
+    turn.cases.keep(turn.cases.key(case_id), case, turn.now + turn.config.case_ttl)
+
+
+ON_CASES: Mapping[CommandKind, Callable[[Turn, CommandIssued, str, CaseRow], None]] = {
+    CommandKind.ACKNOWLEDGE: _acknowledge,
+    CommandKind.RESOLVE: _resolve,
+    CommandKind.SNOOZE: _snooze,
+}
+"""What each kind of command does with its case: it is given the case's id and row."""
+
+
+def apply_kept(turn: Turn, event: ProblemReported, case: str) -> None:
+    """Carry out the commands that were waiting for this report or its case. While nobody is notified of the report,
+    what waited for it waits for its case."""
+    key, case_key = turn.kept.key(event.event_id), turn.kept.key(case)
+    _apply(turn, key)
+    _apply(turn, case_key)
+    kept = turn.kept.get(key)
+    if kept is not None and turn.kept.get(case_key) is None:
+        turn.kept.put(case_key, kept, turn.kept.due(key))
+        turn.kept.delete(key)
+
+
+def apply_kept_to(turn: Turn, decisions: Iterable[Decision]) -> None:
+    """Carry out the commands that were waiting for what was decided without a report: digests, and the cases that they
+    opened, and time-outs."""
+    for one in tuple(decisions):  # to which this adds, when they are the turn's own
+        event = one.event if isinstance(one, Emit) else None
+        if isinstance(event, ProblemsDigested):
+            targets = [event.event_id, *[name for listed in event.cases for name in (listed.case, listed.last_report)]]
+        elif isinstance(event, TimeoutNoticed):
+            targets = [event.event_id, event.case or ""]
+        else:
+            continue
+        for target in targets:
+            _apply(turn, turn.kept.key(target))
+
+
+def apply_kept_choice(turn: Turn, activity: ActivityObserved) -> None:
+    """Carry out the choices that were waiting for this message or its thread."""
+    for target in (activity.thread_id, activity.message_id):
+        if target:
+            _apply(turn, turn.kept.key(target))
+
+
+def kept_due(turn: Turn, key: str, kept: KeptCommand) -> None:
+    """The end of waiting: what the command is about may have come unnoticed, else it never came."""
+    turn.kept.delete(key)
+    if not _carry_out_kept(turn, kept):
+        turn.dead_letter("command_without_case", f"nothing known as {kept.target} has come", _issued(kept))
+
+
+def _apply(turn: Turn, key: str) -> None:
+    kept = turn.kept.get(key)
+    if kept is not None and _carry_out_kept(turn, kept):
+        turn.kept.delete(key)
+
+
+def _carry_out_kept(turn: Turn, kept: KeptCommand) -> bool:
+    issued = _issued(kept)
+    done = _carry_out(turn, issued)
+    if done and issued.kind is CommandKind.SNOOZE and (issued.until or 0) <= turn.now:
+        turn.dead_letter("command_too_late", "the snooze was over when its case came", issued)
+    return done
+
+
+def _wait(turn: Turn, issued: CommandIssued) -> None:
+    """Keep a command for what it is about: a choice under its target, any other under its case if that is known."""
+    if len(issued.target) > MAX_TEXT:
+        turn.dead_letter("command_not_valid", f"its target has more than {MAX_TEXT} characters")
+        return
+    key = turn.kept.key(issued.target if issued.kind is CommandKind.CHOOSE else _case_of(turn, issued))
+    kept = turn.kept.get(key)
+    earlier = kept if kept is not None and kept.event_id != issued.event_id else None
+    if earlier is not None and earlier.kind == CommandKind.RESOLVE:
+        turn.dead_letter("command_overtaken", "one that resolves is waiting already")
+        return
+    turn.kept.put(key, _kept(issued), turn.now + turn.config.kept_ttl)
+    if earlier is not None:
+        turn.dead_letter("command_overtaken", f"{issued.event_id} takes its place", _issued(earlier))
+
+
+def _kept(issued: CommandIssued) -> KeptCommand:
+    return KeptCommand(
+        issued.event_id,
+        issued.tenant,
+        issued.kind.value,
+        issued.target,
+        issued.by[:MAX_TEXT],
+        issued.why and issued.why[:MAX_WHY],
+        issued.occurred_at,
+        issued.recorded_at,
+        issued.traceparent,
+        issued.until,
+        issued.choice,
+    )
+
+
+def _issued(kept: KeptCommand) -> CommandIssued:
+    return CommandIssued(
+        event_id=kept.event_id,
+        tenant=kept.tenant,
+        kind=CommandKind(kept.kind),
+        target=kept.target,
+        by=kept.by,
+        why=kept.why,
+        occurred_at=kept.occurred_at,
+        recorded_at=kept.recorded_at,
+        traceparent=kept.traceparent,
+        until=kept.until,
+        choice=kept.choice,
+    )
