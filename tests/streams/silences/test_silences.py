@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
-from tocsin.connectors.commanding.silences import FIELDS
+from tocsin.connectors.commands.silence import FIELDS
 from tocsin.schemas.events import Matcher, MatchOperator, SilenceSet, ThreadContext
 from tocsin.schemas.problem import Problem, Severity, Source
 from tocsin.streams.rules.routing.matching import matches

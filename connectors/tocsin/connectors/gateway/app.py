@@ -11,14 +11,13 @@ from starlette.responses import Response
 from tocsin.connectors.catalogue import Catalogue
 from tocsin.connectors.gateway.codes import codes_routes
 from tocsin.connectors.gateway.commands import command_routes
-from tocsin.connectors.gateway.config import GatewayConfig
-from tocsin.connectors.gateway.counting import CountRequests
+from tocsin.connectors.gateway.inbox import EventPort, Inbox
 from tocsin.connectors.gateway.ingest import ingest_routes
-from tocsin.connectors.gateway.metrics import GatewayMetrics
+from tocsin.connectors.gateway.metrics import CountRequests, GatewayMetrics
+from tocsin.connectors.gateway.probes import Ready, probe_routes, registry_routes
 from tocsin.connectors.gateway.problems import INTERNAL, Refusal, of_http_status, refuse
+from tocsin.connectors.gateway.request import GatewayConfig
 from tocsin.connectors.gateway.silences import SilencePort, silence_routes
-from tocsin.connectors.gateway.taking import EventPort, Taking
-from tocsin.connectors.gateway.watching import Ready, registry_routes, watching_routes
 from tocsin.schemas.codec import SHIPPED
 from tocsin.schemas.registry import Registry
 
@@ -37,13 +36,13 @@ def build_gateway(
     without `silences` there are no routes for them."""
     app = FastAPI(title="Tocsin gateway", version="1", docs_url=None, redoc_url=None)
     counts = GatewayMetrics(metrics)
-    taking = Taking(config, publisher, counts)
-    app.include_router(ingest_routes(config, taking))
-    app.include_router(command_routes(config, taking))
+    inbox = Inbox(config, publisher, counts)
+    app.include_router(ingest_routes(config, inbox, counts))
+    app.include_router(command_routes(config, inbox))
     if silences is not None:
         app.include_router(silence_routes(config, silences))
     app.include_router(codes_routes(Catalogue.load()))
-    app.include_router(watching_routes(ready, metrics))
+    app.include_router(probe_routes(ready, metrics))
     app.include_router(registry_routes(schemas or Registry(SHIPPED), config))
     _handle_errors(app, counts)
     app.add_middleware(CountRequests, counts=counts)

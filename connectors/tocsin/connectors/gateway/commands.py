@@ -10,10 +10,17 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.connectors.commanding import command_issued
-from tocsin.connectors.gateway.config import GatewayConfig
-from tocsin.connectors.gateway.ordering import PARAMETERS, REFUSALS, ordered
-from tocsin.connectors.gateway.taking import Taking
+from tocsin.connectors.commands import command_issued
+from tocsin.connectors.gateway.inbox import Inbox
+from tocsin.connectors.gateway.problems import refusals
+from tocsin.connectors.gateway.request import (
+    ACCEPTED,
+    BY_PARAMETER,
+    KEY_PARAMETER,
+    TENANT_PARAMETER,
+    GatewayConfig,
+    read_command,
+)
 from tocsin.schemas.events import CommandKind
 
 _SUMMARIES = {
@@ -29,22 +36,21 @@ _BODY = {
 }
 
 
-def command_routes(config: GatewayConfig, taking: Taking) -> APIRouter:
+def command_routes(config: GatewayConfig, inbox: Inbox) -> APIRouter:
     """The routes by which people answer. `{target}` is an event id or a case; for a choice also the message that was
     sent, or its thread."""
     router = APIRouter()
     openapi: dict[str, Any] = {
-        "parameters": PARAMETERS,
+        "parameters": [TENANT_PARAMETER, KEY_PARAMETER, BY_PARAMETER],
         "requestBody": {"content": {"application/json": {"schema": _BODY}}},
     }
-    responses: dict[int | str, dict[str, Any]] = {202: {"description": "Kafka has acknowledged it"}, **REFUSALS}
     for kind, summary in _SUMMARIES.items():
         router.add_api_route(
             f"/v1/problems/{{target:path}}/{kind}",
-            _route(kind, config, taking),
+            _route(kind, config, inbox),
             methods=["POST"],
             status_code=202,
-            responses=responses,
+            responses=ACCEPTED,
             openapi_extra=openapi,
             name=str(kind),
             description=summary,
@@ -52,10 +58,11 @@ def command_routes(config: GatewayConfig, taking: Taking) -> APIRouter:
     return router
 
 
-def _route(kind: CommandKind, config: GatewayConfig, taking: Taking) -> Callable[[Request, str], Awaitable[Response]]:
+def _route(kind: CommandKind, config: GatewayConfig, inbox: Inbox) -> Callable[[Request, str], Awaitable[Response]]:
     async def take(request: Request, target: str) -> Response:
-        question, document, by = await ordered(request, config)
-        answer = await taking.take(lambda: command_issued(kind, target, document, question.origin(), by=by))
-        return Response(msgspec.json.encode(answer), 202, media_type="application/json")
+        head, document, by = await read_command(request, config)
+        with refusals():
+            event = command_issued(kind, target, document, head.origin(), by=by)
+        return Response(msgspec.json.encode(await inbox.store(event)), 202, media_type="application/json")
 
     return take

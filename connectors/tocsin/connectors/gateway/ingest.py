@@ -1,7 +1,13 @@
-"""POST /v1/problems and POST /v1/activity: 202 only for what Kafka has acknowledged."""
+"""POST /v1/problems and POST /v1/activity: body -> documents -> events -> stored -> answer.
+
+202 only for what Kafka has acknowledged. Each document of a batch is read, stored and answered for itself.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -9,62 +15,123 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.connectors.gateway.activity import activity_from
-from tocsin.connectors.gateway.asking import KNOWN, asked, keyed_by_webhook
-from tocsin.connectors.gateway.body import read_body
-from tocsin.connectors.gateway.config import GatewayConfig
+from tocsin.connectors.dialects import Unreadable, UnreadableReason
+from tocsin.connectors.dialects.expecting import TIME, unreadable
+from tocsin.connectors.dialects.json_text import parse_json
+from tocsin.connectors.dialects.members import MAX_ID_LENGTH
+from tocsin.connectors.gateway.documents import Document, split, without_envelope
+from tocsin.connectors.gateway.inbox import Inbox
+from tocsin.connectors.gateway.metrics import GatewayMetrics
 from tocsin.connectors.gateway.problems import (
     KAFKA_AWAY,
-    MEDIA_TYPE,
     NONE_ACCEPTED,
+    NOT_A_PROBLEM,
     UNCONFIRMED,
     Refusal,
+    refusals,
     refuse,
 )
-from tocsin.connectors.gateway.splitting import Batch, MakeFrom, report_from, split
-from tocsin.connectors.gateway.taking import Taking, refusal_of
+from tocsin.connectors.gateway.request import (
+    ACCEPTED,
+    KEY_PARAMETER,
+    KNOWN,
+    TENANT_PARAMETER,
+    GatewayConfig,
+    keyed_by_webhook,
+    read_body,
+    read_head,
+)
+from tocsin.connectors.publish import InboxEvent, NothingToPublish, Origin, problem_reported
+from tocsin.connectors.publish.reporting import FUTURE, event_id
+from tocsin.schemas.events import ActivityKind, ActivityObserved
 
-_REFUSALS = (400, 408, 413, 415, 422, 503)
-_RESPONSES: dict[int | str, dict[str, Any]] = {
-    202: {"description": "Kafka has acknowledged it"},
-    **{status: {"description": "Refused", "content": {MEDIA_TYPE: {}}} for status in _REFUSALS},
-}
-_PARAMETERS = [
-    {"name": "tenant", "in": "query", "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"}},
-    {"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "minLength": 1, "maxLength": 255}},
-]
+MakeEvent = Callable[[bytes, Origin], InboxEvent]
+"""The event of one document's bytes; raises Unreadable or NothingToPublish."""
+
 _DIALECT = {"name": "dialect", "in": "query", "schema": {"type": "string"}}
+_OURS = frozenset({"event_id", "tenant", "recorded_at", "traceparent"})
+_THEIRS = frozenset(ActivityObserved.__struct_fields__) - _OURS
+_KINDS = ", ".join(kind for kind in ActivityKind if kind is not ActivityKind.UNKNOWN)
+_IDS = ("message_id", "thread_id", "parent_thread_id", "connection", "record_id")
 
 
-def ingest_routes(config: GatewayConfig, taking: Taking) -> APIRouter:
+def ingest_routes(config: GatewayConfig, inbox: Inbox, counts: GatewayMetrics) -> APIRouter:
     """The routes by which events come in."""
     router = APIRouter()
-    problems, activity = _openapi([_DIALECT, *_PARAMETERS]), _openapi(_PARAMETERS)
+    problems = _openapi([_DIALECT, TENANT_PARAMETER, KEY_PARAMETER])
+    activity = _openapi([TENANT_PARAMETER, KEY_PARAMETER])
 
-    @router.post("/v1/problems", status_code=202, responses=_RESPONSES, openapi_extra=problems)
+    @router.post("/v1/problems", status_code=202, responses=ACCEPTED, openapi_extra=problems)
     async def publish_problems(request: Request) -> Response:
         """Publish a problem, or a batch of them (a JSON array, or NDJSON), in any known dialect."""
-        return await _ingest(request, config, taking, report_from)
+        return await ingest(request, problem_from)
 
-    @router.post("/v1/activity", status_code=202, responses=_RESPONSES, openapi_extra=activity)
+    @router.post("/v1/activity", status_code=202, responses=ACCEPTED, openapi_extra=activity)
     async def publish_activity(request: Request) -> Response:
         """Publish what was observed: a message, a change of a record, a job, a connection."""
-        return await _ingest(request, config, taking, activity_from)
+        return await ingest(request, activity_from)
+
+    async def ingest(request: Request, make: MakeEvent) -> Response:
+        head = read_head(request, config)
+        body = await read_body(request, config)
+        head = keyed_by_webhook(head, request, body)
+        with refusals():
+            documents = split(body, head, config)
+        if isinstance(documents, Document):
+            return _json(await store(documents, make))
+        return _answer_batch(await asyncio.gather(*(store_or_refuse(each, make) for each in documents)))
+
+    async def store_or_refuse(document: Document, make: MakeEvent) -> dict[str, object]:
+        try:
+            return await store(document, make)
+        except Refusal as refusal:
+            counts.count_refused(refusal.kind.name)
+            return {"error": refusal.document()}
+
+    async def store(document: Document, make: MakeEvent) -> dict[str, object]:
+        with refusals():
+            try:
+                document = without_envelope(document)
+                event = make(document.raw, document.origin)
+            except NothingToPublish as nothing:
+                if not nothing.taken:
+                    raise
+                # A message of another bus is no mistake: it would come again and again if it were refused.
+                counts.count_refused(NOT_A_PROBLEM.name)
+                return {"ignored": nothing.why}
+        return await inbox.store(event)
 
     return router
 
 
-async def _ingest(request: Request, config: GatewayConfig, taking: Taking, make: MakeFrom) -> Response:
-    question = asked(request, config)
-    body = await read_body(request, config)
-    question = keyed_by_webhook(question, request, body)
+def problem_from(raw: bytes, origin: Origin) -> InboxEvent:
+    """The event of one problem document. Raises Unreadable or NothingToPublish."""
+    return problem_reported(raw, origin)
+
+
+def activity_from(raw: bytes, origin: Origin) -> ActivityObserved:
+    """The event of one activity document. The bus sets ids, tenant and the time of recording. Unknown members are
+    refused: a misspelt one would silently explain nothing. Raises Unreadable."""
+    document = parse_json(raw)
+    if not isinstance(document, dict):
+        raise Unreadable(UnreadableReason.WRONG_TYPE, expected="an object")
+    strange = document.keys() - _THEIRS
+    if strange:
+        raise Unreadable(UnreadableReason.WRONG_TYPE, expected=f"only the members {', '.join(sorted(_THEIRS))}")
+    now = time.time_ns() // 1000
+    ours = {"event_id": event_id(origin), "tenant": origin.tenant, "recorded_at": now, "occurred_at": now}
     try:
-        parts = split(body, question, config, make)
-    except Exception as error:
-        raise refusal_of(error) from None
-    if isinstance(parts, Batch):
-        return _answer_batch(await taking.take_each(parts.makes))
-    return _json(await taking.take(parts))
+        activity = msgspec.convert(ours | document | {"traceparent": origin.traceparent}, ActivityObserved)
+    except msgspec.ValidationError as error:
+        raise unreadable(error, ActivityObserved) from None
+    if activity.kind is ActivityKind.UNKNOWN:
+        raise Unreadable(UnreadableReason.WRONG_TYPE, "/kind", f"one of {_KINDS}")
+    for name in _IDS:
+        if len(getattr(activity, name) or "") > MAX_ID_LENGTH:
+            raise Unreadable(UnreadableReason.TOO_LONG, f"/{name}", f"at most {MAX_ID_LENGTH} characters")
+    if not 0 <= activity.occurred_at <= now + FUTURE:
+        raise Unreadable(UnreadableReason.WRONG_TYPE, "/occurred_at", f"{TIME}, not ahead")
+    return activity
 
 
 def _answer_batch(items: list[dict[str, object]]) -> Response:

@@ -1,13 +1,18 @@
-"""The gateway's metrics: every name, and labels from closed sets only (RELIABILITY 3.1 "Metrics endpoint")."""
+"""The gateway's metrics: every name, with labels from closed sets only, and the middleware that counts requests."""
 
 from __future__ import annotations
 
+import time
+
 from prometheus_client import CollectorRegistry, Counter, Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tocsin.connectors.dialects import DIALECTS
 from tocsin.connectors.gateway.problems import KINDS
 
 OTHER = "other"
+UNKNOWN_ROUTE = "none"
+"""The route of a request that no route takes: its path would be an unbounded label."""
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
@@ -44,3 +49,32 @@ class GatewayMetrics:
         """One request answered; `route` is the route's template, never the path that was asked for."""
         self.requests.labels(route, str(status)).inc()
         self.seconds.labels(route).observe(seconds)
+
+
+class CountRequests:
+    """Middleware that counts each request by its route and status; a handler that raises counts as 500. Plain ASGI: it
+    neither buffers bodies nor starts tasks."""
+
+    def __init__(self, app: ASGIApp, counts: GatewayMetrics) -> None:
+        self._app = app
+        self._counts = counts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 500
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watch)
+        finally:
+            route = getattr(scope.get("route"), "path", UNKNOWN_ROUTE)
+            self._counts.count_request(route, status, time.perf_counter() - started)

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 
 import msgspec
 from msgspec import Struct
 from starlette.responses import Response
 
+from tocsin.connectors.dialects import Unreadable, UnreadableReason
+from tocsin.connectors.dialects.reading import SYNTAX_REASONS
+from tocsin.connectors.publish import KafkaAway, NothingToPublish, PublishFailed, PublishUnconfirmed, TopicMissing
+from tocsin.schemas.errors import Unencodable, UnencodableReason
 from tocsin.schemas.ids import new_event_id
+
+log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:tocsin:problem:"
@@ -123,3 +132,56 @@ def refuse(refusal: Refusal, headers: dict[str, str] | None = None) -> Response:
         extra["connection"] = "close"
     body = msgspec.json.encode(refusal.document())
     return Response(body, kind.status, headers=extra, media_type=MEDIA_TYPE)
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Any exception inside becomes a Refusal."""
+    try:
+        yield
+    except Exception as error:
+        raise refusal_of(error) from None
+
+
+def refusal_of(error: Exception) -> Refusal:
+    """Total. What an exception says is not passed on, except where we wrote it."""
+    match error:
+        case Refusal():
+            return error
+        case Unreadable():
+            return _of_unreadable(error)
+        case NothingToPublish():
+            return Refusal(NOT_A_PROBLEM, detail=f"No event was made: {error.why}.")
+        case Unencodable():
+            large = error.reason is UnencodableReason.TOO_LARGE
+            return Refusal(TOO_LARGE if large else NOT_VALID)
+        case TopicMissing():
+            return Refusal(KAFKA_AWAY, event_id=error.event_id, reason="topic_missing")
+        case KafkaAway():
+            return Refusal(KAFKA_AWAY, event_id=error.event_id)
+        case PublishUnconfirmed():
+            return Refusal(UNCONFIRMED, event_id=error.event_id)
+        case PublishFailed():
+            return Refusal(REFUSED_BY_KAFKA, event_id=error.event_id)
+        case TimeoutError():
+            return Refusal(UNCONFIRMED)
+        case _:
+            log.exception("a document could not be taken", exc_info=error)
+            return Refusal(INTERNAL)
+
+
+def _of_unreadable(error: Unreadable) -> Refusal:
+    kind = NOT_VALID
+    if error.reason in SYNTAX_REASONS:
+        kind = MALFORMED
+    elif error.reason is UnreadableReason.TOO_LARGE:
+        kind = TOO_LARGE
+    elif error.reason is UnreadableReason.UNKNOWN_DIALECT:
+        kind = UNKNOWN_DIALECT
+    return Refusal(
+        kind,
+        reason=str(error.reason),
+        pointer=error.pointer,
+        expected=error.expected,
+        position=error.offset,
+    )

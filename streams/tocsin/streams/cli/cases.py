@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tocsin.connectors.commanding import command_issued
+from tocsin.connectors.commands import command_issued
 from tocsin.connectors.dialects import Unreadable
 from tocsin.connectors.publish import Origin, Publisher, Receipt
 from tocsin.schemas.events import CommandIssued, CommandKind

@@ -10,7 +10,7 @@ import typer
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from tocsin.connectors.commanding.saying import reason, who
+from tocsin.connectors.commands import reason, who
 from tocsin.connectors.dialects import Unreadable
 from tocsin.connectors.publish import cloud_event_headers
 from tocsin.schemas.codec import encode

@@ -10,7 +10,7 @@ import msgspec
 import typer
 from aiokafka.errors import KafkaError
 
-from tocsin.connectors.commanding import ended_silence, silence_set
+from tocsin.connectors.commands import ended_silence, silence_set
 from tocsin.connectors.dialects import Unreadable
 from tocsin.connectors.publish import Origin
 from tocsin.connectors.publish.headers import rfc3339

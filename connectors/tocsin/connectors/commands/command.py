@@ -8,8 +8,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct, field
 
-from tocsin.connectors.commanding.saying import reason, who
-from tocsin.connectors.commanding.times import until_of
+from tocsin.connectors.commands.members import reason, until_of, who
 from tocsin.connectors.dialects import Unreadable, UnreadableReason
 from tocsin.connectors.dialects.expecting import unreadable
 from tocsin.connectors.dialects.members import MAX_ID_LENGTH

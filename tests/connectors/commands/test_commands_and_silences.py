@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.connectors.commanding import command_issued, ended_silence, moment_of, silence_set, span_of, until_of
+from tocsin.connectors.commands import command_issued, ended_silence, moment_of, silence_set, span_of, until_of
 from tocsin.connectors.dialects import Unreadable
 from tocsin.connectors.publish import Origin
 from tocsin.schemas.codec import decode, encode

@@ -1,4 +1,4 @@
-"""Times as people write them: until when (RFC 3339), or for how long (`2h`, `1h30m`, `7d`)."""
+"""The members that every command has: `by`, `why`, and until when (RFC 3339) or for how long (`2h`, `1h30m`, `7d`)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ import re
 from datetime import datetime
 
 from tocsin.connectors.dialects import Unreadable, UnreadableReason
+
+MAX_BY = 255
+"""Characters of who."""
+
+MAX_WHY = 2000
+"""Characters of why."""
 
 LONGEST = 366 * 86_400 * 1_000_000
 """A time further ahead is a mistake; microseconds."""
@@ -49,3 +55,21 @@ def until_of(until: str | None, span: str | None, now: int) -> int | None:
     if not now < end <= now + LONGEST:
         raise Unreadable(UnreadableReason.WRONG_TYPE, pointer, AHEAD)
     return end
+
+
+def who(by: str | None) -> str:
+    """Who it is; raises Unreadable when nobody says so, or with more than MAX_BY characters."""
+    said = (by or "").strip()
+    if not said:
+        raise Unreadable(UnreadableReason.MISSING_MEMBER, "/by", "who says so: the member by, or the header Tocsin-By")
+    if len(said) > MAX_BY:
+        raise Unreadable(UnreadableReason.TOO_LONG, "/by", f"at most {MAX_BY} characters")
+    return said
+
+
+def reason(why: str | None) -> str | None:
+    """Why, if anything is said; raises Unreadable when it has more than MAX_WHY characters."""
+    said = (why or "").strip()
+    if len(said) > MAX_WHY:
+        raise Unreadable(UnreadableReason.TOO_LONG, "/why", f"at most {MAX_WHY} characters")
+    return said or None

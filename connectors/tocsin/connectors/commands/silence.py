@@ -8,8 +8,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct, field
 
-from tocsin.connectors.commanding.saying import reason, who
-from tocsin.connectors.commanding.times import moment_of, until_of
+from tocsin.connectors.commands.members import moment_of, reason, until_of, who
 from tocsin.connectors.dialects import Unreadable, UnreadableReason
 from tocsin.connectors.dialects.expecting import unreadable
 from tocsin.connectors.publish.reporting import Origin, event_id

@@ -1,4 +1,4 @@
-"""What others look at: /healthz, /readyz, /metrics, and the read-only schema registry."""
+"""What is read by machines: /healthz, /readyz, /metrics, and the read-only schema registry."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from tocsin.connectors.gateway.body import read_body
-from tocsin.connectors.gateway.config import GatewayConfig
+from tocsin.connectors.gateway.request import GatewayConfig, read_body
 from tocsin.schemas.registry import Registry, answer
 
 Ready = Callable[[], Awaitable[bool | str]]
@@ -23,7 +22,7 @@ READY_WITHIN = 5.0
 REGISTRY_MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 
 
-def watching_routes(ready: Ready, registry: CollectorRegistry) -> APIRouter:
+def probe_routes(ready: Ready, registry: CollectorRegistry) -> APIRouter:
     """The routes for probes and for Prometheus."""
     router = APIRouter()
 

@@ -1,0 +1,12 @@
+"""What a person or a program may command: commands on cases and time-outs, and silences.
+
+One form for the gateway and the command line: a document in, an event out, or `Unreadable` naming the member.
+"""
+
+from __future__ import annotations
+
+from tocsin.connectors.commands.command import command_issued
+from tocsin.connectors.commands.members import moment_of, reason, span_of, until_of, who
+from tocsin.connectors.commands.silence import ended_silence, silence_set
+
+__all__ = ["command_issued", "ended_silence", "moment_of", "reason", "silence_set", "span_of", "until_of", "who"]

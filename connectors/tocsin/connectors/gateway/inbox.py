@@ -1,0 +1,56 @@
+"""The inbox: an event is stored once Kafka has acknowledged it, or refused."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+import msgspec
+
+from tocsin.connectors.gateway.metrics import GatewayMetrics
+from tocsin.connectors.gateway.problems import refusals
+from tocsin.connectors.gateway.request import GatewayConfig
+from tocsin.connectors.publish import InboxEvent, Receipt
+from tocsin.schemas.events import CommandIssued, ProblemReported
+
+
+class EventPort(Protocol):
+    """Where accepted events go; `tocsin.connectors.publish` has two of them."""
+
+    async def send(self, event: InboxEvent) -> Receipt:
+        """Store the event; returns only once it is stored. Raises Unencodable or a PublishFailed."""
+        ...
+
+
+class Inbox:
+    """Stores events, counts them, and says what the client is answered."""
+
+    def __init__(self, config: GatewayConfig, port: EventPort, counts: GatewayMetrics) -> None:
+        self._config = config
+        self._port = port
+        self._counts = counts
+
+    async def store(self, event: InboxEvent) -> dict[str, object]:
+        """Store one event and return the answer. Raises Refusal, and nothing else but CancelledError."""
+        with refusals():
+            async with asyncio.timeout(self._config.deadline + 1):
+                await self._port.send(event)
+        self._counts.count_accepted(_kind(event))
+        return _answer(event)
+
+
+def _kind(event: InboxEvent) -> str:
+    if isinstance(event, ProblemReported):
+        return event.problem.dialect
+    return "command" if isinstance(event, CommandIssued) else "activity"
+
+
+def _answer(event: InboxEvent) -> dict[str, object]:
+    """The id of the event, the URI of the occurrence unless it is a command, and what the reader forgave (rule and
+    pointer)."""
+    if isinstance(event, CommandIssued):
+        return {"event_id": event.event_id}
+    answer: dict[str, object] = {"event_id": event.event_id, "instance": f"urn:uuid:{event.event_id}"}
+    if isinstance(event, ProblemReported) and event.problem.violations:
+        answer["violations"] = msgspec.to_builtins(event.problem.violations)
+    return answer
