@@ -113,6 +113,15 @@ def test_ending(
     assert "Unclosed" not in ended.stderr
 
 
+@pytest.mark.parametrize("ending", ["settings that are wrong", "a doctor without Kafka", "reading what is no JSON"])
+def test_a_process_of_its_own_ends_the_same(tocsin_process: Tocsin, ending: str) -> None:
+    arguments, stdin, variables, code, says = ENDINGS[ending]
+    meant = {name: value.replace("AWAY", nobody_listens()) for name, value in variables.items()}
+    ended = tocsin_process(*arguments, stdin=stdin, **meant)
+    assert ended.returncode == code, ended.stderr
+    assert says in ended.stdout + ended.stderr
+
+
 def test_all_wrong_settings_are_told_at_once(tocsin: Tocsin) -> None:
     ended = tocsin("up", PORT="x", PREFIX="a b", PUBLIC_URL="ftp://u:hunter2@h/d")
     assert ended.returncode == 78

@@ -51,8 +51,8 @@ def test_the_readme_has_what_it_can(words: tuple[str, str]) -> None:
     assert re.search(rf"\btocsin {group} (\S+, `)*{command}\b", README.read_text("utf-8"))
 
 
-def test_the_list_has_all_and_the_exit_codes(tocsin: Tocsin) -> None:
-    ended = tocsin("--help")
+def test_the_list_has_all_and_the_exit_codes(tocsin_process: Tocsin) -> None:
+    ended = tocsin_process("--help")
     assert all(re.search(rf"^  {name} ", ended.stdout, re.MULTILINE) for name in COMMANDS)
     assert "69 a service is not reachable" in " ".join(ended.stdout.split())
 

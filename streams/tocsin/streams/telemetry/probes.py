@@ -1,4 +1,4 @@
-"""What each process tells the outside: `/healthz` (alive), `/readyz` (ready to work, or why not), `/metrics`."""
+"""`/healthz` (alive), `/readyz` (ready to work, or why not) and `/metrics` of each process: served, and scraped."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.parser import text_string_to_metric_families
 
 Readiness = Callable[[], str | None]
-"""None when ready, else why not, in words for an operator."""
+"""None when ready, else the reason, in words for an operator."""
 
 Note = Callable[[], str | None]
 """What an operator should know although the process is ready, or None."""
 
+Sample = tuple[str, Mapping[str, str], float]
+"""Name, labels and value."""
+
 
 def nothing_to_note() -> None:
-    return None
+    """The note of a process that never has one."""
 
 
 def all_notes(*notes: Note) -> Note:
-    """What any of these has to tell, in this order."""
+    """All that these have to note, in this order."""
     return lambda: "; ".join(filter(None, (note() for note in notes))) or None
 
 
@@ -35,14 +38,22 @@ async def serve_probes(
 
     Raises OSError when the address is taken.
     """
+
+    async def healthy(request: web.Request) -> web.Response:
+        return web.json_response({"alive": True})
+
+    async def ready(request: web.Request) -> web.Response:
+        reason = not_ready()
+        if reason is not None:
+            return web.json_response({"ready": False, "reason": reason}, status=503, headers={"Retry-After": "2"})
+        noted = note()
+        return web.json_response({"ready": True} if noted is None else {"ready": True, "note": noted})
+
+    async def metrics(request: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
     app = web.Application()
-    app.add_routes(
-        [
-            web.get("/healthz", _healthy),
-            web.get("/readyz", lambda request: _ready(not_ready, note)),
-            web.get("/metrics", lambda request: _metrics(registry)),
-        ]
-    )
+    app.add_routes([web.get("/healthz", healthy), web.get("/readyz", ready), web.get("/metrics", metrics)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
@@ -52,25 +63,6 @@ async def serve_probes(
         yield f"http://{host}:{bound}"
     finally:
         await runner.cleanup()
-
-
-async def _healthy(request: web.Request) -> web.Response:
-    return web.json_response({"alive": True})
-
-
-async def _ready(not_ready: Readiness, note: Note) -> web.Response:
-    reason = not_ready()
-    if reason is None:
-        noted = note()
-        return web.json_response({"ready": True} if noted is None else {"ready": True, "note": noted})
-    return web.json_response({"ready": False, "reason": reason}, status=503, headers={"Retry-After": "2"})
-
-
-async def _metrics(registry: CollectorRegistry) -> web.Response:
-    return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-
-Sample = tuple[str, Mapping[str, str], float]
 
 
 async def scrape(urls: Iterable[str]) -> list[Sample]:

@@ -1,0 +1,84 @@
+"""What `tocsin doctor` says of the processes that run: their notes, such as rules that they cannot use, and timers."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from tocsin.streams.cli.doctor_checks import Level, _notes, timer_checks, timers_check
+from tocsin.streams.settings import Settings
+from tocsin.streams.telemetry.probes import Sample, all_notes, nothing_to_note
+from tocsin.streams.up.home import HomeTaken
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        pytest.param(
+            {"ready": True, "note": "the rules file cannot be used"}, ["the rules file cannot be used"], id="one"
+        ),
+        pytest.param({"ready": True}, [], id="none"),
+        pytest.param([], [], id="not one of ours"),
+    ],
+)
+async def test_notes_of_the_running_bus(tmp_path: Path, answer: Any, told: list[str]) -> None:
+    async def ready(request: web.Request) -> web.Response:
+        return web.json_response(answer)
+
+    app = web.Application()
+    app.router.add_get("/readyz", ready)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    home = HomeTaken(tmp_path)
+    metrics = [f"http://127.0.0.1:{port}/metrics" for port in (runner.addresses[0][1], 1)]
+    home.tell({"api": "http://a", "bootstrap": "b:1", "metrics": metrics})
+    checks = await asyncio.to_thread(_notes, Settings(home=tmp_path))
+    home.release()
+    await runner.cleanup()
+    assert [(check.level, check.detail) for check in checks] == [(Level.WARN, note) for note in told]
+
+
+def test_when_nothing_runs_there_is_nothing_to_note(tmp_path: Path) -> None:
+    assert _notes(Settings(home=tmp_path)) == []
+
+
+def test_every_note_is_told() -> None:
+    assert all_notes(nothing_to_note, lambda: "a", lambda: "b")() == "a; b"
+    assert all_notes(nothing_to_note, nothing_to_note)() is None
+
+
+def samples(**counts: float) -> list[Sample]:
+    return [
+        (f"tocsin_timers_{name}", {"agent": agent}, value) for name, value in counts.items() for agent in ("a", "b")
+    ]
+
+
+TABLE: dict[str, tuple[dict[str, float], Level, str]] = {
+    "all well": ({"pending": 5}, Level.OK, "10 pending, 0 overdue, 0 failed, 0 put back"),
+    "late": ({"pending": 5, "overdue": 1}, Level.WARN, "10 pending, 2 overdue"),
+    "failed": ({"failed": 2}, Level.WARN, "0 pending, 0 overdue, 4 failed"),
+    "put back and well since": ({"repaired_total": 3}, Level.OK, "6 put back"),
+}
+
+
+@pytest.mark.parametrize(("counts", "level", "detail"), TABLE.values(), ids=TABLE.keys())
+def test_late_and_failed_timers_are_warned_of(counts: dict[str, float], level: Level, detail: str) -> None:
+    check = timers_check(samples(**counts))
+    assert (check.level, detail in check.detail, bool(check.step)) == (level, True, level is Level.WARN)
+
+
+async def test_nothing_is_said_where_no_bus_runs(tmp_path: Path) -> None:
+    assert await timer_checks(Settings(home=tmp_path)) == []
+
+
+async def test_a_bus_without_answer_is_a_warning(tmp_path: Path) -> None:
+    taken = HomeTaken(tmp_path)
+    taken.tell({"bootstrap": "127.0.0.1:1", "metrics": ["http://127.0.0.1:1/metrics"]})
+    (check,) = await timer_checks(Settings(home=tmp_path))
+    assert (check.level, check.detail) == (Level.WARN, "no metrics: ClientConnectorError")
+    taken.release()
