@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -65,8 +66,9 @@ def _in_this_process(
 ) -> tuple[int, bytes, bytes]:
     standard = {"stdin": stdin, "stdout": b"", "stderr": b""}
     streams = {name: io.TextIOWrapper(io.BytesIO(content), "utf-8") for name, content in standard.items()}
+    replaced: dict[str, Any] = {"argv": ["tocsin", *arguments], **streams}
     with (
-        patch.multiple(sys, argv=["tocsin", *arguments], **streams),
+        patch.multiple(sys, **replaced),
         patch.dict(os.environ, environment, clear=True),
         _within(folder),
         _logging_and_signals_kept(),
