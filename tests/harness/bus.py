@@ -40,7 +40,7 @@ class Child:
         self.signal(signal.SIGKILL)
         await self.process.wait()
 
-    async def ready(self, within: float = 60.0) -> Child:
+    async def ready(self, within: float = 150.0) -> Child:
         """Wait for its line on standard output; fails with the end of its log."""
         assert self.process.stdout is not None
         try:

@@ -39,11 +39,11 @@ BOMBS += [("a block of -2^63 texts", framed("EscalationStepped", START + b"\0\0\
 @pytest.mark.parametrize(("what", "data"), BOMBS, ids=[name for name, _ in BOMBS])
 def test_a_bomb_of_a_few_bytes_costs_nothing(what: str, data: bytes) -> None:
     tracemalloc.start()
-    begun = time.perf_counter()
+    begun = time.thread_time()
     try:
         with pytest.raises(Undecodable) as refused:
             decode(data)
-        assert time.perf_counter() - begun < GUARD
+        assert time.thread_time() - begun < GUARD
         assert tracemalloc.get_traced_memory()[1] < 2_000_000
     finally:
         tracemalloc.stop()
@@ -57,7 +57,7 @@ def test_the_largest_value_full_of_the_smallest_items_stays_small() -> None:
     count = MAX_BYTES // 2 - len(one)
     many = one[:at] + long_bytes(count) + b"\0\0" * count + one[at + 3 :]
     assert len(many) < MAX_BYTES
-    begun = time.perf_counter()
+    begun = time.thread_time()
     event = decode_as(many, ProblemReported)
-    assert time.perf_counter() - begun < GUARD
+    assert time.thread_time() - begun < GUARD
     assert event.problem.items == [Item(value="")] * count

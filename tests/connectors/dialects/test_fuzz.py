@@ -24,19 +24,19 @@ PATIENCE = int(os.environ.get("TOCSIN_FUZZ", "1"))
 
 NAMES = (AUTO, *DIALECTS)
 ORIGIN = Origin(tenant="t", event_id="019ab7c1-5f00-7000-8000-000000000000")
-SECONDS = 2.0
-"""How long one document may take under one name; a slow machine has time enough, a scan that is quadratic has not."""
+SECONDS = 5.0
+"""CPU time that one document may take under one name: enough on a slow machine, not for a scan that is quadratic."""
 
 
 def survives(raw: bytes, dialect: str) -> None:
     """Only Unreadable is raised; a problem can be stored and comes back, and is written or refused in every dialect."""
-    started = time.perf_counter()
+    started = time.thread_time()
     try:
         read = read_document(raw, dialect)
     except Unreadable:
         return
     finally:
-        assert time.perf_counter() - started < SECONDS
+        assert time.thread_time() - started < SECONDS
     if isinstance(read, NotAProblem):
         return
     assert isinstance(read, Problem)

@@ -78,7 +78,7 @@ def test_any_bytes_give_a_value_or_unreadable(raw: bytes) -> None:
     ids=["escaped quotes, never closed", "a million quotes", "escapes and quotes"],
 )
 def test_no_input_makes_the_scan_slow(raw: bytes) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(Unreadable):
         parse_json(raw)
-    assert time.perf_counter() - started < 60, "a scan that goes back costs minutes"
+    assert time.thread_time() - started < 60, "a scan that goes back costs minutes"

@@ -1,15 +1,16 @@
-"""One timer for all deadlines."""
+"""One timer for all deadlines, on a clock that jumps."""
 
 from __future__ import annotations
 
 import asyncio
 
+from virtual_loop import VirtualLoop, run_virtually
+
 from tocsin.connectors.publish.deadlines import SLOT, Deadlines
 from tocsin.connectors.publish.outgoing import Outgoing
 
 
-async def test_what_is_not_taken_off_expires_never_early_and_little_late() -> None:
-    loop = asyncio.get_running_loop()
+async def what_expires(loop: VirtualLoop) -> None:
     expired: dict[str, float] = {}
 
     def expire(record: Outgoing) -> None:
@@ -30,3 +31,8 @@ async def test_what_is_not_taken_off_expires_never_early_and_little_late() -> No
     await asyncio.sleep(0.7)
     assert "later" in expired, "the timer starts again after it had nothing to do"
     deadlines.close()
+
+
+def test_what_is_not_taken_off_expires_never_early_and_little_late() -> None:
+    loop = VirtualLoop()
+    run_virtually(loop, what_expires(loop))

