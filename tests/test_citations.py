@@ -18,10 +18,6 @@ NOT_CLEAN_YET = (
     "schemas/",
     "streams/",
     "tests/connectors/",
-    "tests/e2e/",
-    "tests/harness/",
-    "tests/scenarios/",
-    "tests/schemas/",
     "tests/streams/",
 )
 """Folders that still cite what is not in the repository: this list only shrinks."""
@@ -42,7 +38,6 @@ ELSEWHERE = {
 
 NUMBERED = (
     "CHANGELOG.md", "connectors/MEDIATION.md", "connectors/tocsin/connectors/mediation/", "docs/",
-    "streams/FEATURES.md", "tests/connectors/mediation/", "tests/scenarios/",
 )  # fmt: skip
 """Where numbers such as H22 or I1 are tags or names of scenarios."""
 

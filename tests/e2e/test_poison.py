@@ -1,5 +1,5 @@
 """Poison on every topic that a foreign client can write: the bad ones are in `dead` with reason and bytes, the good
-ones behind them are delivered (RELIABILITY.md F12, F17)."""
+ones behind them are delivered (docs/reliability.md#f12)."""
 
 from __future__ import annotations
 
