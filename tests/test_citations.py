@@ -37,8 +37,14 @@ ELSEWHERE = {
 """What is wrong with a citation, and how it looks."""
 
 NUMBERED = (
-    "CHANGELOG.md", "connectors/MEDIATION.md", "connectors/tocsin/connectors/mediation/", "docs/",
-)  # fmt: skip
+    "CHANGELOG.md",
+    "connectors/MEDIATION.md",
+    "connectors/tocsin/connectors/mediation/",
+    "docs/",
+    "streams/FEATURES.md",
+    "tests/connectors/mediation/",
+    "tests/scenarios/",
+)
 """Where numbers such as H22 or I1 are tags or names of scenarios."""
 
 PAGE = re.compile(r"\bdocs/([a-z-]+\.md)(?:#([a-z0-9-]+))?")

@@ -1,4 +1,4 @@
-"""The worker is dead while replies and an acknowledgement come: no false time-out, and no page (docs/architecture.md#time).
+"""The worker is dead while replies and an acknowledgement come: no false time-out, no page (docs/architecture.md#time).
 
 Timers fire when their tick is read, and the tick stands behind everything that was accepted before it.
 """

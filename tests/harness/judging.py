@@ -1,4 +1,4 @@
-"""What must hold after a run with faults (docs/reliability.md#promises): judged from Kafka and from the receiver alone."""
+"""What must hold after a run with faults (docs/reliability.md#promises), by Kafka and the receiver alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A few bytes must not cost much time or memory, nor may the largest value that is allowed (docs/reliability.md#bombs)."""
+"""A few bytes must not cost much time or memory, nor may the largest value allowed (docs/reliability.md#bombs)."""
 
 from __future__ import annotations
 

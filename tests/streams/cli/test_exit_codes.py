@@ -1,4 +1,4 @@
-"""How commands end: one clear line and the exit code that README lists, whatever goes wrong. None of these needs Kafka."""
+"""How commands end: one clear line and the exit code of README, whatever goes wrong. None of these needs Kafka."""
 
 from __future__ import annotations
 
