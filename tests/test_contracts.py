@@ -46,6 +46,31 @@ FAULTS = {
         "import tocsin.streams.topology\n",
         "data flows one way: streams -> connectors -> schemas BROKEN",
     ),
+    "processes that know the command line": (
+        "streams/tocsin/streams/processes/planted.py",
+        "import tocsin.streams.cli.output\n",
+        "streams: every package has its layer BROKEN",
+    ),
+    "a package that knows another of its layer": (
+        "streams/tocsin/streams/telemetry/planted.py",
+        "import tocsin.streams.silences.silences\n",
+        "streams: every package has its layer BROKEN",
+    ),
+    "a module without a layer": (
+        "streams/tocsin/streams/planted.py",
+        "import tocsin.streams.topology\n",
+        "streams: every package has its layer BROKEN",
+    ),
+    "a library for services that knows a sink": (
+        "connectors/tocsin/connectors/mediation/planted.py",
+        "import tocsin.connectors.sinks.memory\n",
+        "libraries for services know neither gateway nor sinks BROKEN",
+    ),
+    "a library for services that needs an extra": (
+        "connectors/tocsin/connectors/web5/planted.py",
+        "import aiohttp\n",
+        "libraries for services know neither gateway nor sinks BROKEN",
+    ),
     "connectors that know the streams": (
         "connectors/tocsin/connectors/planted.py",
         "import tocsin.streams.topology\n",

@@ -8,13 +8,18 @@ import sys
 import pytest
 
 EXTRAS = {"aiohttp", "faust", "fastapi", "prometheus_client", "pydantic", "standardwebhooks", "starlette", "yarl"}
+BUS = ("tocsin.streams", "tocsin.connectors.gateway")
 
 
 @pytest.mark.parametrize(
     "module",
-    [f"tocsin.connectors.{name}" for name in ("publish", "webhooks", "dialects", "sinks", "sinks.memory", "mediation")],
+    [
+        f"tocsin.connectors.{name}"
+        for name in ("publish", "webhooks", "dialects", "sinks", "sinks.memory", "mediation", "web5")
+    ],
 )
-def test_imports_no_extra(module: str) -> None:
+def test_imports_no_extra_and_nothing_of_the_bus(module: str) -> None:
     code = f"import sys, {module}; print(*sys.modules)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert not EXTRAS & {name.partition(".")[0] for name in shown.split()}
+    assert not [name for name in shown.split() if name.startswith(BUS)]
