@@ -36,13 +36,13 @@ from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.context.enrich import enrich
 from tocsin.streams.rules.decision import Decision, Emit
 from tocsin.streams.rules.derive import Common, about
-from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.policies import TimeoutPolicy
+from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.rulebook import RuleBook, default_rulebook
 from tocsin.streams.rules.spans import SECOND
 from tocsin.streams.rules.state import ExpectationRow
-from tocsin.streams.rules.timeouts.closing import close_by_problem
-from tocsin.streams.rules.timeouts.expecting import choose, expectation_due, heard_nothing, observe_message
+from tocsin.streams.rules.timeouts.expectations import choose, close_by_problem, expectation_due, observe_message
+from tocsin.streams.rules.timeouts.grace import note_gap
 from tocsin.streams.rules.turn import Turn
 
 START = 1_800_000_000 * SECOND
@@ -89,6 +89,10 @@ class Story:
         self.now = max(self.now, end)
         return self
 
+    def turn(self, tenant: str = TENANT) -> Turn:
+        """A turn now."""
+        return Turn(self.rows, self.now, self.config, tenant)
+
     def notices(self) -> list[TimeoutNoticed]:
         found = (decision.event for decision in self.decisions if isinstance(decision, Emit))
         return [event for event in found if isinstance(event, TimeoutNoticed)]
@@ -117,19 +121,21 @@ class Story:
         elif what == "problem":
             report = ProblemReported(**self._base(), problem=Problem(dialect="x", code="e.p.msg", thread_id=thread))
             case = "case"
-            context = enrich(Turn(self.rows, self.now, self.config, TENANT), report, case)
-            close_by_problem(Heard(report=report, case=case, context=context, now=self.now), self.rows)
+            turn = self.turn()
+            close_by_problem(turn, Report(report, case, enrich(turn, report, case)))
         elif what == "down":
             self.now = START + round(float(rest[1]) * SECOND)
         elif what == "silent":
             end = START + round(float(rest[1]) * SECOND)
-            heard_nothing(self.rows, self.now, end)
+            note_gap(self.rows, self.now, end)
             self.now = end
         elif what == "choose":
             issued = CommandIssued(
                 **self._base(), kind=CommandKind.CHOOSE, target=rest[1], by="the keeper", choice=rest[0]
             )
-            self.decisions += choose(issued, self.rows, self.now, self.config) or []
+            turn = self.turn()
+            choose(turn, issued)
+            self.decisions += turn.decisions
         else:
             assert what == "tick", what
 
@@ -144,7 +150,9 @@ class Story:
             connection=self.connection,
             detail=detail,
         )
-        self.decisions += observe_message(activity, self.rows, self.now, self.config)
+        turn = self.turn()
+        observe_message(turn, activity)
+        self.decisions += turn.decisions
 
     def _base(self) -> Common:
         base = EventBase(event_id="", tenant=TENANT, occurred_at=self.now, recorded_at=self.now)
@@ -154,7 +162,9 @@ class Story:
         row = self.rows.get(key)
         self.now = now
         if isinstance(row, ExpectationRow):
-            self.decisions += expectation_due(key, row, self.rows, now, self.config)
+            turn = Turn.of_timer(key, row, self.rows, now, self.config)
+            expectation_due(turn, key, row)
+            self.decisions += turn.decisions
         else:
             self.rows.delete(key)
         due = self.rows.due(key)

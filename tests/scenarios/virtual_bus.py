@@ -34,7 +34,7 @@ from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.decide import decide, fire
 from tocsin.streams.rules.decision import INBOX, Decision, Emit
 from tocsin.streams.rules.rulebook import RuleBook, Silence
-from tocsin.streams.rules.timeouts.expecting import heard_nothing
+from tocsin.streams.rules.timeouts.grace import note_gap
 from tocsin.streams.rulesfile import load_rulebook
 
 Made = TypeVar("Made", ActivityObserved, CommandIssued)
@@ -93,7 +93,7 @@ class VirtualBus:
             case "silence":
                 self._silence(given)
             case "deaf":
-                heard_nothing(self.rows, START + span(given.body["since"]), START + given.at)
+                note_gap(self.rows, START + span(given.body["since"]), START + given.at)
             case "command":
                 self._decide(self._command(given))
             case "trouble" | "exception":

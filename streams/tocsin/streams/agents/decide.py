@@ -16,7 +16,7 @@ from tocsin.streams.engine.record import Output, Record, Rows
 from tocsin.streams.rules import decide
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.state import ROW_VERSION, encode_row
-from tocsin.streams.rules.timeouts.expecting import heard_nothing
+from tocsin.streams.rules.timeouts.grace import note_gap
 
 
 class DecideAgent:
@@ -48,7 +48,7 @@ class DecideAgent:
 
     def resumed(self, rows: Rows, since: int, until: int) -> Iterable[Output]:
         """Replies that could not be heard are not late: open expectations get the silence as grace (DESIGN 5, Time)."""
-        heard_nothing(rows, since, until)
+        note_gap(rows, since, until)
         return ()
 
     def tick(self, partition: int, now: int) -> Output:

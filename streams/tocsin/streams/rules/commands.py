@@ -28,7 +28,7 @@ from tocsin.streams.rules.derive import about
 from tocsin.streams.rules.escalation.notifying import notify_resolved
 from tocsin.streams.rules.policies import EscalationPolicy
 from tocsin.streams.rules.state import CaseRow, KeptCommand
-from tocsin.streams.rules.timeouts.expecting import choose
+from tocsin.streams.rules.timeouts.expectations import choose
 from tocsin.streams.rules.turn import Turn
 
 CASE_COMMANDS = 8
@@ -61,9 +61,7 @@ def command(turn: Turn, issued: CommandIssued) -> None:
 def _carry_out(turn: Turn, issued: CommandIssued) -> bool:
     """False when what the command is about is not known (yet)."""
     if issued.kind is CommandKind.CHOOSE:
-        chosen = choose(issued, turn.rows, turn.now, turn.config)
-        turn.decisions += chosen or ()
-        return chosen is not None
+        return choose(turn, issued)
     case_id = _case_of(turn, issued)
     key = turn.cases.key(case_id)
     case = turn.cases.get(key)

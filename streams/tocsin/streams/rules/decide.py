@@ -57,8 +57,7 @@ from tocsin.streams.rules.state import (
     row_key,
 )
 from tocsin.streams.rules.telling import tell_problem
-from tocsin.streams.rules.timeouts.closing import close_by_problem
-from tocsin.streams.rules.timeouts.expecting import expectation_due, observe_message
+from tocsin.streams.rules.timeouts.expectations import close_by_problem, expectation_due, observe_message
 from tocsin.streams.rules.turn import Turn
 
 
@@ -84,7 +83,7 @@ def decide(event: Event, rows: Rows, now: int, config: DecideConfig) -> list[Dec
 def _activity(activity: ActivityObserved, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
     # The expectation first: it looks at the thread as it was before this message.
     turn = Turn(rows, now, config, activity.tenant)
-    turn.decisions += observe_message(activity, rows, now, config)
+    observe_message(turn, activity)
     apply_kept_choice(turn, activity)
     apply_kept_to(turn, turn.decisions)
     heard_other_message(turn, activity)
@@ -134,10 +133,11 @@ def _again(report: ProblemReported, verdict: Repeat | Conflict, seen: SeenRow, d
 
 def _accept(report: ProblemReported, digest: str, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
     case = case_of(report)
-    context = enrich(Turn(rows, now, config, report.tenant), report, case)
+    turn = Turn(rows, now, config, report.tenant)
+    context = enrich(turn, report, case)
     heard = reported = Heard(report=report, case=case, context=context, now=now)
     remembered = config.dedupe_window
-    close_by_problem(heard, rows)
+    close_by_problem(turn, Report(report, case, context))
     verdict = guard(heard, rows, config)
     if isinstance(verdict, Replaced):
         # Told in place of the report, under its id: the sums balance, and the report itself stays in the inbox.
@@ -211,7 +211,7 @@ def fire(key: str, rows: Rows, now: int, config: DecideConfig) -> list[Decision]
             apply_kept_to(turn, turn.decisions)
             return turn.decisions
         case ExpectationRow():
-            turn.decisions += expectation_due(key, row, rows, now, config)
+            expectation_due(turn, key, row)
             apply_kept_to(turn, turn.decisions)
             return turn.decisions
         case KeptCommand():

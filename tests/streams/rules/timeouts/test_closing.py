@@ -10,12 +10,11 @@ from waiting import START, TENANT, Story, config_with
 
 from tocsin.schemas.events import ProblemReported, ThreadContext
 from tocsin.schemas.problem import Problem, Severity
-from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.policies import TimeoutPolicy
+from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.spans import DAY, SECOND
 from tocsin.streams.rules.state import ExpectationRow, LatencyRow, row_key
-from tocsin.streams.rules.timeouts.closing import close_by_problem
-from tocsin.streams.rules.timeouts.opening import expectation_key
+from tocsin.streams.rules.timeouts.expectations import close_by_problem
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows
@@ -25,7 +24,7 @@ ASK = TimeoutPolicy(messages=("ask",), floor=30 * SECOND, unlearned=30 * SECOND,
 
 def a_problem(
     states: str | None, tenant: str = TENANT, severity: Severity = Severity.ERROR, **context: object
-) -> Heard:
+) -> Report:
     report = ProblemReported(
         event_id="r",
         tenant=tenant,
@@ -34,11 +33,11 @@ def a_problem(
         problem=Problem(dialect="didcomm-2.0", code="e.p.msg", severity=severity, thread_id=states),
     )
     known = msgspec.structs.replace(ThreadContext(first_seen=START, last_seen=START), **context)
-    return Heard(report=report, case="case", context=known, now=START)
+    return Report(report, "case", known)
 
 
 @pytest.mark.parametrize(
-    ("heard", "closes"),
+    ("report", "closes"),
     [
         pytest.param(a_problem("t"), True, id="it states the thread"),
         pytest.param(a_problem("own", thread_id="t"), True, id="its ids led to the thread"),
@@ -53,9 +52,9 @@ def a_problem(
         pytest.param(a_problem("t", tenant="mill"), False, id="another tenant's thread"),
     ],
 )
-def test_a_problem_ends_it(rows: DictRows, heard: Heard, closes: bool) -> None:
+def test_a_problem_ends_it(rows: DictRows, report: Report, closes: bool) -> None:
     story = Story(rows, config_with(ASK)).play("0 sent ask")
-    close_by_problem(heard, rows)
+    close_by_problem(story.turn(report.tenant), report)
     assert len(story.until(900).told()) == (0 if closes else 1)
 
 
@@ -63,8 +62,8 @@ def test_a_problem_does_not_take_back_what_was_given_up(rows: DictRows) -> None:
     """A real reply after all must still find it, to end its case."""
     story = Story(rows, config_with(ASK)).play("0 sent ask")
     assert len(story.until(900).told()) == 1
-    close_by_problem(a_problem("t"), rows)
-    row = rows.get(expectation_key(TENANT, "t"))
+    close_by_problem(story.turn(), a_problem("t"))
+    row = rows.get(row_key("expectation", TENANT, "t"))
     assert isinstance(row, ExpectationRow)
     assert row.state == "given_up"
 

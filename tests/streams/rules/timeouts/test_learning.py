@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from waiting import START, TENANT, Story, config_with
 
+from tocsin.streams.rules.context.threads import MAX_TEXT
 from tocsin.streams.rules.policies import TimeoutPolicy
 from tocsin.streams.rules.spans import DAY, SECOND
 from tocsin.streams.rules.state import ConnectionRow, LatencyRow, row_key
-from tocsin.streams.rules.timeouts.learning import LATENCY_TTL, MAX_TYPE
+from tocsin.streams.rules.timeouts.learning import LATENCY_TTL
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows
@@ -135,9 +136,9 @@ def test_tenants_do_not_learn_from_each_other(rows: DictRows) -> None:
 
 
 def test_endless_message_types_share_a_row(rows: DictRows) -> None:
-    endless = "x" * 10 * MAX_TYPE
+    endless = "x" * 10 * MAX_TEXT
     Story(rows, config_with(ANY)).learn(1, times=1, message_type=endless)
-    assert learned(rows, "x" * MAX_TYPE).count == 1
+    assert learned(rows, "x" * MAX_TEXT).count == 1
 
 
 def test_forgotten_after_ninety_days_without_use_and_kept_with_it(rows: DictRows) -> None:

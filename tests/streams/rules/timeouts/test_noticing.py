@@ -17,7 +17,8 @@ from tocsin.schemas.events import (
 from tocsin.streams.rules.decision import DeadLetter
 from tocsin.streams.rules.rulebook import Match, Silence
 from tocsin.streams.rules.spans import HOUR, SECOND
-from tocsin.streams.rules.timeouts.expecting import choose
+from tocsin.streams.rules.timeouts.expectations import choose
+from tocsin.streams.rules.turn import Turn
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows
@@ -93,7 +94,7 @@ def test_wait_until_a_time(rows: DictRows) -> None:
         choice="wait",
         until=START + HOUR,
     )
-    assert choose(issued, rows, START, CONFIG)
+    assert choose(story.turn(), issued)
     story.until(3599)
     assert story.told() == []
     story.until(3600)
@@ -119,4 +120,4 @@ def test_nothing_is_known_of_the_target(rows: DictRows) -> None:
         by="the keeper",
         choice="wait",
     )
-    assert choose(issued, rows, START, CONFIG) is None
+    assert not choose(Turn(rows, START, CONFIG, TENANT), issued)

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tocsin.schemas.events import ActivityKind, ActivityObserved
+from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.policies import TimeoutPolicy
+from tocsin.streams.rules.rulebook import default_rulebook
 from tocsin.streams.rules.state import ThreadRow, row_key
-from tocsin.streams.rules.timeouts.replies import is_report, policy_for, wants_reply
+from tocsin.streams.rules.timeouts.replies import policy_for, wants_reply
+from tocsin.streams.rules.turn import Turn
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows
@@ -17,6 +20,10 @@ if TYPE_CHECKING:
 DIDCOMM = "https://didcomm.org/"
 OFFER = DIDCOMM + "issue-credential/2.0/offer-credential"
 ANY = TimeoutPolicy()
+
+
+def turn(rows: DictRows) -> Turn:
+    return Turn(rows, 0, DecideConfig(book=default_rulebook()), "harbour")
 
 
 def sent(message_type: str, **detail: str) -> ActivityObserved:
@@ -53,16 +60,16 @@ def sent(message_type: str, **detail: str) -> ActivityObserved:
     ],
 )
 def test_by_the_protocol(rows: DictRows, message_type: str, wanted: bool | None) -> None:
-    assert wants_reply(sent(DIDCOMM + message_type), DIDCOMM + message_type, ANY, rows) is wanted
+    assert wants_reply(turn(rows), sent(DIDCOMM + message_type), DIDCOMM + message_type, ANY) is wanted
 
 
 def test_role_and_state_of_the_thread_decide_where_they_are_known(rows: DictRows) -> None:
     row = ThreadRow("t", None, 0, 0, role="issuer", state="request-received")
     rows.put(row_key("thread", "harbour", "t"), row)
-    assert wants_reply(sent(OFFER), OFFER, ANY, rows) is True
+    assert wants_reply(turn(rows), sent(OFFER), OFFER, ANY) is True
     nonsense = ThreadRow("t", None, 0, 0, role="captain", state="at sea")
     rows.put(row_key("thread", "harbour", "t"), nonsense)
-    assert wants_reply(sent(OFFER), OFFER, ANY, rows) is True
+    assert wants_reply(turn(rows), sent(OFFER), OFFER, ANY) is True
 
 
 @pytest.mark.parametrize(
@@ -93,7 +100,7 @@ def test_by_word_and_policy(
     rows: DictRows, message_type: str, messages: tuple[str, ...], detail: dict[str, str], wanted: bool
 ) -> None:
     policy = TimeoutPolicy(messages=messages)
-    assert wants_reply(sent(message_type, **detail), message_type, policy, rows) is wanted
+    assert wants_reply(turn(rows), sent(message_type, **detail), message_type, policy) is wanted
 
 
 @pytest.mark.parametrize(
@@ -120,8 +127,3 @@ def test_the_first_policy_that_fits_even_when_it_is_switched_off() -> None:
     off = TimeoutPolicy(messages=("issue-credential",), enabled=False)
     assert policy_for((off, TimeoutPolicy()), OFFER) is None
     assert policy_for((off,), "chat") is None
-
-
-def test_a_type_without_slashes_is_no_problem() -> None:
-    assert not is_report("chat")
-    assert is_report("did:sov:BzCbsNYhMrjHiqZDTUASHg;spec/report-problem/1.0/problem-report")

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import msgspec
 
 from tocsin.connectors.dialects.codes import parse_code
+from tocsin.connectors.dialects.message_types import is_report
 from tocsin.schemas.events import ActivityKind, ActivityObserved, ProblemExplained
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Severity
@@ -19,7 +20,6 @@ from tocsin.streams.rules.context.interaction import (
     advance,
     answered,
     apply_problem,
-    is_report,
 )
 from tocsin.streams.rules.context.references import (
     Reference,

@@ -1,6 +1,6 @@
 """The interaction of a thread: which protocol, which role is ours, in which state; where messages and problems take it.
 
-Nobody tells our role: it is that of the machine that begins with the first message seen, sent or received. What a
+Nothing states our role: it is that of the machine that begins with the first message seen, sent or received. What a
 machine does not expect changes nothing.
 """
 
@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from tocsin.connectors.dialects.consequences import Consequence, consequence_of_unknown
-from tocsin.connectors.dialects.message_types import MAX_TYPE, REPORT, parse_piuri
+from tocsin.connectors.dialects.message_types import MAX_TYPE, parse_piuri
 from tocsin.schemas.events import ActivityKind
 from tocsin.schemas.problem import Severity
 from tocsin.streams.protocols import Direction, Effect, Protocol, after_problem, next_state, protocol_of
@@ -35,14 +35,9 @@ _CONTINUES = ProblemEffect(Effect.CONTINUES.value, None)
 _ENDED = ProblemEffect(Effect.ENDED.value, None)
 
 
-def is_report(message_type: str | None) -> bool:
-    """Whether a message is a problem report, of whatever protocol."""
-    return message_type is not None and _parsed(message_type)[1]
-
-
 def protocol_name(message_type: str) -> str | None:
     """The PIURI of a message type's protocol, None for what is no message type or too long to be remembered."""
-    return _parsed(message_type)[0]
+    return _protocol_name(message_type) if len(message_type) <= MAX_TYPE else None
 
 
 def known_protocol(message_type: str) -> str | None:
@@ -148,15 +143,10 @@ def _protocol(name: str) -> Protocol | None:
     return protocol_of(name)
 
 
-def _parsed(message_type: str) -> tuple[str | None, bool]:
-    """The PIURI, and whether it is a problem report."""
-    return _parse(message_type) if len(message_type) <= MAX_TYPE else (None, False)
-
-
 @lru_cache(maxsize=1024)
-def _parse(message_type: str) -> tuple[str | None, bool]:
+def _protocol_name(message_type: str) -> str | None:
     parsed = parse_piuri(message_type)
     if parsed is None:
-        return None, False
+        return None
     name = message_type.rpartition("/")[0] if parsed[2] else message_type.rstrip("/")
-    return name if len(name) <= MAX_TEXT else None, parsed[2] == REPORT
+    return name if len(name) <= MAX_TEXT else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tocsin.connectors.dialects.message_types import REPORT, plain
+from tocsin.connectors.dialects.message_types import is_report
 from tocsin.schemas.events import ActivityKind, ActivityObserved
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.config import DecideConfig
@@ -57,11 +57,6 @@ def heard_other_message(turn: Turn, activity: ActivityObserved) -> None:
     connection = clip(activity.connection) or _by_thread(turn, activity)
     if connection is not None:
         turn.connection_errors.delete(turn.connection_errors.key(connection))
-
-
-def is_report(message_type: str | None) -> bool:
-    """Whether this is a problem report's type, of whatever protocol (REQUIREMENTS b.3 1); an unknown type is none."""
-    return message_type is not None and plain(message_type.rstrip("/").rpartition("/")[2]) == REPORT
 
 
 def _by_thread(turn: Turn, activity: ActivityObserved) -> str | None:

@@ -1,1 +1,1 @@
-"""Time-outs: which replies are expected, how long they usually take, what to do when one does not come (H22, H23)."""
+"""Time-outs: which replies are expected, how long they usually take, what to do when one does not come."""

@@ -1,4 +1,4 @@
-"""No reply came in time: wait longer, try again, or give up (REQUIREMENTS H22, H23, R9)."""
+"""No reply came in time: wait longer, try again, or give up (docs/requirements.md#h22)."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""Time in which nothing could be heard does not count: else every outage ends in an alert storm (DESIGN 5, Time)."""
+"""Time in which nothing could be heard does not count: else every outage ends in an alert storm."""
 
 from __future__ import annotations
 
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.spans import DAY, SECOND
 from tocsin.streams.rules.state import ExpectationRow, GapsRow
+from tocsin.streams.rules.turn import Turn
 
 GAPS_KEY = "gaps"
 """One row a partition, of no tenant."""
@@ -20,7 +21,8 @@ LATE = 5 * SECOND
 
 
 def note_gap(rows: Rows, since: int, until: int) -> None:
-    """Nothing was heard from `since` until `until` (microseconds)."""
+    """This partition heard nothing from `since` until `until` (microseconds) though it should have: every expectation
+    that was open then gets that time as grace."""
     if until <= since:
         return
     spans = merged([*_spans(rows), (since, until)])
@@ -33,12 +35,13 @@ def unheard(rows: Rows, since: int, until: int) -> int:
     return sum(max(min(end, until) - max(start, since), 0) for start, end in _spans(rows))
 
 
-def grace_of(row: ExpectationRow, rows: Rows, now: int, due: int | None) -> int:
-    """How much longer an expectation whose timer fires at `now` may take (microseconds): what could not be heard since
-    it was opened and was not granted yet. Once, a timer that fires late is grace enough: no tick came all that time,
-    so an outage too short to be noted has just ended, and the replies that waited for its end are on their way."""
-    extra = unheard(rows, row.sent_at, now) - row.granted
-    late = now - (now if due is None else due)
+def grace_of(turn: Turn, row: ExpectationRow, due: int | None) -> int:
+    """How much longer an expectation whose timer was due at `due` and fires now may take (microseconds): what could not
+    be heard since it was opened and was not granted yet. Once, a timer that fires late is grace enough: no tick came
+    all that time, so an outage too short to be noted has just ended, and the replies that waited for its end are on
+    their way."""
+    extra = unheard(turn.rows, row.sent_at, turn.now) - row.granted
+    late = 0 if due is None else turn.now - due
     if extra <= 0 and row.granted == 0 and late > LATE:
         return late
     return max(extra, 0)

@@ -1,51 +1,59 @@
-"""A reply that did not come, as an event and as a letter to whoever the routes say (REQUIREMENTS H22, H23)."""
+"""A reply that did not come, as an event and as a notification to whoever the routes say."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from tocsin.schemas.events import EventBase, ProblemReported, ThreadContext, TimeoutNoticed
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem, RetryParty, Severity, Source
-from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.cases import case_id, with_endpoints
-from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.context.threads import context_of
-from tocsin.streams.rules.decision import PROBLEMS, Decision, Emit
+from tocsin.streams.rules.decision import PROBLEMS
 from tocsin.streams.rules.derive import about
 from tocsin.streams.rules.escalation.raising import escalate
 from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.notification import timestamp
 from tocsin.streams.rules.report import Report
+from tocsin.streams.rules.routing.inhibit import inhibited_by
+from tocsin.streams.rules.routing.matching import Asked
+from tocsin.streams.rules.routing.mute import muted_until
+from tocsin.streams.rules.routing.silence import silence_of
+from tocsin.streams.rules.routing.tree import matching
 from tocsin.streams.rules.spans import SECOND
-from tocsin.streams.rules.state import CaseRow, ExpectationRow, SeenRow, row_key
+from tocsin.streams.rules.state import CaseRow, ExpectationRow, SeenRow
 from tocsin.streams.rules.telling import tell_letter
 from tocsin.streams.rules.timeouts.choosing import Advice
 from tocsin.streams.rules.timeouts.learning import Expected
-from tocsin.streams.rules.timeouts.readers import readers_of
 from tocsin.streams.rules.turn import Turn
 
-LETTER = "timeout.noticed"
-"""The `type` of the letter."""
+NOTIFICATION = "timeout.noticed"
+"""The `type` of the notification."""
 
 GIVEN_UP = "e.p.req.time"
 LATE = "w.p.req.time"
 """The problem that a time-out is (DIDComm v2: a request was not satisfied in time): still tried, and given up."""
 
 
-def notice(
-    cause: EventBase, advice: Advice, expected: Expected, rows: Rows, now: int, config: DecideConfig
-) -> tuple[TimeoutNoticed, list[Decision]]:
-    """Say what is advised, and tell the endpoints of the routes that fit; `cause` is what the expectation follows from,
-    or the command that chose. Giving up opens a case and escalates as its route says, if anybody may be told of it.
-    Returns the event as well; the case may be answered by its id."""
-    row, case = advice.row, case_of(advice.row)
-    problem, context = problem_of(row, advice), _context(row, Turn(rows, now, config, row.tenant))
+class Readers(Struct, frozen=True):
+    """The endpoints that are notified, and the escalation policies that their routes name."""
+
+    endpoints: tuple[str, ...] = ()
+    policies: tuple[str, ...] = ()
+
+
+def notice(turn: Turn, cause: EventBase, advice: Advice, expected: Expected) -> TimeoutNoticed:
+    """Emit what is advised, and notify the endpoints of the routes that fit; `cause` is what the expectation follows
+    from, or the command that chose. Giving up opens a case and escalates as its route says, if anybody may be notified.
+    Returns the event; the case may be answered by its id."""
+    row, now, case = advice.row, turn.now, case_of(advice.row)
+    problem = problem_of(row, advice)
     common = about(cause, notice_id(row, advice), now)
-    heard = Heard(report=ProblemReported(**common, problem=problem), case=case, context=context, now=now)
-    readers = readers_of(heard, rows, config)
+    report = Report(ProblemReported(**common, problem=problem), case, _context(turn, row))
+    readers = _readers_of(turn, report)
     noticed = TimeoutNoticed(
         **common,
         case=case,
@@ -63,15 +71,34 @@ def notice(
         endpoints=list(readers.endpoints),
     )
     seen = SeenRow("", now, case, noticed.event_id)
-    rows.put(row_key("seen", row.tenant, noticed.event_id), seen, now + config.kept_ttl)
-    decisions: list[Decision] = [Emit(PROBLEMS, case, noticed)]
-    decisions += tell_letter(
-        noticed, LETTER, noticed.endpoints, _data(noticed, problem), config,
+    turn.seen.put(turn.seen.key(noticed.event_id), seen, now + turn.config.kept_ttl)
+    turn.emit(PROBLEMS, case, noticed)
+    turn.decisions += tell_letter(
+        noticed, NOTIFICATION, noticed.endpoints, _data(noticed, problem), turn.config,
         about=noticed.event_id, case=case, thread=row.thread_id, problem=problem,
     )  # fmt: skip
     if advice.choice == "give_up" and (readers.endpoints or readers.policies):
-        decisions += _escalated(noticed, heard, readers.policies, rows, config)
-    return noticed, decisions
+        _escalate(turn, noticed, report, readers.policies)
+    return noticed
+
+
+def _readers_of(turn: Turn, report: Report) -> Readers:
+    """Nobody when it is silenced or inhibited; else those of the routes that fit and are not muted, or the default
+    endpoint when none fits; nothing waits for a digest. A peer is not notified of our waiting: it reported nothing."""
+    book, asked = turn.config.book, Asked(report.problem, report.tenant, report.context)
+    if silence_of(asked, (*book.silences, *turn.config.silences), turn.now) is not None:
+        return Readers()
+    heard = Heard(report=report.event, case=report.case, context=report.context, now=turn.now)
+    if inhibited_by(heard, asked, book.inhibit, turn.rows) is not None:
+        return Readers()
+    fitting = [one.route for one in matching(book.routes, asked)]
+    if not fitting:
+        return Readers((book.default_endpoint,))
+    active = [one for one in fitting if muted_until(one.mute, book.mute_times, turn.now) is None]
+    named = dict.fromkeys(name for one in active for name in one.endpoints)
+    policies = dict.fromkeys(one.escalate for one in active if one.escalate is not None)
+    endpoints = (name for name in named if name not in book.endpoints or book.endpoints[name].audience != "peer")
+    return Readers(tuple(endpoints), tuple(policies))
 
 
 def notice_id(row: ExpectationRow, advice: Advice) -> str:
@@ -105,7 +132,7 @@ def problem_of(row: ExpectationRow, advice: Advice) -> Problem:
     )
 
 
-def _context(row: ExpectationRow, turn: Turn) -> ThreadContext:
+def _context(turn: Turn, row: ExpectationRow) -> ThreadContext:
     thread = turn.threads.find(row.thread_id)
     if thread is not None:
         return context_of(turn, thread)
@@ -131,16 +158,12 @@ def _data(noticed: TimeoutNoticed, problem: Problem) -> dict[str, Any]:
     return {name: value for name, value in data.items() if value is not None}
 
 
-def _escalated(
-    noticed: TimeoutNoticed, heard: Heard, policies: tuple[str, ...], rows: Rows, config: DecideConfig
-) -> list[Decision]:
+def _escalate(turn: Turn, noticed: TimeoutNoticed, report: Report, policies: tuple[str, ...]) -> None:
     """Open a case like any other: it can be acknowledged, and its escalation looks at it. Nobody reported it, so it
-    counts no report; but what its letters name is the event that told of it last."""
-    now, case = heard.now, heard.case
-    key = row_key("case", noticed.tenant, case)
-    known = rows.get(key)
-    if not isinstance(known, CaseRow):
-        known = CaseRow(0, noticed.event_id, noticed.event_id, "resolved", now, now)
+    counts no report; but what its notifications name is the event that noticed it last."""
+    now = turn.now
+    key = turn.cases.key(report.case)
+    known = turn.cases.get(key) or CaseRow(0, noticed.event_id, noticed.event_id, "resolved", now, now)
     row = msgspec.structs.replace(
         known,
         last_report=noticed.event_id,
@@ -148,11 +171,9 @@ def _escalated(
         status="open" if known.status == "resolved" else known.status,
         survivor=noticed.event_id,
         endpoints=with_endpoints(known, noticed.endpoints),
-        code=heard.problem.code,
-        severity=heard.problem.severity.value,
+        code=report.problem.code,
+        severity=report.problem.severity.value,
         thread=noticed.thread_id,
     )
-    rows.put(key, row, rows.due(key) or now + config.case_ttl)
-    turn, report = Turn(rows, now, config, noticed.tenant), Report(heard.report, case, heard.context)
+    turn.cases.keep(key, row, now + turn.config.case_ttl)
     escalate(turn, report, noticed, policies, opens=known.status == "resolved")
-    return turn.decisions

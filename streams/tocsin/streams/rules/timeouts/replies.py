@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
-from tocsin.connectors.dialects.message_types import REPORT, parse_piuri
+from tocsin.connectors.dialects.message_types import is_report
 from tocsin.schemas.events import ActivityObserved
-from tocsin.streams.engine.record import Rows
 from tocsin.streams.protocols import Direction, Machine, Protocol, next_state, protocol_of
 from tocsin.streams.protocols.machine import ANY_MESSAGE
 from tocsin.streams.rules.policies import TimeoutPolicy
 from tocsin.streams.rules.routing.route import protocol_fits
-from tocsin.streams.rules.state import ThreadRow, row_key
 from tocsin.streams.rules.timeouts.learning import is_replied_to
+from tocsin.streams.rules.turn import Turn
 
 EXPECTS_REPLY = "expects_reply"
 """A publisher's own word in an activity's `detail`: `true` or `false`."""
 
 RETRY_OF = "retry_of"
-"""In an activity's `detail`: the message that is sent again (REQUIREMENTS H23, R9)."""
+"""In an activity's `detail`: the message that is sent again."""
 
 
 def policy_for(policies: Iterable[TimeoutPolicy], message_type: str) -> TimeoutPolicy | None:
@@ -30,7 +29,7 @@ def policy_for(policies: Iterable[TimeoutPolicy], message_type: str) -> TimeoutP
     return None
 
 
-def wants_reply(activity: ActivityObserved, message_type: str, policy: TimeoutPolicy, rows: Rows) -> bool | None:
+def wants_reply(turn: Turn, activity: ActivityObserved, message_type: str, policy: TimeoutPolicy) -> bool | None:
     """Whether a sent message wants a reply; None when nobody knows.
 
     The publisher's word comes first, then a policy that names this very message, the protocol's state machine, a policy
@@ -39,20 +38,14 @@ def wants_reply(activity: ActivityObserved, message_type: str, policy: TimeoutPo
     said = activity.detail.get(EXPECTS_REPLY, "").lower()
     if said in ("true", "false"):
         return said == "true"
-    if is_report(message_type):
+    if is_report(message_type):  # nobody replies to a problem report
         return False
     if policy.messages and any(_is_message(message_type, wanted) for wanted in policy.messages):
         return True
-    by_protocol = _by_protocol(activity, message_type, rows)
+    by_protocol = _by_protocol(turn, activity, message_type)
     if by_protocol is not None:
         return by_protocol
-    return True if policy.messages or is_replied_to(rows, activity.tenant, message_type, policy) else None
-
-
-def is_report(message_type: str) -> bool:
-    """Whether messages of this type are problem reports: nobody replies to them (REQUIREMENTS b.3 1)."""
-    parsed = parse_piuri(message_type)
-    return parsed is not None and parsed[2] == REPORT
+    return True if policy.messages or is_replied_to(turn, message_type, policy) else None
 
 
 @lru_cache(maxsize=1024)  # a type that is asked for is cut to what a row keeps
@@ -65,12 +58,12 @@ def _is_message(message_type: str, wanted: str) -> bool:
     return message_type == wanted or (wanted.count("/") == 2 and message_type.endswith("/" + wanted))
 
 
-def _by_protocol(activity: ActivityObserved, message_type: str, rows: Rows) -> bool | None:
+def _by_protocol(turn: Turn, activity: ActivityObserved, message_type: str) -> bool | None:
     protocol = protocol_of(message_type)
     if protocol is None or activity.thread_id is None:
         return None
-    row = rows.get(row_key("thread", activity.tenant, activity.thread_id))
-    role, state = (row.role, row.state) if isinstance(row, ThreadRow) else (None, None)
+    row = turn.threads.find(activity.thread_id)
+    role, state = (None, None) if row is None else (row.role, row.state)
     return _waits_after(protocol.name, message_type, role, state)
 
 

@@ -1,0 +1,273 @@
+"""Expectations of replies, one for each thread: what opens and closes them, what happens when their time is over, and
+what people choose."""
+
+from __future__ import annotations
+
+import msgspec
+
+from tocsin.connectors.dialects.message_types import is_report
+from tocsin.schemas.events import CHOICES, ActivityKind, ActivityObserved, CommandIssued, CommandKind, EventBase
+from tocsin.schemas.ids import derived_id
+from tocsin.schemas.problem import Severity
+from tocsin.streams.protocols import Effect
+from tocsin.streams.rules.context.threads import MAX_TEXT, clip, thread_of_message
+from tocsin.streams.rules.decision import BUS, INBOX
+from tocsin.streams.rules.derive import about
+from tocsin.streams.rules.policies import TimeoutPolicy
+from tocsin.streams.rules.report import Report
+from tocsin.streams.rules.spans import DAY, MINUTE
+from tocsin.streams.rules.state import ExpectationRow, ReferenceRow
+from tocsin.streams.rules.timeouts.choosing import Advice, advise, choice_of, kept_for
+from tocsin.streams.rules.timeouts.grace import grace_of, unheard
+from tocsin.streams.rules.timeouts.learning import (
+    Expected,
+    expected_for,
+    note_latency,
+    note_reply_over,
+    note_unanswered,
+)
+from tocsin.streams.rules.timeouts.noticing import case_of, notice
+from tocsin.streams.rules.timeouts.replies import RETRY_OF, policy_for, wants_reply
+from tocsin.streams.rules.turn import Turn
+
+REMEMBERED = DAY
+"""For how long an answered message is known again; what was recorded longer ago opens nothing."""
+
+SLACK = MINUTE
+"""By how much the clocks and queues of those who record may differ."""
+
+HEARD = 8
+"""How many of the messages last sent on a thread are known again by their events."""
+
+_OVER = ("answered", "given_up")
+
+
+def observe_message(turn: Turn, activity: ActivityObserved) -> None:
+    """A message was sent or received: open or close the expectation of its thread, learn from the reply.
+
+    Only on a thread; record states and jobs close nothing.
+    """
+    if activity.thread_id is None:
+        return
+    if activity.kind is ActivityKind.MESSAGE_SENT and activity.message_type:
+        _message_sent(turn, activity, activity.message_type[:MAX_TEXT], activity.thread_id)
+    elif activity.kind is ActivityKind.MESSAGE_RECEIVED:
+        _reply_received(turn, activity, activity.thread_id)
+
+
+def close_by_problem(turn: Turn, report: Report) -> None:
+    """A problem is an answer too, though nothing is learned from it: on the thread that it states, and on the one to
+    which its ids led. Not one after which the thread goes on (a warning, or as its protocol says), our own included:
+    the reply is still to come. What was given up stays so, or a reply after all would not end its case."""
+    context, problem = report.context, report.problem
+    if problem.severity is Severity.WARNING or context.effect == Effect.CONTINUES:
+        return
+    threads = [problem.thread_id, context.thread_id]
+    if context.found_by not in (None, "thread"):
+        threads += context.parents[:1]
+    for thread_id in dict.fromkeys(thread for thread in threads if thread):
+        key = expectation_key(turn, thread_id)
+        row = turn.expectations.get(key)
+        if row is not None and row.state not in _OVER:
+            _close(turn, key, row, report.event.recorded_at)
+
+
+def expectation_due(turn: Turn, key: str, row: ExpectationRow) -> None:
+    """No reply so far: wait longer, advise a retry, or give up; but first the grace for what could not be heard."""
+    policy = _policy(turn, row.message_type)
+    expected = None
+    if policy is not None and row.state in ("waiting", "retrying"):
+        expected = expected_for(turn, row, policy)
+    if policy is None or expected is None:
+        if row.state == "watching":
+            note_unanswered(turn, row.message_type)
+        turn.expectations.delete(key)
+        return
+    extra = grace_of(turn, row, turn.expectations.due(key))
+    if extra > 0:
+        granted = msgspec.structs.replace(row, granted=row.granted + extra)
+        turn.expectations.put(key, granted, turn.now + max(min(extra, expected.after), 1))
+        return
+    origin = EventBase(
+        event_id=row.opened_by,
+        tenant=row.tenant,
+        occurred_at=row.sent_at,
+        recorded_at=row.sent_at,
+        traceparent=row.traceparent,
+    )
+    _carry_out(turn, key, advise(row, choice_of(row, policy), expected.after, policy, turn.now), origin, expected)
+
+
+def choose(turn: Turn, command: CommandIssued) -> bool:
+    """Carry out somebody's choice about a time-out; False when nothing is known of its target: the event id of a
+    TimeoutNoticed, the id of the message that was sent, or its thread.
+
+    `until` says how long to wait; a retry is due at once. What is chosen is noticed like the policy's own choice, and
+    the policy goes on from there.
+    """
+    choice = next((known for known in CHOICES if known == command.choice), None)
+    if choice is None:
+        turn.dead_letter("choice_unknown", f"a choice is one of {', '.join(CHOICES)}")
+        return True
+    key = _find(turn, command.target)
+    row = None if key is None else turn.expectations.get(key)
+    if key is None or row is None or row.state == "answered":
+        return False
+    policy = _policy(turn, row.message_type)
+    if policy is None or (choice == "give_up" and row.state == "given_up"):
+        return True
+    known = expected_for(turn, row, policy)
+    expected = known or Expected(max(policy.floor, policy.unlearned or 0), False)
+    chosen = msgspec.structs.replace(row, opened_by=command.event_id)
+    advice = advise(chosen, choice, expected.after, policy, turn.now, at_once=True)
+    if choice == "wait" and command.until is not None:
+        due = min(max(command.until, turn.now + policy.floor), turn.now + policy.ceiling)
+        advice = msgspec.structs.replace(advice, due=due)
+    _carry_out(turn, key, advice, command, expected)
+    return True
+
+
+def expectation_key(turn: Turn, thread_id: str) -> str:
+    """The key of a thread's expectation."""
+    return turn.expectations.key(thread_id[:MAX_TEXT])
+
+
+def _message_sent(turn: Turn, activity: ActivityObserved, message_type: str, thread_id: str) -> None:
+    """Open the expectation of a thread when the message wants a reply; an older one of the thread is forgotten. A
+    message of which nobody knows that is watched, but does not take the place of one that does want a reply."""
+    policy = _policy(turn, message_type)
+    if policy is None:
+        return
+    wanted = wants_reply(turn, activity, message_type, policy)
+    if wanted is False:
+        return
+    key = expectation_key(turn, thread_id)
+    older = turn.expectations.get(key)
+    if turn.now - activity.recorded_at > REMEMBERED or (older is not None and _is_old(activity, older)):
+        return
+    heard = (*(older.heard if older is not None else ()), activity.event_id)[-HEARD:]
+    if older is not None and older.state == "watching":
+        note_unanswered(turn, older.message_type)
+    elif older is not None and older.state != "answered":
+        if activity.detail.get(RETRY_OF) or message_type == older.message_type:
+            again = msgspec.structs.replace(older, resent=True, heard=heard, heard_at=activity.recorded_at)
+            _sent_again(turn, key, again, policy)
+            return
+        if wanted is None and older.state != "given_up":
+            return
+    row = ExpectationRow(
+        tenant=activity.tenant,
+        thread_id=thread_id[:MAX_TEXT],
+        message_id=clip(activity.message_id),
+        message_type=message_type,
+        sent_at=turn.now,
+        opened_by=activity.event_id,
+        connection=clip(activity.connection),
+        traceparent=activity.traceparent,
+        heard=heard,
+        heard_at=activity.recorded_at,
+    )
+    expected = expected_for(turn, row, policy) if wanted else None
+    if expected is None:
+        turn.expectations.put(key, row, turn.now + kept_for(policy))
+    else:
+        waiting = msgspec.structs.replace(row, state="waiting")
+        turn.expectations.put(key, waiting, turn.now + max(expected.after, 1))
+
+
+def _sent_again(turn: Turn, key: str, row: ExpectationRow, policy: TimeoutPolicy) -> None:
+    """The message was sent again, as advised or by itself: the time-out begins anew, though not for ever. What was
+    given up stays so: a sender that never stops is noticed once."""
+    if row.state == "given_up":
+        turn.expectations.replace(key, row)
+        return
+    attempt = row.attempt if row.state == "retrying" else row.attempt + 1
+    again = msgspec.structs.replace(row, attempt=attempt, state="waiting")
+    expected = expected_for(turn, row, policy)
+    if expected is not None and attempt <= policy.retries + 1:
+        turn.expectations.put(key, again, turn.now + max(expected.after, 1))
+    else:
+        turn.expectations.replace(key, again)
+
+
+def _reply_received(turn: Turn, activity: ActivityObserved, thread_id: str) -> None:
+    """Close the thread's expectation and learn how long the reply took.
+
+    Nothing is learned when the message had been sent again (which one is it a reply to?), when part of the time could
+    not be heard, or when the reply is a problem report. A reply after giving up asks for the end of its case.
+    """
+    key = expectation_key(turn, thread_id)
+    row = turn.expectations.get(key)
+    if row is None or row.state == "answered" or _is_same_message(activity, row) or _is_old(activity, row):
+        return
+    _close(turn, key, row, activity.recorded_at)
+    connection = clip(activity.connection) or row.connection
+    if connection is not None:
+        note_reply_over(turn, connection)
+    clear = not row.resent and not is_report(activity.message_type)
+    if clear and not unheard(turn.rows, row.sent_at, turn.now):
+        note_latency(turn, row.message_type, turn.now - row.sent_at)
+    if row.state == "given_up":
+        _resolve(turn, activity, row)
+
+
+def _close(turn: Turn, key: str, row: ExpectationRow, recorded_at: int) -> None:
+    answered = msgspec.structs.replace(row, state="answered", heard_at=max(row.heard_at, recorded_at))
+    turn.expectations.put(key, answered, turn.now + REMEMBERED)
+
+
+def _resolve(turn: Turn, activity: ActivityObserved, row: ExpectationRow) -> None:
+    # By the same command as a person's, through the inbox: whatever ends with a case then ends here too.
+    case = case_of(row)
+    known = turn.cases.find(case)
+    if known is None or known.status == "resolved":
+        return
+    over = CommandIssued(
+        **about(activity, derived_id("reply_came", case, activity.event_id), turn.now),
+        kind=CommandKind.RESOLVE,
+        target=case,
+        by=BUS,
+        why="the reply came",
+    )
+    turn.emit(INBOX, row.tenant, over)
+
+
+def _carry_out(turn: Turn, key: str, advice: Advice, cause: EventBase, expected: Expected) -> None:
+    # Never due at once, whatever the policy says: a timer that is left due would fire for ever.
+    turn.expectations.put(key, advice.row, max(advice.due, turn.now + 1))
+    if advice.choice == "give_up":
+        note_unanswered(turn, advice.row.message_type)
+    noticed = notice(turn, cause, advice, expected)
+    # So that a person may choose by the id of the event that noticed it.
+    reference = ReferenceRow(advice.row.thread_id, turn.now)
+    turn.references.put(_reference_key(turn, noticed.event_id), reference, turn.now + turn.config.thread_ttl)
+
+
+def _find(turn: Turn, target: str) -> str | None:
+    """The key of the expectation that a command is about."""
+    key = expectation_key(turn, target)
+    if turn.expectations.get(key) is not None:
+        return key
+    reference = turn.references.get(_reference_key(turn, target))
+    noticed = None if reference is None else reference.thread_id
+    thread_id = noticed or thread_of_message(turn, target)
+    return None if thread_id is None else expectation_key(turn, thread_id)
+
+
+def _reference_key(turn: Turn, event_id: str) -> str:
+    return turn.references.key("timeout", event_id)
+
+
+def _policy(turn: Turn, message_type: str) -> TimeoutPolicy | None:
+    return policy_for(turn.config.book.timeouts_of(turn.tenant), message_type)
+
+
+def _is_old(activity: ActivityObserved, row: ExpectationRow) -> bool:
+    """Whether this was heard before, or was recorded well before what was heard last: handed in twice, or late."""
+    return activity.event_id in row.heard or activity.recorded_at < row.heard_at - SLACK
+
+
+def _is_same_message(activity: ActivityObserved, row: ExpectationRow) -> bool:
+    """Both parties may be of one tenant: what the other one received is then the very message that was sent."""
+    message_id = clip(activity.message_id)
+    return message_id is not None and message_id == row.message_id
