@@ -36,6 +36,16 @@ FAULTS = {
         "import tocsin.schemas.events\n",
         "the engine knows nothing of problems BROKEN",
     ),
+    "an engine that knows the publisher": (
+        "streams/tocsin/streams/engine/planted.py",
+        "import tocsin.connectors.publish\n",
+        "the engine knows nothing of problems BROKEN",
+    ),
+    "a Kafka client that knows the publisher": (
+        "connectors/tocsin/connectors/kafka/planted.py",
+        "import tocsin.connectors.publish\n",
+        "the Kafka clients know nothing of problems BROKEN",
+    ),
     "a sink that knows another sink": (
         "connectors/tocsin/connectors/sinks/planted.py",
         "import tocsin.connectors.sinks.memory\n",

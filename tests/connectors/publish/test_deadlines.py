@@ -6,8 +6,8 @@ import asyncio
 
 from virtual_loop import VirtualLoop, run_virtually
 
-from tocsin.connectors.publish.deadlines import SLOT, Deadlines
-from tocsin.connectors.publish.outgoing import Outgoing
+from tocsin.connectors.publish.bounds import SLOT, Deadlines
+from tocsin.connectors.publish.lanes import Outgoing
 
 
 async def what_expires(loop: VirtualLoop) -> None:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tocsin.connectors.publish.room import Room
+from tocsin.connectors.publish.bounds import Room
 
 
 async def test_who_comes_when_it_is_full_waits_in_order() -> None:

@@ -15,8 +15,7 @@ from tocsin.connectors.publish.errors import (
 )
 from tocsin.connectors.publish.headers import cloud_event_headers
 from tocsin.connectors.publish.kafka import Publisher
-from tocsin.connectors.publish.memory import MemoryPublisher
-from tocsin.connectors.publish.port import EventPublisher, InboxEvent, Receipt
+from tocsin.connectors.publish.port import EventPublisher, InboxEvent, MemoryPublisher, Receipt
 from tocsin.connectors.publish.reporting import Origin, problem, problem_reported
 
 __all__ = [

@@ -29,7 +29,7 @@ class PublishRefused(PublishFailed):
 
 
 class PublishUnconfirmed(PublishFailed):
-    """Kafka did not acknowledge in time. Repeating under the same id is safe: it is absorbed (RELIABILITY F1)."""
+    """Kafka did not acknowledge in time. Repeating under the same id is safe: it is absorbed."""
 
     def __init__(self, event_id: str, message: str = "") -> None:
         super().__init__(

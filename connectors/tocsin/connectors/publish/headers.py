@@ -1,4 +1,4 @@
-"""The Kafka headers of an event: CloudEvents 1.0 attributes, binary content mode (DESIGN 4)."""
+"""The Kafka headers of an event: CloudEvents 1.0 attributes, binary content mode."""
 
 from __future__ import annotations
 

@@ -10,14 +10,12 @@ from typing import Any, Self
 
 from aiokafka.partitioner import DefaultPartitioner
 
-from tocsin.connectors.publish.deadlines import Deadlines
+from tocsin.connectors.kafka import BatchProducer, TopicNotThere
+from tocsin.connectors.publish.bounds import Deadlines, Room
 from tocsin.connectors.publish.errors import KafkaAway, PublishUnconfirmed, TopicMissing
 from tocsin.connectors.publish.headers import cloud_event_headers
-from tocsin.connectors.publish.lanes import Lanes
-from tocsin.connectors.publish.outgoing import Outgoing
+from tocsin.connectors.publish.lanes import Lanes, Outgoing
 from tocsin.connectors.publish.port import EventPublisher, InboxEvent, Receipt
-from tocsin.connectors.publish.producing import Producing, TopicNotThere
-from tocsin.connectors.publish.room import Room
 from tocsin.schemas.codec import encode
 
 log = logging.getLogger(__name__)
@@ -57,19 +55,17 @@ class Publisher(EventPublisher):
         self._deadline = deadline
         self._room = Room(max_in_flight)
         settings: dict[str, Any] = {
-            "bootstrap_servers": bootstrap,
-            "enable_idempotence": True,
-            "acks": "all",
             "linger_ms": 0,  # the lanes linger
             "compression_type": compression,
             "max_batch_size": MAX_BATCH_BYTES,
             "max_request_size": MAX_REQUEST_BYTES,
             "request_timeout_ms": max(1000, int(deadline * 1000)),
         }
-        self._producing = Producing(self.topic, settings | dict(kafka or {}))
-        self._lanes = Lanes(self.topic, self._producing, linger_ms / 1000)
+        self._producer = BatchProducer(bootstrap, topic=self.topic, patient=True, **settings | dict(kafka or {}))
+        self._lanes = Lanes(self.topic, self._producer, linger_ms / 1000)
         self._deadlines = Deadlines(deadline, self._expire)
         self._partition_of = DefaultPartitioner()
+        self._all_partitions: list[int] = []
         self._partitions: dict[bytes, int] = {}
 
     async def __aenter__(self) -> Self:
@@ -81,7 +77,7 @@ class Publisher(EventPublisher):
     ) -> None:
         await self._lanes.close(self._deadline)
         self._deadlines.close()
-        await self._producing.close(self._deadline)
+        await self._producer.close(self._deadline)
 
     async def check(self, patience: float | None = None) -> None:
         """Reach Kafka and find the topic within `patience` seconds (default: the deadline). Raises KafkaAway or
@@ -93,7 +89,7 @@ class Publisher(EventPublisher):
         PublishUnconfirmed (also KafkaAway, TopicMissing), the latter about at the deadline."""
         value = encode(event)
         started = asyncio.get_running_loop().time()
-        if not self._producing.partitions:
+        if not self._all_partitions:
             await self._reach(event.event_id, self._deadline)
         if not self._room.try_enter(len(value)):
             await self._wait_for_room(event.event_id, len(value), started + self._deadline)
@@ -116,14 +112,13 @@ class Publisher(EventPublisher):
         if partition is None:
             if len(self._partitions) >= KEYS_REMEMBERED:
                 self._partitions.clear()
-            all_partitions = self._producing.partitions
-            partition = self._partitions[key] = self._partition_of(key, all_partitions, all_partitions)
+            partition = self._partitions[key] = self._partition_of(key, self._all_partitions, self._all_partitions)
         return partition
 
     async def _reach(self, event_id: str, patience: float) -> None:
         try:
             async with asyncio.timeout(patience):
-                await self._producing.producer()
+                self._all_partitions = await self._producer.partitions(self.topic)
         except TopicNotThere:
             raise TopicMissing(event_id, self.topic) from None
         except TimeoutError:
@@ -144,4 +139,4 @@ class Publisher(EventPublisher):
         if self._lanes.confirmed == record.confirmed_before:
             # Nobody's record came through in all its time: the producer may never recover by itself.
             log.warning("no acknowledgement for %s s: starting another producer", self._deadline)
-            self._producing.replace()
+            self._producer.replace()

@@ -9,7 +9,6 @@ import asyncio
 import logging
 from dataclasses import dataclass, field
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     InvalidTopicError,
@@ -20,10 +19,9 @@ from aiokafka.errors import (
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from tocsin.connectors.kafka import BatchProducer, ProducerReplaced, TopicNotThere
 from tocsin.connectors.publish.errors import PublishRefused, TopicMissing
-from tocsin.connectors.publish.outgoing import Outgoing
 from tocsin.connectors.publish.port import Receipt
-from tocsin.connectors.publish.producing import ProducerReplaced, Producing, TopicNotThere
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +37,29 @@ FINAL_ERRORS = (
 """What another attempt cannot mend."""
 
 
+class Outgoing:
+    """One record. `handed`: a producer has had it, so that from then on it may be stored without our knowing.
+    `confirmed_before`: how many records had been confirmed when this one came."""
+
+    __slots__ = ("acknowledged", "confirmed_before", "event_id", "handed", "headers", "key", "value")
+
+    def __init__(
+        self, event_id: str, key: bytes, value: bytes, headers: list[tuple[str, bytes]], confirmed_before: int
+    ) -> None:
+        self.confirmed_before = confirmed_before
+        self.event_id = event_id
+        self.key = key
+        self.value = value
+        self.headers = headers
+        self.handed = False
+        self.acknowledged: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+
+    def fail(self, error: Exception) -> None:
+        """Tell its publisher, unless it knows already."""
+        if not self.acknowledged.done():
+            self.acknowledged.set_exception(error)
+
+
 @dataclass(slots=True)
 class Lane:
     """What waits for one partition, in order; a dict, so that what is given up leaves from the middle."""
@@ -51,10 +72,10 @@ class Lane:
 class Lanes:
     """All lanes of one topic. `confirmed` counts the records that Kafka has confirmed."""
 
-    def __init__(self, topic: str, producing: Producing, linger: float) -> None:
+    def __init__(self, topic: str, producer: BatchProducer, linger: float) -> None:
         """`linger`: seconds to wait for more records before a lane's first batch."""
         self._topic = topic
-        self._producing = producing
+        self._producer = producer
         self._linger = linger
         self._lanes: dict[int, Lane] = {}
         self.confirmed = 0
@@ -96,11 +117,10 @@ class Lanes:
     async def _send_some(self, lane: Lane) -> None:
         taken: list[Outgoing] = []
         try:
-            producer = await self._producing.producer()
-            batch, taken = _fill(producer, lane)
+            batch, taken = _fill((await self._producer.started()).create_batch(), lane)
             if not taken:
                 return
-            stored = await self._producing.send(producer, batch, lane.partition)
+            [stored] = await self._producer.send([(batch, self._topic, lane.partition)])
         except TopicNotThere:
             for record in list(lane.queue):
                 record.fail(TopicMissing(record.event_id, self._topic))
@@ -118,9 +138,8 @@ class Lanes:
             _confirm(taken, lane.partition, stored.offset)
 
 
-def _fill(producer: AIOKafkaProducer, lane: Lane) -> tuple[BatchBuilder, list[Outgoing]]:
+def _fill(batch: BatchBuilder, lane: Lane) -> tuple[BatchBuilder, list[Outgoing]]:
     """As much of the queue as fits into one batch; the first record always does."""
-    batch = producer.create_batch()
     taken: list[Outgoing] = []
     for record in lane.queue:
         if batch.append(timestamp=None, key=record.key, value=record.value, headers=record.headers) is None:
@@ -129,7 +148,6 @@ def _fill(producer: AIOKafkaProducer, lane: Lane) -> tuple[BatchBuilder, list[Ou
         taken.append(record)
     for record in taken:
         del lane.queue[record]
-    batch.close()
     return batch, taken
 
 

@@ -1,13 +1,17 @@
-"""What a publisher is, whatever stands behind it: Kafka, or a list."""
+"""What a publisher is, whatever stands behind it; and the one behind which stands a list, for tests."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
+from types import TracebackType
+from typing import Self
 
 from msgspec import Struct
 
 from tocsin.connectors.dialects import AUTO
 from tocsin.connectors.publish.reporting import Origin, Report, problem_reported
+from tocsin.schemas.codec import decode, encode
 from tocsin.schemas.events import ActivityObserved, CommandIssued, ProblemReported
 
 InboxEvent = ProblemReported | ActivityObserved | CommandIssued
@@ -60,3 +64,30 @@ class EventPublisher(ABC):
     async def publish_activity(self, activity: ActivityObserved) -> Receipt:
         """Publish something that explains problems (a message sent, a record changed). Raises as `send` does."""
         return await self.send(activity)
+
+
+class MemoryPublisher(EventPublisher):
+    """Keeps each event in `events`, as it would be read back from Kafka. Exceptions lined up in `failures` come first,
+    one for each call. Nothing survives the process."""
+
+    def __init__(self, *, tenant: str = "default") -> None:
+        self.tenant = tenant
+        self.events: list[InboxEvent] = []
+        self.failures: deque[Exception] = deque()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    async def send(self, event: InboxEvent) -> Receipt:
+        """Keep it, or raise what is lined up. Raises Unencodable for what Kafka could not be given either."""
+        if self.failures:
+            raise self.failures.popleft()
+        kept = decode(encode(event))
+        assert isinstance(kept, InboxEvent)
+        self.events.append(kept)
+        return Receipt(event_id=event.event_id, partition=0, offset=len(self.events) - 1)

@@ -21,7 +21,8 @@ Report = Problem | Mapping[str, object] | bytes
 """A problem in canonical form, a parsed document of some dialect, or the document's bytes."""
 
 FUTURE = 300 * 1_000_000
-"""How far ahead of our clock, in microseconds, a publisher's time is still believed (RELIABILITY F11)."""
+"""How far ahead of our clock, in microseconds, a publisher's time is still believed: a clock that runs ahead must
+not date a problem into the future."""
 
 
 class Origin(Struct, frozen=True, kw_only=True):

@@ -11,10 +11,11 @@ from typing import Annotated
 
 import msgspec
 import typer
-from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from msgspec import Struct
 
+from tocsin.connectors.kafka import open_producer
 from tocsin.schemas.codec import decode
 from tocsin.schemas.errors import Undecodable
 from tocsin.streams.cli.output import clipped, printable, show, show_json, tell
@@ -137,18 +138,14 @@ async def _replay(settings: Settings, wanted: str | None, reason: str | None) ->
 async def _write_again(settings: Settings, chosen: list[tuple[ConsumerRecord, DeadLetter]]) -> None:
     """Each letter to its topic, then a note of it to `dead`: killed in between, it is replayed again next time."""
     bootstrap = needed_bootstrap(settings)
-    producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, max_request_size=5 * 1024 * 1024
-    )
     try:
-        await producer.start()
-        for record, letter in chosen:
-            await producer.send_and_wait(letter.topic, record.value, key=record.key, headers=original_headers(record))
-            await producer.send_and_wait(record.topic, b"", partition=record.partition, headers=replay_note(letter))
+        async with open_producer(bootstrap, max_request_size=5 * 1024 * 1024) as producer:
+            for record, letter in chosen:
+                headers = original_headers(record)
+                await producer.send_and_wait(letter.topic, record.value, key=record.key, headers=headers)
+                await producer.send_and_wait(record.topic, b"", partition=record.partition, headers=replay_note(letter))
     except KafkaError as error:
         raise kafka_unreachable(bootstrap, error) from error
-    finally:
-        await producer.stop()
 
 
 def _line(letter: DeadLetter) -> str:

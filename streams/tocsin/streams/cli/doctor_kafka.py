@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from time import time
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import BrokerResponseError, KafkaError
 
+from tocsin.connectors.kafka import offsets_since, open_consumer, read_to_end
 from tocsin.streams.cli.dead import letter_of, replayed_of
 from tocsin.streams.cli.doctor_checks import Check, Level
 from tocsin.streams.cli.records import places_of
 from tocsin.streams.processes.exit_codes import CommandFailed
-from tocsin.streams.processes.kafka import ServiceUnreachable, admin_of
+from tocsin.streams.processes.kafka import ServiceUnreachable, admin_of, needed_bootstrap
 from tocsin.streams.settings import Settings
 from tocsin.streams.topics import ChangeKind, TopicChange, plan
 from tocsin.streams.topology import topic_name
@@ -95,36 +96,25 @@ async def _coordinated(admin: AIOKafkaAdminClient, group: str) -> None:
 
 async def _lag(admin: AIOKafkaAdminClient, settings: Settings, group: str, places: list[TopicPartition]) -> int:
     committed = await admin.list_consumer_group_offsets(group)
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.bootstrap, enable_auto_commit=False)
-    try:
-        await consumer.start()
+    async with open_consumer(needed_bootstrap(settings)) as consumer:
         first, last = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
-    finally:
-        await consumer.stop()
     read = {place: committed[place].offset if place in committed else -1 for place in places}
     return sum(max(0, last[place] - (read[place] if read[place] >= 0 else first[place])) for place in places)
 
 
 async def _dead(settings: Settings) -> Check:
-    since = time() - HOUR
     places = await places_of(settings, topic_name(settings.prefix, "dead"))
     reasons: Counter[str] = Counter()
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.bootstrap, enable_auto_commit=False)
-    try:
-        await consumer.start()
+    async with open_consumer(needed_bootstrap(settings)) as consumer:
         consumer.assign(places)
-        found = await consumer.offsets_for_times(dict.fromkeys(places, int(since * 1000)))
-        last = await consumer.end_offsets(places)
-        left = {place: at.offset for place, at in found.items() if at is not None}
-        consumer.pause(*(place for place in places if place not in left))
-        for place, offset in left.items():
+        for place, offset in (await offsets_since(consumer, places, int((time() - HOUR) * 1000))).items():
             consumer.seek(place, offset)
-        while left and reasons.total() < LOOKED_AT:
-            for records in (await consumer.getmany(timeout_ms=500)).values():
-                reasons.update(letter_of(record).reason for record in records if replayed_of(record) is None)
-            left = {place: at for place in left if (at := await consumer.position(place)) < last[place]}
-    finally:
-        await consumer.stop()
+        async with aclosing(read_to_end(consumer)) as records:
+            async for record in records:
+                if replayed_of(record) is None:
+                    reasons[letter_of(record).reason] += 1
+                if reasons.total() >= LOOKED_AT:
+                    break
     if not reasons:
         return Check("dead letters", Level.OK, "none in the last hour")
     told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(5))

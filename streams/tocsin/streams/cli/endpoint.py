@@ -7,11 +7,11 @@ from time import time_ns
 from typing import Annotated
 
 import typer
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from tocsin.connectors.commands import reason, who
 from tocsin.connectors.dialects import Unreadable
+from tocsin.connectors.kafka import open_producer
 from tocsin.connectors.publish import cloud_event_headers
 from tocsin.schemas.codec import encode
 from tocsin.schemas.events import EndpointCommand, EndpointCommandKind
@@ -88,14 +88,11 @@ def _check_known(settings: Settings, kind: EndpointCommandKind, name: str) -> No
 
 async def _publish(settings: Settings, command: EndpointCommand) -> None:
     bootstrap = await reachable(settings)
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True)
+    headers = cloud_event_headers(command, b"tocsin:cli")
+    topic = topic_name(settings.prefix, "deliveries")
     try:
         await require_topics(bootstrap, settings.prefix)
-        await producer.start()
-        headers = cloud_event_headers(command, b"tocsin:cli")
-        topic = topic_name(settings.prefix, "deliveries")
-        await producer.send_and_wait(topic, encode(command), key=command.endpoint.encode(), headers=headers)
+        async with open_producer(bootstrap) as producer:
+            await producer.send_and_wait(topic, encode(command), key=command.endpoint.encode(), headers=headers)
     except KafkaError as error:
         raise kafka_unreachable(bootstrap, error) from error
-    finally:
-        await producer.stop()

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
+from tocsin.connectors.kafka import offsets_since, open_consumer, read_to_end
 from tocsin.schemas.codec import decode
 from tocsin.schemas.errors import Undecodable
 from tocsin.streams.processes.exit_codes import UNREACHABLE, CommandFailed
@@ -38,27 +39,25 @@ async def records_of(
     """
     places = [only] if only else await places_of(settings, topic)
     bootstrap = needed_bootstrap(settings)
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, fetch_max_wait_ms=100)
     try:
-        await consumer.start()
-        consumer.assign(places)
-        first, last = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
-        if since is not None:
-            found = await consumer.offsets_for_times(dict.fromkeys(places, since))
-            first = {place: at.offset if (at := found[place]) else last[place] for place in places}
-        for place in places:
-            consumer.seek(place, first[place] if start == "beginning" else last[place])
-        left = {place for place in places if first[place] < last[place]}
-        while follow or left:
-            for place, records in (await consumer.getmany(timeout_ms=200)).items():
-                for record in records:
-                    if follow or record.offset < last[place]:
+        async with open_consumer(bootstrap, fetch_max_wait_ms=100) as consumer:
+            consumer.assign(places)
+            last = await consumer.end_offsets(places)
+            first = last
+            if since is not None:
+                first = await offsets_since(consumer, places, since)
+            elif start == "beginning":
+                first = await consumer.beginning_offsets(places)
+            for place in places:
+                consumer.seek(place, first[place])
+            async for record in read_to_end(consumer, last, poll_ms=200):
+                yield record
+            while follow:
+                for records in (await consumer.getmany(timeout_ms=200)).values():
+                    for record in records:
                         yield record
-            left = {place for place in left if await consumer.position(place) < last[place]}
-    except KafkaError as error:
+    except (KafkaError, TimeoutError) as error:
         raise kafka_unreachable(bootstrap, error) from error
-    finally:
-        await consumer.stop()
 
 
 async def places_of(settings: Settings, topic: str) -> list[TopicPartition]:

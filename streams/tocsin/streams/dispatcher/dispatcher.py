@@ -21,6 +21,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
+from tocsin.connectors.kafka import client_options
 from tocsin.connectors.publish.headers import cloud_event_headers
 from tocsin.connectors.sinks import Sink
 from tocsin.schemas.codec import decode_as, encode
@@ -104,7 +105,7 @@ class Dispatcher:
     async def _connect(self) -> None:
         prefix = self._settings.prefix
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=self._settings.bootstrap,
+            **client_options(self._settings.bootstrap),
             acks="all",
             enable_idempotence=True,
             max_batch_size=LARGEST_BATCH,
@@ -115,7 +116,7 @@ class Dispatcher:
         if await offsets_are_missing(bootstrap, group, f"{prefix}attempts"):
             self._memory.recall(await finished_attempts(bootstrap, f"{prefix}deliveries", self._book))
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap,
+            **client_options(bootstrap),
             group_id=group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",

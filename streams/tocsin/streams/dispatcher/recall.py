@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from time import time
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
+from tocsin.connectors.kafka import offsets_since, open_admin, open_consumer, partitions_of, read_to_end
 from tocsin.schemas.codec import decode
 from tocsin.schemas.errors import Undecodable
 from tocsin.schemas.events import DeliveryOutcome
@@ -30,15 +32,11 @@ def is_stale(timestamp: int) -> bool:
 
 async def offsets_are_missing(bootstrap: str, group: str, topic: str) -> bool:
     """Whether some partition of the topic has no offset of the group. Raises KafkaError."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
+    async with open_admin(bootstrap) as admin:
         described = await admin.describe_topics([topic])
         committed = await _committed(admin, group)
-        held = sum(place.topic == topic for place in committed)
-        return bool(held < len(described[0]["partitions"]))
-    finally:
-        await admin.close()
+    held = sum(place.topic == topic for place in committed)
+    return bool(held < len(described[0]["partitions"]))
 
 
 async def _committed(admin: AIOKafkaAdminClient, group: str) -> dict[TopicPartition, object]:
@@ -53,37 +51,20 @@ async def _committed(admin: AIOKafkaAdminClient, group: str) -> dict[TopicPartit
 
 async def finished_attempts(bootstrap: str, topic: str, book: SchemaBook) -> dict[tuple[str, int], float]:
     """(delivery id, attempt) of every outcome in `deliveries` of the last `RECALL` seconds, with the seconds since the
-    epoch of its record. Raises KafkaError."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
-    await consumer.start()
-    try:
-        await consumer._client._wait_on_metadata(topic)
-        places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+    epoch of its record. Raises KafkaError, TimeoutError."""
+    finished: dict[tuple[str, int], float] = {}
+    async with open_consumer(bootstrap) as consumer:
+        places = await partitions_of(consumer, topic)
         consumer.assign(places)
-        ends = await consumer.end_offsets(places)
-        for place, offset in (await _offsets_since(consumer, places)).items():
+        for place, offset in (await offsets_since(consumer, places, int((time() - RECALL) * 1000))).items():
             consumer.seek(place, offset)
-        finished: dict[tuple[str, int], float] = {}
-        while any([await consumer.position(place) < ends[place] for place in places]):
-            for records in (await consumer.getmany(timeout_ms=500)).values():
-                finished.update(_outcomes(records, book))
-        return finished
-    finally:
-        await consumer.stop()
+        async for record in read_to_end(consumer):
+            finished.update(_outcomes(record, book))
+    return finished
 
 
-async def _offsets_since(consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
-    since = int((time() - RECALL) * 1000)
-    found = await consumer.offsets_for_times(dict.fromkeys(partitions, since))
-    ends = await consumer.end_offsets(partitions)
-    return {place: at.offset if (at := found.get(place)) else ends[place] for place in partitions}
-
-
-def _outcomes(records: Iterable[ConsumerRecord], book: SchemaBook) -> Iterable[tuple[tuple[str, int], float]]:
-    for record in records:
-        try:
-            event = decode(record.value, book=book)
-        except Undecodable:
-            continue  # `deliver` buries it
+def _outcomes(record: ConsumerRecord, book: SchemaBook) -> Iterable[tuple[tuple[str, int], float]]:
+    with suppress(Undecodable):  # `deliver` dead-letters it
+        event = decode(record.value, book=book)
         if isinstance(event, DeliveryOutcome):
             yield (event.delivery_id, event.attempt), record.timestamp / 1000

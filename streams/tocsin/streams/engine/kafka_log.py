@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from functools import lru_cache
-from time import monotonic
 
-import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.structs import RecordMetadata
 
+from tocsin.connectors.kafka import (
+    BatchProducer,
+    ProducerReplaced,
+    ReadyBatch,
+    TopicNotThere,
+    open_consumer,
+    read_to_end,
+)
 from tocsin.streams.engine.changelog import OWNER_HEADER, Entry
 from tocsin.streams.engine.outbox import Spoken
 from tocsin.streams.engine.ports import LogUnavailable
 from tocsin.streams.engine.record import Output, Record
 from tocsin.streams.topology import CARRIER_LIMIT, LARGEST_BATCH
 
-_log = structlog.get_logger("tocsin.engine")
-
 SPOKEN_BATCH = 1_500_000
 """Bytes after which outputs begin another record batch: below every topic's `max.message.bytes` (2 MiB)."""
-
-_READ_STALL = 30.0
-"""Seconds without progress after which a read is given up: what it waits for may be gone (topic made again)."""
 
 
 def record_from(found: object, topic: str) -> Record:
@@ -66,101 +66,59 @@ class KafkaLog:
         self._prefix = prefix
         self._input_topic = input_topic
         self._failpoint = failpoint
-        self._producer: AIOKafkaProducer | None = None
-        self._renewing = asyncio.Lock()
-        self._probe: AIOKafkaConsumer | None = None
-        self._turns: defaultdict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
-        # How many partitions a topic has is fixed once (DESIGN.md section 3), so it is asked once.
-        self._counts: dict[str, int] = {}
-
-    async def start(self) -> None:
-        """Connect; raises aiokafka's KafkaConnectionError when no broker answers."""
-        self._probe = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
-        await self._probe.start()
-        self._producer = await self._connect()
-
-    async def stop(self) -> None:
-        """Close the connections; what was not acknowledged may still arrive, and is void for the next owner."""
-        if self._probe is not None:
-            await self._probe.stop()
-        if self._producer is not None:
-            await _close(self._producer)
-
-    async def _connect(self) -> AIOKafkaProducer:
-        producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap,
-            acks="all",
-            enable_idempotence=True,
+        self._producer = BatchProducer(
+            bootstrap,
             linger_ms=0,
             max_batch_size=LARGEST_BATCH,
             max_request_size=CARRIER_LIMIT,
             request_timeout_ms=30_000,
         )
-        await producer.start()
-        return producer
+        self._connections = AsyncExitStack()
+        self._probe: AIOKafkaConsumer | None = None
+        # How many partitions a topic has never changes (a key must keep its partition), so it is asked once.
+        self._counts: dict[str, int] = {}
 
-    async def _renew(self, failed: AIOKafkaProducer) -> None:
-        """Replace a producer of which a batch failed for good.
+    async def start(self) -> None:
+        """Connect; raises aiokafka's KafkaConnectionError when no broker answers."""
+        self._probe = await self._connections.enter_async_context(open_consumer(self._bootstrap))
+        await self._producer.started()
 
-        Its sequence number is used up, so everything later to that partition would fail as out of sequence
-        (aiokafka issue 1017), while the producer itself looks well.
-        """
-        async with self._renewing:
-            if self._producer is not failed:
-                return
-            self._producer = await self._connect()
-            _log.warning("producer renewed")
-            await _close(failed)
+    async def stop(self) -> None:
+        """Close the connections; what was not acknowledged may still arrive, and is void for the next owner."""
+        await self._connections.aclose()
+        await self._producer.close()
 
     async def append(self, topic: str, partition: int, owner: bytes, entries: Sequence[Entry]) -> int | None:
-        producer = self._current()
-        batch = producer.create_batch()
+        batch = await self._new_batch()
         headers = [(OWNER_HEADER, owner)]
         for entry in entries:
             if batch.append(key=entry.key, value=entry.value, timestamp=None, headers=headers) is None:
                 raise ValueError(f"a changelog batch of {len(entries)} records does not fit {LARGEST_BATCH} bytes")
-        metadata = (await self._send(producer, [(batch, topic, partition)]))[0]
+        [metadata] = await self._send([(batch, topic, partition)])
         offset = getattr(metadata, "offset", None)
         return offset if offset is not None and offset >= 0 else None
 
     async def speak(self, outputs: Sequence[Spoken]) -> None:
         if not outputs:
             return
-        producer = self._current()
-        await self._learn(producer, {self._prefix + output.topic for output in outputs})
-        for ready in self._batches(producer, outputs):
-            await self._send(producer, ready)
+        for ready in await self._batches(outputs):
+            await self._send(ready)
             self._failpoint("outputs_half_written")
 
-    async def _learn(self, producer: AIOKafkaProducer, topics: set[str]) -> None:
-        """Have the partition count of every topic; a topic that is missing is waited for, not created."""
-        for topic in topics:
-            if producer.client.cluster.partitions_for_topic(topic):
-                continue
-            try:
-                await producer.client._wait_on_metadata(topic)
-            except KafkaError as error:
-                raise LogUnavailable(f"topic {topic} does not exist; run: tocsin topics apply") from error
-
-    def _batches(
-        self, producer: AIOKafkaProducer, outputs: Sequence[Spoken]
-    ) -> Sequence[list[tuple[BatchBuilder, str, int]]]:
+    async def _batches(self, outputs: Sequence[Spoken]) -> list[list[ReadyBatch]]:
         """Outputs as record batches, one per partition and round; a second round only where one batch was full."""
         rounds: list[dict[tuple[str, int], BatchBuilder]] = []
         at: dict[tuple[str, int], int] = {}
         for output in outputs:
             topic = self._prefix + output.topic
-            partition = 0 if output.key is None else self.partition_for(topic, output.key)
-            if partition is None:
-                raise LogUnavailable(f"topic {topic} does not exist; run: tocsin topics apply")
-            place = (topic, partition)
+            place = (topic, 0 if output.key is None else _hash(output.key) % await self._count(topic))
             turn = at.get(place, 0)
             while True:
                 if turn == len(rounds):
                     rounds.append({})
                 batch = rounds[turn].get(place)
                 if batch is None:
-                    batch = rounds[turn][place] = producer.create_batch()
+                    batch = rounds[turn][place] = await self._new_batch()
                 if batch.record_count() == 0 or batch.size() + output.size() <= SPOKEN_BATCH:
                     break
                 turn += 1
@@ -172,78 +130,50 @@ class KafkaLog:
             at[place] = turn
         return [[(batch, *place) for place, batch in turn.items()] for turn in rounds]
 
-    async def _send(self, producer: AIOKafkaProducer, ready: Sequence[tuple[BatchBuilder, str, int]]) -> list[object]:
-        futures: list[asyncio.Future[object]] = []
-        try:
-            for batch, topic, partition in ready:
-                batch.close()
-                # aiokafka lets all who wait for one partition race, and takes the whole time waited off their patience
-                # at every lost race (`add_batch`): under load they time out within seconds. Here they queue up.
-                async with self._turns[topic, partition]:
-                    future = await producer.send_batch(batch, topic, partition=partition)
-                future.add_done_callback(_look_at)
-                futures.append(future)
-            # Not gather: it would cancel the batches with us, and aiokafka's sender dies of a cancelled batch.
-            await asyncio.wait(futures)
-            return [future.result() for future in futures]
-        except (KafkaError, AssertionError, OSError) as error:
-            await self._after_failure(producer, futures)
-            raise LogUnavailable(f"{type(error).__name__}: {error}") from error
+    async def _count(self, topic: str) -> int:
+        """How many partitions a topic has; one that is missing is waited for a moment, and never created."""
+        count = self._counts.get(topic)
+        if count is None:
+            with _unavailable(f"topic {topic}"):
+                count = self._counts[topic] = len(await self._producer.partitions(topic))
+        return count
 
-    async def _after_failure(self, producer: AIOKafkaProducer, futures: Sequence[asyncio.Future[object]]) -> None:
-        if not (_is_broken(producer) or any(future.done() and future.exception() for future in futures)):
-            return
-        try:
-            await self._renew(producer)
-        except (KafkaError, OSError) as error:
-            raise LogUnavailable(f"no new producer: {type(error).__name__}: {error}") from error
+    async def _new_batch(self) -> BatchBuilder:
+        with _unavailable("no producer"):
+            return (await self._producer.started()).create_batch()
+
+    async def _send(self, ready: Sequence[ReadyBatch]) -> list[RecordMetadata]:
+        with _unavailable("writing"):
+            return await self._producer.send(ready)
 
     async def produce_tick(self, partition: int, tick: Output) -> None:
-        producer = self._current()
-        batch = producer.create_batch()
+        batch = await self._new_batch()
         batch.append(key=tick.key, value=tick.value, timestamp=None, headers=list(tick.headers))
-        await self._send(producer, [(batch, self._input_topic, partition)])
+        await self._send([(batch, self._input_topic, partition)])
         self._failpoint("tick_written")
 
     async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncGenerator[Record, None]:
         if start >= end:
             return
         place = TopicPartition(topic, partition)
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
-            enable_auto_commit=False,
-            auto_offset_reset="none",  # a range that is gone must be an error, never another range
-            max_partition_fetch_bytes=CARRIER_LIMIT,
-            fetch_max_wait_ms=50,
-        )
-        try:
-            await consumer.start()
-            consumer.assign([place])
-            consumer.seek(place, start)
-            position, moved_at = start, monotonic()
-            while position < end:
-                found = await asyncio.wait_for(consumer.getmany(place, timeout_ms=500), _READ_STALL)
-                for record in found.get(place, ()):
-                    if record.offset < end:
-                        yield record_from(record, topic)
-                before, position = position, await asyncio.wait_for(consumer.position(place), _READ_STALL)
-                if position != before:
-                    moved_at = monotonic()
-                elif monotonic() - moved_at > _READ_STALL:
-                    raise TimeoutError(f"nothing at offset {position} although {end} was promised")
-        except (KafkaError, OSError, TimeoutError) as error:
-            raise LogUnavailable(f"reading {topic}/{partition}: {type(error).__name__}: {error}") from error
-        finally:
-            await consumer.stop()
+        with _unavailable(f"reading {topic}/{partition}"):
+            async with open_consumer(
+                self._bootstrap,
+                auto_offset_reset="none",  # a range that is gone must be an error, never another range
+                max_partition_fetch_bytes=CARRIER_LIMIT,
+                fetch_max_wait_ms=50,
+            ) as consumer:
+                consumer.assign([place])
+                consumer.seek(place, start)
+                async for record in read_to_end(consumer, {place: end}):
+                    yield record_from(record, topic)
 
     async def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         place = TopicPartition(topic, partition)
         assert self._probe is not None
-        try:
+        with _unavailable(f"offsets of {topic}/{partition}"):
             start = await self._probe.beginning_offsets([place])
             end = await self._probe.end_offsets([place])
-        except (KafkaError, OSError) as error:
-            raise LogUnavailable(f"offsets of {topic}/{partition}: {type(error).__name__}: {error}") from error
         return start[place], end[place]
 
     async def record_at(self, topic: str, partition: int, offset: int) -> Record | None:
@@ -252,43 +182,25 @@ class KafkaLog:
 
     def partition_for(self, topic: str, key: bytes) -> int | None:
         count = self._counts.get(topic)
-        if not count:
-            count = len(self._current().client.cluster.partitions_for_topic(topic) or ())
-            self._counts[topic] = count
         return _hash(key) % count if count else None
 
     async def know_topics(self, topics: Sequence[str]) -> list[str]:
-        """Fetch the metadata of the topics (with prefix); returns those that do not exist."""
-        client = self._current().client
+        """Learn how many partitions the topics (with prefix) have; returns those that do not exist."""
+        missing = []
         for topic in topics:
-            client.add_topic(topic)
-        await client.force_metadata_update()
-        return [topic for topic in topics if not client.cluster.partitions_for_topic(topic)]
-
-    def _current(self) -> AIOKafkaProducer:
-        if self._producer is None:
-            raise LogUnavailable("the log is not started")
-        return self._producer
+            try:
+                self._counts[topic] = len(await self._producer.partitions(topic))
+            except TopicNotThere:
+                missing.append(topic)
+        return missing
 
 
-def _is_broken(producer: AIOKafkaProducer) -> bool:
-    sender = producer._sender.sender_task
-    return sender is None or sender.done() or producer._message_accumulator._exception is not None
-
-
-def _look_at(future: asyncio.Future[object]) -> None:
-    """See a failure that nobody waits for any more, so that asyncio does not report it as forgotten."""
-    if not future.cancelled():
-        future.exception()
-
-
-async def _close(producer: AIOKafkaProducer) -> None:
-    """Close without waiting for ever: a broken producer's flush may never end, and must not go on behind our back."""
+@contextmanager
+def _unavailable(what: str) -> Iterator[None]:
+    """Whatever Kafka's client raises is one thing to the write order."""
     try:
-        await asyncio.wait_for(producer.stop(), 5.0)
-    except Exception as error:
-        _log.warning("producer did not close cleanly", error=type(error).__name__)
-        if producer._sender.sender_task is not None:
-            producer._sender.sender_task.cancel()
-        with contextlib.suppress(Exception):
-            await asyncio.wait_for(producer.client.close(), 5.0)
+        yield
+    except TopicNotThere as missing:
+        raise LogUnavailable(f"topic {missing} does not exist; run: tocsin topics apply") from missing
+    except (KafkaError, ProducerReplaced, OSError, TimeoutError) as error:
+        raise LogUnavailable(f"{what}: {type(error).__name__}: {error}") from error

@@ -21,6 +21,7 @@ from faust.transport.consumer import ensure_TPset
 from faust.transport.drivers import aiokafka as faust_driver
 from faust.types import TP, ConsumerMessage
 
+from tocsin.connectors.kafka import client_options
 from tocsin.streams.topology import CARRIER_LIMIT
 
 BUSY_POLL = 0.01
@@ -95,7 +96,7 @@ class BatchConsumer(faust_consumer.Consumer):
         self._client = aiokafka.AIOKafkaConsumer(
             client_id=conf.broker_client_id,
             group_id=conf.id,
-            bootstrap_servers=self.transport.servers,  # type: ignore[attr-defined]
+            **client_options(self.transport.servers),  # type: ignore[attr-defined]
             partition_assignment_strategy=[StickyPartitionAssignor],
             enable_auto_commit=False,
             auto_offset_reset="earliest",

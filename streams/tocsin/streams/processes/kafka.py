@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
+from tocsin.connectors.kafka import client_options, open_admin
 from tocsin.schemas.errors import TocsinError
 from tocsin.streams.settings import Settings
 
@@ -41,16 +42,12 @@ def kafka_unreachable(bootstrap: str, error: KafkaError | OSError) -> ServiceUnr
 async def admin_of(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     """An open admin client. Raises ServiceUnreachable when Kafka does not answer."""
     bootstrap = await reachable(settings)
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    try:
-        await admin.start()
-    except KafkaError as error:
-        await admin.close()
-        raise kafka_unreachable(bootstrap, error) from None
-    try:
+    async with AsyncExitStack() as opening:
+        try:
+            admin = await opening.enter_async_context(open_admin(bootstrap))
+        except KafkaError as error:
+            raise kafka_unreachable(bootstrap, error) from None
         yield admin
-    finally:
-        await admin.close()
 
 
 async def reachable(settings: Settings) -> str:
@@ -68,7 +65,7 @@ async def answers(bootstrap: str, timeout: float = 5.0) -> bool:
     """Whether `host:port` answers a metadata request with a broker that takes clients, within `timeout` seconds."""
     if not await _listens(bootstrap, timeout):
         return False
-    client = AIOKafkaClient(bootstrap_servers=bootstrap, request_timeout_ms=int(timeout * 1000))
+    client = AIOKafkaClient(**client_options(bootstrap), request_timeout_ms=int(timeout * 1000))
     try:
         async with asyncio.timeout(timeout):
             await client.bootstrap()

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 from time import time_ns
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from tocsin.connectors.kafka import open_admin, open_consumer, open_producer, read_to_end
 from tocsin.connectors.publish.headers import cloud_event_headers
 from tocsin.schemas.codec import decode, encode
 from tocsin.schemas.errors import SchemaRefused, TocsinError, Undecodable
@@ -49,12 +48,8 @@ async def require_topics(bootstrap: str, prefix: str) -> None:
     """Returns when every topic of the map is there; asks once, for the clients wait for a missing topic for ever and
     say so ten thousand times a second. Raises TopicsMissing or KafkaError."""
     names = [topic_name(prefix, spec.name) for spec in TOPICS]
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    try:
-        await admin.start()
+    async with open_admin(bootstrap) as admin:
         found = set(await admin.list_topics())
-    finally:
-        await admin.close()
     missing = [name for name in names if name not in found]
     if missing:
         raise TopicsMissing(missing)
@@ -75,19 +70,17 @@ class SettingsTopic:
         self._unreadable: str | None = None
         self._following: asyncio.Task[None] | None = None
         self._consumer: AIOKafkaConsumer | None = None
+        self._open = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> SettingsTopic:
         """Read the topic whole, publish what is missing of our schemas, then follow it. Raises KafkaError, or
         TopicsMissing for any topic of the bus."""
         await require_topics(self._bootstrap, self._prefix)
-        self._consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
-        try:
-            await self._consumer.start()
+        async with contextlib.AsyncExitStack() as opening:
+            self._consumer = await opening.enter_async_context(open_consumer(self._bootstrap))
             await self._read_whole(self._consumer)
             await self._announce()
-        except BaseException:
-            await self._consumer.stop()
-            raise
+            self._open = opening.pop_all()
         self._following = asyncio.create_task(self._follow())
         return self
 
@@ -96,8 +89,7 @@ class SettingsTopic:
             self._following.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._following
-        if self._consumer is not None:
-            await self._consumer.stop()
+        await self._open.aclose()
 
     def note(self) -> str | None:
         """What an operator should know: that `settings` is not followed now, so that what is in force may be old."""
@@ -107,9 +99,8 @@ class SettingsTopic:
         place = TopicPartition(self._topic, 0)
         consumer.assign([place])
         await consumer.seek_to_beginning(place)
-        end = (await consumer.end_offsets([place]))[place]
-        while await consumer.position(place) < end:
-            await self._read(500)
+        async for record in read_to_end(consumer):
+            self._follow_record(record.key or b"", record.value, record.offset)
 
     async def _follow(self) -> None:
         while True:
@@ -168,7 +159,7 @@ class SettingsTopic:
         missing = [entry for entry in self._book.written() if entry.id not in self._announced]
         if not missing:
             return
-        async with self._producer() as producer:
+        async with open_producer(self._bootstrap) as producer:  # so rarely that no connection is kept
             for entry in missing:
                 now = time_ns() // 1000
                 event = SchemaInUse(
@@ -186,7 +177,7 @@ class SettingsTopic:
     async def put_silence(self, silence: SilenceSet) -> None:
         """Make a silence, or end one (`removed`): returns once Kafka has it. Those that ended long ago are tombstoned
         on the way. Raises KafkaError or Unencodable."""
-        async with self._producer() as producer:
+        async with open_producer(self._bootstrap) as producer:  # so rarely that no connection is kept
             self._learn_own(silence, await self._put(producer, SILENCE + silence.silence, silence))
             for ended in self.silences.ended():
                 await producer.send_and_wait(self._topic, None, key=f"{SILENCE}{ended}".encode())
@@ -202,13 +193,3 @@ class SettingsTopic:
         headers = cloud_event_headers(event, f"/tocsin/{self._process}".encode())
         value = encode(event, book=self._book)
         return int((await producer.send_and_wait(self._topic, value, key=key.encode(), headers=headers)).offset)
-
-    @contextlib.asynccontextmanager
-    async def _producer(self) -> AsyncIterator[AIOKafkaProducer]:
-        # Settings are written so rarely that nobody keeps a connection for them.
-        producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all", enable_idempotence=True)
-        try:
-            await producer.start()
-            yield producer
-        finally:
-            await producer.stop()

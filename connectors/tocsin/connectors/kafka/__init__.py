@@ -1,0 +1,23 @@
+"""Kafka as every process of ours uses it: clients from one set of options, one producer that survives its own faults,
+and reading a topic to its end.
+"""
+
+from __future__ import annotations
+
+from tocsin.connectors.kafka.client import client_options, open_admin, open_consumer, open_producer
+from tocsin.connectors.kafka.producer import BatchProducer, ProducerReplaced, ReadyBatch, TopicNotThere
+from tocsin.connectors.kafka.reading import offsets_since, partitions_of, read_to_end
+
+__all__ = [
+    "BatchProducer",
+    "ProducerReplaced",
+    "ReadyBatch",
+    "TopicNotThere",
+    "client_options",
+    "offsets_since",
+    "open_admin",
+    "open_consumer",
+    "open_producer",
+    "partitions_of",
+    "read_to_end",
+]

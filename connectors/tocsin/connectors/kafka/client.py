@@ -1,0 +1,49 @@
+"""Kafka clients: how each one connects is said here alone; each is closed when its block ends, however it ends."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+
+
+def client_options(bootstrap: str) -> dict[str, Any]:
+    """What every client of aiokafka is given to connect: `bootstrap` is HOST:PORT[,HOST:PORT...]."""
+    return {"bootstrap_servers": bootstrap}
+
+
+@asynccontextmanager
+async def open_consumer(bootstrap: str, *topics: str, **settings: Any) -> AsyncIterator[AIOKafkaConsumer]:
+    """A started consumer that commits nothing by itself; `settings` as of AIOKafkaConsumer. Raises KafkaError."""
+    consumer = AIOKafkaConsumer(*topics, **{"enable_auto_commit": False} | client_options(bootstrap) | settings)
+    try:
+        await consumer.start()
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+@asynccontextmanager
+async def open_producer(bootstrap: str, **settings: Any) -> AsyncIterator[AIOKafkaProducer]:
+    """A started idempotent producer (acks=all) for a few records; what is written all the time goes through
+    `BatchProducer`. `settings` as of AIOKafkaProducer. Raises KafkaError."""
+    producer = AIOKafkaProducer(**{"acks": "all", "enable_idempotence": True} | client_options(bootstrap) | settings)
+    try:
+        await producer.start()
+        yield producer
+    finally:
+        await producer.stop()
+
+
+@asynccontextmanager
+async def open_admin(bootstrap: str, **settings: Any) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A started admin client. `settings` as of AIOKafkaAdminClient. Raises KafkaError."""
+    admin = AIOKafkaAdminClient(**client_options(bootstrap) | settings)
+    try:
+        await admin.start()
+        yield admin
+    finally:
+        await admin.close()
