@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows
 
 NOW = 1_800_000_000_000_000
-DESK = RuleBook(endpoints={"desk": Endpoint(name="desk", sink="memory")}, default_endpoint="desk")
-CONFIG = DecideConfig(book=DESK)
+BOOK = RuleBook(endpoints={"desk": Endpoint(name="desk", sink="memory")}, default_endpoint="desk")
+CONFIG = DecideConfig(book=BOOK)
 TOGETHER = DecideConfig(
     book=msgspec.structs.replace(
-        DESK, routes=(Route(name="all", endpoints=("desk",), group=Grouping(by=("code",), wait=MINUTE)),)
+        BOOK, routes=(Route(name="all", endpoints=("desk",), group=Grouping(by=("code",), wait=MINUTE)),)
     )
 )
 
@@ -50,8 +50,8 @@ def taken(decisions: list[Decision]) -> int:
 
 def dead(decisions: list[Decision]) -> list[tuple[str, str | None]]:
     """Reason and command of each dead letter; None: the record itself."""
-    letters = [one for one in decisions if isinstance(one, DeadLetter)]
-    return [(one.reason, one.event.event_id if one.event else None) for one in letters]
+    found = [one for one in decisions if isinstance(one, DeadLetter)]
+    return [(one.reason, one.event.event_id if one.event else None) for one in found]
 
 
 def kept(rows: DictRows) -> list[str]:
@@ -60,8 +60,8 @@ def kept(rows: DictRows) -> list[str]:
 
 def test_a_command_that_gives_way_to_a_later_one_is_dead(rows: DictRows) -> None:
     assert decide(a_command("acknowledge", "c1"), rows, NOW, CONFIG) == []
-    said = decide(a_command("snooze", "c2", until=NOW + DAY), rows, NOW, CONFIG)
-    assert dead(said) == [("command_overtaken", "c1")]
+    decided = decide(a_command("snooze", "c2", until=NOW + DAY), rows, NOW, CONFIG)
+    assert dead(decided) == [("command_overtaken", "c1")]
 
 
 def test_a_command_does_not_overtake_itself(rows: DictRows) -> None:
@@ -76,8 +76,8 @@ def test_a_snooze_that_is_over_when_its_case_comes_is_dead(rows: DictRows) -> No
 
 
 def test_a_target_too_long_to_be_kept_is_dead(rows: DictRows) -> None:
-    said = decide(a_command("acknowledge", target="x" * (MAX_TEXT + 1)), rows, NOW, CONFIG)
-    assert dead(said) == [("command_not_valid", None)]
+    decided = decide(a_command("acknowledge", target="x" * (MAX_TEXT + 1)), rows, NOW, CONFIG)
+    assert dead(decided) == [("command_not_valid", None)]
     assert kept(rows) == []
 
 
@@ -114,8 +114,8 @@ def test_at_the_end_of_its_time_a_command_is_tried_once_more(rows: DictRows) -> 
     seen = rows.get("seen/acme/r")
     assert isinstance(seen, SeenRow)
     rows.put("seen/acme/named", seen, NOW + 2 * DAY)
-    said = fire("kept/acme/named", rows, NOW + DAY, CONFIG)
-    assert (taken(said), dead(said), kept(rows)) == (1, [], [])
+    decided = fire("kept/acme/named", rows, NOW + DAY, CONFIG)
+    assert (taken(decided), dead(decided), kept(rows)) == (1, [], [])
 
 
 def test_and_dead_when_there_is_still_nothing(rows: DictRows) -> None:

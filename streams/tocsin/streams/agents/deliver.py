@@ -33,7 +33,7 @@ class DeliverAgent:
         self.decode_row = row_from
 
     def partition_key(self, event: Any) -> bytes | None:
-        """The endpoint: its order, breaker and throttle are in one place (DESIGN.md section 3)."""
+        """The endpoint: its order, breaker and throttle are in one place."""
         endpoint: str | None = getattr(event, "endpoint", None)
         return None if endpoint is None else endpoint.encode()
 

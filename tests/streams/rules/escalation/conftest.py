@@ -1,4 +1,4 @@
-"""A desk on which cases are told and escalated, commands come in and timers fire, without routes and loop rules."""
+"""A bus of one partition, without routes and loop rules: reports and commands come in, timers fire."""
 
 from __future__ import annotations
 
@@ -63,18 +63,18 @@ def book_of(*policies: EscalationPolicy) -> RuleBook:
     )
 
 
-class Desk:
+class Bus:
     """Plays one partition: `now` is its clock. Every method returns the events that were decided, deliveries last."""
 
     def __init__(self, rows: DictRows, *policies: EscalationPolicy) -> None:
         self.rows, self.now = rows, START
         self.config = DecideConfig(book=book_of(*(policies or (PAGER,))), public_url="https://bus.example")
-        self.told: list[DeliveryRequested] = []
+        self.requested: list[DeliveryRequested] = []
 
     def report(
         self, name: str, *, policies: tuple[str, ...] = ("pager",), to: tuple[str, ...] = ("owner",), **members: Any
     ) -> list[Event]:
-        """A problem of thread `t` that is told."""
+        """A report of a problem in thread `t`."""
         problem = Problem(**{"dialect": "canonical", "code": "e.p.x", "code_key": "e.p.x", "thread_id": "t"} | members)
         report = ProblemReported(
             event_id=name, tenant="acme", occurred_at=self.now, recorded_at=self.now, problem=problem
@@ -91,7 +91,7 @@ class Desk:
         return [notice, *self._events(turn.decisions)]
 
     def command(self, kind: str, target: str, event_id: str = "c", until: int | None = None) -> list[Event]:
-        """Ann wants something done; a dead letter is an AssertionError."""
+        """Ann wants something done; a dead dead is an AssertionError."""
         return self._events(self.decisions(kind, target, event_id, until))
 
     def decisions(self, kind: str, target: str, event_id: str = "c", until: int | None = None) -> list[Decision]:
@@ -149,7 +149,7 @@ class Desk:
     @property
     def notification(self) -> dict[str, Any]:
         """The body of the last notification."""
-        found: dict[str, Any] = json.loads(self.told[-1].body)
+        found: dict[str, Any] = json.loads(self.requested[-1].body)
         return found
 
     def _events(self, decisions: list[Decision]) -> list[Event]:
@@ -157,25 +157,25 @@ class Desk:
         for one in decisions:
             assert isinstance(one, Emit)
             if isinstance(one.event, DeliveryRequested):
-                self.told.append(one.event)
+                self.requested.append(one.event)
             else:
                 events.append(one.event)
         return events
 
 
 @pytest.fixture
-def desk(rows: DictRows) -> Desk:
-    """A desk with the policy `pager`."""
-    return Desk(rows)
+def bus(rows: DictRows) -> Bus:
+    """A bus with the policy `pager`."""
+    return Bus(rows)
 
 
 @pytest.fixture
-def desk_of(rows: DictRows) -> Callable[..., Desk]:
-    """Makes a desk with other policies."""
-    return lambda *policies: Desk(rows, *policies)
+def bus_of(rows: DictRows) -> Callable[..., Bus]:
+    """Makes a bus with other policies."""
+    return lambda *policies: Bus(rows, *policies)
 
 
 @pytest.fixture
 def pager() -> EscalationPolicy:
-    """The policy of `desk`."""
+    """The policy of `bus`."""
     return PAGER

@@ -29,7 +29,7 @@ from tocsin.streams.rules.state import EscalationRow
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows
-    from tests.streams.rules.escalation.conftest import Desk
+    from tests.streams.rules.escalation.conftest import Bus
 
 EXAMPLES = 150
 GAPS = st.sampled_from([0, SECOND, MINUTE, 2 * MINUTE, 5 * MINUTE, HOUR, 6 * HOUR])
@@ -56,11 +56,11 @@ class EscalationMachine(RuleBasedStateMachine):
     """Plays the partition, the reporters and the people on call."""
 
     new_rows: type[DictRows]
-    desk_type: type[Desk]
+    bus_type: type[Bus]
 
     def __init__(self) -> None:
         super().__init__()
-        self.desk = self.desk_type(self.new_rows())
+        self.bus = self.bus_type(self.new_rows())
         self.cases: dict[str, Case] = {"t": Case(), "u": Case()}
         self.ids: dict[str, str] = {}
         self.number = 0
@@ -73,16 +73,16 @@ class EscalationMachine(RuleBasedStateMachine):
         self.number += 1
         case = self.cases[thread]
         opens = case.status == "resolved"
-        told = self.desk.report(f"r{self.number}", thread_id=thread)
-        self.ids[getattr(told[0], "case")] = thread  # noqa: B009
+        events = self.bus.report(f"r{self.number}", thread_id=thread)
+        self.ids[getattr(events[0], "case")] = thread  # noqa: B009
         case.count += 1
-        if case.status == "snoozed" and case.until <= self.desk.now:
+        if case.status == "snoozed" and case.until <= self.bus.now:
             case.status = "open"
         case.status = "open" if opens else case.status
-        raises = [one for one in told if isinstance(one, EscalationRaised)]
+        raises = [one for one in events if isinstance(one, EscalationRaised)]
         assert len(raises) == (1 if opens else 0), "raised with the case, and not again"
         if opens:
-            case.escalated, case.done, case.not_before = "running", 0, self.desk.now + PAUSE[0, 0]
+            case.escalated, case.done, case.not_before = "running", 0, self.bus.now + PAUSE[0, 0]
             case.raised += 1
 
     @precondition(lambda self: self.ids)
@@ -94,66 +94,66 @@ class EscalationMachine(RuleBasedStateMachine):
     def command(self, data: st.DataObject, kind: str, span: int) -> None:
         target = data.draw(st.sampled_from(sorted(self.ids)))
         self.number += 1
-        self.sent.append((kind, target, f"c{self.number}", self.desk.now + span))
+        self.sent.append((kind, target, f"c{self.number}", self.bus.now + span))
         self.issue(*self.sent[-1])
 
     @precondition(lambda self: self.sent)
     @rule(back=st.integers(1, 5))
     def command_again(self, back: int) -> None:
         kind, target, event_id, until = self.sent[-min(back, len(self.sent))]
-        if until > self.desk.now:
-            assert self.desk.command(kind, target, event_id, until) == [], "the same command is obeyed once"
+        if until > self.bus.now:
+            assert self.bus.command(kind, target, event_id, until) == [], "the same command is obeyed once"
 
     @rule(gap=GAPS)
     def wait(self, gap: int) -> None:
-        for one in self.desk.wait(gap):
+        for one in self.bus.wait(gap):
             self.by_timer(one)
 
     # -- what the model makes of it -------------------------------------------------------------------------------
 
     def issue(self, kind: str, target: str, event_id: str, until: int) -> None:
         case = self.cases[self.ids[target]]
-        if case.status == "snoozed" and case.until <= self.desk.now:
+        if case.status == "snoozed" and case.until <= self.bus.now:
             case.status = "open"
-        said = self.desk.command(kind, target, event_id, until)
+        events = self.bus.command(kind, target, event_id, until)
         if case.status == "resolved" or (kind == "acknowledge" and case.status == "acknowledged"):
-            assert said == []
+            assert events == []
             return
         if kind == "acknowledge":
-            assert [type(one) for one in said] == [EscalationAcknowledged]
+            assert [type(one) for one in events] == [EscalationAcknowledged]
             case.status = "acknowledged"
         elif kind == "snooze":
-            assert [type(one) for one in said] == [EscalationSnoozed]
+            assert [type(one) for one in events] == [EscalationSnoozed]
             case.status, case.until = "snoozed", until
         else:
-            self.resolved(case, said)
+            self.resolved(case, events)
 
-    def resolved(self, case: Case, said: list[Any]) -> None:
+    def resolved(self, case: Case, events: list[Any]) -> None:
         pending = case.escalated == "running"
-        assert [type(one) for one in said] == [ProblemResolved, *([EscalationCancelled] if pending else [])]
+        assert [type(one) for one in events] == [ProblemResolved, *([EscalationCancelled] if pending else [])]
         case.ended += pending
         case.status, case.escalated = "resolved", "none"
 
-    def by_timer(self, said: Any) -> None:
-        case = self.cases[self.ids[said.case]]
+    def by_timer(self, event: Any) -> None:
+        case = self.cases[self.ids[event.case]]
         assert case.escalated == "running", "nothing after the end"
         assert case.status in ("open", "snoozed"), "nothing after somebody has it"
-        assert case.status == "open" or case.until <= self.desk.now, "nothing while it is put off"
-        assert self.desk.now >= case.not_before, "never early"
+        assert case.status == "open" or case.until <= self.bus.now, "nothing while it is put off"
+        assert self.bus.now >= case.not_before, "never early"
         case.status = "open"
-        if isinstance(said, EscalationExhausted):
+        if isinstance(event, EscalationExhausted):
             assert case.done == len(ORDER)
             case.escalated = "exhausted"
             case.ended += 1
             return
-        assert isinstance(said, EscalationStepped)
-        assert (said.cycle, said.step, said.repeat) == ORDER[case.done], "in order, each once"
-        assert said.count == case.count, "the fresh count"
-        body = next(one.body for one in reversed(self.desk.told) if one.about == said.event_id)
+        assert isinstance(event, EscalationStepped)
+        assert (event.cycle, event.step, event.repeat) == ORDER[case.done], "in order, each once"
+        assert event.count == case.count, "the fresh count"
+        body = next(one.body for one in reversed(self.bus.requested) if one.about == event.event_id)
         assert json.loads(body)["data"]["count"] == case.count
         case.done += 1
         nothing_left = case.done == len(ORDER)
-        case.not_before = self.desk.now + (10 * MINUTE if nothing_left else PAUSE[ORDER[case.done][1:]])
+        case.not_before = self.bus.now + (10 * MINUTE if nothing_left else PAUSE[ORDER[case.done][1:]])
 
     # -- what always holds ----------------------------------------------------------------------------------------
 
@@ -164,7 +164,7 @@ class EscalationMachine(RuleBasedStateMachine):
 
     @invariant()
     def what_is_pending_has_a_timer(self) -> None:
-        rows = self.desk.rows
+        rows = self.bus.rows
         pending = 0
         for key in rows.rows:
             row = rows.get(key)
@@ -181,8 +181,8 @@ class EscalationMachine(RuleBasedStateMachine):
             assert case.escalated != "running" or case.status == "acknowledged"
 
 
-def test_escalation_model(new_rows: type[DictRows], desk: Desk) -> None:
-    EscalationMachine.new_rows, EscalationMachine.desk_type = new_rows, type(desk)
+def test_escalation_model(new_rows: type[DictRows], bus: Bus) -> None:
+    EscalationMachine.new_rows, EscalationMachine.bus_type = new_rows, type(bus)
     run_state_machine_as_test(
         EscalationMachine, settings=settings(max_examples=EXAMPLES, stateful_step_count=50, deadline=None)
     )

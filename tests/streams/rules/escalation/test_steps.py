@@ -15,7 +15,7 @@ from tocsin.streams.rules.rulebook import Match, Silence
 from tocsin.streams.rules.spans import DAY, HOUR, MINUTE, SECOND
 
 if TYPE_CHECKING:
-    from tests.streams.rules.escalation.conftest import Desk
+    from tests.streams.rules.escalation.conftest import Bus
 
 PHONE, BOSS = ("phone",), ("boss", "phone")
 
@@ -24,11 +24,11 @@ def kinds(events: list[Any]) -> list[str]:
     return [type(one).__name__ for one in events]
 
 
-def test_raised_with_the_case(desk: Desk) -> None:
-    opened, raised = desk.report("r1", tracking_uri="https://status.example/1")
+def test_raised_with_the_case(bus: Bus) -> None:
+    opened, raised = bus.report("r1", tracking_uri="https://status.example/1")
     assert isinstance(raised, EscalationRaised)
     assert (raised.case, raised.policy, raised.report) == (opened.case, "pager", "r1")  # type: ignore[union-attr]
-    assert (raised.first_step_at, raised.tracking_uri) == (desk.now + 5 * MINUTE, "https://status.example/1")
+    assert (raised.first_step_at, raised.tracking_uri) == (bus.now + 5 * MINUTE, "https://status.example/1")
     assert raised.cause == opened.event_id
 
 
@@ -57,25 +57,25 @@ FIRST: dict[str, tuple[dict[str, Any], int | None]] = {
 
 
 @pytest.mark.parametrize(("members", "wait"), FIRST.values(), ids=list(FIRST))
-def test_the_first_step(desk: Desk, members: dict[str, Any], wait: int | None) -> None:
-    raised = desk.report("r1", **members)[1:]
+def test_the_first_step(bus: Bus, members: dict[str, Any], wait: int | None) -> None:
+    raised = bus.report("r1", **members)[1:]
     if wait is None:
-        assert (raised, desk.row) == ([], None)
+        assert (raised, bus.row) == ([], None)
         return
     if wait:
-        assert desk.wait(wait - 1) == []
-    assert kinds(desk.wait(1)) == ["EscalationStepped"]
+        assert bus.wait(wait - 1) == []
+    assert kinds(bus.wait(1)) == ["EscalationStepped"]
 
 
-def test_steps_repeats_and_rounds_in_order(desk: Desk) -> None:
-    desk.report("r1")
+def test_steps_repeats_and_rounds_in_order(bus: Bus) -> None:
+    bus.report("r1")
     told: list[tuple[int, tuple[str, ...], tuple[int, int, int]]] = []
-    start, said = desk.now, list[Any]()
-    while not said or not isinstance(said[-1], EscalationExhausted):
-        said = desk.wait(MINUTE)
+    start, events = bus.now, list[Any]()
+    while not events or not isinstance(events[-1], EscalationExhausted):
+        events = bus.wait(MINUTE)
         told += [
-            ((desk.now - start) // MINUTE, tuple(one.endpoints), (one.cycle, one.step, one.repeat))
-            for one in said
+            ((bus.now - start) // MINUTE, tuple(one.endpoints), (one.cycle, one.step, one.repeat))
+            for one in events
             if isinstance(one, EscalationStepped)
         ]
     assert told == [
@@ -86,42 +86,51 @@ def test_steps_repeats_and_rounds_in_order(desk: Desk) -> None:
         (24, PHONE, (1, 0, 1)),
         (34, BOSS, (1, 1, 0)),
     ]
-    assert (desk.now - start) // MINUTE == 44, "exhausted once there was as much time to answer as before the last step"
-    assert desk.pages(DAY) == []
-    assert [one.endpoint for one in desk.told] == ["phone", "phone", "boss", "phone", "phone", "phone", "boss", "phone"]
-    assert len({one.delivery_id for one in desk.told}) == 8
+    assert (bus.now - start) // MINUTE == 44, "exhausted once there was as much time to answer as before the last step"
+    assert bus.pages(DAY) == []
+    assert [one.endpoint for one in bus.requested] == [
+        "phone",
+        "phone",
+        "boss",
+        "phone",
+        "phone",
+        "phone",
+        "boss",
+        "phone",
+    ]
+    assert len({one.delivery_id for one in bus.requested}) == 8
 
 
-def test_a_late_timer_fires_once_and_the_next_wait_counts_from_then(desk: Desk) -> None:
-    desk.report("r1")
-    assert kinds(desk.wait(3 * HOUR)) == ["EscalationStepped"]
-    assert desk.wait(2 * MINUTE - 1) == []
-    assert kinds(desk.wait(1)) == ["EscalationStepped"]
+def test_a_late_timer_fires_once_and_the_next_wait_counts_from_then(bus: Bus) -> None:
+    bus.report("r1")
+    assert kinds(bus.wait(3 * HOUR)) == ["EscalationStepped"]
+    assert bus.wait(2 * MINUTE - 1) == []
+    assert kinds(bus.wait(1)) == ["EscalationStepped"]
 
 
-def test_a_policy_without_waits_ends_all_the_same(desk_of: Callable[..., Desk]) -> None:
-    desk = desk_of(EscalationPolicy(name="pager", steps=(Step(wait=0, endpoints=("phone",), times=2),), cycles=2))
-    desk.report("r1")
-    ends = [end for _ in range(10) for end in kinds(desk.wait(SECOND))]
+def test_a_policy_without_waits_ends_all_the_same(bus_of: Callable[..., Bus]) -> None:
+    bus = bus_of(EscalationPolicy(name="pager", steps=(Step(wait=0, endpoints=("phone",), times=2),), cycles=2))
+    bus.report("r1")
+    ends = [end for _ in range(10) for end in kinds(bus.wait(SECOND))]
     assert ends == ["EscalationStepped"] * 6 + ["EscalationExhausted"]
 
 
-def test_an_exhausted_one_is_raised_again_only_after_it_was_resolved(desk: Desk) -> None:
-    desk.report("r1")
-    desk.pages(HOUR)
-    assert kinds(desk.report("r2")) == ["ProblemRepeated"]
-    assert kinds(desk.command("resolve", "r1")) == ["ProblemResolved"]
-    assert kinds(desk.report("r3")) == ["ProblemOpened", "EscalationRaised"]
-    assert kinds(desk.wait(5 * MINUTE)) == ["EscalationStepped"]
+def test_an_exhausted_one_is_raised_again_only_after_it_was_resolved(bus: Bus) -> None:
+    bus.report("r1")
+    bus.pages(HOUR)
+    assert kinds(bus.report("r2")) == ["ProblemRepeated"]
+    assert kinds(bus.command("resolve", "r1")) == ["ProblemResolved"]
+    assert kinds(bus.report("r3")) == ["ProblemOpened", "EscalationRaised"]
+    assert kinds(bus.wait(5 * MINUTE)) == ["EscalationStepped"]
 
 
-def test_a_step_says_how_the_case_is_now(desk: Desk) -> None:
-    desk.report("r1", text="first")
-    desk.now += MINUTE
-    desk.report("r2", text="second", tracking_uri="https://status.example/2")
-    (stepped,) = desk.wait(4 * MINUTE)
+def test_a_step_says_how_the_case_is_now(bus: Bus) -> None:
+    bus.report("r1", text="first")
+    bus.now += MINUTE
+    bus.report("r2", text="second", tracking_uri="https://status.example/2")
+    (stepped,) = bus.wait(4 * MINUTE)
     assert isinstance(stepped, EscalationStepped)
-    notification = desk.notification
+    notification = bus.notification
     data = notification["data"]
     assert (notification["type"], stepped.count, data["count"]) == ("escalation.stepped", 2, 2)
     assert (data["event_id"], data["problem"]["text"], data["status"]) == ("r2", "second", "open")
@@ -130,7 +139,7 @@ def test_a_step_says_how_the_case_is_now(desk: Desk) -> None:
     assert data["tracking_uri"] == "https://status.example/2"
     assert data["links"]["self"].endswith("/v1/problems/r2")
     assert "escalation_uri" not in data
-    assert (desk.told[-1].lane, desk.told[-1].about) == ("acme/t", stepped.event_id)
+    assert (bus.requested[-1].lane, bus.requested[-1].about) == ("acme/t", stepped.event_id)
 
 
 # the report's escalation_uri, what is used of it
@@ -148,24 +157,24 @@ URIS: dict[str, tuple[str, str | None]] = {
 
 
 @pytest.mark.parametrize(("uri", "used"), URIS.values(), ids=list(URIS))
-def test_an_escalation_uri_is_used_only_when_it_is_allowed(desk: Desk, uri: str, used: str | None) -> None:
-    desk.report("r1", escalation_uri=uri)
-    (stepped,) = desk.wait(5 * MINUTE)
+def test_an_escalation_uri_is_used_only_when_it_is_allowed(bus: Bus, uri: str, used: str | None) -> None:
+    bus.report("r1", escalation_uri=uri)
+    (stepped,) = bus.wait(5 * MINUTE)
     assert isinstance(stepped, EscalationStepped)
     assert stepped.endpoints == (["phone", "outside"] if used else ["phone"])
-    assert desk.notification["data"].get("escalation_uri") == used
+    assert bus.notification["data"].get("escalation_uri") == used
 
 
-def test_no_scheme_but_mail_and_https_whatever_the_rules_allow(desk_of: Callable[..., Desk], pager: Any) -> None:
-    desk = desk_of(msgspec.structs.replace(pager, uris=("*",)))
-    desk.report("r1", escalation_uri="file:///etc/passwd")
-    desk.wait(5 * MINUTE)
-    assert "escalation_uri" not in desk.notification["data"]
+def test_no_scheme_but_mail_and_https_whatever_the_rules_allow(bus_of: Callable[..., Bus], pager: Any) -> None:
+    bus = bus_of(msgspec.structs.replace(pager, uris=("*",)))
+    bus.report("r1", escalation_uri="file:///etc/passwd")
+    bus.wait(5 * MINUTE)
+    assert "escalation_uri" not in bus.notification["data"]
 
 
-def test_without_a_policy_of_that_name_nothing_is_raised(desk: Desk) -> None:
-    assert kinds(desk.report("r1", policies=("nobody",))) == ["ProblemOpened"]
-    assert kinds(desk.report("r2", policies=("nobody", "pager"))) == ["ProblemRepeated", "EscalationRaised"]
+def test_without_a_policy_of_that_name_nothing_is_raised(bus: Bus) -> None:
+    assert kinds(bus.report("r1", policies=("nobody",))) == ["ProblemOpened"]
+    assert kinds(bus.report("r2", policies=("nobody", "pager"))) == ["ProblemRepeated", "EscalationRaised"]
 
 
 # how the policy changes while the escalation waits for its second round, and what its timers then say
@@ -180,68 +189,68 @@ CHANGED: dict[str, tuple[tuple[EscalationPolicy, ...], list[str]]] = {
 
 
 @pytest.mark.parametrize(("policies", "ends"), CHANGED.values(), ids=list(CHANGED))
-def test_the_rules_change_while_it_runs(desk: Desk, policies: tuple[EscalationPolicy, ...], ends: list[str]) -> None:
-    desk.report("r1")
-    desk.pages(10 * MINUTE)
-    book = msgspec.structs.replace(desk.config.book, escalations={policy.name: policy for policy in policies})
-    desk.config = msgspec.structs.replace(desk.config, book=book)
-    assert [kind for _ in range(30) for kind in kinds(desk.wait(MINUTE))] == ends
+def test_the_rules_change_while_it_runs(bus: Bus, policies: tuple[EscalationPolicy, ...], ends: list[str]) -> None:
+    bus.report("r1")
+    bus.pages(10 * MINUTE)
+    book = msgspec.structs.replace(bus.config.book, escalations={policy.name: policy for policy in policies})
+    bus.config = msgspec.structs.replace(bus.config, book=book)
+    assert [kind for _ in range(30) for kind in kinds(bus.wait(MINUTE))] == ends
 
 
-def silenced(desk: Desk, *silences: Silence) -> None:
-    desk.config = msgspec.structs.replace(desk.config, silences=silences)
+def silenced(bus: Bus, *silences: Silence) -> None:
+    bus.config = msgspec.structs.replace(bus.config, silences=silences)
 
 
-def a_silence(desk: Desk, span: int, code: str = "e.p.x") -> Silence:
-    return Silence(name="works", match=Match(codes=(code,)), since=desk.now, until=desk.now + span)
+def a_silence(bus: Bus, span: int, code: str = "e.p.x") -> Silence:
+    return Silence(name="works", match=Match(codes=(code,)), since=bus.now, until=bus.now + span)
 
 
-def test_a_silence_made_while_it_runs_puts_the_steps_off_until_its_end(desk: Desk) -> None:
-    desk.report("r1")
-    silenced(desk, a_silence(desk, 42 * MINUTE))
-    assert desk.pages(41 * MINUTE) == []
-    assert desk.pages(2 * MINUTE) == [PHONE], "at the end of the silence"
-    assert desk.pages(2 * MINUTE) == [PHONE], "and then on as the policy says"
+def test_a_silence_made_while_it_runs_puts_the_steps_off_until_its_end(bus: Bus) -> None:
+    bus.report("r1")
+    silenced(bus, a_silence(bus, 42 * MINUTE))
+    assert bus.pages(41 * MINUTE) == []
+    assert bus.pages(2 * MINUTE) == [PHONE], "at the end of the silence"
+    assert bus.pages(2 * MINUTE) == [PHONE], "and then on as the policy says"
 
 
-def test_a_silence_that_is_ended_early_is_felt_within_minutes(desk: Desk) -> None:
-    desk.report("r1")
-    silenced(desk, a_silence(desk, DAY))
-    assert desk.pages(20 * MINUTE) == []
-    silenced(desk)
-    assert desk.pages(5 * MINUTE)[:1] == [PHONE]
+def test_a_silence_that_is_ended_early_is_felt_within_minutes(bus: Bus) -> None:
+    bus.report("r1")
+    silenced(bus, a_silence(bus, DAY))
+    assert bus.pages(20 * MINUTE) == []
+    silenced(bus)
+    assert bus.pages(5 * MINUTE)[:1] == [PHONE]
 
 
-def test_a_silence_for_something_else_stops_no_step(desk: Desk) -> None:
-    desk.report("r1")
-    silenced(desk, a_silence(desk, DAY, "e.p.y"))
-    assert desk.pages(5 * MINUTE) == [PHONE]
+def test_a_silence_for_something_else_stops_no_step(bus: Bus) -> None:
+    bus.report("r1")
+    silenced(bus, a_silence(bus, DAY, "e.p.y"))
+    assert bus.pages(5 * MINUTE) == [PHONE]
 
 
-def test_who_takes_a_silenced_case_is_not_paged_afterwards(desk: Desk) -> None:
-    desk.report("r1")
-    silenced(desk, a_silence(desk, HOUR))
-    desk.pages(10 * MINUTE)
-    desk.command("acknowledge", "r1")
-    assert desk.pages(3 * HOUR) == []
+def test_who_takes_a_silenced_case_is_not_paged_afterwards(bus: Bus) -> None:
+    bus.report("r1")
+    silenced(bus, a_silence(bus, HOUR))
+    bus.pages(10 * MINUTE)
+    bus.command("acknowledge", "r1")
+    assert bus.pages(3 * HOUR) == []
 
 
-def test_when_its_case_is_forgotten_it_ends(desk: Desk) -> None:
-    desk.report("r1")
-    (key,) = [key for key in desk.rows.rows if key.startswith("case/")]
-    desk.rows.delete(key)
-    (cancelled,) = desk.wait(5 * MINUTE)
+def test_when_its_case_is_forgotten_it_ends(bus: Bus) -> None:
+    bus.report("r1")
+    (key,) = [key for key in bus.rows.rows if key.startswith("case/")]
+    bus.rows.delete(key)
+    (cancelled,) = bus.wait(5 * MINUTE)
     assert isinstance(cancelled, EscalationCancelled)
-    assert (cancelled.reason, desk.row) == ("case_forgotten", None)
+    assert (cancelled.reason, bus.row) == ("case_forgotten", None)
 
 
-def test_everything_is_forgotten_in_the_end(desk: Desk) -> None:
-    desk.report("r1")
-    desk.command("acknowledge", "r1")
-    said = desk.wait(desk.config.case_ttl) + desk.wait(1)
-    assert [getattr(one, "reason", None) for one in said] == ["case_forgotten"]
-    desk.report("r2")
-    desk.pages(HOUR)
+def test_everything_is_forgotten_in_the_end(bus: Bus) -> None:
+    bus.report("r1")
+    bus.command("acknowledge", "r1")
+    events = bus.wait(bus.config.case_ttl) + bus.wait(1)
+    assert [getattr(one, "reason", None) for one in events] == ["case_forgotten"]
+    bus.report("r2")
+    bus.pages(HOUR)
     for _ in range(3):
-        desk.wait(desk.config.case_ttl)
-    assert not [key for key in desk.rows.rows if not key.startswith("seen/")]
+        bus.wait(bus.config.case_ttl)
+    assert not [key for key in bus.rows.rows if not key.startswith("seen/")]

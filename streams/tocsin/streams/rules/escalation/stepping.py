@@ -44,7 +44,7 @@ def escalation_due(turn: Turn, key: str, row: EscalationRow) -> None:
             _exhaust(turn, key, row)
             return
         # The policy became shorter, or got more rounds, since the last step.
-        row = msgspec.structs.replace(row, step=0, told=0, cycle=row.cycle + 1)
+        row = msgspec.structs.replace(row, step=0, done=0, cycle=row.cycle + 1)
     # A silence is asked about the last problem of the case, in its thread as it is now.
     context = context_of_case(turn, case)
     problem = problem_of(row.problem)
@@ -72,8 +72,8 @@ def following(policy: EscalationPolicy, row: EscalationRow, now: int) -> tuple[i
     """What comes after the step of `row` was done at `now`: step, how often done, round, and when it is due. The step
     after the last one stands for the end of the last round, which comes after as long as its last repeat took."""
     step = policy.steps[row.step]
-    if row.told < step.times:
-        return row.step, row.told + 1, row.cycle, now + max(step.every, MIN_GAP)
+    if row.done < step.times:
+        return row.step, row.done + 1, row.cycle, now + max(step.every, MIN_GAP)
     if row.step + 1 < len(policy.steps):
         return row.step + 1, 0, row.cycle, now + max(policy.steps[row.step + 1].wait, MIN_GAP)
     if row.cycle + 1 < policy.cycles:
@@ -85,14 +85,14 @@ def _step(turn: Turn, key: str, row: EscalationRow, case: CaseRow, policy: Escal
     endpoints = list(policy.steps[row.step].endpoints)
     if row.escalation_uri is not None and policy.uri_endpoint is not None and policy.uri_endpoint not in endpoints:
         endpoints.append(policy.uri_endpoint)
-    place = (str(row.cycle), str(row.step), str(row.told))
+    place = (str(row.cycle), str(row.step), str(row.done))
     stepped = EscalationStepped(
         **_common(turn, row, derived_id("escalation-stepped", row.cause or row.case, *place)),
         case=row.case,
         policy=row.policy,
         step=row.step,
         endpoints=endpoints,
-        repeat=row.told,
+        repeat=row.done,
         cycle=row.cycle,
         count=case.count,
     )
@@ -101,7 +101,7 @@ def _step(turn: Turn, key: str, row: EscalationRow, case: CaseRow, policy: Escal
     )
     turn.cases.keep(turn.cases.key(row.case), case, turn.now + turn.config.case_ttl)
     step, repeat, cycle, due = following(policy, row, turn.now)
-    row = msgspec.structs.replace(row, step=step, told=repeat, cycle=cycle, due=due, status="running", until=None)
+    row = msgspec.structs.replace(row, step=step, done=repeat, cycle=cycle, due=due, status="running", until=None)
     turn.escalations.put(key, row, due)
     _remember_named(turn, case.last_report)
     turn.emit(ESCALATIONS, row.case, stepped)

@@ -51,7 +51,7 @@ class CaseRow(Struct, frozen=True, array_like=True, tag="case", gc=False):
 
 
 class KeptCommand(Struct, frozen=True, array_like=True, tag="kept", gc=False):
-    """`kept/<tenant>/<target>`: a command that came before what it is about (DESIGN 5); under the case of its target
+    """`kept/<tenant>/<target>`: a command that came before what it is about; under the case of its target
     when that is known."""
 
     event_id: str

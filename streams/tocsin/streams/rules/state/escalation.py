@@ -10,8 +10,8 @@ from msgspec import Struct
 class EscalationRow(Struct, frozen=True, array_like=True, tag="escalation", gc=False):
     """`escalation/<tenant>/<case>`: a policy that runs; the timer is its next step.
 
-    `step` is the next to be done (from 0; one past the last: every step of the round is done), `told` how often that
-    one was told, `cycle` the round through the policy, `due` when that is to happen, whatever a snooze (`until`) makes
+    `step` is the next to be done (from 0; one past the last: every step of the round is done), `done` how often that
+    one was done, `cycle` the round through the policy, `due` when that is to happen, whatever a snooze (`until`) makes
     of it. Acknowledged and ended ones stay until their case is forgotten, or resolved. `problem` is the last one of
     the case, as rules.problem_bytes writes it (clipped); `escalation_uri` is an allowed one; `cause` is the
     EscalationRaised.
@@ -23,7 +23,7 @@ class EscalationRow(Struct, frozen=True, array_like=True, tag="escalation", gc=F
     report: str
     raised_at: int
     step: int = 0
-    told: int = 0
+    done: int = 0
     cycle: int = 0
     status: Literal["running", "acknowledged", "snoozed", "ended"] = "running"
     until: int | None = None
