@@ -14,7 +14,7 @@ import pytest
 from routing_desk import NOW, a_problem
 
 from tocsin.schemas.events import CommandIssued, CommandKind, Event, ProblemReported
-from tocsin.streams.cli.rules_test import Recorded, Rehearsing, RowsInMemory, recorded_in
+from tocsin.streams.cli.rules_test import Recorded, Rehearsing, recorded_in
 from tocsin.streams.processes.exit_codes import CommandFailed
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.spans import MINUTE, SECOND
@@ -134,19 +134,6 @@ def test_partitions_do_not_disturb_each_other(rules: Path) -> None:
     for partition in (0, 1):
         said = rehearsing.hear(Recorded(a_report(1, "e.p.xfer", NOW, "t1"), partition, NOW))
         assert said[0]["does"] == "ProblemOpened"
-
-
-def test_a_timer_that_was_moved_or_taken_back_does_not_fire() -> None:
-    rows = RowsInMemory()
-    rows.put("a", "row", 5)
-    rows.put("a", "row", 9)
-    rows.put("b", "row", 6)
-    rows.put("b", "row")
-    rows.put("c", "row", 7)
-    rows.delete("c")
-    assert rows.next_due(8) is None
-    assert rows.next_due(9) == (9, "a")
-    assert rows.next_due(10) is None
 
 
 def test_a_rule_that_suppresses_most_of_them_needs_force(tocsin: Tocsin, rules: Path, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -26,9 +25,9 @@ from tocsin.schemas.events import (
 )
 from tocsin.streams.cli.records import records_of
 from tocsin.streams.processes.exit_codes import BAD_INPUT, CommandFailed
-from tocsin.streams.rules import decide
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.decision import DELIVERIES, Decision, Emit
+from tocsin.streams.rules.replay import Decided, Replay
 from tocsin.streams.rules.routing.route import route
 from tocsin.streams.rules.spans import HOUR
 from tocsin.streams.settings import Settings
@@ -94,74 +93,7 @@ RULES = ("silenced", "inhibited", "muted", "grouped", "quiet_by_default", "peer_
 """Reasons of suppression that a rule of the file decides; the others are the loop rules'."""
 
 TOO_MUCH = 0.5
-"""The part of all problems from which on a rule is warned about (RELIABILITY 3.1, Rules file)."""
-
-
-class RowsInMemory:
-    """The rows of one partition, as they are."""
-
-    def __init__(self) -> None:
-        self._rows: dict[str, Any] = {}
-        self._dues: dict[str, int] = {}
-        self._heap: list[tuple[int, str]] = []
-
-    def get(self, key: str) -> Any | None:
-        return self._rows.get(key)
-
-    def put(self, key: str, row: Any, due: int | None = None) -> None:
-        self._rows[key] = row
-        if due is None:
-            self._dues.pop(key, None)
-        elif self._dues.get(key) != due:
-            self._dues[key] = due
-            heapq.heappush(self._heap, (due, key))
-
-    def delete(self, key: str) -> None:
-        self._rows.pop(key, None)
-        self._dues.pop(key, None)
-
-    def due(self, key: str) -> int | None:
-        return self._dues.get(key)
-
-    def next_due(self, until: int) -> tuple[int, str] | None:
-        """The earliest timer that is due by `until`, taken off the heap."""
-        while self._heap and self._heap[0][0] <= until:
-            due, key = heapq.heappop(self._heap)
-            if self._dues.get(key) == due:
-                return due, key
-        return None
-
-
-class Rehearsal:
-    """One partition's events, in their order."""
-
-    def __init__(self, config: DecideConfig) -> None:
-        self._config = config
-        self._rows = RowsInMemory()
-        self._now = 0
-
-    def hear(self, event: Event, at: int) -> list[tuple[int, list[Decision]]]:
-        """What is decided because of an event that was appended `at` (microseconds), and by the timers before it: pairs
-        of when and what, the event's own last."""
-        said = self.wait(at)
-        said.append((self._now, decide.decide(event, self._rows, self._now, self._config)))
-        return said
-
-    def wait(self, until: int) -> list[tuple[int, list[Decision]]]:
-        """What the timers up to `until` decide."""
-        said = []
-        while (found := self._rows.next_due(until)) is not None:
-            due, key = found
-            self._now = max(self._now, due)
-            said.append((self._now, decide.fire(key, self._rows, self._now, self._config)))
-            if self._rows.due(key) == due:
-                self._rows.delete(key)  # a rule that leaves its own timer due would be asked for ever
-        self._now = max(self._now, until)
-        return said
-
-    def finish(self) -> list[tuple[int, list[Decision]]]:
-        """What the timers of the next hour decide."""
-        return self.wait(self._now + AFTER)
+"""The part of all problems from which on a rule is warned about (docs/reliability.md#rules-file)."""
 
 
 class Tally:
@@ -211,20 +143,20 @@ class Rehearsing:
 
     def __init__(self, config: DecideConfig) -> None:
         self._config = config
-        self._partitions: dict[int, Rehearsal] = {}
+        self._partitions: dict[int, Replay] = {}
         self.tally = Tally()
 
     def hear(self, recorded: Recorded) -> list[dict[str, Any]]:
         """What an event, and the timers before it, lead to."""
-        rehearsal = self._partitions.setdefault(recorded.partition, Rehearsal(self._config))
-        *timers, (at, decisions) = rehearsal.hear(recorded.event, recorded.at)
-        said = [one for when, decided in timers for one in self._said(None, when, decided)]
-        return said + list(self._said(recorded.event, at, decisions))
+        replay = self._partitions.setdefault(recorded.partition, Replay(self._config))
+        return self._all_said(replay.hear(recorded.event, recorded.at))
 
     def finish(self) -> list[dict[str, Any]]:
         """What the timers of the hour after the last event lead to."""
-        ends = [pair for rehearsal in self._partitions.values() for pair in rehearsal.finish()]
-        return [one for at, decisions in ends for one in self._said(None, at, decisions)]
+        return [one for replay in self._partitions.values() for one in self._all_said(replay.wait(replay.now + AFTER))]
+
+    def _all_said(self, decided: list[Decided]) -> list[dict[str, Any]]:
+        return [said for one in decided for said in self._said(one.event, one.at, one.decisions)]
 
     def summary(self) -> dict[str, Any]:
         """What became of all problems."""
