@@ -135,8 +135,8 @@ def test_a_problem_that_was_just_read_is_copied_with_the_same_bytes(carrier: str
     assert copied, "no problem was copied: its schema differs between the two events"
 
 
-class Problem(msgspec.Struct):
-    """Named as what is copied."""
+class Problem(msgspec.Struct, dict=True):
+    """Carries the bytes that it was read from."""
 
     code: str
     items: list[str]

@@ -8,6 +8,10 @@ the same bytes.
 Reading relies on three facts. Every step that moves on reads at least one byte (no zero-byte items), so a lying count
 or length runs into IndexError instead of memory. A slice beyond the end is short and not an error, so the caller must
 check that the position after the value is the end of the data. Positions only grow.
+
+A model that has a `__dict__` (`dict=True`) carries the bytes it was read from, with their layout, and is written into
+the next event by copying them: a Problem passes through several events unchanged. Bytes that we would have written
+otherwise are not carried: what a foreign producer may spell must not travel on to stricter readers.
 """
 
 from __future__ import annotations
@@ -24,13 +28,6 @@ import msgspec
 from tocsin.schemas import varints
 
 Kind: TypeAlias = tuple[str, Any]
-
-COPIED = frozenset({"Problem"})
-"""Large records that are read in one event and written unchanged into the next ones: their bytes are copied. Not bytes
-that we would not write: what a foreign producer may spell otherwise must not travel on to stricter readers."""
-
-_last_read: list[tuple[Any, bytes, str]] = [(None, b"", "")]
-"""The last value of COPIED that was read, its bytes, and their layout (one tuple, so that threads see it whole)."""
 
 
 class Compiled(NamedTuple):
@@ -51,7 +48,6 @@ def compile_codec(schema: dict[str, Any], model: type[msgspec.Struct]) -> Compil
         "read_long": varints.read_long,
         "read_length": varints.read_length,
         "MalformedValue": varints.MalformedValue,
-        "LAST_READ": _last_read,
         "UNUSUAL": varints.unusual,
         "BYTE_OF": {False: b"\0", True: b"\1"},
         "BOOL_AT": {0: False, 1: True},
@@ -86,7 +82,7 @@ class _Source:
 
     def record(self, schema: dict[str, Any]) -> None:
         name, fields = schema["name"], schema["fields"]
-        self._scope[name] = self._types[name]
+        model = self._scope[name] = self._types[name]
         write = [f"def write_{name}(value, put):"]
         read = [f"def read_{name}(data, pos):"]
         for field in fields:
@@ -94,17 +90,16 @@ class _Source:
             write += [f" v = value.{field['name']}", *_indented(self._write(kind))]
             read += [*_indented(self._read(kind)), f" f_{field['name']} = v"]
         arguments = ", ".join(f"{field['name']}=f_{field['name']}" for field in fields)
-        if name in COPIED:
-            layout = json.dumps(_without_docs(schema), sort_keys=True)
-            self._scope[f"{name}_LAYOUT"] = layout
+        if issubclass(model, msgspec.Struct) and model.__struct_config__.dict:
+            self._scope[f"{name}_LAYOUT"] = json.dumps(_without_docs(schema), sort_keys=True)
             write[1:1] = [
-                " read, copy, layout = LAST_READ[0]",
-                f" if value is read and layout == {name}_LAYOUT: put(copy); return",
+                " carried = value.__dict__.get('read_from')",
+                f" if carried is not None and carried[1] == {name}_LAYOUT: put(carried[0]); return",
             ]
             read[1:1] = [" start, unusual = pos, UNUSUAL[0]"]
             read += [
                 f" v = {name}({arguments})",
-                f" if UNUSUAL[0] is unusual: LAST_READ[0] = (v, data[start:pos], {name}_LAYOUT)",
+                f" if UNUSUAL[0] is unusual: v.__dict__['read_from'] = (data[start:pos], {name}_LAYOUT)",
                 " return v, pos",
             ]
         else:

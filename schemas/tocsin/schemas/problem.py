@@ -62,9 +62,11 @@ class Source(Struct, frozen=True, kw_only=True):
     record_id: str | None = None
 
 
-class Problem(Struct, frozen=True, kw_only=True):
+class Problem(Struct, frozen=True, kw_only=True, dict=True):
     """One problem in canonical form. `noticed_at` is in microseconds since the epoch (UTC); values of `extensions`
-    are JSON text; `code` is verbatim and `code_key` the part that is compared (DIDComm v2 codes: REQUIREMENTS b.1)."""
+    are JSON text; `code` is verbatim and `code_key` the part that is compared.
+
+    It carries the bytes from which it was read (`dict=True`, see `compiled`), so nothing changes its lists in place."""
 
     dialect: str
     conformant: bool = True
