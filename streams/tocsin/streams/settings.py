@@ -1,4 +1,4 @@
-"""What can be set: by flag, else by environment variable `TOCSIN_*`, else in `tocsin.toml`, else the default."""
+"""The settings: by flag, else by environment variable `TOCSIN_*`, else from `tocsin.toml`, else the default."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ FILE_VARIABLE = "TOCSIN_CONFIG"
 DEFAULT_FILE = "tocsin.toml"
 MASK = "***"
 OTHER_VARIABLES = (FILE_VARIABLE, "TOCSIN_CACHE", "TOCSIN_MAVEN", "TOCSIN_TEST_SEED")
-"""Variables of ours that are no settings; and so is each that begins with TOCSIN_FAILPOINT."""
+"""Variables of Tocsin that are no settings; nor is any that begins with TOCSIN_FAILPOINT."""
 
 _HOST = re.compile(r"[^\s:/@\[\]]+|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*")
 _SERVER = re.compile(r"(?:[^\s:/@\[\]]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 
 
 class SettingsInvalid(TocsinError):
-    """Wrong settings, all of them at once in `problems`, one line each that says which, where it came from, and why."""
+    """Wrong settings: `problems` has a line for each of them, with its name, where it came from, and the reason."""
 
     exit_code = 78
 
@@ -135,7 +135,7 @@ class Settings(BaseSettings):
 
     @property
     def warnings(self) -> list[str]:
-        """What was set and is heard by nobody: variables TOCSIN_* that are none of ours; lines for a person."""
+        """A line for a person about each variable TOCSIN_* that is no setting."""
         known = [ENV_PREFIX + name.upper() for name in Settings.model_fields]
         lines = []
         for variable in sorted(name for name in os.environ if name.upper().startswith(ENV_PREFIX)):
@@ -147,15 +147,16 @@ class Settings(BaseSettings):
         return lines
 
     def but(self, **changes: object) -> Self:
-        """The same settings with some changed, unchecked: for what a running process learnt, such as the bootstrap."""
+        """The same settings with some changed, unchecked: for what is known only at run time, such as the bootstrap."""
         return self.model_copy(update=changes)
 
 
 def load_settings(**flags: object) -> Settings:
     """The effective settings; a flag that is None was not given. Raises SettingsInvalid with all that is wrong.
 
-    A variable that nobody knows, such as a misspelt one, is not an error (its name may be another program's): it is
-    told in `warnings` of the settings."""
+    An unknown variable, such as a misspelt one, is not an error (it may belong to another program): it is listed in
+    `warnings` of the settings.
+    """
     given = {name: value for name, value in flags.items() if value is not None}
     file = settings_file()
     if not file.is_file() and FILE_VARIABLE in os.environ:

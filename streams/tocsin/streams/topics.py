@@ -1,8 +1,8 @@
-"""Makes the topics of the map in Kafka, and says where Kafka differs from it. Nothing is ever deleted or altered.
+"""Makes the topics of the map in Kafka, and finds where Kafka differs from it. Nothing is ever deleted or altered.
 
 The partition count of a topic is fixed when it is made: another count would move keys to other partitions, away from
 their rows. aiokafka has no incremental alteration of configurations (the old kind resets what it does not name), so a
-differing configuration is reported with the command that mends it.
+differing configuration is reported with the command that corrects it.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ async def _create(admin: AIOKafkaAdminClient, specs: Mapping[str, TopicSpec], se
 async def _until_led(admin: AIOKafkaAdminClient, names: Collection[str]) -> None:
     try:
         async with asyncio.timeout(LEADER_TIMEOUT):
-            while leaderless := await _leaderless(admin, names):  # noqa: ASYNC110 - Kafka tells nobody
+            while leaderless := await _leaderless(admin, names):  # noqa: ASYNC110 - Kafka has no event for it
                 await asyncio.sleep(0.05)
     except TimeoutError:
         raise TopicsRefused(f"without a leader after {LEADER_TIMEOUT:.0f} s: {', '.join(leaderless)}") from None

@@ -12,7 +12,7 @@ from aiohttp import web
 from tocsin.streams.cli.doctor_checks import Level, _notes, timer_checks, timers_check
 from tocsin.streams.settings import Settings
 from tocsin.streams.telemetry.probes import Sample, all_notes, nothing_to_note
-from tocsin.streams.up.home import HomeTaken
+from tocsin.streams.up.home import HomeLock
 
 
 @pytest.mark.parametrize(
@@ -34,9 +34,9 @@ async def test_notes_of_the_running_bus(tmp_path: Path, answer: Any, told: list[
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    home = HomeTaken(tmp_path)
+    home = HomeLock(tmp_path)
     metrics = [f"http://127.0.0.1:{port}/metrics" for port in (runner.addresses[0][1], 1)]
-    home.tell({"api": "http://a", "bootstrap": "b:1", "metrics": metrics})
+    home.write_state({"api": "http://a", "bootstrap": "b:1", "metrics": metrics})
     checks = await asyncio.to_thread(_notes, Settings(home=tmp_path))
     home.release()
     await runner.cleanup()
@@ -77,8 +77,8 @@ async def test_nothing_is_said_where_no_bus_runs(tmp_path: Path) -> None:
 
 
 async def test_a_bus_without_answer_is_a_warning(tmp_path: Path) -> None:
-    taken = HomeTaken(tmp_path)
-    taken.tell({"bootstrap": "127.0.0.1:1", "metrics": ["http://127.0.0.1:1/metrics"]})
+    taken = HomeLock(tmp_path)
+    taken.write_state({"bootstrap": "127.0.0.1:1", "metrics": ["http://127.0.0.1:1/metrics"]})
     (check,) = await timer_checks(Settings(home=tmp_path))
     assert (check.level, check.detail) == (Level.WARN, "no metrics: ClientConnectorError")
     taken.release()

@@ -14,7 +14,7 @@ from tocsin.streams.cli.demo import SAMPLES
 from tocsin.streams.cli.documents import documents_of
 from tocsin.streams.engine.dead import dead_headers
 from tocsin.streams.processes.exit_codes import CommandFailed
-from tocsin.streams.up.home import HomeTaken, running_bus
+from tocsin.streams.up.home import HomeLock, running_bus
 
 BODIES = {
     "one document": (b'{"code": "e.p.x"}', [1]),
@@ -72,12 +72,12 @@ def test_a_dead_letter_may_know_nothing() -> None:
 
 def test_a_home_is_held_once_and_told_of(tmp_path: Path) -> None:
     assert running_bus(tmp_path) is None
-    taken = HomeTaken(tmp_path)
+    taken = HomeLock(tmp_path)
     with pytest.raises(CommandFailed, match="in use by another") as refused:
-        HomeTaken(tmp_path)
+        HomeLock(tmp_path)
     assert refused.value.exit_code == 78
-    taken.tell({"bootstrap": "127.0.0.1:1"})
+    taken.write_state({"bootstrap": "127.0.0.1:1"})
     assert running_bus(tmp_path) == {"bootstrap": "127.0.0.1:1"}
     taken.release()
     assert running_bus(tmp_path) is None
-    HomeTaken(tmp_path).release()
+    HomeLock(tmp_path).release()

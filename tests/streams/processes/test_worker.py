@@ -30,7 +30,7 @@ class Recovery:
 async def test_a_worker_that_recovers_says_so_only_while_it_gets_on(
     gets_on: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "SAY_EVERY", 0.05)
+    monkeypatch.setattr(worker, "REPORT_EVERY", 0.05)
     said: list[Ready | Recovering] = []
     started = asyncio.Event()
     started.set()

@@ -170,7 +170,7 @@ async def test_a_record_that_cannot_be_learnt_keeps_no_other_from_it(monkeypatch
 async def test_what_was_followed_meanwhile_is_newer_than_what_was_put_before() -> None:
     topic = a_topic([a_record(a_silence("s"), 5), a_record(a_silence("s", removed=True), 6)])
     await topic._read(0)
-    topic._learn_own(a_silence("s"), 5)
+    topic._apply_own(a_silence("s"), 5)
     assert in_force(topic) == []
 
 
@@ -180,7 +180,7 @@ async def test_what_was_put_is_known_at_once_and_not_undone_by_what_came_before_
         [a_record(a_silence("s", removed=True), 6)],
         [a_record(a_silence("s"), 7)],
     )
-    topic._learn_own(a_silence("s", removed=True), 6)
+    topic._apply_own(a_silence("s", removed=True), 6)
     for wanted in ([], [], ["s"]):
         await topic._read(0)
         assert in_force(topic) == wanted

@@ -1,4 +1,4 @@
-"""`tocsin acknowledge | resolve | snooze | choose`: what people say to a case, or about a reply that does not come."""
+"""`tocsin acknowledge | resolve | snooze | choose`: commands about a case, or about a reply that does not come."""
 
 from __future__ import annotations
 
@@ -12,12 +12,21 @@ from tocsin.connectors.commands import command_issued
 from tocsin.connectors.dialects import Unreadable
 from tocsin.connectors.publish import Origin, Publisher, Receipt
 from tocsin.schemas.events import CommandIssued, CommandKind
-from tocsin.streams.cli.options import AsJson, By, For, Key, Tenant, Until, Why, checked_key, mistaken
+from tocsin.streams.cli.options import (
+    AsJson,
+    By,
+    For,
+    Key,
+    Tenant,
+    Until,
+    Why,
+    checked_key,
+    client_settings,
+    usage_error,
+)
 from tocsin.streams.cli.output import show, show_json
 from tocsin.streams.processes.kafka import reachable
 from tocsin.streams.settings import Settings
-from tocsin.streams.telemetry.logs import set_up_logging
-from tocsin.streams.up.home import located_settings
 
 Case = Annotated[str, typer.Argument(metavar="ID", help="The event id of a report, or a case.")]
 
@@ -47,8 +56,8 @@ def snooze(
     as_json: AsJson = False,
 ) -> None:
     """Put a case off: no step of its escalation until a time (--until) or for a span (--for); then it goes on."""
-    wish = {"by": by, "why": why, "for": span, "until": until}
-    _issue(CommandKind.SNOOZE, target, wish, tenant, idempotency_key, as_json)
+    given = {"by": by, "why": why, "for": span, "until": until}
+    _issue(CommandKind.SNOOZE, target, given, tenant, idempotency_key, as_json)
 
 
 def choose(
@@ -65,22 +74,21 @@ def choose(
     as_json: AsJson = False,
 ) -> None:
     """Choose about a reply that does not come: wait longer (--for or --until), retry, or give up."""
-    wish = {"by": by, "why": why, "for": span, "until": until, "choice": choice}
-    _issue(CommandKind.CHOOSE, target, wish, tenant, idempotency_key, as_json)
+    given = {"by": by, "why": why, "for": span, "until": until, "choice": choice}
+    _issue(CommandKind.CHOOSE, target, given, tenant, idempotency_key, as_json)
 
 
 def _issue(
-    kind: CommandKind, target: str, wish: Mapping[str, object], tenant: str | None, key: str | None, as_json: bool
+    kind: CommandKind, target: str, given: Mapping[str, object], tenant: str | None, key: str | None, as_json: bool
 ) -> None:
     origin = Origin(tenant=tenant or "default", idempotency_key=checked_key(key))
     try:
-        command_issued(kind, target, wish, origin)  # a mistake is told before any Kafka is looked for
-        settings = located_settings(tenant=tenant)
+        command_issued(kind, target, given, origin)  # a mistake is reported before Kafka is contacted
+        settings = client_settings(tenant=tenant)
         origin = Origin(tenant=settings.tenant, idempotency_key=key)
-        issued = command_issued(kind, target, wish, origin)
+        issued = command_issued(kind, target, given, origin)
     except Unreadable as unreadable:
-        raise mistaken(unreadable) from None
-    set_up_logging(settings.log_format, "warning")
+        raise usage_error(unreadable) from None
     receipt = asyncio.run(_publish(settings, issued))
     show_json({"event_id": receipt.event_id}) if as_json else show(receipt.event_id)
 

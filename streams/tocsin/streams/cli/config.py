@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tocsin.streams.cli.output import show, show_json, tell
+from tocsin.streams.cli.output import show, show_error, show_json
 from tocsin.streams.settings import load_settings
 
 
@@ -15,7 +15,7 @@ def run(as_json: Annotated[bool, typer.Option("--json", help="As one JSON object
     effective = load_settings()
     settings = effective.masked()
     for line in effective.warnings:
-        tell(f"tocsin: {line}")
+        show_error(f"tocsin: {line}")
     if as_json:
         show_json(settings)
         return

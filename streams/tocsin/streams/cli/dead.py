@@ -1,4 +1,4 @@
-"""`tocsin dead list | show | replay`."""
+"""`tocsin dead list | show | replay`: dead letters as a person sees them, and the record that a replay writes."""
 
 from __future__ import annotations
 
@@ -18,15 +18,14 @@ from msgspec import Struct
 from tocsin.connectors.kafka import open_producer
 from tocsin.schemas.codec import decode
 from tocsin.schemas.errors import Undecodable
-from tocsin.streams.cli.output import clipped, printable, show, show_json, tell
+from tocsin.streams.cli.options import client_settings
+from tocsin.streams.cli.output import clipped, printable, show, show_error, show_json
 from tocsin.streams.cli.records import places_of, records_of, seen_of
 from tocsin.streams.engine.dead import CONNECT_PREFIX, REASON_HEADER
 from tocsin.streams.processes.exit_codes import BAD_INPUT, CHECK_FAILED, USAGE, CommandFailed
 from tocsin.streams.processes.kafka import kafka_unreachable, needed_bootstrap
 from tocsin.streams.settings import Settings
-from tocsin.streams.telemetry.logs import set_up_logging
 from tocsin.streams.topology import TOPICS, topic_name
-from tocsin.streams.up.home import located_settings
 
 app = typer.Typer()
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object per letter.")]
@@ -37,7 +36,7 @@ Letter = Annotated[str, typer.Argument(help="PARTITION:OFFSET, as `dead list` sh
 @app.command("list")
 def list_letters(reason: Reason = None, as_json: AsJson = False) -> None:
     """List the dead letters, oldest first within each partition."""
-    found = asyncio.run(_all(_settings(), reason))
+    found = asyncio.run(_all(client_settings(), reason))
     for _, letter in found:
         show_json(msgspec.to_builtins(letter)) if as_json else show(_line(letter))
     if not found and not as_json:
@@ -47,7 +46,7 @@ def list_letters(reason: Reason = None, as_json: AsJson = False) -> None:
 @app.command("show")
 def show_letter(letter: Letter, as_json: AsJson = False) -> None:
     """Show one dead letter whole: headers, and the event, or its first bytes as hex."""
-    record = asyncio.run(_one(_settings(), letter))
+    record = asyncio.run(_one(client_settings(), letter))
     headers = {name: value.decode("utf-8", "replace") for name, value in record.headers}
     seen = {**seen_of(record), **msgspec.to_builtins(letter_of(record)), "headers": headers}
     if as_json:
@@ -71,21 +70,15 @@ def replay(
     """
     if (letter is None) == (not everything):
         raise CommandFailed(USAGE, "say which: a PARTITION:OFFSET, or --all")
-    settings = _settings()
+    settings = client_settings()
     replayed, left_out = asyncio.run(_replay(settings, letter, reason))
     for found in replayed:
         show_json(msgspec.to_builtins(found)) if as_json else show(f"replayed {_line(found)}")
     for why, count in left_out.items():
-        tell(f"{count} not replayed: {why}")
+        show_error(f"{count} not replayed: {why}")
     if not replayed:
         show("no dead letters") if not as_json and not left_out else None
         raise typer.Exit(CHECK_FAILED)
-
-
-def _settings() -> Settings:
-    settings = located_settings()
-    set_up_logging(settings.log_format, "warning")
-    return settings
 
 
 async def _all(settings: Settings, reason: str | None) -> list[tuple[ConsumerRecord, DeadLetter]]:
@@ -114,8 +107,8 @@ async def _one(settings: Settings, wanted: str) -> ConsumerRecord:
 
 
 async def _replay(settings: Settings, wanted: str | None, reason: str | None) -> tuple[list[DeadLetter], Counter[str]]:
-    """The letters that were replayed, and how many were not, by the reason why. One that is asked for by its id is
-    replayed as often as it is asked for. Raises CommandFailed when that one is not replayable."""
+    """The letters that were replayed, and how many were not, by reason. A letter wanted by its id is replayed however
+    often it was before. Raises CommandFailed when that one cannot be replayed."""
     ours = {topic_name(settings.prefix, spec.name) for spec in TOPICS} - {topic_name(settings.prefix, "dead")}
     if wanted:
         record = await _one(settings, wanted)
@@ -136,7 +129,7 @@ async def _replay(settings: Settings, wanted: str | None, reason: str | None) ->
 
 
 async def _write_again(settings: Settings, chosen: list[tuple[ConsumerRecord, DeadLetter]]) -> None:
-    """Each letter to its topic, then a note of it to `dead`: killed in between, it is replayed again next time."""
+    """Write each letter to its topic, then a note of it to `dead`: after a kill in between it is replayed again."""
     bootstrap = needed_bootstrap(settings)
     try:
         async with open_producer(bootstrap, max_request_size=5 * 1024 * 1024) as producer:
@@ -181,7 +174,7 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
 
 
 def letter_of(record: ConsumerRecord) -> DeadLetter:
-    """What is known of a dead record. Total: headers may be missing or not text."""
+    """What a record of `dead` tells about itself; headers may be missing or not text."""
     headers = {name: value.decode("utf-8", "replace") for name, value in record.headers}
     try:
         event = decode(record.value)
@@ -209,12 +202,12 @@ def replayed_of(record: ConsumerRecord) -> str | None:
 
 
 def replay_note(letter: DeadLetter) -> list[tuple[str, bytes]]:
-    """The headers of the record of `dead`, beside the letter, which notes that it was replayed."""
+    """The headers of the record of `dead` that notes the replay of a letter."""
     return [(REPLAYED_OF, letter.id.encode())]
 
 
 def why_not_replayable(record: ConsumerRecord, letter: DeadLetter, topics: Collection[str]) -> str | None:
-    """Why writing this letter to its topic again would help nobody, or None; `topics` are the ones it may be from."""
+    """Why writing this letter to its topic again is pointless, or None; `topics` are those it may come from."""
     if letter.stage == "timer":
         return "it holds the row of a timer that failed, not a record"
     if letter.stage == "input" or record.value is None:

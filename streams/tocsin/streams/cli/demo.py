@@ -22,7 +22,7 @@ from aiokafka.errors import KafkaError
 
 from tocsin.connectors.publish import Publisher, problem
 from tocsin.streams.cli.demo_receiver import Receiver
-from tocsin.streams.cli.output import tell
+from tocsin.streams.cli.output import show_error
 from tocsin.streams.cli.progress import StatusLine, Steps
 from tocsin.streams.processes.exit_codes import CHECK_FAILED
 from tocsin.streams.processes.kafka import ServiceUnreachable, admin_of
@@ -61,7 +61,7 @@ def run(as_json: Annotated[bool, typer.Option("--json", help="One JSON object pe
 
 def _keep_logs(home: Path) -> None:
     if any(home.iterdir()):
-        tell(f"tocsin: the logs are in {home / 'logs'} and {home / 'kafka'}")
+        show_error(f"tocsin: the logs are in {home / 'logs'} and {home / 'kafka'}")
     else:
         home.rmdir()
 
@@ -74,13 +74,13 @@ async def _demo(settings: Settings, steps: Steps) -> int:
             assert settings.rules is not None
             settings.rules.touch(mode=0o600)
             settings.rules.write_text(rules_text(receiver.url, secrets), "utf-8")
-            async with Bus(settings, progress.say) as bus:
-                told, _ = await unless(stop, _watched(bus, settings, receiver, steps, progress))
-                progress.say("stopping: gateway, worker, dispatch, Kafka")
+            async with Bus(settings, progress.step) as bus:
+                complete, _ = await unless(stop, _watched(bus, settings, receiver, steps, progress))
+                progress.step("stopping: gateway, worker, dispatch, Kafka")
                 if settings.prefix.startswith("tocsin-demo-"):
                     await remove_topics(settings)
-    steps.end(told)
-    return INTERRUPTED if not told else CHECK_FAILED if steps.failed else 0
+    steps.end(complete)
+    return INTERRUPTED if not complete else CHECK_FAILED if steps.failed else 0
 
 
 async def _watched(bus: Bus, settings: Settings, receiver: Receiver, steps: Steps, progress: StatusLine) -> None:
@@ -88,11 +88,11 @@ async def _watched(bus: Bus, settings: Settings, receiver: Receiver, steps: Step
         where: Where = await bus.start()
         progress.done()
         step.done(f"Kafka at {where.bootstrap}, the API at {where.api}")
-    await tell_story(where, settings, receiver, steps)
+    await play(where, settings, receiver, steps)
 
 
 async def remove_topics(settings: Settings) -> None:
-    """Deletes every topic of the map under the settings' prefix; what cannot be deleted stays."""
+    """Delete every topic of the map under the prefix of the settings; one that cannot be deleted stays."""
     with suppress(KafkaError, ServiceUnreachable):
         async with admin_of(settings) as admin:
             await admin.delete_topics([topic_name(settings.prefix, spec.name) for spec in TOPICS])
@@ -129,7 +129,7 @@ UNFORESEEN = problem(
     text="The tide table of tomorrow is not signed yet; today's is used",
     thread_id="tides-2031-05-04",
 )
-"""What no route of the demo foresees: the mandatory default route tells somebody all the same."""
+"""A report that no route of the demo matches: the mandatory default route delivers it."""
 
 
 def new_secrets() -> dict[str, str]:
@@ -150,7 +150,7 @@ def rules_text(url: str, secrets: dict[str, str]) -> str:
     return json.dumps({"endpoints": endpoints, "default_route": {"endpoint": DEFAULT}, "routes": routes}, indent=2)
 
 
-async def tell_story(where: Where, settings: Settings, receiver: Receiver, steps: Steps) -> None:
+async def play(where: Where, settings: Settings, receiver: Receiver, steps: Steps) -> None:
     """Publish, receive, publish one again, count. Raises aiohttp.ClientError or a PublishFailed if the bus is away."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
         for sample in SAMPLES:
@@ -189,8 +189,8 @@ async def _arrival(receiver: Receiver, event_id: str, name: str, endpoint: str, 
             refused = f"; refused: {receiver.refused}" if receiver.refused else ""
             step.missed(f"event {event_id} did not arrive at {endpoint} within {WITHIN:.0f} s{refused}")
             return
-        said = arrival.body["data"]["problem"]
-        step.done(f"webhook at {endpoint}, signature valid: {said['code']}: {said.get('text', '')}", at=arrival.at)
+        body = arrival.body["data"]["problem"]
+        step.done(f"webhook at {endpoint}, signature valid: {body['code']}: {body.get('text', '')}", at=arrival.at)
 
 
 async def _repeat(session: aiohttp.ClientSession, where: Where, sample: Sample, steps: Steps) -> None:
@@ -214,23 +214,24 @@ async def _post(session: aiohttp.ClientSession, where: Where, sample: Sample) ->
 
 
 async def _add_up(where: Where, receiver: Receiver, steps: Steps) -> None:
-    """Every event ends suppressed, unrouted or routed; every delivery delivered, dead or pending (DESIGN 5)."""
+    """Check that every event ended suppressed, unrouted or routed, and every delivery delivered, dead or pending:
+    docs/reliability.md#promises."""
     published = len(SAMPLES) + 2
     with steps.step("counters") as step:
         deadline = monotonic() + WITHIN
         while True:
             samples = await scrape(where.metrics)
-            told = sum(total(samples, "tocsin_problems_total", outcome=name) for name in ("opened", "repeated"))
+            decided = sum(total(samples, "tocsin_problems_total", outcome=name) for name in ("opened", "repeated"))
             unrouted = total(samples, "tocsin_problems_total", outcome="unrouted")
             suppressed = total(samples, "tocsin_problems_total", outcome="suppressed")
             requested = total(samples, "tocsin_deliveries_requested_total")
             delivered = total(samples, "tocsin_attempts_total", outcome="delivered")
             line = (
-                f"{published} events = {told - unrouted} routed + {unrouted} unrouted + {suppressed} suppressed; "
+                f"{published} events = {decided - unrouted} routed + {unrouted} unrouted + {suppressed} suppressed; "
                 f"{requested} deliveries = {delivered} delivered + {requested - delivered} pending; "
                 f"{len(receiver.arrivals)} webhooks received"
             )
-            if told + suppressed == published and requested == delivered == len(receiver.arrivals):
+            if decided + suppressed == published and requested == delivered == len(receiver.arrivals):
                 return step.done(line)
             if monotonic() > deadline:
                 return step.missed(line)

@@ -1,4 +1,4 @@
-"""The demo's own webhook receiver: what a subscriber writes. It believes nothing without a signature."""
+"""The demo's own webhook receiver, as a subscriber would write it: it accepts nothing without a valid signature."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Arrival:
 
     @property
     def event_id(self) -> str:
-        """The event that it tells of."""
+        """The id of the event that the notification is about."""
         return str(self.body["data"]["event_id"])
 
 

@@ -1,4 +1,4 @@
-"""What a check of `tocsin doctor` says."""
+"""What `tocsin doctor` checks on this machine: versions, rules file, ports, disk, and the processes of `tocsin up`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tocsin.streams.up.home import running_bus
 
 
 class Level(StrEnum):
-    """ok, worth a look, or wrong."""
+    """How a check ended: fine, worth a look, or wrong."""
 
     OK = "ok"
     WARN = "warn"
@@ -34,7 +34,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at; `step` is what to do about it."""
+    """The result of one check; `step` is what to do about it."""
 
     name: str
     level: Level
@@ -131,7 +131,7 @@ def _port(settings: Settings) -> Check:
 
 
 def _is_gateway(settings: Settings) -> bool:
-    """Whether whoever has the port answers /healthz as our gateway does."""
+    """Whether the process that has the port answers /healthz as the gateway does."""
     try:
         with urlopen(f"http://{settings.host}:{settings.port}/healthz", timeout=ANSWER_WITHIN) as answer:
             return bool(answer.read(16) == b"ok\n")
@@ -157,7 +157,7 @@ def _free(folder: Path) -> int:
 
 
 async def timer_checks(settings: Settings) -> list[Check]:
-    """Nothing when no `tocsin up` runs here: where other workers serve their metrics is not known."""
+    """The timers of the `tocsin up` on this home; empty without one, as other workers' metrics cannot be found."""
     running: Mapping[str, object] | None = running_bus(settings.home)
     urls = running.get("metrics") if running else None
     if not isinstance(urls, list) or not urls:
@@ -169,7 +169,7 @@ async def timer_checks(settings: Settings) -> list[Check]:
 
 
 def timers_check(samples: list[Sample]) -> Check:
-    """What the workers' metrics say of timers."""
+    """The timers, as the metrics of the workers count them."""
     pending, overdue = total(samples, "tocsin_timers_pending"), total(samples, OVERDUE)
     failed, repaired = total(samples, "tocsin_timers_failed"), total(samples, "tocsin_timers_repaired_total")
     detail = f"{pending} pending, {overdue} overdue, {failed} failed, {repaired} put back"

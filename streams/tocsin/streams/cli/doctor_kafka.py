@@ -1,4 +1,4 @@
-"""What `tocsin doctor` finds in Kafka: whether it answers, topics, lag of the processes, dead letters."""
+"""What `tocsin doctor` checks in Kafka: whether it answers, topics, lag of the processes, dead letters."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ GROUPS = {"worker": ("inbox", "deliveries"), "dispatch": ("attempts",)}
 MUCH_LAG = 1000
 HOUR = 3600
 LOOKED_AT = 10_000
-"""At most so many dead letters are looked at."""
+"""The most dead letters that are counted."""
 WITHIN = 30.0
 COORDINATOR_TRIES = 40
 
 
 async def kafka_checks(settings: Settings) -> list[Check]:
-    """Never raises for a Kafka that is not there or not as it should be: that is what it is to find out."""
+    """The checks of Kafka; one that is away or not as it should be is a failed check, not an exception."""
     checks: list[Check] = []
     try:
         async with asyncio.timeout(WITHIN), admin_of(settings) as admin:
@@ -86,7 +86,7 @@ async def _members(admin: AIOKafkaAdminClient, group: str) -> int:
 
 
 async def _coordinated(admin: AIOKafkaAdminClient, group: str) -> None:
-    """Kafka makes its own topic of groups when it is first asked for one; until then no group has a coordinator."""
+    """Wait for a coordinator: Kafka makes its own topic of groups when one is first asked for, and has none before."""
     for _ in range(COORDINATOR_TRIES):
         with suppress(BrokerResponseError):
             await admin.find_coordinator(group)
@@ -117,5 +117,5 @@ async def _dead(settings: Settings) -> Check:
                     break
     if not reasons:
         return Check("dead letters", Level.OK, "none in the last hour")
-    told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(5))
-    return Check("dead letters", Level.WARN, f"in the last hour: {told}", "tocsin dead list")
+    listed = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(5))
+    return Check("dead letters", Level.WARN, f"in the last hour: {listed}", "tocsin dead list")

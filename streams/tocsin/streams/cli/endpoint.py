@@ -16,16 +16,14 @@ from tocsin.connectors.publish import cloud_event_headers
 from tocsin.schemas.codec import encode
 from tocsin.schemas.events import EndpointCommand, EndpointCommandKind
 from tocsin.schemas.ids import new_event_id
-from tocsin.streams.cli.options import AsJson, By, Why, mistaken
+from tocsin.streams.cli.options import AsJson, By, Why, client_settings, usage_error
 from tocsin.streams.cli.output import clipped, show, show_json
 from tocsin.streams.processes.exit_codes import USAGE, CommandFailed
 from tocsin.streams.processes.kafka import kafka_unreachable, reachable
 from tocsin.streams.rulesfile import load_rulebook
 from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import require_topics
-from tocsin.streams.telemetry.logs import set_up_logging
 from tocsin.streams.topology import topic_name
-from tocsin.streams.up.home import located_settings
 
 app = typer.Typer()
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The endpoint, as the rules file names it.")]
@@ -59,9 +57,8 @@ def _command(kind: EndpointCommandKind, name: str, by: str, why: str | None, as_
     try:
         by, why = who(by), reason(why)
     except Unreadable as unreadable:
-        raise mistaken(unreadable) from None
-    settings = located_settings()
-    set_up_logging(settings.log_format, "warning")
+        raise usage_error(unreadable) from None
+    settings = client_settings()
     _check_known(settings, kind, name)
     command = EndpointCommand(
         event_id=new_event_id(),
@@ -78,7 +75,7 @@ def _command(kind: EndpointCommandKind, name: str, by: str, why: str | None, as_
 
 
 def _check_known(settings: Settings, kind: EndpointCommandKind, name: str) -> None:
-    """A misspelt name would be taken without a word, and do nothing; without a rules file here nobody can say."""
+    """A misspelt name would be accepted and do nothing. Raises CommandFailed(2) if a rules file is set."""
     if settings.rules is None or kind is EndpointCommandKind.REMOVE:
         return
     known = load_rulebook(settings.rules).endpoints

@@ -1,4 +1,4 @@
-"""`tocsin`: the table of its commands, and the one place where their failures end.
+"""`tocsin`: the table of its commands, and the one place where their failures are handled.
 
 Only the module of the command that was asked for is imported: `tocsin --help` needs none.
 """
@@ -10,7 +10,7 @@ import traceback
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from tocsin.streams.cli.output import tell
+from tocsin.streams.cli.output import show_error
 from tocsin.streams.processes.exit_codes import GAVE_UP, code_of, message_of
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ EXIT_CODES = (
 
 def application(wanted: str | None = None) -> typer.Typer:
     """The command line; of its commands only `wanted` can be run, the others are there to be listed."""
-    import typer  # of an extra: a light install has to be told so, and not by a traceback
+    import typer  # of an extra: without it the command must say so, without a traceback
 
     app = typer.Typer(
         add_completion=False,
@@ -89,10 +89,10 @@ def _failed(error: Exception) -> int:
     code = code_of(error)
     if code is None:
         traceback.print_exception(error)
-        tell("tocsin: this is a fault of ours; please report it with the lines above")
+        show_error("tocsin: this is a fault of ours; please report it with the lines above")
         return GAVE_UP
     if message := message_of(error):
-        tell(f"tocsin: {message}")
+        show_error(f"tocsin: {message}")
     return code
 
 

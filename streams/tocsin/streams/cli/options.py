@@ -1,4 +1,4 @@
-"""The options of every command by which a person orders something: who, why, how long."""
+"""The options that commands share, and the settings of those that are clients of a running bus."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import typer
 
 from tocsin.connectors.dialects import Unreadable
 from tocsin.streams.processes.exit_codes import USAGE, CommandFailed
+from tocsin.streams.settings import Settings
+from tocsin.streams.telemetry.logs import set_up_logging
+from tocsin.streams.up.home import located_settings
 
 By = Annotated[str, typer.Option(help="Who says so: a person or a program.")]
 Why = Annotated[str | None, typer.Option(help="Why.")]
@@ -22,6 +25,13 @@ KEY = re.compile(r"[\x21-\x7e]{1,255}")
 """As the gateway takes an Idempotency-Key."""
 
 
+def client_settings(**flags: object) -> Settings:
+    """The effective settings with a bootstrap; from now on only warnings are logged. Raises as `located_settings`."""
+    settings = located_settings(**flags)
+    set_up_logging(settings.log_format, "warning")
+    return settings
+
+
 def checked_key(key: str | None) -> str | None:
     """The key; raises CommandFailed(2) for one that HTTP would refuse."""
     if key is not None and not KEY.fullmatch(key):
@@ -29,8 +39,8 @@ def checked_key(key: str | None) -> str | None:
     return key
 
 
-def mistaken(unreadable: Unreadable) -> CommandFailed:
-    """A wrong option in the words of the command line."""
+def usage_error(unreadable: Unreadable) -> CommandFailed:
+    """A wrong member of a command as the wrong option that it came from."""
     name = unreadable.pointer.strip("/")
     where = f"--{name.replace('_', '-')}" if name and "/" not in name else name
     wrong = "is missing" if unreadable.reason == "missing_member" else "is wrong"

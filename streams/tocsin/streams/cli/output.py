@@ -9,11 +9,11 @@ from contextlib import suppress
 
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])|\x9b[0-?]*[ -/]*[@-~]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""C0, C1, and the marks that turn the direction of text round."""
+"""C0 and C1 control characters, and the marks that reverse the direction of text."""
 
 
 def printable(text: str) -> str:
-    """One line that cannot move the cursor, colour the terminal or answer for the user (RELIABILITY 3.1)."""
+    """One line that cannot move the cursor or answer for the user (docs/reliability.md#terminal)."""
     spaced = re.sub(r"[\t\r\n]+", " ", text)
     return _CONTROL.sub("", _SEQUENCE.sub("", spaced))
 
@@ -25,17 +25,17 @@ def clipped(text: str, length: int) -> str:
 
 
 class ReaderGone(Exception):
-    """Nobody reads stdout any more (`tocsin tail | head`): the command ends without a word, as by SIGPIPE."""
+    """The reader of stdout is gone (`tocsin tail | head`): the command ends without a message, as by SIGPIPE."""
 
     exit_code = 141
 
 
 def show(line: str = "") -> None:
-    """A line on stdout, now: whoever reads it through a pipe is waiting. Raises ReaderGone."""
+    """Print a line on stdout and flush it, for a reader at the other end of a pipe. Raises ReaderGone."""
     try:
         print(line, flush=True)
     except BrokenPipeError:
-        # what is still buffered would fail once more when Python ends
+        # what is still buffered would fail again when Python exits
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
@@ -43,13 +43,13 @@ def show(line: str = "") -> None:
 
 
 def show_json(document: object) -> None:
-    """One line of JSON on stdout; non-ASCII is escaped, so that it is safe on a terminal too."""
+    """Print one line of JSON on stdout; non-ASCII is escaped, so that it is safe on a terminal too."""
     import json
 
     show(json.dumps(document, ensure_ascii=True, separators=(", ", ": "), default=str))
 
 
-def tell(line: str) -> None:
-    """A line on stderr: progress, warnings, what failed. Nothing fails because nobody reads it."""
+def show_error(line: str) -> None:
+    """Print a line on stderr: progress, warnings, failures. A closed stderr is not an error."""
     with suppress(BrokenPipeError):
         print(line, file=sys.stderr, flush=True)

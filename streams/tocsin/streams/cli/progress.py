@@ -11,11 +11,11 @@ from typing import Self
 from rich.console import Console
 from rich.status import Status
 
-from tocsin.streams.cli.output import clipped, show, show_json, tell
+from tocsin.streams.cli.output import clipped, show, show_error, show_json
 
 
 class StatusLine:
-    """A context manager; `say` is a step, or something worth knowing."""
+    """A context manager; call `step` with a line for each step, or anything worth knowing."""
 
     def __init__(self) -> None:
         self._began = monotonic()
@@ -30,24 +30,24 @@ class StatusLine:
     def __exit__(self, *error: object) -> None:
         self.done()
 
-    def say(self, line: str) -> None:
+    def step(self, line: str) -> None:
         """One line with the seconds since the beginning; on a terminal the newest one spins."""
         text = f"{monotonic() - self._began:6.1f} s  {line}"
         if not self._status:
-            tell(text)
+            show_error(text)
             return
         self._console.print(text)
         self._status.update(line)
         self._status.start()
 
     def done(self) -> None:
-        """Nothing is under way any more: the spinner goes."""
+        """End the spinner: nothing is under way any more."""
         if self._status:
             self._status.stop()
 
 
 class Step:
-    """One step under way; say how it ended with `done` or `missed`."""
+    """One step of the demo under way; call `done` or `missed` when it has ended."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -57,17 +57,17 @@ class Step:
         self.took: float | None = None
 
     def done(self, detail: str, *, at: float | None = None) -> None:
-        """It went well; `at` (monotonic) when the time that counts lies in the past."""
+        """It succeeded; `at` (monotonic) when the time that counts lies in the past."""
         self.ok, self.detail = True, detail
         self.took = (monotonic() if at is None else at) - self.began
 
     def missed(self, detail: str) -> None:
-        """It did not."""
+        """It failed."""
         self.ok, self.detail = False, detail
 
 
 class Steps:
-    """All steps; `failed` are the names of those that went wrong."""
+    """All steps of the demo; `failed` are the names of those that went wrong."""
 
     def __init__(self, as_json: bool) -> None:
         self._as_json = as_json
@@ -85,12 +85,12 @@ class Steps:
         finally:
             self._show(step)
 
-    def end(self, told: bool) -> None:
+    def end(self, complete: bool) -> None:
         """The last line."""
         seconds = round(monotonic() - self._began, 1)
         if self._as_json:
-            show_json({"ok": told and not self.failed, "seconds": seconds, "failed": self.failed})
-        elif not told:
+            show_json({"ok": complete and not self.failed, "seconds": seconds, "failed": self.failed})
+        elif not complete:
             show("interrupted")
         elif self.failed:
             show(f"FAILED after {seconds} s: {', '.join(self.failed)}")

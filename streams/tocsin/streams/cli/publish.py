@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -16,18 +15,14 @@ from tocsin.connectors.publish import NothingToPublish, Origin, Publisher, Publi
 from tocsin.schemas.errors import Unencodable
 from tocsin.schemas.events import ProblemReported
 from tocsin.streams.cli.documents import Document, bytes_of, check_dialect, documents_of, existing, name_of
-from tocsin.streams.cli.output import show, show_json, tell
+from tocsin.streams.cli.options import checked_key, client_settings
+from tocsin.streams.cli.output import show, show_error, show_json
 from tocsin.streams.processes.exit_codes import BAD_INPUT, UNREACHABLE, USAGE, CommandFailed
 from tocsin.streams.processes.kafka import reachable
 from tocsin.streams.settings import Settings, SettingsInvalid
-from tocsin.streams.telemetry.logs import set_up_logging
-from tocsin.streams.up.home import located_settings
 
 AT_ONCE = 500
-"""Documents on their way to Kafka at the same time."""
-
-KEY = re.compile(r"[\x21-\x7e]{1,255}")
-"""As the gateway takes an Idempotency-Key."""
+"""The number of documents that are sent to Kafka at the same time."""
 
 
 class _Count:
@@ -38,7 +33,7 @@ class _Count:
         self.refused: list[int] = []
 
     def exit_code(self) -> int:
-        """Bad input is told before an unreachable Kafka only if Kafka took all the rest."""
+        """Bad input counts only if Kafka took all the rest: an unreachable Kafka comes first."""
         return UNREACHABLE if self.unconfirmed else BAD_INPUT if self.refused else 0
 
 
@@ -59,34 +54,30 @@ def run(
     (In an array, LINE is the place of the document, from 1.)
     """
     check_dialect(dialect)
-    if idempotency_key is not None and not KEY.fullmatch(idempotency_key):
-        raise CommandFailed(USAGE, "--idempotency-key is 1 to 255 visible ASCII characters, without spaces")
+    checked_key(idempotency_key)
     settings = _settings(tenant)
-    set_up_logging(settings.log_format, "warning")
     documents = documents_of(bytes_of(file))
     origin = Origin(tenant=settings.tenant, dialect=dialect, idempotency_key=idempotency_key)
-    count = asyncio.run(
-        _publish(settings, documents, origin, _Telling(name_of(file), as_json, many=len(documents) > 1))
-    )
+    count = asyncio.run(_publish(settings, documents, origin, _Output(name_of(file), as_json, many=len(documents) > 1)))
     if len(documents) > 1 or count.refused or count.unconfirmed:
         unconfirmed = f", {count.unconfirmed} unconfirmed" if count.unconfirmed else ""
-        tell(f"tocsin: {count.published} published, {len(count.refused)} refused{unconfirmed}")
+        show_error(f"tocsin: {count.published} published, {len(count.refused)} refused{unconfirmed}")
     if len(documents) > 1 and count.refused:
-        tell(f"tocsin: publish only these again: line {', '.join(map(str, sorted(count.refused)))}")
+        show_error(f"tocsin: publish only these again: line {', '.join(map(str, sorted(count.refused)))}")
     raise typer.Exit(count.exit_code())
 
 
 def _settings(tenant: str | None) -> Settings:
     try:
-        return located_settings(tenant=tenant)
+        return client_settings(tenant=tenant)
     except SettingsInvalid as invalid:
         if any(line.startswith("--tenant:") for line in invalid.problems):
             raise CommandFailed(USAGE, "--tenant is 1 to 64 letters, digits, '.', '_' or '-'") from None
         raise
 
 
-class _Telling:
-    """Says how each document ended."""
+class _Output:
+    """Shows how each document ended."""
 
     def __init__(self, name: str, as_json: bool, *, many: bool) -> None:
         self._name, self._as_json, self._many = name, as_json, many
@@ -102,43 +93,43 @@ class _Telling:
         if self._as_json:
             known = {} if event_id is None else {"event_id": event_id}
             show_json({"line": line, "error": str(error), **known})
-        tell(f"{self._name}:{line}: {error}")
+        show_error(f"{self._name}:{line}: {error}")
 
 
-async def _publish(settings: Settings, documents: list[Document], origin: Origin, telling: _Telling) -> _Count:
+async def _publish(settings: Settings, documents: list[Document], origin: Origin, output: _Output) -> _Count:
     count = _Count()
     bootstrap = await reachable(settings)
     async with Publisher(bootstrap, tenant=settings.tenant, prefix=settings.prefix, source="tocsin:cli") as publisher:
-        events = _events(documents, origin, telling, count)
+        events = _events(documents, origin, output, count)
         while batch := list(islice(events, AT_ONCE)):
             sending = [publisher.send(event) for _, event in batch]
             for (line, event), ended in zip(batch, await asyncio.gather(*sending, return_exceptions=True), strict=True):
-                _note(line, event, ended, telling, count)
+                _note(line, event, ended, output, count)
     return count
 
 
 def _events(
-    documents: list[Document], origin: Origin, telling: _Telling, count: _Count
+    documents: list[Document], origin: Origin, output: _Output, count: _Count
 ) -> Iterator[tuple[int, ProblemReported]]:
     for line, raw in documents:
         try:
             yield line, problem_reported(raw, _origin_of(origin, line, len(documents)))
         except (Unreadable, NothingToPublish) as error:
             count.refused.append(line)
-            telling.failed(line, error)
+            output.failed(line, error)
 
 
-def _note(line: int, event: ProblemReported, ended: Receipt | BaseException, telling: _Telling, count: _Count) -> None:
+def _note(line: int, event: ProblemReported, ended: Receipt | BaseException, output: _Output, count: _Count) -> None:
     match ended:
         case Receipt():
             count.published += 1
-            telling.published(line, ended)
+            output.published(line, ended)
         case PublishFailed():
             count.unconfirmed += 1
-            telling.failed(line, ended, event.event_id)
+            output.failed(line, ended, event.event_id)
         case Unencodable():
             count.refused.append(line)
-            telling.failed(line, ended)
+            output.failed(line, ended)
         case _:
             raise ended
 

@@ -1,4 +1,4 @@
-"""Reading topics without a consumer group: the whole of them, or from now on; nothing is committed."""
+"""Reading topics without a consumer group, whole or from now on; nothing is committed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def records_of(
     only: TopicPartition | None = None,
     since: int | None = None,
 ) -> AsyncIterator[ConsumerRecord]:
-    """The records of a topic (its name in Kafka), up to its end now, or for ever with `follow`.
+    """The records of a topic (its name in Kafka), up to its end now, or indefinitely with `follow`.
 
     With `since` (milliseconds) only those that were appended then or later. In the order of each partition, partitions
     interleaved. Raises ServiceUnreachable, CommandFailed(69: no such topic).
@@ -70,7 +70,7 @@ async def places_of(settings: Settings, topic: str) -> list[TopicPartition]:
 
 
 def seen_of(record: ConsumerRecord) -> dict[str, Any]:
-    """What a record is, as JSON types: an event, or the reason why it is none and its first bytes as hex."""
+    """A record as JSON types: its event, or the reason why it has none and its first bytes as hex."""
     key = None if record.key is None else record.key.decode("utf-8", "replace")
     seen: dict[str, Any] = {
         "topic": record.topic,

@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from tocsin.streams.cli.output import printable, show, show_json, tell
+from tocsin.streams.cli.output import printable, show, show_error, show_json
 from tocsin.streams.cli.rules_test import Recorded, Rehearsing, recorded_in, recorded_last_day
 from tocsin.streams.processes.exit_codes import CHECK_FAILED
 from tocsin.streams.processes.rules_watch import own_addresses
@@ -50,7 +50,7 @@ def check(
 
 
 @app.command("test")
-def rehearse(
+def replay(
     file: RulesFile,
     events: Annotated[
         Path, typer.Option(exists=True, dir_okay=False, readable=True, help="Lines of `tocsin tail inbox --json`.")
@@ -64,15 +64,15 @@ def rehearse(
     book, findings = _read(file)
     if book is None:
         for finding in findings:
-            tell(printable(str(finding)))
+            show_error(printable(str(finding)))
         raise typer.Exit(CHECK_FAILED)
     rehearsing = Rehearsing(DecideConfig(book=book))
-    line_shown = show_json if as_json else lambda said: show(printable(said["line"]))
+    show_line = show_json if as_json else lambda effect: show(printable(effect["line"]))
     for recorded in recorded_in(events):
-        for said in rehearsing.hear(recorded):
-            line_shown(said)
-    for said in rehearsing.finish():
-        line_shown(said)
+        for effect in rehearsing.hear(recorded):
+            show_line(effect)
+    for effect in rehearsing.finish():
+        show_line(effect)
     summary, too_much = rehearsing.summary(), rehearsing.tally.too_much()
     if as_json:
         show_json(summary)
@@ -80,7 +80,7 @@ def rehearse(
         for line in rehearsing.summary_lines():
             show(printable(line))
     for line in too_much:
-        tell(printable(f"tocsin: {file}: {line}" + ("" if force else "; is that right? then use --force")))
+        show_error(printable(f"tocsin: {file}: {line}" + ("" if force else "; is that right? then use --force")))
     raise typer.Exit(CHECK_FAILED if too_much and not force else 0)
 
 

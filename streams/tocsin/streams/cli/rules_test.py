@@ -1,4 +1,7 @@
-"""Recorded events of `inbox`: lines of `tocsin tail inbox --json`, or the last day of the topic itself."""
+"""`tocsin rules test`: recorded events of `inbox` through the real rules, timers included, and what they would do.
+
+The events are lines of `tocsin tail inbox --json`, or the last day of the topic itself.
+"""
 
 from __future__ import annotations
 
@@ -87,13 +90,13 @@ def _recorded(seen: dict[str, Any]) -> Recorded | None:
 
 
 AFTER = HOUR
-"""How long timers go on after the last event (microseconds)."""
+"""How long timers still fire after the last event (microseconds)."""
 
 RULES = ("silenced", "inhibited", "muted", "grouped", "quiet_by_default", "peer_not_told")
 """Reasons of suppression that a rule of the file decides; the others are the loop rules'."""
 
 TOO_MUCH = 0.5
-"""The part of all problems from which on a rule is warned about (docs/reliability.md#rules-file)."""
+"""The share of all problems above which a rule is warned about (docs/reliability.md#rules-file)."""
 
 
 class Tally:
@@ -110,20 +113,20 @@ class Tally:
         """Count what was decided because of `event` (None: a timer)."""
         self.problems += isinstance(event, ProblemReported)
         for decision in decisions:
-            said = decision.event if hasattr(decision, "event") else None
-            match type(said).__name__:
+            emitted = decision.event if hasattr(decision, "event") else None
+            match type(emitted).__name__:
                 case "ProblemOpened" | "ProblemRepeated" | "ProblemUnrouted" | "ProblemsDigested" | "TimeoutNoticed":
-                    self.outcomes[type(said).__name__] += 1
+                    self.outcomes[type(emitted).__name__] += 1
                 case "ProblemSuppressed":
-                    self._suppressed(said)
+                    self._suppressed(emitted)
                 case "DeliveryRequested":
-                    self.endpoints[said.endpoint] += 1  # type: ignore[union-attr]
+                    self.endpoints[emitted.endpoint] += 1  # type: ignore[union-attr]
 
-    def _suppressed(self, said: Any) -> None:
+    def _suppressed(self, emitted: Any) -> None:
         self.outcomes["ProblemSuppressed"] += 1
-        self.reasons[said.reason] += 1
-        if said.reason in RULES:
-            self.withheld[said.reason, said.detail or ""] += 1
+        self.reasons[emitted.reason] += 1
+        if emitted.reason in RULES:
+            self.withheld[emitted.reason, emitted.detail or ""] += 1
 
     def too_much(self) -> list[str]:
         """A line for each rule that keeps more than half of all problems from everybody."""
@@ -139,7 +142,7 @@ SHOWN = ("reason", "detail", "survivor", "choice", "policy", "step", "why", "cou
 
 
 class Rehearsing:
-    """Hears recorded events, each partition by itself, and says what the rules would do."""
+    """Takes recorded events, each partition by itself, and gives what the rules would do as lines and objects."""
 
     def __init__(self, config: DecideConfig) -> None:
         self._config = config
@@ -149,14 +152,15 @@ class Rehearsing:
     def hear(self, recorded: Recorded) -> list[dict[str, Any]]:
         """What an event, and the timers before it, lead to."""
         replay = self._partitions.setdefault(recorded.partition, Replay(self._config))
-        return self._all_said(replay.hear(recorded.event, recorded.at))
+        return self._all_effects(replay.hear(recorded.event, recorded.at))
 
     def finish(self) -> list[dict[str, Any]]:
         """What the timers of the hour after the last event lead to."""
-        return [one for replay in self._partitions.values() for one in self._all_said(replay.wait(replay.now + AFTER))]
+        ends = [replay.wait(replay.now + AFTER) for replay in self._partitions.values()]
+        return [effect for decided in ends for effect in self._all_effects(decided)]
 
-    def _all_said(self, decided: list[Decided]) -> list[dict[str, Any]]:
-        return [said for one in decided for said in self._said(one.event, one.at, one.decisions)]
+    def _all_effects(self, decided: list[Decided]) -> list[dict[str, Any]]:
+        return [effect for one in decided for effect in self._effects(one.event, one.at, one.decisions)]
 
     def summary(self) -> dict[str, Any]:
         """What became of all problems."""
@@ -179,7 +183,7 @@ class Rehearsing:
             lines.append(f"deliveries: {_counts(tally.endpoints)}")
         return lines
 
-    def _said(self, event: Event | None, at: int, decisions: list[Decision]) -> Iterator[dict[str, Any]]:
+    def _effects(self, event: Event | None, at: int, decisions: list[Decision]) -> Iterator[dict[str, Any]]:
         self.tally.note(event, decisions)
         head = {"time": _time(at), "because": "a timer" if event is None else type(event).__name__}
         if isinstance(event, ProblemReported):
@@ -187,23 +191,23 @@ class Rehearsing:
         for decision in decisions:
             if isinstance(decision, Emit) and decision.topic == DELIVERIES:
                 continue
-            said: EventBase | None = decision.event if isinstance(decision, Emit) else None
-            found = {"does": type(said).__name__, **self._shown(said)} if said else {"does": "DeadLetter"}
+            emitted: EventBase | None = decision.event if isinstance(decision, Emit) else None
+            found = {"does": type(emitted).__name__, **self._shown(emitted)} if emitted else {"does": "DeadLetter"}
             yield {**head, **found, "line": _line({**head, **found})}
 
-    def _shown(self, said: EventBase) -> dict[str, Any]:
-        members = {name: getattr(said, name) for name in SHOWN if getattr(said, name, None) not in (None, "", [])}
-        if isinstance(said, ProblemOpened | ProblemRepeated):
-            found = route(self._config.book, said.problem, said.tenant, said.thread)
+    def _shown(self, emitted: EventBase) -> dict[str, Any]:
+        members = {name: getattr(emitted, name) for name in SHOWN if getattr(emitted, name, None) not in (None, "", [])}
+        if isinstance(emitted, ProblemOpened | ProblemRepeated):
+            found = route(self._config.book, emitted.problem, emitted.tenant, emitted.thread)
             members["routes"] = list(found.routes) or ["default_route"]
-        elif isinstance(said, ProblemSuppressed):
-            members["case"] = said.case
+        elif isinstance(emitted, ProblemSuppressed):
+            members["case"] = emitted.case
         return members
 
 
-def _line(said: dict[str, Any]) -> str:
-    words = [said["time"], said.get("tenant", ""), said.get("code", said["because"]), "->", said["does"]]
-    for name, value in said.items():
+def _line(effect: dict[str, Any]) -> str:
+    words = [effect["time"], effect.get("tenant", ""), effect.get("code", effect["because"]), "->", effect["does"]]
+    for name, value in effect.items():
         if name in SHOWN or name == "routes":
             words.append(f"{name}={','.join(map(str, value)) if isinstance(value, list) else value}")
     return " ".join(word for word in words if word)

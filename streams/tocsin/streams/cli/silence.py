@@ -16,15 +16,13 @@ from tocsin.connectors.publish import Origin
 from tocsin.connectors.publish.headers import rfc3339
 from tocsin.schemas.events import SilenceSet
 from tocsin.schemas.schema_book import SchemaBook
-from tocsin.streams.cli.options import AsJson, By, For, Tenant, Until, Why, mistaken
+from tocsin.streams.cli.options import AsJson, By, For, Tenant, Until, Why, client_settings, usage_error
 from tocsin.streams.cli.output import clipped, printable, show, show_json
 from tocsin.streams.processes.exit_codes import BAD_INPUT, USAGE, CommandFailed
 from tocsin.streams.processes.kafka import kafka_unreachable, reachable
 from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import SettingsTopic
 from tocsin.streams.silences.silences import SilenceUnusable, match_of
-from tocsin.streams.telemetry.logs import set_up_logging
-from tocsin.streams.up.home import located_settings
 
 app = typer.Typer()
 
@@ -51,11 +49,11 @@ def add(
 
     Example: tocsin silence add code^=e.p.xfer connection=c-7 --for 2h --by ann --why maintenance
     """
-    wish: dict[str, object] = {"by": by, "why": why, "for": span, "until": until, "starts_at": starts_at}
-    wish["matchers"] = [_matcher(text) for text in matchers]
-    _silence(wish, tenant or "default")  # a mistake is told before any Kafka is looked for
-    settings = _settings(tenant)
-    silence = _silence(wish, settings.tenant)
+    given: dict[str, object] = {"by": by, "why": why, "for": span, "until": until, "starts_at": starts_at}
+    given["matchers"] = [_matcher(text) for text in matchers]
+    _silence(given, tenant or "default")  # a mistake is reported before Kafka is contacted
+    settings = client_settings(tenant=tenant)
+    silence = _silence(given, settings.tenant)
     asyncio.run(_store(settings, silence))
     show_json(_shown(silence)) if as_json else show(silence.silence)
 
@@ -65,7 +63,7 @@ def list_silences(
     tenant: Tenant = None, as_json: Annotated[bool, typer.Option("--json", help="One JSON object each.")] = False
 ) -> None:
     """List the tenant's silences that have not ended, those that end first before the others."""
-    found = asyncio.run(_all(_settings(tenant)))
+    found = asyncio.run(_all(client_settings(tenant=tenant)))
     for silence in found:
         show_json(_shown(silence)) if as_json else show(_line(silence))
     if not found and not as_json:
@@ -80,16 +78,16 @@ def remove(
     tenant: Tenant = None,
 ) -> None:
     """End a silence before its time."""
-    asyncio.run(_remove(_settings(tenant), silence, by, why))
+    asyncio.run(_remove(client_settings(tenant=tenant), silence, by, why))
     show(f"removed {printable(silence)}")
 
 
-def _silence(wish: dict[str, object], tenant: str) -> SilenceSet:
+def _silence(given: dict[str, object], tenant: str) -> SilenceSet:
     try:
-        silence = silence_set(wish, Origin(tenant=tenant))
+        silence = silence_set(given, Origin(tenant=tenant))
         match_of(silence.matchers)
     except Unreadable as unreadable:
-        raise mistaken(unreadable) from None
+        raise usage_error(unreadable) from None
     except SilenceUnusable as unusable:
         raise CommandFailed(USAGE, f"the rules cannot use these matchers: expected {unusable}") from None
     return silence
@@ -102,12 +100,6 @@ def _matcher(text: str) -> dict[str, str]:
             USAGE, f"{clipped(text, 60)!r} is no matcher: expected such as code^=e.p.xfer, severity!=error"
         )
     return {"field": found[1], "operator": _OPERATORS[found[2]], "value": found[3]}
-
-
-def _settings(tenant: str | None) -> Settings:
-    settings = located_settings(tenant=tenant)
-    set_up_logging(settings.log_format, "warning")
-    return settings
 
 
 async def _store(settings: Settings, silence: SilenceSet) -> None:
@@ -135,7 +127,7 @@ async def _remove(settings: Settings, wanted: str, by: str, why: str | None) -> 
             try:
                 ended = ended_silence(silence, by, why)
             except Unreadable as unreadable:
-                raise mistaken(unreadable) from None
+                raise usage_error(unreadable) from None
             await _store(settings, ended)
             return
     raise CommandFailed(

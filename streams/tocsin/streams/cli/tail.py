@@ -11,14 +11,13 @@ from typing import Annotated, Any
 import cel
 import typer
 
-from tocsin.streams.cli.output import clipped, show, show_json, tell
+from tocsin.streams.cli.options import client_settings
+from tocsin.streams.cli.output import clipped, show, show_error, show_json
 from tocsin.streams.cli.records import records_of, seen_of
 from tocsin.streams.processes.exit_codes import USAGE, CommandFailed
 from tocsin.streams.processes.lifecycle import stop_on_signals, unless
 from tocsin.streams.settings import Settings, load_settings
-from tocsin.streams.telemetry.logs import set_up_logging
 from tocsin.streams.topology import TOPICS, topic_name
-from tocsin.streams.up.home import located_settings
 
 NOTHING: dict[str, Any] = {
     "type": "",
@@ -32,13 +31,13 @@ NOTHING: dict[str, Any] = {
     "hex": "",
     "bytes": 0,
 }
-"""The names that an expression may use, with what they are on a record that has none of them."""
+"""The names that an expression may use, with their values on a record that has none of them."""
 TYPES = {"int", "uint", "double", "bool", "string", "bytes", "list", "map", "null_type"}
 """CEL's own names."""
 _BOUND = re.compile(r"\.(?:all|exists|exists_one|map|filter)\(\s*(\w+)\s*,")
 """The variables that CEL's macros bring along."""
 
-_TOLD = ("case", "reason", "endpoint", "endpoints", "attempt", "outcome", "status", "count", "delivery_id", "event_id")
+_SHOWN = ("case", "reason", "endpoint", "endpoints", "attempt", "outcome", "status", "count", "delivery_id", "event_id")
 
 
 class From(StrEnum):
@@ -65,8 +64,7 @@ def run(
     """Show the events of a topic as they come, until Ctrl-C; commits nothing and disturbs nobody."""
     name = _name_of(topic)
     wanted = Filter(expression)
-    settings = located_settings()
-    set_up_logging(settings.log_format, "warning")
+    settings = client_settings()
     showing = show_json if as_json else lambda seen: show(line_of(seen))
     asyncio.run(_tail(settings, topic_name(settings.prefix, name), start, follow, wanted, showing))
 
@@ -84,7 +82,7 @@ async def _tail(
 
     await unless(stop, until_the_end())
     if complaint := wanted.complaint():
-        tell(f"tocsin: {complaint}")
+        show_error(f"tocsin: {complaint}")
 
 
 def _name_of(topic: str) -> str:
@@ -102,40 +100,40 @@ def line_of(seen: dict[str, Any]) -> str:
         return f"{head} undecodable ({seen['undecodable']}): {seen['hex']} ({seen['bytes']} bytes)"
     event = seen["event"]
     problem = event.get("problem") or {}
-    said = [
+    members = [
         f"{name}={clipped(str(value), 100)}"
         for name, value in (
             ("tenant", event.get("tenant")),
             ("code", problem.get("code")),
             ("thread", problem.get("thread_id")),
-            *((name, event.get(name)) for name in _TOLD),
+            *((name, event.get(name)) for name in _SHOWN),
             ("text", problem.get("text")),
         )
         if value not in (None, "", [])
     ]
-    return f"{head} {seen['type']} {' '.join(said)}"
+    return f"{head} {seen['type']} {' '.join(members)}"
 
 
 class Filter:
     """Whether a record is wanted; without an expression, each is.
 
-    An event without a member that is asked for is not wanted. If it is so for every one, `complaint` tells.
+    An event without a member that the expression uses is not wanted; `complaint` reports when none had it.
     """
 
     def __init__(self, expression: str | None) -> None:
         """Raises CommandFailed(2) when it is not CEL, uses names that records do not have, or gives no boolean."""
         self._program = None if expression is None else _compiled(expression)
-        self._asked = self._failed = 0
+        self._evaluated = self._failed = 0
         self._why = ""
         if self._program is not None:
             self.wants(NOTHING)
-            self._asked = self._failed = 0
+            self._evaluated = self._failed = 0
 
     def wants(self, seen: dict[str, Any]) -> bool:
         """Raises CommandFailed(2) when the result is no boolean, or a function does not exist."""
         if self._program is None:
             return True
-        self._asked += 1
+        self._evaluated += 1
         try:
             result = self._program.execute(NOTHING | seen)
         except Exception as error:
@@ -149,10 +147,10 @@ class Filter:
         return result
 
     def complaint(self) -> str | None:
-        """What to tell when it could not be worked out for a single one of the records."""
-        if not self._failed or self._failed < self._asked:
+        """A message when the expression could be evaluated for none of the records, else None."""
+        if not self._failed or self._failed < self._evaluated:
             return None
-        return f"--filter could not be worked out for any of {self._asked} records (the last one: {self._why})"
+        return f"--filter could not be worked out for any of {self._evaluated} records (the last one: {self._why})"
 
 
 def _compiled(expression: str) -> cel.Program:

@@ -8,15 +8,14 @@ from typing import Annotated
 import msgspec
 import typer
 
+from tocsin.streams.cli.options import client_settings
 from tocsin.streams.cli.output import show, show_json
 from tocsin.streams.processes.exit_codes import CHECK_FAILED
 from tocsin.streams.processes.kafka import admin_of
 from tocsin.streams.settings import Settings
-from tocsin.streams.telemetry.logs import set_up_logging
 from tocsin.streams.topics import ChangeKind, TopicChange
 from tocsin.streams.topics import apply as apply_topics
 from tocsin.streams.topics import plan as plan_topics
-from tocsin.streams.up.home import located_settings
 
 app = typer.Typer()
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
@@ -39,8 +38,7 @@ def apply(as_json: AsJson = False) -> None:
 
 
 def _run(*, applying: bool) -> list[TopicChange]:
-    settings = located_settings()
-    set_up_logging(settings.log_format, "warning")
+    settings = client_settings()
     return asyncio.run(_changes(settings, applying))
 
 

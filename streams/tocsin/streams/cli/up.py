@@ -34,14 +34,14 @@ def run(
 async def _up(settings: Settings, as_json: bool) -> None:
     stop = stop_on_signals()
     with StatusLine() as progress:
-        async with Bus(settings, progress.say) as bus:
+        async with Bus(settings, progress.step) as bus:
             _, where = await unless(stop, bus.start())
             if where is not None:
                 progress.done()
                 show_json(_line(where)) if as_json else _summary(where)
                 await stop.wait()
-            progress.say("stopping: gateway, worker, dispatch, Kafka")
-    progress.say("stopped; the data stays in " + str(settings.home))
+            progress.step("stopping: gateway, worker, dispatch, Kafka")
+    progress.step("stopped; the data stays in " + str(settings.home))
 
 
 def _line(where: Where) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""How every failure of a command ends: one clear line on stderr and an exit code. The one place that knows them all."""
+"""The exit code and the message of every failure of a command or a process. The one place that knows them all."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CODES: dict[str, int] = {
 
 
 class CommandFailed(Exception):
-    """A command ends with this message and code; the message is for a person and complete."""
+    """Ends a command with this exit code; the message is complete, and for a person."""
 
     def __init__(self, exit_code: int, message: str) -> None:
         super().__init__(message)
@@ -36,7 +36,7 @@ class CommandFailed(Exception):
 
 
 def code_of(error: BaseException) -> int | None:
-    """The exit code of an expected failure; None for one that nobody foresaw, which deserves its traceback."""
+    """The exit code of an expected failure; None for an unexpected one, which needs its traceback."""
     own = getattr(error, "exit_code", None)
     if isinstance(own, int):
         return own
@@ -53,7 +53,7 @@ def code_of(error: BaseException) -> int | None:
 
 
 def message_of(error: BaseException) -> str:
-    """What to tell a person about an expected failure."""
+    """The message about an expected failure, for a person."""
     if missing := _missing(error):
         return f"tocsin needs its extras for this command: pip install 'tocsin[all]' (there is no {missing} here)"
     match error:

@@ -99,7 +99,7 @@ class SettingsSilences:
         return self._settings.silences.current()
 
     def refusal(self, silence: SilenceSet) -> str | None:
-        """Why the rules cannot use it, or None."""
+        """The reason why the rules cannot use it, or None."""
         try:
             match_of(silence.matchers)
         except SilenceUnusable as unusable:
@@ -107,7 +107,7 @@ class SettingsSilences:
         return None
 
     async def store(self, silence: SilenceSet) -> None:
-        """Store it; raises PublishUnconfirmed (KafkaAway: nothing was sent) when Kafka did not say that it has it."""
+        """Store it; raises PublishUnconfirmed (KafkaAway: nothing was sent) when Kafka did not acknowledge it."""
         try:
             await self._settings.put_silence(silence)
         except KafkaConnectionError as error:

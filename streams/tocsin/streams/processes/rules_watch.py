@@ -1,10 +1,10 @@
 """The rules in force while a process runs: a changed rules file is read, checked whole and taken in one assignment.
 
-A file that cannot be used changes nothing: the rules before it stay, every finding is logged, `/readyz` notes it and a
-metric counts it (RELIABILITY F25). Rules that are good and cannot be taken, say because a sink does not open, are noted
-too, and tried again at every look. A content counts when two looks in a row find it: half a file may be good YAML.
-SIGHUP reads the file at once, also when only its secret files changed; secrets in environment variables stay as they
-were when the process began.
+A file that cannot be used changes nothing: the rules before it stay in force, every finding is logged, `/readyz` notes
+it and a metric counts it (docs/reliability.md#f25). Good rules that cannot be applied, for example because a sink
+does not open, are noted too, and tried again at every look. New content counts when two looks in a row find it: half a
+file may be valid YAML. SIGHUP reads the file at once, also when only its secret files changed; secrets in environment
+variables stay as they were when the process started.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class WatchedRules:
         self._loaded.set(time())
 
     def note(self) -> str | None:
-        """What an operator should know: that the file was changed, and cannot be used or taken."""
+        """For an operator: that the file was changed, and cannot be used or applied; else None."""
         if self._refused:
             first = next(one for one in self._refused if one.level == "error")
             return f"the rules file cannot be used, the rules before it hold: {first}"
@@ -98,7 +98,7 @@ class WatchedRules:
             return False
         if seen == self._seen and not at_once:
             return False
-        # until it is taken or refused: whatever fails on the way, the next look tries again
+        # until it is applied or refused: whatever fails in between, the next look tries again
         self._seen = _UNTAKEN
         book, findings = await asyncio.to_thread(self._read, content)
         for finding in findings:
@@ -122,7 +122,7 @@ class WatchedRules:
 
     def _not_taken(self, wrong: Exception) -> None:
         why = f"{type(wrong).__name__}: {wrong}"
-        if why != self._untaken:  # it is tried again at every look, and told once
+        if why != self._untaken:  # it is tried again at every look, and logged once
             self._failures.inc()
             _log.error("rules not changed", file=str(self._path), exc_info=wrong)
         self._untaken = why
@@ -143,14 +143,14 @@ class WatchedRules:
 
 
 def _fingerprint(content: bytes | OSError) -> str:
-    """Of the content: a time stamp may stay the same, or change alone."""
+    """A digest of the content: its time stamp may stay the same, or change alone."""
     if isinstance(content, OSError):
         return f"cannot be read: {content.strerror}"
     return sha256(content).hexdigest()
 
 
 def own_addresses(settings: Settings) -> tuple[str, ...]:
-    """The base URLs of this bus's own gateway, as far as the settings tell."""
+    """The base URLs of this bus's own gateway, as far as the settings name them."""
     hosts = ("127.0.0.1", settings.host) if settings.host in ("0.0.0.0", "::", "localhost") else (settings.host,)
     urls = [f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}" for host in hosts]
     public = [settings.public_url] if settings.public_url else []

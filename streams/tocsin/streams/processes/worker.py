@@ -27,8 +27,8 @@ from tocsin.streams.telemetry.engine_metrics import watch_engine, watch_silences
 from tocsin.streams.telemetry.metrics import WorkerMetrics
 from tocsin.streams.telemetry.probes import all_notes, serve_probes
 
-SAY_EVERY = 10.0
-"""Seconds between two signs of life of a worker that recovers; far below `up.member.READY_WITHIN`."""
+REPORT_EVERY = 10.0
+"""Seconds between two reports of a worker that recovers; far below `up.member.READY_WITHIN`."""
 
 
 async def run_worker_process(settings: Settings, stop: asyncio.Event, on_ready: OnReady) -> None:
@@ -87,12 +87,12 @@ async def _run(app: faust.App, engine: Engine, stop: asyncio.Event, on_ready: On
 
 
 async def _announce(engine: Engine, started: asyncio.Event, on_ready: OnReady, url: str) -> None:
-    """Say that the worker is ready; before, about every ten seconds that it recovers, as long as it gets on."""
+    """Report when the worker is ready; before that, about every ten seconds, that it recovers and makes progress."""
     await started.wait()
-    said_at = monotonic()
+    reported_at = monotonic()
     while (why := engine.not_ready()) is not None:
-        if monotonic() - said_at > SAY_EVERY and engine.moved_at() > said_at:
-            said_at = monotonic()
+        if monotonic() - reported_at > REPORT_EVERY and engine.moved_at() > reported_at:
+            reported_at = monotonic()
             on_ready(Recovering("worker", why))
         await asyncio.sleep(0.05)
     on_ready(Ready("worker", url))

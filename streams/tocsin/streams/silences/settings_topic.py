@@ -1,7 +1,7 @@
-"""The topic `settings`: what each process writes with, and what others need to read it; and the silences.
+"""The topic `settings`: the schemas that each process writes with, for the others to read; and the silences.
 
-Rolling upgrades (DESIGN.md section 4): a process publishes the schemas that it writes before its first write; a
-reader that meets an id of ours which it does not know looks here, and waits while it is not there.
+For rolling upgrades (docs/architecture.md#topics), a process publishes the schemas that it writes before its first
+write; a reader that meets an unknown schema id looks here, and waits until it is there.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class TopicsMissing(TocsinError):
 
 
 async def require_topics(bootstrap: str, prefix: str) -> None:
-    """Returns when every topic of the map is there; asks once, for the clients wait for a missing topic for ever and
-    say so ten thousand times a second. Raises TopicsMissing or KafkaError."""
+    """Check that every topic of the map exists: Kafka clients would wait for a missing one for ever, and log it ten
+    thousand times a second. Raises TopicsMissing or KafkaError."""
     names = [topic_name(prefix, spec.name) for spec in TOPICS]
     async with open_admin(bootstrap) as admin:
         found = set(await admin.list_topics())
@@ -92,7 +92,7 @@ class SettingsTopic:
         await self._open.aclose()
 
     def note(self) -> str | None:
-        """What an operator should know: that `settings` is not followed now, so that what is in force may be old."""
+        """For an operator: that `settings` cannot be followed now, so that what is in force may be old; else None."""
         return None if self._unreadable is None else f"the topic {self._topic} cannot be read: {self._unreadable}"
 
     async def _read_whole(self, consumer: AIOKafkaConsumer) -> None:
@@ -108,7 +108,7 @@ class SettingsTopic:
                 await self._read(1000)
                 self._unreadable = None
             except Exception as error:
-                # whatever it was: a process that silently follows no more would decide by old settings for ever
+                # any exception: a process that silently stopped following would decide by old settings for ever
                 self._unreadable = type(error).__name__
                 _log.warning(
                     "settings not readable", error=self._unreadable, exc_info=not isinstance(error, KafkaError)
@@ -122,33 +122,33 @@ class SettingsTopic:
                 self._follow_record(record.key or b"", record.value, record.offset)
 
     def _follow_record(self, key: bytes, value: bytes | None, offset: int) -> None:
-        """Learn a record, unless what this process put under the key since, and learnt at once, is newer."""
+        """Apply a record, unless this process has written, and already applied, a newer one under the same key."""
         self._followed_to = offset + 1
         if offset < self._put_at.get(key, 0):
             return
         self._put_at.pop(key, None)
         try:
-            self._learn(key, value, offset)
+            self._apply(key, value, offset)
         except Exception:
-            # one record that nobody thought of must not keep the others from being learnt
+            # one unexpected record must not keep the others from being applied
             _log.exception("setting not usable", offset=offset)
 
-    def _learn(self, key: bytes, value: bytes | None, offset: int) -> None:
+    def _apply(self, key: bytes, value: bytes | None, offset: int) -> None:
         if value is None:
             self.silences.forget(key.decode("utf-8", "replace").removeprefix(SILENCE))
             return
         try:
             event = decode(value, book=self._book)
         except Undecodable as undecodable:
-            # Nothing of ours is lost by it: a setting that cannot be read is not in force, and says so.
+            # A setting that cannot be read is not in force, and the log says so; nothing else is lost.
             _log.error("setting not readable", offset=offset, reason=undecodable.reason.value)
             return
         if isinstance(event, SilenceSet):
             self.silences.learn(event)
         elif isinstance(event, SchemaInUse):
-            self._learn_schema(event)
+            self._apply_schema(event)
 
-    def _learn_schema(self, event: SchemaInUse) -> None:
+    def _apply_schema(self, event: SchemaInUse) -> None:
         try:
             self._book.add_foreign_schema(event.schema_id, event.schema)
             self._announced.add(event.schema_id)
@@ -178,12 +178,12 @@ class SettingsTopic:
         """Make a silence, or end one (`removed`): returns once Kafka has it. Those that ended long ago are tombstoned
         on the way. Raises KafkaError or Unencodable."""
         async with open_producer(self._bootstrap) as producer:  # so rarely that no connection is kept
-            self._learn_own(silence, await self._put(producer, SILENCE + silence.silence, silence))
+            self._apply_own(silence, await self._put(producer, SILENCE + silence.silence, silence))
             for ended in self.silences.ended():
                 await producer.send_and_wait(self._topic, None, key=f"{SILENCE}{ended}".encode())
 
-    def _learn_own(self, silence: SilenceSet, offset: int) -> None:
-        """Learn at once what Kafka has at `offset`, unless it was followed already: then something newer may stand."""
+    def _apply_own(self, silence: SilenceSet, offset: int) -> None:
+        """Apply at once what Kafka has at `offset`, unless the topic was read beyond it: that may be newer."""
         if offset < self._followed_to:
             return
         self._put_at[f"{SILENCE}{silence.silence}".encode()] = offset

@@ -1,4 +1,4 @@
-"""Which of all silences are in force when there are too many: every tenant gets its share (RELIABILITY I10)."""
+"""Which of all silences are in force when there are too many: every tenant gets its share (docs/reliability.md#i10)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import NamedTuple
 from tocsin.streams.rules.rulebook import Silence
 
 MAX_SILENCES = 10_000
-"""How many are in force at a time, of all tenants."""
+"""The most silences in force at a time, of all tenants."""
 
 TENANT_SILENCES = 100
-"""How many of one tenant that have not ended, as at the gateway; and of those that ended as many again."""
+"""The most of one tenant that have not ended, as at the gateway; and as many again of those that have."""
 
 
 class Shares(NamedTuple):
@@ -24,8 +24,9 @@ class Shares(NamedTuple):
 
 
 def share(usable: Iterable[Silence], now: int) -> Shares:
-    """Those in force: in each tenant what holds now before what is to come, each by its end. What has not ended goes
-    before what has, of all tenants; then every tenant's first before any tenant's second. `now` in microseconds."""
+    """Choose those in force: within a tenant, active ones before future ones, each by their end. Over all tenants,
+    those that have not ended come before those that have; then every tenant's first before any tenant's second. `now`
+    is in microseconds."""
     live: defaultdict[str | None, list[Silence]] = defaultdict(list)
     ended: defaultdict[str | None, list[Silence]] = defaultdict(list)
     for one in usable:
@@ -34,7 +35,7 @@ def share(usable: Iterable[Silence], now: int) -> Shares:
     left_out = 0
     for over, group in ((False, live), (True, ended)):
         for mine in group.values():
-            # Of what ended, the last to end is what late problems were most likely published under.
+            # Of those that ended, late problems were most likely published under the last.
             mine.sort(key=lambda one: (one.since > now, abs(one.until - now), one.name))
             left_out += len(mine[TENANT_SILENCES:])
             for rank, one in enumerate(mine[:TENANT_SILENCES]):

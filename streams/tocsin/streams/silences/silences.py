@@ -20,10 +20,10 @@ from tocsin.streams.silences.shares import Shares, share
 _log = structlog.get_logger("tocsin.silences")
 
 KEPT_AFTER_END = DAY
-"""How long after its end a silence is still known: what was published before it is decided by it, however late."""
+"""How long a silence is kept after its end: it still silences what was published before, and is read late."""
 
 MAX_TOMBSTONES = 20
-"""How many records of ended silences are tombstoned together."""
+"""The most records of ended silences that are tombstoned together."""
 
 _LISTS = {
     "severity": "severities",
@@ -55,7 +55,7 @@ _ACCESS = {
 
 
 class SilenceUnusable(TocsinError):
-    """The rules cannot compare what a silence asks for; says why."""
+    """The rules cannot use the matchers of a silence; the message is the reason."""
 
 
 def match_of(matchers: Iterable[Matcher]) -> Match:
@@ -95,8 +95,8 @@ def silence_of(event: SilenceSet) -> Silence:
 
 
 class Silences:
-    """The silences that `settings` told of so far. What is in force is made when it is asked for: a topic of thousands
-    is sorted once after it was read, not once for each record."""
+    """The silences of `settings` as far as it was read. Those in force are chosen when they are asked for: a topic of
+    thousands is sorted once after it was read, not once for each record."""
 
     def __init__(self) -> None:
         self._events: dict[str, SilenceSet] = {}
@@ -116,7 +116,7 @@ class Silences:
         return shares.chosen
 
     def learn(self, event: SilenceSet) -> None:
-        """The last event of a silence stands. One that the rules cannot use is not in force, and said so."""
+        """Apply an event of `settings`: the last of each silence counts. One that the rules cannot use is logged."""
         now = time_ns() // 1000
         self._drop(event.silence)
         over = (event.recorded_at if event.removed else event.ends_at) + KEPT_AFTER_END
@@ -129,7 +129,7 @@ class Silences:
             self._sweep(now)
 
     def forget(self, silence: str) -> None:
-        """Its tombstone came."""
+        """Remove a silence whose tombstone was read."""
         self._over.pop(silence, None)
         self._drop(silence)
 

@@ -10,13 +10,13 @@ from typing import Literal
 import structlog
 
 QUIET = ("aiokafka", "faust", "mode", "asyncio", "uvicorn", "aiohttp", "kafka", "tocsin.streams.engine")
-"""Libraries that are heard from WARNING on; Faust speaks as the module that made its app (we as tocsin.engine)."""
+"""Loggers whose lines below WARNING are dropped; Faust logs as the module that made its app (ours is tocsin.engine)."""
 NEVER = ("Unclosed AIOKafka",)
-"""Said of what a failed start leaves; the failure itself is told by the one who meets it."""
+"""Parts of lines that are always dropped: about what a failed start leaves open; the failure itself is reported."""
 ONCE = ("not found in cluster metadata", "CoordinatorNotAvailable")
-"""True for a moment while a Kafka is new, and said every 100 ms of it."""
+"""Parts of lines that are logged once: true for a moment while a Kafka is new, and repeated every 100 ms."""
 AGAIN_AFTER = 600.0
-"""Seconds after which such a line may be said again: by then it is no longer the beginning."""
+"""Seconds after which such a line is logged again: by then Kafka is no longer new."""
 
 
 class _LessNoise(logging.Filter):
@@ -24,7 +24,7 @@ class _LessNoise(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._said: dict[str, float] = {}
+        self._logged_at: dict[str, float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         if not record.name.startswith(("aiokafka", "asyncio")):
@@ -35,9 +35,9 @@ class _LessNoise(logging.Filter):
         if not any(part in text for part in ONCE):
             return True
         now = monotonic()
-        if now - self._said.get(text, -AGAIN_AFTER) < AGAIN_AFTER:
+        if now - self._logged_at.get(text, -AGAIN_AFTER) < AGAIN_AFTER:
             return False
-        self._said[text] = now
+        self._logged_at[text] = now
         return True
 
 

@@ -1,8 +1,8 @@
 """What is counted: every metric with its kind, labels and meaning in one place, and bounded label values.
 
 A label value comes from a closed set (anything else becomes `other`), or it is a name that a record carries (an
-endpoint, a reason); a metric that would have more than `MAX_SERIES` sets of those counts the rest under `overflow`
-(otherwise 100,000 random codes would exhaust the memory of whoever scrapes).
+endpoint, a reason); a metric that would have more than `MAX_SERIES` sets of those counts the rest under `overflow`,
+so that 100,000 random codes cannot exhaust the memory of this process and of Prometheus (docs/reliability.md#metrics).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A process of the bus as the child of `tocsin up`: `python -m tocsin.streams.up.child NAME SOCKET`.
 
-Over the inherited socket come the settings, as one line of JSON. Over it go lines that say it still recovers, then one
-when it is ready, or one that says why it cannot be. When the socket ends, the parent is gone, and so is the child
-(Linux ends it at once by itself).
+Over the inherited socket come the settings, as one line of JSON. Back go lines while it recovers, then one when it is
+ready, or one with the error. When the socket ends, the parent is gone, and the child ends too (on Linux the kernel ends
+it at once).
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ def main(name: str, descriptor: int) -> int:
     """Runs the process to its end; its exit code."""
     with socket.socket(fileno=descriptor) as parent, parent.makefile("rw", encoding="utf-8") as lines:
 
-        def tell(document: dict[str, object]) -> None:
+        def send(document: dict[str, object]) -> None:
             lines.write(json.dumps(document) + "\n")
             lines.flush()
 
         def ready(what: Ready | Recovering) -> None:
-            tell({"recovering": what.what} if isinstance(what, Recovering) else {"ready": True, "url": what.url})
+            send({"recovering": what.what} if isinstance(what, Recovering) else {"ready": True, "url": what.url})
 
         try:
             settings = Settings.model_validate_json(lines.readline())
@@ -37,9 +37,9 @@ def main(name: str, descriptor: int) -> int:
         except Exception as error:
             code = code_of(error)
             if code is None:
-                tell({"error": f"{type(error).__name__}: {error}", "exit_code": GAVE_UP})
+                send({"error": f"{type(error).__name__}: {error}", "exit_code": GAVE_UP})
                 raise
-            tell({"error": message_of(error), "exit_code": code})
+            send({"error": message_of(error), "exit_code": code})
             print(f"tocsin {name}: {message_of(error)}", file=sys.stderr)
             return code
     return 0

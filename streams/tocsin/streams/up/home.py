@@ -1,4 +1,4 @@
-"""How commands find the bus: by TOCSIN_BOOTSTRAP, else the one that `tocsin up` runs on the same home right now."""
+"""The home of a `tocsin up`: locked while it runs, and where other commands find the bus that it runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ STATE_FILE = "up.json"
 
 
 def located_settings(**flags: object) -> Settings:
-    """The effective settings with a bootstrap. Raises SettingsInvalid, or CommandFailed(69) when nobody runs."""
+    """The effective settings with a bootstrap: TOCSIN_BOOTSTRAP, else that of the `tocsin up` on the same home.
+
+    Raises SettingsInvalid, or CommandFailed(69) when none runs.
+    """
     settings = load_settings(**flags)
     if settings.bootstrap is not None:
         return settings
@@ -31,7 +34,7 @@ def located_settings(**flags: object) -> Settings:
 
 
 def running_bus(home: Path) -> Mapping[str, str] | None:
-    """What the `tocsin up` on this home said when it was ready; None when none runs."""
+    """The state that the `tocsin up` on this home wrote when it was ready; None when none runs."""
     try:
         with (home / PID_FILE).open("rb") as pid_file:
             fcntl.flock(pid_file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -46,8 +49,8 @@ def running_bus(home: Path) -> Mapping[str, str] | None:
     return None
 
 
-class HomeTaken:
-    """Holds a home for one `tocsin up`: `up.pid` is locked while it lives, whatever ends it."""
+class HomeLock:
+    """Keeps a home for one `tocsin up`: `up.pid` is locked as long as its process lives."""
 
     def __init__(self, home: Path) -> None:
         """Raises CommandFailed(78) when another one has it, or it cannot be written."""
@@ -73,12 +76,12 @@ class HomeTaken:
         os.truncate(self._lock, 0)
         os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
 
-    def tell(self, state: Mapping[str, object]) -> None:
-        """Leave word for other commands of what runs here."""
+    def write_state(self, state: Mapping[str, object]) -> None:
+        """Write the state that `running_bus` reads."""
         (self._home / STATE_FILE).write_text(json.dumps(state) + "\n", "utf-8")
 
     def release(self) -> None:
-        """Give the home back. The empty file stays: whoever just opened it must not lock one that is gone."""
+        """Release the home. The empty file stays: a process that has just opened it must not lock a deleted one."""
         (self._home / STATE_FILE).unlink(missing_ok=True)
         os.truncate(self._lock, 0)
         os.close(self._lock)

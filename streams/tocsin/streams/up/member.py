@@ -18,16 +18,16 @@ from tocsin.streams.settings import Settings
 from tocsin.streams.up.process import Child
 
 READY_WITHIN = 90.0
-"""Seconds that a process may take to be ready, counted anew each time it says that it still recovers."""
+"""Seconds that a process may take to be ready, counted anew each time it reports that it still recovers."""
 STOP_WITHIN = 35.0
 KILL_WITHIN = 5.0
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
 LONG_LIFE = 60.0
-"""Seconds of life after which the next restart is at once again."""
+"""Seconds of life after which the delay of restarts starts from FIRST_DELAY again."""
 
 
 class MemberFailed(TocsinError):
-    """A process of the bus did not get ready; carries its own exit code, and says where its log is."""
+    """A process of the bus did not get ready; has its exit code, and the message names its log."""
 
     def __init__(self, name: str, why: str, exit_code: int, log: Path) -> None:
         super().__init__(f"{name}: {why} (log: {log})")
@@ -37,13 +37,13 @@ class MemberFailed(TocsinError):
 class Member:
     """One process. Its output is kept in `<logs>/<name>.log`, that of its life before in `<name>.log.1`."""
 
-    def __init__(self, name: str, settings: Settings, logs: Path, say: Callable[[str], None]) -> None:
-        """`say` is told of deaths and restarts, in words for a person. Nothing happens before `start`."""
+    def __init__(self, name: str, settings: Settings, logs: Path, progress: Callable[[str], None]) -> None:
+        """`progress` is called with a line for a person at each end and restart. Nothing happens before `start`."""
         self.name = name
         self.url = ""
         self.log = logs / f"{name}.log"
         self._settings = settings
-        self._say = say
+        self._progress = progress
         self._child: Child | None = None
         self._wire: socket.socket | None = None
 
@@ -59,12 +59,12 @@ class Member:
         ours, its = socket.socketpair()
         self._wire = ours
         with its:
-            # -P: a module called `json.py` in somebody's current folder is not ours
+            # -P: a file called `json.py` in the current folder must not be imported
             command = [sys.executable, "-P", "-m", "tocsin.streams.up.child", self.name, str(its.fileno())]
             self._child = Child(command, self.log, [its.fileno()])
         try:
             async with asyncio.timeout(READY_WITHIN) as patience:
-                answer = await self._introduced(ours, patience)
+                answer = await self._handshake(ours, patience)
         except TimeoutError:
             answer = {"error": f"not ready after {READY_WITHIN:.0f} s", "exit_code": GAVE_UP}
         except BaseException:
@@ -77,27 +77,27 @@ class Member:
         self._keep_port()
 
     async def watch(self) -> None:
-        """Starts it again whenever it ends, with growing delay; ends only when cancelled."""
+        """Start it again whenever it ends, with a growing delay, until cancelled."""
         delay, since = FIRST_DELAY, monotonic()
         while True:
             await self._ended()
             delay = FIRST_DELAY if monotonic() - since > LONG_LIFE else delay
-            self._say(f"{self.name} ended ({self._how()}); starting it again in {delay:.1f} s (log: {self.log})")
+            self._progress(f"{self.name} ended ({self._how()}); starting it again in {delay:.1f} s (log: {self.log})")
             await asyncio.sleep(delay)
             delay, since = min(delay * 2, LONGEST_DELAY), monotonic()
             try:
                 await self.start()
-                self._say(f"{self.name} is ready again: {self.url}")
+                self._progress(f"{self.name} is ready again: {self.url}")
             except (MemberFailed, OSError) as error:
                 await self.kill()
-                self._say(f"{self.name} did not start: {error}")
+                self._progress(f"{self.name} did not start: {error}")
 
     async def stop(self) -> None:
-        """Asks it to drain, waits, and kills it after 35 s."""
+        """Ask it to drain, wait, and kill it after 35 s."""
         if self._child:
             self._child.send(signal.SIGTERM)
             if not await self._child.ended(STOP_WITHIN):
-                self._say(f"{self.name} did not end within {STOP_WITHIN:.0f} s: killed (log: {self.log})")
+                self._progress(f"{self.name} did not end within {STOP_WITHIN:.0f} s: killed (log: {self.log})")
         await self.kill()
 
     async def kill(self) -> None:
@@ -109,26 +109,26 @@ class Member:
             self._wire.close()
             self._wire = None
 
-    async def _introduced(self, wire: socket.socket, patience: asyncio.Timeout) -> dict[str, object]:
+    async def _handshake(self, wire: socket.socket, patience: asyncio.Timeout) -> dict[str, object]:
         loop = asyncio.get_running_loop()
         wire.setblocking(False)
         await loop.sock_sendall(wire, self._settings.model_dump_json().encode() + b"\n")
-        said, told = b"", False
+        received, reported = b"", False
         while True:
-            while b"\n" not in said:
+            while b"\n" not in received:
                 part = await _received(wire)
                 if not part:
                     await self._ended()
                     return {"error": f"it ended ({self._how()}) before it was ready", "exit_code": GAVE_UP}
-                said += part
-            line, _, said = said.partition(b"\n")
+                received += part
+            line, _, received = received.partition(b"\n")
             answer = dict(json.loads(line))
             if "recovering" not in answer:
                 return answer
             patience.reschedule(loop.time() + READY_WITHIN)
-            if not told:
-                self._say(f"{self.name} recovers: {answer['recovering']}")
-            told = True
+            if not reported:
+                self._progress(f"{self.name} recovers: {answer['recovering']}")
+            reported = True
 
     async def _ended(self) -> None:
         while self._child and not await self._child.ended(3600):

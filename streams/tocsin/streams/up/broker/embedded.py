@@ -18,8 +18,16 @@ from typing import Self
 from tocsin.streams.processes.kafka import answers
 from tocsin.streams.processes.lifecycle import stop_on_signals, unless
 from tocsin.streams.settings import Settings
-from tocsin.streams.up.broker import config as java
-from tocsin.streams.up.broker.config import HOST, Ports, choose_ports, log4j_properties, server_properties
+from tocsin.streams.up.broker.config import (
+    FORMAT,
+    HOST,
+    SERVER,
+    Ports,
+    choose_ports,
+    java_command,
+    log4j_properties,
+    server_properties,
+)
 from tocsin.streams.up.broker.errors import BrokerUnavailable
 from tocsin.streams.up.broker.fetch import cache_dir, fetch
 from tocsin.streams.up.broker.home import BrokerHome
@@ -103,7 +111,7 @@ class EmbeddedBroker:
         await self.start()
 
     async def died(self) -> None:
-        """Returns when Kafka has ended (at once if it does not run), for whoever must react to it."""
+        """Wait until Kafka has ended; returns at once if it does not run."""
         while self._child and not await self._child.ended(3600):
             pass
 
@@ -139,9 +147,7 @@ class EmbeddedBroker:
         identity = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # with "=", since one identity in 64 begins with a dash
         arguments = ("format", "--ignore-formatted", f"--cluster-id={identity}", "--config", home.properties)
-        child = self._child = Child(
-            java.command(class_path, java.FORMAT, arguments, home.log4j), home.output, [home.lock]
-        )
+        child = self._child = Child(java_command(class_path, FORMAT, arguments, home.log4j), home.output, [home.lock])
         if not await child.ended(START_TIMEOUT) or child.returncode != 0:
             raise self._failed("formatting the data folder")
         self._child = None
@@ -150,9 +156,7 @@ class EmbeddedBroker:
     async def _launch(self, class_path: list[Path]) -> None:
         home = self._home
         arguments = (home.properties,)
-        child = self._child = Child(
-            java.command(class_path, java.SERVER, arguments, home.log4j), home.output, [home.lock]
-        )
+        child = self._child = Child(java_command(class_path, SERVER, arguments, home.log4j), home.output, [home.lock])
         loop = asyncio.get_running_loop()
         deadline = loop.time() + START_TIMEOUT
         while not await answers(self.bootstrap):

@@ -41,7 +41,7 @@ def fetch(lock: Lock, cache: Path, given_up: threading.Event) -> list[Path]:
     """The class path: every jar of `lock` in `cache`, downloaded if missing, verified always.
 
     Blocks (about 10 s the first time, 0.1 s after). Raises BrokerUnavailable if the Maven repository cannot be
-    reached or `given_up` is set meanwhile, JarMismatch if it gave another file than the locked one.
+    reached or `given_up` is set during it, JarMismatch if it gave another file than the locked one.
     """
     folder = cache / "jars"
     with ThreadPoolExecutor(CONNECTIONS) as pool:
@@ -159,7 +159,7 @@ class DownloadBar:
                 self._say(f"  {self._done}/{self._files} jars verified")
 
     def go_on(self) -> None:
-        """Raises BrokerUnavailable if the download was given up meanwhile."""
+        """Raises BrokerUnavailable if the download was given up."""
         if self._given_up.is_set():
             raise BrokerUnavailable(STEP, "given up")
 

@@ -57,7 +57,7 @@ class BrokerHome:
             self.lock = -1
 
     def last_lines(self, count: int = 12) -> str:
-        """The end of what Kafka said, for the message of a failed start."""
+        """The end of what Kafka logged, for the message of a failed start."""
         lines: list[str] = []
         for file in (self.log, self.output):
             if file.exists():
