@@ -20,7 +20,7 @@ from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.agents.decide import DecideAgent
 from tocsin.streams.agents.deliver import DeliverAgent
 from tocsin.streams.engine.fold import Limits
-from tocsin.streams.engine.outbox import Spoken
+from tocsin.streams.engine.outbox import OutboxRecord
 from tocsin.streams.engine.partition import PartitionWriter
 from tocsin.streams.engine.record import Record, RuleSet
 
@@ -75,7 +75,7 @@ class Judge(Witness):
             if decided:
                 self.speech.decide(twin.name, decided, self._clock())
 
-    def said(self, output: Spoken, partition: int) -> None:
+    def said(self, output: OutboxRecord, partition: int) -> None:
         with self:
             self.speech.land(output, partition)
 

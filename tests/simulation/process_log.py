@@ -12,7 +12,7 @@ from simulated_log import Faults, Killed
 from virtual_loop import VirtualLoop
 
 from tocsin.streams.engine.changelog import OWNER_HEADER, Entry
-from tocsin.streams.engine.outbox import Spoken
+from tocsin.streams.engine.outbox import OutboxRecord
 from tocsin.streams.engine.ports import LogUnavailable
 from tocsin.streams.engine.record import Output, Record
 
@@ -30,7 +30,7 @@ class Witness:
     def appended(self, topic: str, partition: int, records: Sequence[Record], then: object) -> None:
         """A record batch landed in a changelog."""
 
-    def said(self, output: Spoken, partition: int) -> None:
+    def said(self, output: OutboxRecord, partition: int) -> None:
         """An output landed."""
 
 
@@ -73,7 +73,7 @@ class ProcessLog:
 
         return await self._write(land)
 
-    async def speak(self, outputs: Sequence[Spoken]) -> None:
+    async def produce(self, outputs: Sequence[OutboxRecord]) -> None:
         if not outputs:
             return
         await self._pass_time()
@@ -164,10 +164,10 @@ class ProcessLog:
     def _strikes(self, rate: float) -> bool:
         return rate > 0 and self._chance.random() < rate
 
-    def _where(self, output: Spoken) -> tuple[str, int]:
+    def _where(self, output: OutboxRecord) -> tuple[str, int]:
         return output.topic, self._kafka.partition_for(output.key)
 
-    def _land_output(self, output: Spoken) -> int:
+    def _land_output(self, output: OutboxRecord) -> int:
         topic, partition = self._where(output)
         self._witness.said(output, partition)
         return self._kafka.land(topic, partition, [(output.key, output.value, output.headers)])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from broken import Broken
 
-from tocsin.streams.engine.outbox import Spoken
+from tocsin.streams.engine.outbox import OutboxRecord
 
 REMEMBERED = 3_600_000_000
 """Microseconds for which an output that was said may be said again, besides the last outbox of each partition."""
@@ -24,7 +24,7 @@ class Speech:
         self._numbers: dict[str, int] = {}
         self._reached: dict[tuple[str, str, int], int] = {}
 
-    def decide(self, source: str, outputs: Sequence[Spoken], now: int) -> None:
+    def decide(self, source: str, outputs: Sequence[OutboxRecord], now: int) -> None:
         """The partition `source` decided these, in this order."""
         fresh: list[int] = []
         for output in outputs:
@@ -45,7 +45,7 @@ class Speech:
                 if identity not in self._waiting:
                     self._known.pop(identity, None)
 
-    def land(self, output: Spoken, partition: int) -> bool:
+    def land(self, output: OutboxRecord, partition: int) -> bool:
         """An output landed in a partition; whether for the first time."""
         identity = _identity(output)
         known = self._known.get(identity)
@@ -69,6 +69,6 @@ class Speech:
             raise Broken(f"{len(self._waiting)} outputs were decided and never said, by {sources}")
 
 
-def _identity(output: Spoken) -> int:
+def _identity(output: OutboxRecord) -> int:
     # Within one process only, so it does not matter that bytes hash otherwise in the next one.
     return hash((output.topic, output.key, output.value, output.headers, output.timestamp))

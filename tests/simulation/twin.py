@@ -14,7 +14,7 @@ from simulated_kafka import Place
 
 from tocsin.streams.engine.changelog import Replay, is_owner_record, row_key
 from tocsin.streams.engine.fold import Folded, Folder, Limits
-from tocsin.streams.engine.outbox import Spoken
+from tocsin.streams.engine.outbox import OutboxRecord
 from tocsin.streams.engine.partition import PartitionWriter
 from tocsin.streams.engine.record import Record, RuleSet
 from tocsin.streams.engine.rows import RowStore, StoredRow
@@ -41,7 +41,7 @@ class Twin:
         self.now = 0
         self.mark = -1
         self.void = self.records = 0
-        self.outbox: list[Spoken] = []
+        self.outbox: list[OutboxRecord] = []
         self.place = place
         self._singly = singly
         self._replay = Replay(_store(rules))
@@ -55,7 +55,7 @@ class Twin:
         """Whether everything that was accepted is decided."""
         return self.mark == self.place.end - 1
 
-    def landed(self, records: Sequence[Record]) -> list[Spoken] | None:
+    def landed(self, records: Sequence[Record]) -> list[OutboxRecord] | None:
         """A batch landed in the changelog: what it decided, or None when it is void or decides nothing."""
         replay = self._replay
         void = replay.void_records
@@ -100,8 +100,8 @@ class Twin:
         """The first timer, read off the rows and not off the heap."""
         return min((row.due for _, row in self.rows.items() if row.due is not None), default=None)
 
-    def _fold(self, records: list[Record]) -> tuple[list[Spoken], set[str]]:
-        decided: list[Spoken] = []
+    def _fold(self, records: list[Record]) -> tuple[list[OutboxRecord], set[str]]:
+        decided: list[OutboxRecord] = []
         changed: set[str] = set()
         pieces = [[record] for record in records] if self._singly else [records]
         for piece in pieces:
@@ -142,7 +142,7 @@ def _compare(name: str, found: dict[str, StoredRow], wanted: dict[str, StoredRow
         raise Broken(f"{name}: the changelog does not give the rows in memory: {len(keys)}, as {first!r}: {seen:.600}")
 
 
-def _difference(found: list[Spoken], wanted: list[Spoken]) -> str:
+def _difference(found: list[OutboxRecord], wanted: list[OutboxRecord]) -> str:
     for number, (one, other) in enumerate(zip(found, wanted, strict=False)):
         if one != other:
             return f"output {number}: {one!r:.400} instead of {other!r:.400}"

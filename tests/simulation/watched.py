@@ -36,7 +36,7 @@ class Watched:
 
     def fold(self, event: Any, rows: Rows, now: int, record: Record) -> Iterable[Output]:
         outputs = list(self._rules.fold(event, rows, now, record))
-        said = [output.said for output in outputs]
+        said = [output.decision for output in outputs]
         try:
             for watcher in self._watchers:
                 watcher.folded(event, said, rows, now)
@@ -50,7 +50,7 @@ class Watched:
         if due is None or due > now:
             self.broken = self.broken or Broken(f"the timer of {key!r} fires {(due or 0) - now} microseconds early")
         outputs = list(self._rules.fire(key, rows, now))
-        said = [output.said for output in outputs]
+        said = [output.decision for output in outputs]
         self.fires += 1
         try:
             for watcher in self._watchers:

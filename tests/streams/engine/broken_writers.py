@@ -12,7 +12,7 @@ class SpeaksFirst(PartitionWriter):
     """The bug of every system that has no outbox: what was said is decided again after a crash."""
 
     async def write(self, folded: Folded) -> None:
-        await self._log.speak(folded.outputs)
+        await self._log.produce(folded.outputs)
         await super().write(folded)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from tocsin.streams.engine.changelog import OWNER_HEADER, Entry
-from tocsin.streams.engine.outbox import Spoken
+from tocsin.streams.engine.outbox import OutboxRecord
 from tocsin.streams.engine.ports import LogUnavailable
 from tocsin.streams.engine.record import Headers, Output, Record
 
@@ -122,7 +122,7 @@ class SimulatedLog:
         records = [(entry.key, entry.value, headers) for entry in entries]
         return await self._write(lambda: self._broker.land(topic, records, self._broker.steps))
 
-    async def speak(self, outputs: Sequence[Spoken]) -> None:
+    async def produce(self, outputs: Sequence[OutboxRecord]) -> None:
         for output in outputs:
             record = (output.key, output.value, output.headers)
             await self._write(partial(self._broker.land, output.topic, [record], output.timestamp * 1000))

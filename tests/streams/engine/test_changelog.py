@@ -8,7 +8,7 @@ import pytest
 
 from tocsin.streams.engine.changelog import OWNER_HEADER, Replay, batch_entries, owner_entry
 from tocsin.streams.engine.mark import Mark
-from tocsin.streams.engine.outbox import Spoken, encode_outbox
+from tocsin.streams.engine.outbox import OutboxRecord, encode_outbox
 from tocsin.streams.engine.record import Record
 from tocsin.streams.engine.rows import RowStore, StoredRow
 
@@ -72,8 +72,8 @@ def test_replay(records: list[Record], rows: dict[str, int], void: set[str]) -> 
 
 def test_a_late_mark_and_outbox_are_void() -> None:
     replay = Replay(store())
-    kept = [Spoken("t", b"k", b"kept", (), 1)]
-    late = [Spoken("t", b"k", b"late", (), 1)]
+    kept = [OutboxRecord("t", b"k", b"kept", (), 1)]
+    late = [OutboxRecord("t", b"k", b"late", (), 1)]
     for one in (
         owned(A),
         mark(5, A),
@@ -106,7 +106,7 @@ def test_a_batch_is_the_changed_rows_then_mark_and_outbox() -> None:
 
 
 def test_what_is_written_is_what_is_read() -> None:
-    rows, said = store(), [Spoken("t", b"k", b"v", (("h", b"1"),), 5)]
+    rows, said = store(), [OutboxRecord("t", b"k", b"v", (("h", b"1"),), 5)]
     rows.put("a", 1, due=9)
     rows.put("\u6f22", 2)
     rows.delete("a")

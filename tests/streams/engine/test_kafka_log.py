@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from tocsin.streams.engine.changelog import Entry
 from tocsin.streams.engine.kafka_log import KafkaLog
-from tocsin.streams.engine.outbox import Spoken
+from tocsin.streams.engine.outbox import OutboxRecord
 from tocsin.streams.engine.ports import LogUnavailable
 
 
@@ -30,21 +30,21 @@ async def log(bootstrap: str, prefix: str) -> AsyncIterator[KafkaLog]:
     await admin.close()
 
 
-def said(topic: str, size: int) -> Spoken:
-    return Spoken(topic, b"k", b"x" * size, (), 1_700_000_000_000)
+def said(topic: str, size: int) -> OutboxRecord:
+    return OutboxRecord(topic, b"k", b"x" * size, (), 1_700_000_000_000)
 
 
 async def test_outputs_that_fit_one_by_one_fit_together(log: KafkaLog, prefix: str) -> None:
-    await log.speak([said("numbers", 1_190_000), said("numbers", 10), said("numbers", 1_190_000)])
+    await log.produce([said("numbers", 1_190_000), said("numbers", 10), said("numbers", 1_190_000)])
     found = [len(record.value or b"") async for record in log.read(prefix + "numbers", 0, 0, 3)]
     assert found == [1_190_000, 10, 1_190_000]
 
 
 async def test_after_a_refused_batch_the_next_one_is_not_out_of_sequence(log: KafkaLog, prefix: str) -> None:
-    await log.speak([said("small", 10)])
+    await log.produce([said("small", 10)])
     with pytest.raises(LogUnavailable, match="TooLarge"):
-        await log.speak([said("small", 200_000)])
-    await log.speak([said("small", 11)])
+        await log.produce([said("small", 200_000)])
+    await log.produce([said("small", 11)])
     assert [len(r.value or b"") async for r in log.read(prefix + "small", 0, 0, 2)] == [10, 11]
 
 
@@ -64,7 +64,7 @@ async def test_a_cancelled_append_leaves_the_producer_well(log: KafkaLog, prefix
 
 
 async def test_a_range_that_is_gone_is_an_error_and_never_another_range(log: KafkaLog, prefix: str) -> None:
-    await log.speak([said("numbers", 1)])
+    await log.produce([said("numbers", 1)])
     with pytest.raises(LogUnavailable, match="OffsetOutOfRange"):
         assert [record async for record in log.read(prefix + "numbers", 0, 7, 9)]
 
@@ -88,6 +88,6 @@ async def test_a_batch_lands_whole_at_the_offset_told(log: KafkaLog, prefix: str
 
 async def test_many_who_speak_to_one_partition_queue_up_instead_of_timing_out(log: KafkaLog, prefix: str) -> None:
     # aiokafka 0.14: whoever waits for a partition loses patience with the square of the races lost (`add_batch`).
-    await asyncio.gather(*(log.speak([said("numbers", size)]) for size in range(1, 401)))
+    await asyncio.gather(*(log.produce([said("numbers", size)]) for size in range(1, 401)))
     found = [len(record.value or b"") async for record in log.read(prefix + "numbers", 0, 0, 400)]
     assert sorted(found) == list(range(1, 401))

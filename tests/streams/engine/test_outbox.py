@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.streams.engine.outbox import Spoken, decode_outbox, encode_outbox
+from tocsin.streams.engine.outbox import OutboxRecord, decode_outbox, encode_outbox
 from tocsin.streams.engine.record import Halt, Output
 
 SPOKEN = st.builds(
-    Spoken,
+    OutboxRecord,
     topic=st.text(max_size=20),
     key=st.none() | st.binary(max_size=20),
     value=st.none() | st.binary(max_size=200),
@@ -21,17 +21,17 @@ SPOKEN = st.builds(
 
 
 @given(st.lists(SPOKEN, max_size=5))
-def test_an_outbox_survives_its_bytes(outputs: list[Spoken]) -> None:
+def test_an_outbox_survives_its_bytes(outputs: list[OutboxRecord]) -> None:
     assert decode_outbox(encode_outbox(outputs)) == outputs
 
 
 @given(SPOKEN)
-def test_the_estimate_is_never_below_what_the_outbox_takes(output: Spoken) -> None:
+def test_the_estimate_is_never_below_what_the_outbox_takes(output: OutboxRecord) -> None:
     assert len(encode_outbox([output])) - len(encode_outbox([])) <= output.size() + 3 * len(output.topic)
 
 
 def test_a_time_is_cut_to_milliseconds_as_kafka_carries_it() -> None:
-    assert Spoken.of(Output("t", None, b""), 1_234_567).timestamp == 1_234
+    assert OutboxRecord.of(Output("t", None, b""), 1_234_567).timestamp == 1_234
 
 
 def test_an_outbox_of_a_later_format_halts() -> None:

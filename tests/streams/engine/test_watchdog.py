@@ -14,7 +14,7 @@ from tally import Tally
 
 from tocsin.streams.engine.changelog import OWNER_HEADER
 from tocsin.streams.engine.engine import Engine, EngineSettings
-from tocsin.streams.engine.outbox import Spoken
+from tocsin.streams.engine.outbox import OutboxRecord
 from tocsin.streams.engine.phase import Phase
 from tocsin.streams.engine.ports import LogUnavailable
 from tocsin.streams.engine.record import Headers, Record
@@ -128,7 +128,7 @@ async def test_a_recovery_that_reads_nothing_is_fatal() -> None:
 
 
 class Speechless(WatchedLog):
-    async def speak(self, outputs: Sequence[Spoken]) -> None:
+    async def produce(self, outputs: Sequence[OutboxRecord]) -> None:
         raise LogUnavailable("topic sums does not exist")
 
 

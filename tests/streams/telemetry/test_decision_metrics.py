@@ -60,7 +60,7 @@ COUNTED: dict[str, tuple[Event, str, str, float]] = {
 def test_counted(event: Event, metric: str, label: str, count: float) -> None:
     registry = CollectorRegistry()
     metrics = WorkerMetrics(registry)
-    metrics.written(_Rules(), 0, Folded(taken=1, said=[Emit(PROBLEMS, "c", event)]))  # type: ignore[arg-type]
+    metrics.written(_Rules(), 0, Folded(taken=1, decisions=[Emit(PROBLEMS, "c", event)]))  # type: ignore[arg-type]
     found = {
         next(iter(sample.labels.values())): sample.value
         for family in registry.collect()

@@ -74,7 +74,7 @@ def _digest(text: str) -> str:
 def _counted(*events: Event) -> dict[tuple[str, str, str, str], float]:
     registry = CollectorRegistry()
     said: list[object] = [Emit(PROBLEMS, "c", event) for event in events]
-    WorkerMetrics(registry).written(_Rules(), 0, Folded(taken=1, said=said))  # type: ignore[arg-type]
+    WorkerMetrics(registry).written(_Rules(), 0, Folded(taken=1, decisions=said))  # type: ignore[arg-type]
     return {
         (each.labels["tenant"], each.labels["peer"], each.labels["dialect"], each.labels["rule"]): each.value
         for metric in registry.collect()

@@ -1,7 +1,7 @@
 """The agent `decide`: inbox -> problems, escalations, deliveries.
 
 Delivery: each event of `inbox` is decided exactly once; what is said about it is said at least once, repeats being
-the same bytes under the same event id (DESIGN.md section 5).
+the same bytes under the same event id (docs/architecture.md#write-order).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class DecideAgent:
         self.decode_row = row_from
 
     def partition_key(self, event: Any) -> bytes | None:
-        """The tenant: everything of one tenant is decided in one order (DESIGN.md section 3)."""
+        """The tenant: everything of one tenant is decided in one order."""
         tenant: str = event.tenant
         return tenant.encode()
 
@@ -47,7 +47,7 @@ class DecideAgent:
         return self._shell.outputs(decide.fire(key, rows, now, self._config(tenant)), None)
 
     def resumed(self, rows: Rows, since: int, until: int) -> Iterable[Output]:
-        """Replies that could not be heard are not late: open expectations get the silence as grace (DESIGN 5, Time)."""
+        """Replies that could not be heard are not late: open expectations get the silence as grace."""
         note_gap(rows, since, until)
         return ()
 

@@ -53,7 +53,7 @@ class AgentShell:
     def _dead(self, letter: DeadLetter, record: Record | None) -> Output:
         if letter.event is None and record is not None:
             dead = dead_letter(record, letter.stage, letter.reason, letter.detail)
-            return Output(dead.topic, dead.key, dead.value, dead.headers, said=letter)
+            return Output(dead.topic, dead.key, dead.value, dead.headers, decision=letter)
         topic, partition, offset = (record.topic, record.partition, record.offset) if record else ("", -1, -1)
         headers = (
             *dead_headers(
@@ -62,7 +62,7 @@ class AgentShell:
             ("tocsin.attempts", str(letter.attempts).encode()),
         )
         value = None if letter.event is None else self._encode(letter.event)
-        return Output(DEAD_TOPIC, letter.key.encode(), value, headers, said=letter)
+        return Output(DEAD_TOPIC, letter.key.encode(), value, headers, decision=letter)
 
     def _encode(self, event: Event) -> bytes:
         try:
@@ -84,7 +84,7 @@ class AgentShell:
 
 
 def row_from(data: bytes, version: int) -> Row:
-    """The row, or Halt: a row is never discarded because it cannot be read (DESIGN.md section 4)."""
+    """The row, or Halt: a row is never discarded because it cannot be read."""
     try:
         return decode_row(data, version)
     except RowUnreadable as unreadable:

@@ -1,7 +1,7 @@
 """The auditor: reads the timers off the rows themselves, so that a fault of the heap does not go unseen.
 
-Grafana OnCall's auditor was switched off because its query was slow (RELIABILITY.md finding 9): this one looks at a
-few rows at a time, and never holds the loop for longer than that.
+An auditor that is slow gets switched off, as Grafana OnCall's was: this one looks at a few rows at a time, and never
+holds the loop for longer than that.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Auditor:
             if 0 <= now - self._started_at < PERIOD:
                 return None
             self._census, self._started_at, self._left = TimerCensus(), now, self._rows.keys()
-        # From the end, so that the list shrinks with the work and is never freed at a blow.
+        # From the end, so that the list shrinks with the work and is never freed all at once.
         head = self._rows.timer_head()
         for key in self._left[-SLICE:]:
             self._look(key, head, now, self._census)

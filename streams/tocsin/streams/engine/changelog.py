@@ -1,7 +1,7 @@
 """What a changelog partition holds, and how it is read back: rows, mark, outbox and owners.
 
 One input batch is one Kafka record batch here, appended whole or not at all. Every record names its owner in a
-header; records of an owner that was already replaced are void (DESIGN.md section 5, 'One owner').
+header; records of an owner that was already replaced are void (docs/architecture.md#ownership).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from msgspec import Struct
 
 from tocsin.streams.engine.mark import Mark
-from tocsin.streams.engine.outbox import Spoken, decode_outbox, encode_outbox
+from tocsin.streams.engine.outbox import OutboxRecord, decode_outbox, encode_outbox
 from tocsin.streams.engine.record import Record
 from tocsin.streams.engine.rows import RowStore
 
@@ -34,7 +34,9 @@ def owner_entry(owner: bytes) -> Entry:
     return Entry(_OWNER, owner)
 
 
-def batch_entries(rows: RowStore, extra_keys: Iterable[str], mark: Mark | None, outbox: list[Spoken]) -> list[Entry]:
+def batch_entries(
+    rows: RowStore, extra_keys: Iterable[str], mark: Mark | None, outbox: list[OutboxRecord]
+) -> list[Entry]:
     """The changed rows (and `extra_keys`, rewritten), the mark and the outbox, in one list for one record batch."""
     changed = [Entry(_ROW + key.encode(), stored.encode() if stored else None) for key, stored in rows.changed()]
     written = {entry.key for entry in changed}
@@ -74,7 +76,7 @@ class Replay:
     rows: RowStore
     owner: bytes | None = None
     mark: Mark | None = None
-    outbox: list[Spoken] = field(default_factory=list)
+    outbox: list[OutboxRecord] = field(default_factory=list)
     void_keys: set[str] = field(default_factory=set)
     void_records: int = 0
 

@@ -1,4 +1,4 @@
-"""Dead letters: the original bytes, with headers that a user of Kafka Connect knows (REQUIREMENTS (c) 14)."""
+"""Dead letters: the original bytes, with headers that a user of Kafka Connect knows."""
 
 from __future__ import annotations
 

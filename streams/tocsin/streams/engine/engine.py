@@ -1,4 +1,4 @@
-"""The engine of one worker: a task per assigned partition, ticks, and the eye on what no longer moves."""
+"""The engine of one worker: a task per assigned partition, ticks, and the watchdog."""
 
 from __future__ import annotations
 
@@ -264,7 +264,7 @@ class Engine:
         self._background.append(task)
 
     def _background_ended(self, task: asyncio.Task[None]) -> None:
-        """Without ticks no timer fires, without the eye nobody sees what stands still: start the worker again."""
+        """Without ticks no timer fires, without the watchdog nobody sees a stall: start the worker again."""
         if task.cancelled():
             return
         error = task.exception()

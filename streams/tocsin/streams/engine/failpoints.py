@@ -1,8 +1,8 @@
 """Named places where a test kills the process: `TOCSIN_FAILPOINT=name:nth` dies the nth time `name` is passed.
 
-The kill is a real SIGKILL of this process, so nothing is flushed, closed or said (RELIABILITY.md F2).
+The kill is a real SIGKILL of this process, so nothing is flushed, closed or logged (docs/reliability.md#f2).
 `TOCSIN_FAILPOINT_TRACE=folder` leaves an empty file there, called like the place, just before: the test sees that it
-struck.
+was reached.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 
 from tocsin.streams.engine.dead import DEAD_TOPIC, dead_headers, dead_letter
 from tocsin.streams.engine.mark import Mark
-from tocsin.streams.engine.outbox import Spoken
+from tocsin.streams.engine.outbox import OutboxRecord
 from tocsin.streams.engine.record import TICK, Halt, NotYetReadable, Output, Record, Refused, RuleSet
 from tocsin.streams.engine.rows import RowStore
 
@@ -32,29 +32,29 @@ class Limits:
 
 @dataclass(slots=True)
 class Folded:
-    """The outcome of folding: how many records were taken, what to say, where the input then stands."""
+    """The outcome of folding: how many records were taken, what to produce, where the input then stands."""
 
     taken: int = 0
-    outputs: list[Spoken] = field(default_factory=list)
+    outputs: list[OutboxRecord] = field(default_factory=list)
     mark: Mark | None = None
     now: int = 0
     waits_for: str | None = None
     more_timers: bool = False
     dead: dict[str, int] = field(default_factory=dict)
     forwarded: int = 0
-    spoken_bytes: int = 0
-    said: list[object] = field(default_factory=list)
+    output_bytes: int = 0
+    decisions: list[object] = field(default_factory=list)
 
-    def say(self, outputs: Sequence[Spoken], size: int) -> None:
+    def add(self, outputs: Sequence[OutboxRecord], size: int) -> None:
         self.outputs.extend(outputs)
-        self.spoken_bytes += size
+        self.output_bytes += size
 
 
 class Folder:
     """Folds batches of one partition. Pure but for the rows that it is given: no I/O, no clock.
 
     `partition_for` says where a key belongs (None: unknown), so that a record which a foreign client hashed
-    otherwise is forwarded once (DESIGN.md section 3, 'Foreign clients').
+    otherwise is forwarded once, to the partition that holds its key.
     """
 
     def __init__(
@@ -121,11 +121,11 @@ class Folder:
             reason, detail = failure
             folded.dead[reason] = folded.dead.get(reason, 0) + 1
             headers = dead_headers(record.topic, record.partition, record.offset, "silence", reason, detail)
-            self._say(folded, Output(DEAD_TOPIC, None, None, headers))
+            self._emit(folded, Output(DEAD_TOPIC, None, None, headers))
 
     def _fold_one(self, event: Any, record: Record, folded: Folded) -> None:
         if isinstance(event, Refused):
-            self._bury(folded, record, "decode", event.reason, event.detail)
+            self._dead_letter(folded, record, "decode", event.reason, event.detail)
             return
         if event is TICK:
             self._fire_due(record, folded)
@@ -133,7 +133,7 @@ class Folder:
         try:
             forwarded = self._forward(event, record, folded)
         except Exception as error:
-            self._bury(folded, record, "forward", "partition_key_raised", type(error).__name__)
+            self._dead_letter(folded, record, "forward", "partition_key_raised", type(error).__name__)
             return
         if not forwarded:
             self._apply(record, folded, lambda: self._rules.fold(event, self._rows, folded.now, record), "fold")
@@ -144,11 +144,11 @@ class Folder:
         if home is None or home == self._partition or any(name == HOPS_HEADER for name, _ in record.headers):
             return False
         output = Output(self._rules.input_topic, key, record.value, (*record.headers, (HOPS_HEADER, b"1")))
-        if Spoken.of(output, folded.now).size() > self._limits.output_bytes:
-            # With one more header it may not fit its own topic, and then nothing behind it would ever be said.
-            self._bury(folded, record, "forward", "misplaced_and_too_large")
+        if OutboxRecord.of(output, folded.now).size() > self._limits.output_bytes:
+            # With one more header it may not fit its own topic, and then nothing behind it would ever be produced.
+            self._dead_letter(folded, record, "forward", "misplaced_and_too_large")
             return True
-        self._say(folded, output)
+        self._emit(folded, output)
         folded.forwarded += 1
         return True
 
@@ -166,7 +166,7 @@ class Folder:
         folded.more_timers = True
 
     def _full(self, folded: Folded) -> bool:
-        return self._rows.size_changed + folded.spoken_bytes >= self._limits.batch_bytes
+        return self._rows.size_changed + folded.output_bytes >= self._limits.batch_bytes
 
     def _fire(self, key: str, record: Record, folded: Folded) -> None:
         def fire() -> list[Output]:
@@ -183,19 +183,19 @@ class Folder:
             if len(row) > self._limits.output_bytes:
                 row = b""  # it stays in the changelog; twice in one batch it may not fit
             folded.dead[reason] = folded.dead.get(reason, 0) + 1
-            self._say(folded, dead_letter(record, "timer", reason, detail, key=key.encode(), value=row))
+            self._emit(folded, dead_letter(record, "timer", reason, detail, key=key.encode(), value=row))
 
     def _apply(self, record: Record, folded: Folded, rule: Callable[[], Iterable[Output]], stage: str) -> None:
         failure = self._attempt(folded, rule)
         if failure is not None:
-            self._bury(folded, record, stage, *failure)
+            self._dead_letter(folded, record, stage, *failure)
 
     def _attempt(self, folded: Folded, rule: Callable[[], Iterable[Output]]) -> tuple[str, str] | None:
         """Run a rule as one event; on failure nothing of it remains, and the reason is returned."""
         self._rows.begin_event(folded.now)
         try:
-            said = list(rule())
-            outputs = [Spoken.of(output, folded.now) for output in said]
+            returned = list(rule())
+            outputs = [OutboxRecord.of(output, folded.now) for output in returned]
         except Halt:
             raise
         except Refused as refused:
@@ -211,14 +211,14 @@ class Folder:
         if sum(sizes) + self._rows.event_size() > self._limits.event_bytes:
             self._rows.undo_event()
             return "event_too_large", f"{sum(sizes) + self._rows.event_size()} bytes"
-        folded.say(outputs, sum(sizes))
-        folded.said += [output.said for output in said if output.said is not None]
+        folded.add(outputs, sum(sizes))
+        folded.decisions += [output.decision for output in returned if output.decision is not None]
         return None
 
-    def _bury(self, folded: Folded, record: Record, stage: str, reason: str, detail: str = "") -> None:
+    def _dead_letter(self, folded: Folded, record: Record, stage: str, reason: str, detail: str = "") -> None:
         folded.dead[reason] = folded.dead.get(reason, 0) + 1
-        self._say(folded, dead_letter(record, stage, reason, detail))
+        self._emit(folded, dead_letter(record, stage, reason, detail))
 
-    def _say(self, folded: Folded, output: Output) -> None:
-        spoken = Spoken.of(output, folded.now)
-        folded.say([spoken], spoken.size())
+    def _emit(self, folded: Folded, output: Output) -> None:
+        record = OutboxRecord.of(output, folded.now)
+        folded.add([record], record.size())

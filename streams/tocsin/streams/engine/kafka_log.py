@@ -1,4 +1,4 @@
-"""The log on Kafka: one idempotent producer for changelogs and outputs, plain consumers for reading back."""
+"""The log on Kafka: one producer for changelogs and outputs, plain consumers for reading back."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from tocsin.connectors.kafka import (
     read_to_end,
 )
 from tocsin.streams.engine.changelog import OWNER_HEADER, Entry
-from tocsin.streams.engine.outbox import Spoken
+from tocsin.streams.engine.outbox import OutboxRecord
 from tocsin.streams.engine.ports import LogUnavailable
 from tocsin.streams.engine.record import Output, Record
 from tocsin.streams.topology import CARRIER_LIMIT, LARGEST_BATCH
 
-SPOKEN_BATCH = 1_500_000
+OUTPUT_BATCH = 1_500_000
 """Bytes after which outputs begin another record batch: below every topic's `max.message.bytes` (2 MiB)."""
 
 
@@ -98,14 +98,14 @@ class KafkaLog:
         offset = getattr(metadata, "offset", None)
         return offset if offset is not None and offset >= 0 else None
 
-    async def speak(self, outputs: Sequence[Spoken]) -> None:
+    async def produce(self, outputs: Sequence[OutboxRecord]) -> None:
         if not outputs:
             return
         for ready in await self._batches(outputs):
             await self._send(ready)
             self._failpoint("outputs_half_written")
 
-    async def _batches(self, outputs: Sequence[Spoken]) -> list[list[ReadyBatch]]:
+    async def _batches(self, outputs: Sequence[OutboxRecord]) -> list[list[ReadyBatch]]:
         """Outputs as record batches, one per partition and round; a second round only where one batch was full."""
         rounds: list[dict[tuple[str, int], BatchBuilder]] = []
         at: dict[tuple[str, int], int] = {}
@@ -119,7 +119,7 @@ class KafkaLog:
                 batch = rounds[turn].get(place)
                 if batch is None:
                     batch = rounds[turn][place] = await self._new_batch()
-                if batch.record_count() == 0 or batch.size() + output.size() <= SPOKEN_BATCH:
+                if batch.record_count() == 0 or batch.size() + output.size() <= OUTPUT_BATCH:
                     break
                 turn += 1
             added = batch.append(

@@ -66,7 +66,7 @@ def judge(mark: Mark | None, start: int, end: int, at_mark: Record | None) -> Ve
     """Decide where to go on from the mark, the input's first and next offset, and the record now at the mark.
 
     A topic that was made again or cut off is read from its beginning; what retention took is counted, never
-    passed over in silence (DESIGN.md section 5, RELIABILITY.md F18, F19).
+    passed over in silence (docs/reliability.md#f18, docs/reliability.md#f19).
     """
     if mark is None:
         return Verdict(Standing.FRESH, start, lost=start)

@@ -1,4 +1,4 @@
-"""The outbox: the outputs of one batch, written down before they are spoken, so that a restart says the same bytes."""
+"""The outbox: the outputs of a batch, written down before they are produced, so that a restart repeats their bytes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FORMAT = 1
 _HEAD = struct.Struct(">B")
 
 
-class Spoken(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class OutboxRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One output with everything that decides its bytes; `timestamp` is in milliseconds, as Kafka carries it."""
 
     topic: str
@@ -23,7 +23,7 @@ class Spoken(msgspec.Struct, frozen=True, array_like=True, gc=False):
     timestamp: int
 
     @classmethod
-    def of(cls, output: Output, now: int) -> Spoken:
+    def of(cls, output: Output, now: int) -> OutboxRecord:
         return cls(output.topic, output.key, output.value, output.headers, now // 1000)
 
     def size(self) -> int:
@@ -35,14 +35,14 @@ class Spoken(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(list[Spoken])
+_decoder = msgspec.msgpack.Decoder(list[OutboxRecord])
 
 
-def encode_outbox(outputs: Sequence[Spoken]) -> bytes:
+def encode_outbox(outputs: Sequence[OutboxRecord]) -> bytes:
     return _HEAD.pack(_FORMAT) + _encoder.encode(outputs)
 
 
-def decode_outbox(data: bytes) -> list[Spoken]:
+def decode_outbox(data: bytes) -> list[OutboxRecord]:
     """Raises msgspec.DecodeError when the bytes are not an outbox, Halt when a later release wrote them."""
     if data and data[0] > _FORMAT:
         raise Halt(f"outbox format {data[0]}, this process reads up to {_FORMAT}")

@@ -1,4 +1,4 @@
-"""The write order of one partition: decide once, speak at least once (DESIGN.md section 5).
+"""The write order of one partition: decide once, produce at least once (docs/architecture.md#write-order).
 
 1. fold records into rows and outputs, in memory; 2. append rows, mark and outbox as ONE record batch to the
 changelog; 3. produce the outbox's bytes; 4. only then the next batch. A process killed anywhere between these
@@ -16,7 +16,7 @@ from tocsin.streams.engine.changelog import Replay, batch_entries, is_owner_reco
 from tocsin.streams.engine.dead import DEAD_TOPIC, dead_headers
 from tocsin.streams.engine.fold import Folded, Folder, Limits
 from tocsin.streams.engine.mark import Mark, Standing, Verdict, judge
-from tocsin.streams.engine.outbox import Spoken
+from tocsin.streams.engine.outbox import OutboxRecord
 from tocsin.streams.engine.ports import Log, LogUnavailable
 from tocsin.streams.engine.record import Output, Record, RuleSet
 from tocsin.streams.engine.rows import RowStore
@@ -26,7 +26,7 @@ REWRITE_ROOM = 3_900_000
 
 
 class Superseded(Exception):
-    """Another owner wrote to our changelog partition: nothing more may be said from this memory."""
+    """Another owner wrote to our changelog partition: nothing more may be produced from this memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class PartitionState:
     rows: RowStore
     log_end: int = 0
     mark: Mark | None = None
-    outbox: list[Spoken] = field(default_factory=list)
+    outbox: list[OutboxRecord] = field(default_factory=list)
     rewrite: set[str] = field(default_factory=set)
     now: int = 0
     needs_rewrite: bool = False
@@ -75,7 +75,7 @@ class PartitionWriter:
         self._log = log
         self._failpoint = failpoint
         self.reported: Folded | None = None
-        """What the take-over itself wrote down and said: letters about records that are lost."""
+        """What the take-over itself wrote down and produced: dead letters about records that are lost."""
         rows = RowStore(rules.encode_row, rules.decode_row, rules.row_version)
         self.state = PartitionState(owner, rows)
         self._folder = Folder(
@@ -83,7 +83,7 @@ class PartitionWriter:
         )
 
     async def take_over(self, on_read: Callable[[], None] = lambda: None) -> Verdict:
-        """Become the owner: append the owner record, read the changelog up to it, speak the last outbox again,
+        """Become the owner: append the owner record, read the changelog up to it, produce the last outbox again,
         compare the input with the mark. Returns where to read on. `on_read` is called for each record read.
         """
         state = self.state
@@ -95,11 +95,11 @@ class PartitionWriter:
         await self._replay(start, at, on_read)
         self._failpoint("rows_recovered")
         if state.needs_rewrite:
-            # First of all: whatever keeps the outputs from being said must not let compaction make a shadow a loss.
+            # First of all: whatever keeps the outputs from being produced must not let compaction make a shadow a loss.
             state.rows.begin_batch()
             await self.write(Folded(outputs=state.outbox, mark=state.mark, now=state.now))
         else:
-            await self._log.speak(state.outbox)
+            await self._log.produce(state.outbox)
         self._failpoint("outbox_spoken_again")
         verdict = await self.check_mark()
         self._failpoint("mark_checked")
@@ -131,7 +131,7 @@ class PartitionWriter:
         return judge(mark, start, end, at_mark)
 
     async def _settle(self, verdict: Verdict) -> None:
-        """Write down what the take-over found, so that it is said once and not again at the next restart."""
+        """Write down what the take-over found, so that it is reported once and not again at the next restart."""
         state = self.state
         report = self._report(verdict)
         if verdict.standing in (Standing.RECREATED, Standing.TRUNCATED):
@@ -161,7 +161,7 @@ class PartitionWriter:
                 return record.offset
         return None
 
-    def _report(self, verdict: Verdict) -> list[Spoken]:
+    def _report(self, verdict: Verdict) -> list[OutboxRecord]:
         if verdict.standing is Standing.SAME or (verdict.standing is Standing.FRESH and not verdict.lost):
             return []
         mark = self.state.mark
@@ -169,7 +169,7 @@ class PartitionWriter:
         detail = f"standing={verdict.standing} lost={verdict.lost} mark={offset} reading_on_at={verdict.position}"
         headers = dead_headers(self._names.input, self._partition, offset, "input", _reason(verdict), detail)
         # Without a mark there is no time yet, and Kafka would delete a record of 1970 at once.
-        return [Spoken.of(Output(DEAD_TOPIC, None, None, headers), self.state.now or time_ns() // 1000)]
+        return [OutboxRecord.of(Output(DEAD_TOPIC, None, None, headers), self.state.now or time_ns() // 1000)]
 
     def fold(self, records: Sequence[Record]) -> Folded:
         """Step 1; no await, so it is whole or not at all as far as this process is concerned."""
@@ -189,7 +189,7 @@ class PartitionWriter:
         state.needs_rewrite = bool(state.rewrite)
         await self._prove_ownership(at, len(entries))
         self._failpoint("ownership_checked")
-        await self._log.speak(folded.outputs)
+        await self._log.produce(folded.outputs)
         self._failpoint("outputs_written")
         state.mark, state.now, state.outbox = mark, folded.now, folded.outputs
         if state.changelog_cut:
@@ -220,7 +220,7 @@ class PartitionWriter:
         await self._rewrite_rest()
 
     async def rest(self) -> None:
-        """Before a clean stop: an empty outbox, so that the next owner has nothing to say twice."""
+        """Before a clean stop: an empty outbox, so that the next owner has nothing to produce twice."""
         if self.state.outbox:
             self.state.rows.begin_batch()
             await self.write(Folded(mark=self.state.mark, now=self.state.now))

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from tocsin.streams.engine.changelog import Entry
-from tocsin.streams.engine.outbox import Spoken
+from tocsin.streams.engine.outbox import OutboxRecord
 from tocsin.streams.engine.record import Output, Record
 
 
@@ -26,7 +26,7 @@ class Log(Protocol):
         Every record carries `owner` in its header. Idempotent producer, acks=all.
         """
 
-    async def speak(self, outputs: Sequence[Spoken]) -> None:
+    async def produce(self, outputs: Sequence[OutboxRecord]) -> None:
         """Produce these bytes in this order per partition; returns when all are acknowledged (acks=all)."""
 
     async def produce_tick(self, partition: int, tick: Output) -> None:

@@ -1,4 +1,4 @@
-"""What the engine and a rule set say to each other: records in, rows kept, outputs out."""
+"""What passes between the engine and a rule set: records in, rows kept, outputs out."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ class Record(Struct, frozen=True, gc=False):
 class Output(Struct, frozen=True, gc=False):
     """One record to produce: `topic` without the prefix, `key` decides the partition.
 
-    `said` is what observers (metrics) are told once it is durable; it never leaves the process.
+    `decision` is what observers (metrics) get once it is durable; it never leaves the process.
     """
 
     topic: str
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
-    said: Any = None
+    decision: Any = None
 
 
 class Tick(Enum):
-    """The event that says: timers that are due by the time of this record fire now."""
+    """The event by which timers that are due by the time of its record fire."""
 
     TICK = "tick"
 
@@ -79,7 +79,7 @@ class Rows(Protocol):
 
 
 class RuleSet(Protocol):
-    """What one stateful agent decides: synchronous, no I/O, no clock (STYLE.md habit 1)."""
+    """What one stateful agent decides: synchronous, no I/O, no clock."""
 
     name: str
     input_topic: str

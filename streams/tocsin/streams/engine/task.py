@@ -1,6 +1,6 @@
 """The life of one partition in this worker: take over, serve, recover after failures, halt alone.
 
-One asyncio task per partition, one batch at a time, partitions concurrent (DESIGN.md section 5, 'Concurrency').
+One asyncio task per partition, one batch at a time, partitions concurrent (docs/architecture.md#ownership).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""When the owner of a partition appends a tick: a timer is due, or nothing was heard for long though timers wait."""
+"""When the owner of a partition appends a tick: a timer is due, or none was read for long though timers wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The eye on partitions that have input and do not move although Kafka answers (aiokafka issue 1037)."""
+"""Finds partitions that have input and do not move although Kafka answers (aiokafka issue 1037)."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _log = structlog.get_logger("tocsin.engine")
 
 
 class PassThrough(faust.Schema):  # type: ignore[type-arg]
-    """A Faust schema that decodes nothing: batches are decoded record by record, where a bad one can be buried."""
+    """A Faust schema that decodes nothing: the engine decodes record by record, and dead-letters a bad one."""
 
     def loads_key(self, app: Any, message: Any, **kwargs: Any) -> Any:
         return message.key
@@ -41,11 +41,11 @@ class BatchApp(faust.App):
 def build_app(
     group: str, engine: Engine, rule_sets: Iterable[RuleSet], bootstrap: str, prefix: str, session_timeout: float = 10.0
 ) -> faust.App:
-    """A Faust app with one agent per rule set. Settings are ECOSYSTEM.md 1.3, with DESIGN.md section 9's time-outs."""
+    """A Faust app with one agent per rule set. The time-outs let another worker take over within 20 s."""
     app = BatchApp(
         group,
         broker=f"kafka://{bootstrap.replace(',', ';')}",
-        processing_guarantee="at_least_once",  # F4: exactly_once is broken; our write order needs none
+        processing_guarantee="at_least_once",  # Faust's exactly_once is broken; our write order needs none
         broker_session_timeout=session_timeout,  # 10 s: take-over within 20 s
         broker_heartbeat_interval=session_timeout / 3.4,
         broker_rebalance_timeout=20.0,
@@ -54,13 +54,13 @@ def build_app(
         broker_max_poll_records=1000,  # fairness between partitions
         broker_commit_interval=1.0,  # for lag tools only
         producer_request_timeout=30.0,  # the default, 20 minutes, hides a dead broker
-        stream_wait_empty=False,  # F13: waiting without limit ends in being kicked out
+        stream_wait_empty=False,  # waiting without limit ends in being expelled from the group
         topic_allow_declare=False,  # topics are made by `tocsin topics apply`
         topic_disable_leader=True,  # its topic has no commits and confuses lag tools
         table_standby_replicas=0,
         store="memory://",
         worker_redirect_stdouts=False,
-        web_enabled=False,  # F23: the /table end point leaks rows
+        web_enabled=False,  # Faust's /table end point would show rows to anybody
     )
     app.transport = transport_for(app, engine, bootstrap)
     for rules in rule_sets:

@@ -150,7 +150,7 @@ class WorkerMetrics:
             self._forwarded.labels(rules.name).inc(folded.forwarded)
         for reason, count in folded.dead.items():
             self._dead.labels(*self._dead_labels(rules.name, reason)).inc(count)
-        for decision in folded.said:
+        for decision in folded.decisions:
             if isinstance(decision, DeadLetter):
                 self._dead.labels(*self._dead_labels(decision.stage, decision.reason)).inc()
             elif isinstance(decision, Emit):
