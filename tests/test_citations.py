@@ -15,7 +15,6 @@ ROOT = Path(__file__).parent.parent
 
 NOT_CLEAN_YET = (
     "connectors/",
-    "schemas/",
     "streams/",
     "tests/connectors/",
     "tests/streams/",

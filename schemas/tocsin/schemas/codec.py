@@ -11,7 +11,7 @@ from tocsin.schemas.resolving import FRAME_BYTES
 from tocsin.schemas.schema_book import SchemaBook
 
 MAX_BYTES: Final = 1024 * 1024
-"""The largest value of an event, in bytes, frame included (RELIABILITY 3.4)."""
+"""The largest value of an event, in bytes, frame included (docs/reliability.md#limits)."""
 
 SHIPPED: Final = SchemaBook()
 """The shipped schemas. A process that learns schemas has its own SchemaBook and leaves this one alone."""

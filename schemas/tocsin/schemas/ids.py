@@ -1,4 +1,4 @@
-"""Ids of events: time-ordered when something is first published, derived when it is about something else (DESIGN 4)."""
+"""Ids of events: time-ordered when something is first published, derived when it is about something else."""
 
 from __future__ import annotations
 

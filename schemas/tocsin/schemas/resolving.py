@@ -26,7 +26,7 @@ def read(data: bytes, writer: Any, reader: Any, event_type: type[Event]) -> tupl
     """The event in a framed value and the position after it; raises whatever fastavro or msgspec raises.
 
     `writer` and `reader` come from `parsed`; both must have passed `tocsin.schemas.soundness`: fastavro crashes the
-    process on deep recursion and builds millions of items from five bytes of `array<null>` (RELIABILITY 3.4).
+    process on deep recursion and builds millions of items from five bytes of `array<null>` (docs/reliability.md#bombs).
     """
     source = BytesIO(data)
     source.seek(FRAME_BYTES)

@@ -49,7 +49,8 @@ class SchemaBook:
         return [self._entries[known] for known in sorted(self._entries)]
 
     def written(self) -> list[SchemaEntry]:
-        """The schemas that this process writes with: what it must publish as `SchemaInUse` first (DESIGN 4)."""
+        """The schemas that this process writes with: what it must publish as `SchemaInUse` first
+        (docs/architecture.md#events)."""
         return sorted(self._newest.values(), key=lambda entry: entry.id)
 
     def entry(self, schema_id: int) -> SchemaEntry | None:

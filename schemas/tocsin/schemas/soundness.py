@@ -35,7 +35,7 @@ class _Weight(NamedTuple):
 
 def soundness_findings(tree: SchemaTree, file: str) -> list[Finding]:
     """Recursion, array items of zero bytes, explosive references, enums without a default, defaults that do not fit
-    (RELIABILITY 3.4: each of the first three kills a process with a few bytes)."""
+    (docs/reliability.md#bombs: each of the first three kills a process with a few bytes)."""
     weighing = _Weighing(tree, file)
     total = weighing.weigh(tree.root)
     if total.types > MAX_EXPANDED:

@@ -30,7 +30,8 @@ class Matcher(Struct, frozen=True, kw_only=True):
 
 
 class TenantSet(EventBase, frozen=True, kw_only=True):
-    """A tenant's own settings. `quota` is events a second; `dedupe_window` microseconds; `shards` needs DESIGN 3."""
+    """A tenant's own settings. `quota` is events a second; `dedupe_window` microseconds; `shards` is reserved:
+    a tenant has one partition."""
 
     display_name: str | None = None
     quota: int | None = None
