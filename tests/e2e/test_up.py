@@ -106,7 +106,7 @@ def test_it_runs_mends_itself_and_drains(tmp_path: Path) -> None:
         assert (again.returncode, f"(process {process.pid})" in again.stderr) == (78, True)
         [worker] = [pid for pid, command in children(process.pid).items() if " worker " in command]
         os.kill(worker, signal.SIGKILL)
-        assert ended_within([worker], 5)
+        assert ended_within([worker], 60)
         asyncio.run(ready_again(line["metrics"][1].replace("/metrics", "/readyz"), 60))
         asyncio.run(ask(line))
         left = list(children(process.pid))
@@ -115,7 +115,7 @@ def test_it_runs_mends_itself_and_drains(tmp_path: Path) -> None:
         assert process.wait(90) == 0
         assert process.stdout
         assert process.stdout.read() == "", "one line, and nothing else"
-        assert ended_within(left, 1)
+        assert ended_within(left, 60)
     assert (home / "up.pid").read_text() == ""
     assert "worker ended (signal 9)" in (tmp_path / "up.err").read_text()
 
@@ -126,7 +126,7 @@ def test_nothing_outlives_it_when_it_is_killed(tmp_path: Path) -> None:
         assert len(left) == 4
         process.kill()
         process.wait()
-        assert ended_within(left, 10)
+        assert ended_within(left, 60)
 
 
 def test_a_wrong_rules_file_ends_it_with_the_reason(tmp_path: Path, bootstrap: str, prefix: str) -> None:

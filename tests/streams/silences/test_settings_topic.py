@@ -92,7 +92,7 @@ async def test_a_silence_is_known_everywhere_now_and_after_a_restart(bootstrap: 
         return [one.name for one in topic.silences.in_force]
 
     async def until(topic: SettingsTopic, wanted: list[str]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while names(topic) != wanted:  # noqa: ASYNC110 - it follows the topic by itself
                 await asyncio.sleep(0.05)
 
@@ -116,10 +116,13 @@ def a_record(silence: SilenceSet, offset: int) -> ConsumerRecord[bytes, bytes | 
     return ConsumerRecord("settings", 0, offset, 0, 0, key, encode(silence), None, len(key), 0, ())
 
 
-class ScriptedReader:
-    """Instead of Kafka's: each look gives what is next, or raises it; then nothing comes."""
+Look = list[ConsumerRecord[bytes, bytes | None]] | Exception | asyncio.Event
 
-    def __init__(self, *looks: list[ConsumerRecord[bytes, bytes | None]] | Exception) -> None:
+
+class ScriptedReader:
+    """Instead of Kafka's: each read gives what is next, raises it, or waits for it; then nothing comes."""
+
+    def __init__(self, *looks: Look) -> None:
         self.looks = list(looks)
 
     async def getmany(self, timeout_ms: int) -> dict[str, list[ConsumerRecord[bytes, bytes | None]]]:
@@ -128,10 +131,13 @@ class ScriptedReader:
         look = self.looks.pop(0)
         if isinstance(look, Exception):
             raise look
+        if isinstance(look, asyncio.Event):
+            await look.wait()
+            return {}
         return {"settings": look}
 
 
-def a_topic(*looks: list[ConsumerRecord[bytes, bytes | None]] | Exception) -> SettingsTopic:
+def a_topic(*looks: Look) -> SettingsTopic:
     topic = SettingsTopic("nowhere", "t.", SchemaBook(), "gateway")
     topic._consumer = cast(AIOKafkaConsumer, ScriptedReader(*looks))
     return topic
@@ -142,12 +148,16 @@ def in_force(topic: SettingsTopic) -> list[str]:
 
 
 async def test_following_goes_on_whatever_happens_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings_topic, "AGAIN_AFTER", 0.05)
-    topic = a_topic(KeyError("nobody thought of it"), [a_record(a_silence("s"), 0)])
+    monkeypatch.setattr(settings_topic, "AGAIN_AFTER", 0.01)
+    readable = asyncio.Event()
+    topic = a_topic(KeyError("nobody thought of it"), readable, [a_record(a_silence("s"), 0)])
     async with beside(topic._follow()):
-        await asyncio.sleep(0.01)
+        async with asyncio.timeout(60):
+            while topic.note() is None:  # noqa: ASYNC110 - it follows the topic by itself
+                await asyncio.sleep(0.01)
         assert topic.note() == "the topic t.settings cannot be read: KeyError"
-        async with asyncio.timeout(5):
+        readable.set()
+        async with asyncio.timeout(60):
             while in_force(topic) != ["s"]:  # noqa: ASYNC110 - it follows the topic by itself
                 await asyncio.sleep(0.01)
         assert topic.note() is None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -19,48 +19,59 @@ RECOVERING: dict[str, object] = {"recovering": "5 of 12 partitions are being tak
 READY: dict[str, object] = {"ready": True, "url": "http://127.0.0.1:9"}
 
 
-class Spoken:
-    """A child without a process: it says `lines`, one each 0.1 s."""
+class ScriptedChild:
+    """A child without a process: it sends `lines`, then nothing until it is killed."""
 
     lines: tuple[dict[str, object], ...] = ()
     pid, returncode = 0, 0
 
     def __init__(self, command: list[str], log: Path, descriptors: list[int]) -> None:
         self._wire = socket.socket(fileno=os.dup(descriptors[0]))
+        self._killed = threading.Event()
         threading.Thread(target=self._talk, daemon=True).start()
 
     def _talk(self) -> None:
         with self._wire as wire:
             wire.recv(65536)
             for line in self.lines:
-                time.sleep(0.1)
                 wire.sendall(json.dumps(line).encode() + b"\n")
-            time.sleep(0.5 if self.lines[-1] is RECOVERING else 0.0)
+            self._killed.wait(60)
 
-    def send(self, number: int) -> None: ...
+    def send(self, number: int) -> None:
+        self._killed.set()
 
     async def ended(self, within: float) -> bool:
         return True
 
 
 async def start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *lines: dict[str, object]) -> tuple[Member, list[str]]:
-    monkeypatch.setattr(member_module, "Child", type("Said", (Spoken,), {"lines": lines}))
-    monkeypatch.setattr(member_module, "READY_WITHIN", 0.25)
-    said: list[str] = []
-    member = Member("worker", Settings(home=tmp_path), tmp_path, said.append)
+    monkeypatch.setattr(member_module, "Child", type("Scripted", (ScriptedChild,), {"lines": lines}))
+    reported: list[str] = []
+    member = Member("worker", Settings(home=tmp_path), tmp_path, reported.append)
     try:
         await member.start()
     finally:
         await member.kill()
-    return member, said
+    return member, reported
 
 
 async def test_a_process_that_recovers_for_long_is_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    member, said = await start(monkeypatch, tmp_path, *[RECOVERING] * 4, READY)
+    deadlines: list[float | None] = []
+    reschedule = asyncio.Timeout.reschedule
+
+    def recorded(timeout: asyncio.Timeout, when: float | None) -> None:
+        deadlines.append(when)
+        reschedule(timeout, when)
+
+    monkeypatch.setattr(asyncio.Timeout, "reschedule", recorded)
+    member, reported = await start(monkeypatch, tmp_path, *[RECOVERING] * 4, READY)
     assert member.url == READY["url"]
-    assert said == ["worker recovers: 5 of 12 partitions are being taken over"]
+    assert reported == ["worker recovers: 5 of 12 partitions are being taken over"]
+    assert len(deadlines) == 1 + 4, "one at the start, and one for each sign of progress"
+    assert deadlines == sorted(deadlines, key=lambda when: when or 0.0)
 
 
-async def test_a_process_that_says_nothing_more_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_a_process_that_reports_nothing_more_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(member_module, "READY_WITHIN", 0.1)
     with pytest.raises(MemberFailed, match="not ready after"):
         await start(monkeypatch, tmp_path, RECOVERING)

@@ -36,7 +36,7 @@ async def test_it_answers_until_it_is_asked_to_stop(tmp_path: Path, number: sign
     assert word == "bootstrap"
     assert await answers(bootstrap)
     process.send_signal(number)
-    assert await asyncio.wait_for(process.wait(), 30) == 0
+    assert await asyncio.wait_for(process.wait(), 60) == 0
     assert not await answers(bootstrap)
 
 
@@ -46,4 +46,6 @@ async def test_a_stop_during_the_start_is_obeyed_at_once(tmp_path: Path) -> None
     while not (tmp_path / "kafka" / "ports.json").exists():  # noqa: ASYNC110 - another process makes it
         await asyncio.sleep(0.02)
     process.send_signal(signal.SIGTERM)
-    assert await asyncio.wait_for(process.wait(), 5) == 0
+    assert await asyncio.wait_for(process.wait(), 60) == 0
+    assert process.stdout
+    assert await process.stdout.read() == b"", "the start was given up before Kafka answered"
