@@ -1,4 +1,4 @@
-"""The canonical problem: one shape for every dialect (REQUIREMENTS b.2). The .avsc documents each field."""
+"""The canonical problem: one shape for every dialect (docs/requirements.md#b2). The .avsc documents each field."""
 
 from __future__ import annotations
 

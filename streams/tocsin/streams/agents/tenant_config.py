@@ -1,4 +1,4 @@
-"""The configuration of `decide` for one tenant: what others silence costs it nothing (RELIABILITY I10)."""
+"""The configuration of `decide` for one tenant: what others silence costs it nothing (docs/reliability.md#i10)."""
 
 from __future__ import annotations
 

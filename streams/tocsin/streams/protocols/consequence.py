@@ -9,7 +9,7 @@ from tocsin.schemas.problem import Severity
 from tocsin.streams.protocols.machine import Effect, ProblemRule, Protocol, ProtocolError
 
 STATE_SCOPE = "state:"
-"""How the canonical scope begins that names a state (REQUIREMENTS b.1 6)."""
+"""How the canonical scope begins that names a state (docs/requirements.md#b1-6)."""
 
 
 class AfterProblem(Struct, frozen=True, kw_only=True):
