@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from functools import cache
 
-from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.config import (
+    DecideConfig,
+    Endpoint,
+    EscalationPolicy,
+    Grouping,
+    Inhibition,
+    LoopLimits,
+    Repeat,
+    Route,
+    RuleBook,
+    Silence,
+    Step,
+    TimeOfWeek,
+    TimeoutPolicy,
+)
 from tocsin.streams.rules.delivery.schedule import DeliverConfig
-from tocsin.streams.rules.policies import EscalationPolicy, Grouping, LoopLimits, Step, TimeOfWeek, TimeoutPolicy
-from tocsin.streams.rules.rulebook import Endpoint, Inhibition, Match, Route, RuleBook, Silence
-from tocsin.streams.rules.spans import DAY, HOUR, MINUTE, SECOND
+from tocsin.streams.rules.values import DAY, HOUR, MINUTE, SECOND, Match
 
 GENERATIONS = 3
 """How many states the rules file has; the first is the one that is there at the start."""
@@ -68,7 +80,7 @@ def _routes(generation: int) -> tuple[Route, ...]:
 
 def _page(generation: int) -> EscalationPolicy:
     steps = (
-        Step(wait=5 * MINUTE, endpoints=("operator",), every=10 * MINUTE, times=2),
+        Step(wait=5 * MINUTE, endpoints=("operator",), repeat=Repeat(every=10 * MINUTE, times=2)),
         Step(wait=HOUR, endpoints=("owner", "second")),
     )
     return EscalationPolicy(name="page", steps=steps, cycles=2 - generation % 2, uris=("https://desk.example/*",))

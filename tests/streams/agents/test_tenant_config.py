@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from tocsin.streams.agents.tenant_config import TenantConfig
-from tocsin.streams.rules.config import DecideConfig
-from tocsin.streams.rules.rulebook import Match, Silence, default_rulebook
+from tocsin.streams.rules.config import DecideConfig, Silence, default_rulebook
+from tocsin.streams.rules.values import Match
 
 
 def a_silence(name: str, tenant: str | None) -> Silence:

@@ -12,7 +12,7 @@ from tocsin.connectors.sinks.memory import MemorySink
 from tocsin.schemas.events import DeliveryAttempt
 from tocsin.streams.processes import open_sinks
 from tocsin.streams.processes.open_sinks import OpenSinks
-from tocsin.streams.rules.rulebook import Endpoint, RuleBook
+from tocsin.streams.rules.config import Endpoint, RuleBook
 
 ATTEMPT = DeliveryAttempt(
     event_id="e",

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.streams.rules.rulebook import Endpoint, Match, Route, default_rulebook
+from tocsin.streams.rules.config import Endpoint, Route, default_rulebook
+from tocsin.streams.rules.values import MAX_ENDPOINTS, Match
 from tocsin.streams.rulesfile import RulesFileError, check_rulebook, json_schema, load_rulebook, sink_settings
 from tocsin.streams.rulesfile.document import MAX_BYTES
 from tocsin.streams.rulesfile.loading import OPTIONAL
-from tocsin.streams.rulesfile.values import MAX_ENDPOINTS
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "rules.example.yaml"
 SECRET = "whsec_TfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

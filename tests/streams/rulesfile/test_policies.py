@@ -10,11 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.streams.rules.policies import EscalationPolicy, Grouping, LoopLimits, Step, TimeOfWeek, TimeoutPolicy
-from tocsin.streams.rules.rulebook import Inhibition, Match, RuleBook, Silence
-from tocsin.streams.rules.spans import DAY, HOUR, MINUTE, SECOND
+from tocsin.streams.rules.config import (
+    EscalationPolicy,
+    Grouping,
+    Inhibition,
+    LoopLimits,
+    Repeat,
+    RuleBook,
+    Silence,
+    Step,
+    TimeOfWeek,
+    TimeoutPolicy,
+)
+from tocsin.streams.rules.values import DAY, HOUR, LONGEST, MINUTE, SECOND, Match, read_duration, read_instant
 from tocsin.streams.rulesfile import check_rulebook, load_rulebook
-from tocsin.streams.rulesfile.values import LONGEST, _instant, _micros
 
 TOP = "endpoints:\n  desk: {sink: memory}\ndefault_route: desk\n"
 
@@ -39,7 +48,7 @@ def shown(folder: Path, text: str, own: tuple[str, ...] = ()) -> list[str]:
     ],
 )  # fmt: skip
 def test_durations(text: Any, micros: int) -> None:
-    assert _micros(text) == micros
+    assert read_duration(text) == micros
 
 
 @pytest.mark.parametrize(
@@ -47,13 +56,13 @@ def test_durations(text: Any, micros: int) -> None:
 )
 def test_no_durations(text: Any) -> None:
     with pytest.raises(ValueError, match="a duration is"):
-        _micros(text)
+        read_duration(text)
 
 
 @given(st.dictionaries(st.sampled_from(["d", "h", "m", "s", "ms"]), st.integers(0, 20), min_size=1))
 def test_parts_of_a_duration_add_up(parts: dict[str, int]) -> None:
     units = {"d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND, "ms": 1000}
-    assert _micros("".join(f"{count}{unit}" for unit, count in parts.items())) == sum(
+    assert read_duration("".join(f"{count}{unit}" for unit, count in parts.items())) == sum(
         count * units[unit] for unit, count in parts.items()
     )
 
@@ -67,7 +76,7 @@ def test_parts_of_a_duration_add_up(parts: dict[str, int]) -> None:
     ],
 )
 def test_times(text: str, micros: int) -> None:
-    assert _instant(text) == micros
+    assert read_instant(text) == micros
 
 
 @pytest.mark.parametrize(
@@ -75,7 +84,7 @@ def test_times(text: str, micros: int) -> None:
 )
 def test_no_times(text: Any) -> None:
     with pytest.raises(ValueError, match="a time is written as in RFC 3339"):
-        _instant(text)
+        read_instant(text)
 
 
 def test_nothing_said_is_the_defaults(tmp_path: Path) -> None:
@@ -129,7 +138,7 @@ routes:
         name="pager",
         steps=(
             Step(wait=0, endpoints=("desk",)),
-            Step(wait=15 * MINUTE, endpoints=("desk",), every=5 * MINUTE, times=3),
+            Step(wait=15 * MINUTE, endpoints=("desk",), repeat=Repeat(every=5 * MINUTE, times=3)),
         ),
         cycles=2,
         while_they_retry=HOUR,

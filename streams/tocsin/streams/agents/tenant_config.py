@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from tocsin.streams.rules.config import DecideConfig
-from tocsin.streams.rules.rulebook import Silence
+from tocsin.streams.rules.config import DecideConfig, Silence
 
 
 class TenantConfig:

@@ -7,8 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from tocsin.streams.processes.rules_watch import WatchedRules
-from tocsin.streams.rules.config import DecideConfig
-from tocsin.streams.rules.rulebook import Silence
+from tocsin.streams.rules.config import DecideConfig, Silence
 from tocsin.streams.settings import Settings
 
 

@@ -16,7 +16,7 @@ import structlog
 
 from tocsin.connectors.sinks import Sink, SinkOutcome, make_sink
 from tocsin.schemas.events import DeliveryAttempt
-from tocsin.streams.rules.rulebook import Endpoint, RuleBook
+from tocsin.streams.rules.config import Endpoint, RuleBook
 from tocsin.streams.rulesfile import sink_settings
 
 CLOSE_WITHIN = 60.0

@@ -1,11 +1,278 @@
-"""What the rules of `decide` may be told besides the event."""
+"""The rules' configuration: what the rules of `decide` are told besides the event. Frozen; times in microseconds.
+
+The sections of the rules file are declared here, once: type, bounds, meaning and default of each setting.
+`tocsin.streams.rulesfile` reads and checks a file; the defaults hold without one.
+"""
 
 from __future__ import annotations
 
-from msgspec import Struct
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Literal
 
-from tocsin.streams.rules.rulebook import RuleBook, Silence
-from tocsin.streams.rules.spans import DAY, HOUR
+from msgspec import Meta, Struct, field
+
+from tocsin.connectors.sections import NOT_IN_FILE, Listed, Section, Text, unfit
+from tocsin.streams.rules.values import (
+    DAY,
+    HOUR,
+    IMPACT,
+    MINUTE,
+    SECOND,
+    Clock,
+    Count,
+    Days,
+    Duration,
+    GroupBys,
+    Identical,
+    Impacts,
+    Instant,
+    Match,
+    Months,
+    Name,
+    Names,
+    Span,
+    Texts,
+    Uris,
+    Zone,
+)
+
+NOTIFICATION = "notification"
+"""The body of an endpoint that takes no dialect's documents."""
+
+DEFAULT_ENDPOINT = "unrouted"
+"""The endpoint of the default route when there is no rules file."""
+
+
+class LoopLimits(Section, frozen=True, kw_only=True):
+    """Thresholds of the loop rules; 0 switches a rule off."""
+
+    repeat_window: Annotated[
+        Duration, "Identical problems within it are told once, the rest in a digest when it is over."
+    ] = 60 * SECOND
+    identical: Annotated[
+        tuple[Identical, ...], Listed(min_length=1), "What has to be equal for problems to be identical."
+    ] = ("code", "scope", "thread", "peer", "protocol", "source", "record", "text")  # fmt: skip
+    replay_window: Annotated[Duration, "The same ciphertext with the same code within it is a replay."] = DAY
+    thread_errors: Annotated[Count, "Problems of one thread, then one limit notice and no more; never reset."] = 50
+    connection_errors: Annotated[
+        Count, "Problems of one connection and code without any other message between them."
+    ] = 20
+    connection_window: Annotated[Span, "... and without a pause longer than this."] = HOUR
+    ping_pong: Annotated[Count, "Problems of one category to and fro between the same two."] = 6
+    ping_pong_window: Annotated[Span, "... within this time."] = 10 * MINUTE
+    peer_thread: Annotated[Count, "What a peer is told of one thread, at most."] = 10
+    peer_hour: Annotated[Count, "What a peer is told in an hour, at most."] = 60
+    hops: Annotated[Count, "How many buses a problem may have passed."] = 8
+
+
+class TimeoutPolicy(Section, frozen=True, kw_only=True):
+    """How long a reply may take, and what then. The first policy whose `messages` fit is used."""
+
+    messages: Annotated[Texts, "Message types or protocols, whole or by leading path segments; without them, all."] = ()
+    floor: Annotated[Duration, "Never sooner, whatever was learned: days where a person answers."] = 30 * SECOND
+    ceiling: Annotated[Span, "Never later."] = 7 * DAY
+    unlearned: Annotated[Span | None, "While too few replies were seen; without it, no time-out."] = None
+    quantile: Annotated[float, Meta(gt=0, lt=1), "Of the replies seen."] = 0.99
+    factor: Annotated[float, Meta(ge=1, le=1000), "Times the quantile."] = 2.0
+    samples: Annotated[int, Meta(ge=1, le=10_000), "Replies to have seen before anything is learned."] = 20
+    waits: Annotated[int, Meta(ge=0, le=100), "Waits longer so often, before retries."] = 1
+    retries: Annotated[int, Meta(ge=0, le=100), "Advises so many retries before giving up."] = 3
+    backoff: Annotated[Span, "Before the first retry; doubled for each further one, with jitter."] = 30 * SECOND
+    max_backoff: Annotated[Span, "... up to this."] = HOUR
+    enabled: Annotated[bool, "false: no time-outs for these messages."] = True
+
+    def checked(self) -> TimeoutPolicy:
+        """Itself; raises for bounds that are upside down."""
+        if self.ceiling < self.floor:
+            raise unfit("the ceiling is below the floor", remedy="raise the ceiling (7d if not given)")
+        if self.max_backoff < self.backoff:
+            raise unfit("max_backoff is below backoff", remedy="raise max_backoff (1h if not given)")
+        return self
+
+
+class Repeat(Section, frozen=True, kw_only=True):
+    """Tell a step's endpoints again."""
+
+    every: Span
+    times: Annotated[int, Meta(ge=1, le=1000)]
+
+
+class Step(Section, frozen=True, kw_only=True):
+    """One step of an escalation: after `wait` (from the step before), tell `endpoints`."""
+
+    wait: Duration
+    endpoints: Names
+    repeat: Annotated[Repeat | None, "And then again."] = None
+
+    @property
+    def times(self) -> int:
+        """How often they are told again."""
+        return self.repeat.times if self.repeat else 0
+
+    @property
+    def every(self) -> int:
+        """After how long they are told again."""
+        return self.repeat.every if self.repeat else 0
+
+
+class EscalationPolicy(Section, frozen=True, kw_only=True):
+    """Steps until somebody takes the case."""
+
+    name: Annotated[str, NOT_IN_FILE] = ""
+    steps: Annotated[tuple[Step, ...], Listed(min_length=1, max_length=50), "Step by step."]
+    cycles: Annotated[int, Meta(ge=1, le=100), "Times through all steps before the escalation is exhausted."] = 1
+    while_they_retry: Annotated[
+        Duration, "No step sooner while the receiver of the problem tries again (who_retries)."
+    ] = 15 * MINUTE
+    impact: Annotated[Impacts, "By impact or scope: none, normal, or at_once (connection, unless said otherwise)."] = (
+        field(default_factory=lambda: dict(IMPACT))
+    )
+    uris: Annotated[Uris, "escalation_uri values that may be used: whole, or ending in *."] = ()
+    uri_endpoint: Annotated[Name | None, "Told besides each step's when the escalation_uri is allowed."] = None
+    snooze_limit: Annotated[Span, "The longest snooze."] = 7 * DAY
+
+    def checked(self) -> EscalationPolicy:
+        """Itself; raises ValueError when addresses are allowed and nobody is told of them."""
+        if bool(self.uris) != (self.uri_endpoint is not None):
+            raise ValueError("uris and uri_endpoint need each other")
+        return self
+
+
+class TimeOfWeek(Section, frozen=True, kw_only=True):
+    """One recurring time; an end at or before the start is on the next day."""
+
+    days: Annotated[Days, "The days on which it begins; without them, all."] = ()
+    start: Annotated[Clock, "HH:MM."] = field(default=0, name="from")
+    end: Annotated[Clock, "HH:MM."] = field(default=1440, name="to")
+    months: Annotated[Months, "1 to 12; without it, all."] = ()
+    timezone: Annotated[Zone, "IANA name, such as Europe/Zurich."] = "UTC"
+
+
+class Grouping(Section, frozen=True, kw_only=True):
+    """Problems of one route that are equal in `by` are told together."""
+
+    by: Annotated[GroupBys, "What they have in common."]
+    wait: Annotated[Duration, "Before the first is told; 0: at once."] = 0
+    interval: Annotated[Span, "Before more of the same are told."] = 5 * MINUTE
+
+
+class Route(Section, frozen=True, kw_only=True):
+    """One route. The first that matches wins, unless it says `continue`; its own routes come before itself."""
+
+    name: Annotated[Name, "Shown where a problem says why it went where it went."] = ""
+    match: Annotated[Match, "Without it, everything matches."] = Match()
+    endpoints: Annotated[Names, "Who is told; a nested route may leave it to its parent."] = ()
+    go_on: Annotated[bool, "Go on with the next route after this one."] = field(default=False, name="continue")
+    escalate: Annotated[Name | None, "Escalation policy; none: not even the parent's."] = None
+    mute: Annotated[Names, "Mute times in which this route tells nobody."] = ()
+    group: Annotated[Grouping | None, "Tell together what belongs together."] = None
+    repeat: Annotated[Span | None, "Tell again after so long, until it is acknowledged or resolved."] = None
+    routes: Annotated[tuple[Route, ...], Listed(max_length=1000), "Nested routes."] = ()
+
+
+class Silence(Section, frozen=True, kw_only=True):
+    """For a time, what fits is told to nobody."""
+
+    name: Name
+    match: Match
+    since: Annotated[Instant, "RFC 3339, such as 2026-12-24T18:00:00Z."] = field(name="from")
+    until: Annotated[Instant, "RFC 3339."]
+    tenant: Annotated[str | None, NOT_IN_FILE] = None
+    """Only this tenant's; None for a silence of the rules file, which says nothing of tenants."""
+    by: Annotated[Text, "Who wants it."] = ""
+    why: Annotated[Text | None, "The reason, for who wonders later."] = None
+
+    def checked(self) -> Silence:
+        """Itself; raises ValueError when it ends before it begins."""
+        if self.since >= self.until:
+            raise ValueError("a silence ends after it begins")
+        return self
+
+
+class Inhibition(Section, frozen=True, kw_only=True):
+    """While a case that fits `source` is open, problems that fit `target` and are equal in `equal` are told to
+    nobody."""
+
+    name: Annotated[Name, "Shown where a problem says what inhibited it."] = ""
+    source: Annotated[Match, "What inhibits."]
+    target: Annotated[Match, "What is inhibited."]
+    equal: Annotated[GroupBys, "What both must have in common; a value that neither has does not count."]
+    lasting: Annotated[Span, "At most so long after the last source."] = field(default=HOUR, name="for")
+
+
+class TenantRules(Struct, frozen=True, kw_only=True):
+    """What holds for one tenant instead of the file's own."""
+
+    limits: LoopLimits
+    timeouts: tuple[TimeoutPolicy, ...]
+
+
+class Endpoint(Struct, frozen=True, kw_only=True):
+    """One destination. `secrets` sign, the first one is the newest; they never show in repr or logs."""
+
+    name: str
+    sink: Literal["webhook", "memory"]
+    url: str | None = None
+    secrets: tuple[str, ...] = ()
+    allow_private: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
+    audience: Literal["owner", "peer", "operator"] = "owner"
+    body: str = NOTIFICATION
+    """What is sent: our notification, or the problem in a dialect that can be written (didcomm-2.0, aries-1.0, ...)."""
+
+    @property
+    def reads_notifications(self) -> bool:
+        """Whether it can be told of digests, ends of cases and the like."""
+        return self.body == NOTIFICATION and self.audience != "peer"
+
+    def __repr__(self) -> str:
+        names = [name for name, _ in self.headers]
+        return (
+            f"Endpoint(name={self.name!r}, sink={self.sink!r}, secrets=<{len(self.secrets)} hidden>, "
+            f"allow_private={self.allow_private}, headers={names})"
+        )
+
+    __str__ = __repr__
+
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        return [("name", self.name), ("sink", self.sink)]
+
+
+class RuleBook(Struct, frozen=True, kw_only=True):
+    """All rules of one file. Every endpoint that a route names is in `endpoints`, and so is `default_endpoint`."""
+
+    endpoints: Mapping[str, Endpoint]
+    default_endpoint: str
+    routes: tuple[Route, ...] = ()
+    escalations: Mapping[str, EscalationPolicy] = {}
+    silences: tuple[Silence, ...] = ()
+    inhibit: tuple[Inhibition, ...] = ()
+    mute_times: Mapping[str, tuple[TimeOfWeek, ...]] = {}
+    limits: LoopLimits = LoopLimits()
+    timeouts: tuple[TimeoutPolicy, ...] = (TimeoutPolicy(),)
+    tenants: Mapping[str, TenantRules] = {}
+
+    def notification_readers(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those of these endpoints that can be told anything but a single problem: a peer knows no such thing, and
+        neither does a dialect. An endpoint that is not there (any more) gets what it was promised."""
+        found = ((name, self.endpoints.get(name)) for name in names)
+        return tuple(name for name, one in found if one is None or one.reads_notifications)
+
+    def limits_of(self, tenant: str) -> LoopLimits:
+        """The loop limits that hold for a tenant."""
+        own = self.tenants.get(tenant)
+        return self.limits if own is None else own.limits
+
+    def timeouts_of(self, tenant: str) -> tuple[TimeoutPolicy, ...]:
+        """The time-out policies that hold for a tenant."""
+        own = self.tenants.get(tenant)
+        return self.timeouts if own is None else own.timeouts
+
+
+def default_rulebook() -> RuleBook:
+    """The rules without a file: no routes, and everything goes unrouted to a memory endpoint named `unrouted`."""
+    endpoint = Endpoint(name=DEFAULT_ENDPOINT, sink="memory")
+    return RuleBook(endpoints={DEFAULT_ENDPOINT: endpoint}, default_endpoint=DEFAULT_ENDPOINT)
 
 
 class DecideConfig(Struct, frozen=True, kw_only=True):

@@ -1,6 +1,10 @@
-"""Lengths of time in microseconds, the unit of every time on the bus."""
+"""Moved to `tocsin.streams.rules.values`."""
 
-SECOND = 1_000_000
-MINUTE = 60 * SECOND
-HOUR = 60 * MINUTE
-DAY = 24 * HOUR
+from tocsin.streams.rules.values import DAY, HOUR, MINUTE, SECOND
+
+__all__ = [
+    "DAY",
+    "HOUR",
+    "MINUTE",
+    "SECOND",
+]

@@ -1,18 +1,25 @@
-"""From a checked file to the RuleBook: names that must exist, routes that can be reached, secrets fetched."""
+"""From a checked file to the RuleBook: names that must exist, routes that can be reached, what is inherited."""
 
 from __future__ import annotations
 
-import msgspec
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 
-from tocsin.streams.rules.policies import Grouping, LoopLimits, TimeoutPolicy
+from msgspec.structs import replace
+
+from tocsin.streams.rules.config import (
+    Endpoint,
+    EscalationPolicy,
+    Inhibition,
+    Route,
+    RuleBook,
+    TenantRules,
+    TimeoutPolicy,
+)
 from tocsin.streams.rules.routing.matching import covers, disjoint
-from tocsin.streams.rules.rulebook import Endpoint, Match, Route, RuleBook
-from tocsin.streams.rulesfile.build_policies import escalations_of, limits_of, tenants_of, timeouts_of
-from tocsin.streams.rulesfile.build_quiet import inhibitions_of, mute_times_of, silences_of
+from tocsin.streams.rules.values import Match
 from tocsin.streams.rulesfile.finding import Findings, Path
-from tocsin.streams.rulesfile.matching import match_of
-from tocsin.streams.rulesfile.model import GroupModel, RouteModel, RulesModel
-from tocsin.streams.rulesfile.naming import check_endpoints, check_name
+from tocsin.streams.rulesfile.model import RulesModel
 
 NO_POLICY = "none"
 """`escalate: none`: not even the policy of the route around it."""
@@ -20,79 +27,62 @@ NO_POLICY = "none"
 
 def build(model: RulesModel, endpoints: dict[str, Endpoint], findings: Findings) -> RuleBook:
     """The rule book, and findings about what does not fit together; only to be used when `findings` has no error."""
-    default = model.default_route.endpoint
-    check_name("endpoint", "endpoints", default, model.endpoints, ("default_route",), findings)
-    limits = limits_of(model.limits, LoopLimits())
-    timeouts = timeouts_of(model.timeouts, (TimeoutPolicy(),), ("timeouts",), findings)
+    _check_name("endpoint", "endpoints", model.default_route.endpoint, model.endpoints, ("default_route",), findings)
+    timeouts = _timeouts(model.timeouts, (TimeoutPolicy(),), ("timeouts",), findings)
+    _check_silences(model, findings)
     return RuleBook(
         endpoints=endpoints,
-        default_endpoint=default,
+        default_endpoint=model.default_route.endpoint,
         routes=_routes(model.routes, ("routes",), None, model, findings),
-        escalations=escalations_of(model, findings),
-        silences=silences_of(model, findings),
-        inhibit=inhibitions_of(model, findings),
-        mute_times=mute_times_of(model, findings),
-        limits=limits,
+        escalations=_escalations(model, findings),
+        silences=model.silences,
+        inhibit=_inhibitions(model.inhibit, findings),
+        mute_times=model.mute_times,
+        limits=model.limits,
         timeouts=timeouts,
-        tenants=tenants_of(model, limits, timeouts, findings),
+        tenants=_tenants(model, timeouts, findings),
     )
 
 
 def _routes(
-    models: list[RouteModel], path: Path, parent: Route | None, model: RulesModel, findings: Findings
+    given: tuple[Route, ...], path: Path, parent: Route | None, model: RulesModel, findings: Findings
 ) -> tuple[Route, ...]:
     routes: list[Route] = []
-    for number, each in enumerate(models):
+    for number, each in enumerate(given):
         here = (*path, number)
-        name = each.name or f"route-{number + 1}"
-        if any(before.name == name for before in routes):
-            findings.error((*here, "name"), f"two routes beside each other are named {name}", remedy="rename one")
-        route = _route(each, name, here, parent, model, findings)
-        _reachable(route.match, here, name, routes, findings)
+        route = _route(each, each.name or f"route-{number + 1}", here, parent, model, findings)
+        if any(before.name == route.name for before in routes):
+            findings.error((*here, "name"), f"two routes beside each other are named {route.name}", remedy="rename one")
+        _reachable(route.match, here, route.name, routes, findings)
         if parent is not None and disjoint(parent.match, route.match):
-            message = f"route {name} is never reached: nothing that fits route {parent.name} around it fits it too"
+            message = (
+                f"route {route.name} is never reached: nothing that fits route {parent.name} around it fits it too"
+            )
             findings.warning(here, message, "move it out, or correct one of the two matches")
-        inner = _routes(each.routes, (*here, "routes"), route, model, findings)
-        routes.append(msgspec.structs.replace(route, routes=inner))
+        routes.append(replace(route, routes=_routes(each.routes, (*here, "routes"), route, model, findings)))
     return tuple(routes)
 
 
-def _route(
-    each: RouteModel, name: str, here: Path, parent: Route | None, model: RulesModel, findings: Findings
-) -> Route:
-    """A route without its own routes. Like Alertmanager's, it takes from the one around it what it does not say itself;
-    mute times are not taken over, for a route is muted by its own alone."""
-    for position, time in enumerate(each.mute or ()):
-        check_name("mute time", "mute_times", time, model.mute_times, (*here, "mute", position), findings)
-    if each.escalate not in (None, NO_POLICY):
-        check_name("policy", "escalations", each.escalate, model.escalations, (*here, "escalate"), findings)
-    policy = parent.escalate if parent and each.escalate is None else each.escalate
-    return Route(
+def _route(given: Route, name: str, here: Path, parent: Route | None, model: RulesModel, findings: Findings) -> Route:
+    """A route as it holds, apart from its own routes. Like Alertmanager's, it takes from the one around it what it does
+    not say itself; mute times are not taken over, for a route is muted by its own alone."""
+    for position, time in enumerate(given.mute):
+        _check_name("mute time", "mute_times", time, model.mute_times, (*here, "mute", position), findings)
+    if given.escalate not in (None, NO_POLICY):
+        _check_name("policy", "escalations", given.escalate, model.escalations, (*here, "escalate"), findings)
+    _check_endpoints(given.endpoints, model.endpoints, (*here, "endpoints"), findings)
+    if parent is None and not given.endpoints:
+        findings.error(here, "this route tells nobody", "endpoints", "add endpoints")
+    around = parent or Route()
+    policy = around.escalate if given.escalate is None else given.escalate
+    return replace(
+        given,
         name=name,
-        match=match_of(each.match, (*here, "match"), findings),
-        endpoints=_told(each, here, parent, model, findings),
-        go_on=each.go_on,
+        endpoints=given.endpoints or around.endpoints,
         escalate=None if policy == NO_POLICY else policy,
-        mute=tuple(each.mute or ()),
-        group=_grouping(each.group) if each.group else parent.group if parent else None,
-        repeat=each.repeat if each.repeat is not None else parent.repeat if parent else None,
+        group=given.group or around.group,
+        repeat=around.repeat if given.repeat is None else given.repeat,
     )
-
-
-def _grouping(model: GroupModel) -> Grouping:
-    grouping = Grouping(by=tuple(dict.fromkeys(model.by)), wait=model.wait)
-    return grouping if model.interval is None else msgspec.structs.replace(grouping, interval=model.interval)
-
-
-def _told(
-    route: RouteModel, here: Path, parent: Route | None, model: RulesModel, findings: Findings
-) -> tuple[str, ...]:
-    if route.endpoints is None:
-        if parent is None:
-            findings.error(here, "this route tells nobody", "endpoints", "add endpoints")
-        return parent.endpoints if parent else ()
-    check_endpoints(route.endpoints, model.endpoints, (*here, "endpoints"), findings)
-    return tuple(route.endpoints)
 
 
 def _reachable(match: Match, here: Path, name: str, before: list[Route], findings: Findings) -> None:
@@ -101,3 +91,73 @@ def _reachable(match: Match, here: Path, name: str, before: list[Route], finding
             message = f"route {name} is never reached: route {earlier.name} before it takes everything that it matches"
             findings.warning(here, message, f"put {name} first, or set continue: true on {earlier.name}")
             return
+
+
+def _escalations(model: RulesModel, findings: Findings) -> Mapping[str, EscalationPolicy]:
+    for name, policy in model.escalations.items():
+        path: Path = ("escalations", name)
+        if name == NO_POLICY:
+            findings.error(path, "a policy cannot be named none: it means no policy", remedy="rename it")
+        for number, step in enumerate(policy.steps):
+            _check_endpoints(step.endpoints, model.endpoints, (*path, "steps", number, "endpoints"), findings)
+        if policy.uri_endpoint is not None:
+            place = (*path, "uri_endpoint")
+            _check_name("endpoint", "endpoints", policy.uri_endpoint, model.endpoints, place, findings)
+    return {name: replace(policy, name=name) for name, policy in model.escalations.items()}
+
+
+def _check_silences(model: RulesModel, findings: Findings) -> None:
+    names: set[str] = set()
+    for number, silence in enumerate(model.silences):
+        path: Path = ("silences", number)
+        if silence.name in names:
+            findings.error((*path, "name"), f"two silences are named {silence.name}", remedy="rename one")
+        names.add(silence.name)
+        if silence.match.everything:
+            message = f"silence {silence.name} would silence everything"
+            findings.error((*path, "match"), message, remedy="say what fits")
+
+
+def _inhibitions(given: tuple[Inhibition, ...], findings: Findings) -> tuple[Inhibition, ...]:
+    named = [replace(each, name=each.name or f"inhibit-{number}") for number, each in enumerate(given, 1)]
+    for number, each in enumerate(named):
+        if any(before.name == each.name for before in named[:number]):
+            message = f"two inhibitions are named {each.name}"
+            findings.error(("inhibit", number, "name"), message, remedy="rename one")
+    return tuple(named)
+
+
+def _timeouts(
+    given: tuple[TimeoutPolicy, ...], otherwise: tuple[TimeoutPolicy, ...], path: Path, findings: Findings
+) -> tuple[TimeoutPolicy, ...]:
+    """These policies, and after them `otherwise`, unless one of these takes all messages."""
+    for number in range(1, len(given)):
+        if not given[number - 1].messages:
+            findings.warning((*path, number), "never used: the entry before it takes all messages", "put it first")
+    takes_all = any(not policy.messages for policy in given)
+    return given if takes_all else (*given, *otherwise)
+
+
+def _tenants(model: RulesModel, timeouts: tuple[TimeoutPolicy, ...], findings: Findings) -> Mapping[str, TenantRules]:
+    """What holds for each tenant that the file names: its own, and else what holds for all."""
+    return {
+        name: TenantRules(
+            limits=replace(model.limits, **{each: getattr(own.limits, each) for each in own.limits.model_fields_set}),
+            timeouts=_timeouts(own.timeouts, timeouts, ("tenants", name, "timeouts"), findings),
+        )
+        for name, own in model.tenants.items()
+    }
+
+
+def _check_name(kind: str, section: str, name: str, known: Collection[str], path: Path, findings: Findings) -> None:
+    """An error, which guesses what was meant, if `name` is none of `known`. `kind` is for people."""
+    if name in known:
+        return
+    guess = get_close_matches(name, known, n=1)
+    remedy = f"did you mean {guess[0]}?" if guess else f"add {name} under {section}"
+    findings.error(path, f"there is no {kind} {name}", f"one of {', '.join(known)}" if known else "", remedy)
+
+
+def _check_endpoints(names: Collection[str], known: Collection[str], path: Path, findings: Findings) -> None:
+    for position, name in enumerate(names):
+        _check_name("endpoint", "endpoints", name, known, (*path, position), findings)

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from urllib.parse import urlsplit
 
+from tocsin.streams.rules.config import Inhibition, Route, RuleBook
 from tocsin.streams.rules.routing.matching import covers
-from tocsin.streams.rules.rulebook import Inhibition, Route, RuleBook
 from tocsin.streams.rulesfile.finding import Findings, Path
 
 _PORTS = {"http": 80, "https": 443}

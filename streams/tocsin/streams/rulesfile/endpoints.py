@@ -7,7 +7,7 @@ from pathlib import Path as FilePath
 
 from tocsin.connectors.sinks import SinkMisconfigured, make_sink
 from tocsin.connectors.webhooks import decode_secret
-from tocsin.streams.rules.rulebook import Endpoint
+from tocsin.streams.rules.config import Endpoint
 from tocsin.streams.rulesfile.finding import Findings, Path
 from tocsin.streams.rulesfile.model import FromEnvironment, FromFile, MemoryModel, RulesModel, WebhookModel
 

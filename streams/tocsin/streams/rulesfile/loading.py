@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tocsin.streams.rules.rulebook import RuleBook, default_rulebook
+from tocsin.streams.rules.config import RuleBook, default_rulebook
 from tocsin.streams.rulesfile.build import build
 from tocsin.streams.rulesfile.checking import check_whole
 from tocsin.streams.rulesfile.document import MAX_BYTES, Unusable, read_document

@@ -4,37 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
-from tocsin.streams.rulesfile.match_model import MatchModel
-from tocsin.streams.rulesfile.policy_model import EscalationModel, LimitsModel, TenantModel, TimeoutModel
-from tocsin.streams.rulesfile.quiet_model import InhibitModel, SilenceModel, Subjects, TimeModel
-from tocsin.streams.rulesfile.values import MAX_ENDPOINTS, Duration, Name, Names, Span, Strict, Text
+from tocsin.connectors.sections import Listed, Strict, Text, file_model
+from tocsin.streams.rules.config import (
+    EscalationPolicy,
+    Inhibition,
+    LoopLimits,
+    Route,
+    Silence,
+    TimeOfWeek,
+    TimeoutPolicy,
+)
+from tocsin.streams.rules.values import MAX_ENDPOINTS, Name
 
 Audience = Literal["owner", "peer", "operator"]
 Body = Literal["notification", "canonical", "rfc9457", "didcomm-2.0", "aries-1.0", "hipe", "jsonrpc", "dwn-status"]
-
-
-class GroupModel(Strict):
-    """Problems of one route that are equal in `by` are told together."""
-
-    by: Subjects
-    wait: Duration = Field(default=0, description="Before the first is told; 0: at once.")
-    interval: Span | None = Field(default=None, description="Before more of the same are told. 5m")
-
-
-class RouteModel(Strict):
-    """One route. The first that matches wins, unless it says `continue`; its own routes come before itself."""
-
-    name: Name | None = Field(default=None, description="Shown where a problem says why it went where it went.")
-    match: MatchModel = Field(default=MatchModel(), description="Without it, everything matches.")
-    endpoints: Names | None = Field(default=None, description="Who is told; a nested route may leave it to its parent.")
-    go_on: bool = Field(default=False, alias="continue", description="Go on with the next route after this one.")
-    escalate: Name | None = Field(default=None, description="Escalation policy; none: not even the parent's.")
-    mute: Names | None = Field(default=None, description="Mute times in which this route tells nobody.")
-    group: GroupModel | None = Field(default=None, description="Tell together what belongs together.")
-    repeat: Span | None = Field(default=None, description="Tell again after so long, until it is taken or over.")
-    routes: list[RouteModel] = Field(default=[], max_length=1000, description="Nested routes.")
 
 
 class FromEnvironment(Strict):
@@ -106,8 +91,22 @@ def _table_alone(value: Any) -> Any:
     return {"table": value} if isinstance(value, str) else value
 
 
-def _time_alone(value: Any) -> Any:
-    return [value] if isinstance(value, dict) else value
+class SomeLimits(BaseModel):
+    """Limits, of which only those in `model_fields_set` were given."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        return handler.generate_schema(file_model(LoopLimits))
+
+
+Timeouts = Annotated[tuple[TimeoutPolicy, ...], Listed(max_length=100)]
+
+
+class TenantModel(Strict):
+    """What holds for one tenant instead of the file's own: only what differs."""
+
+    limits: SomeLimits = Field(default=SomeLimits(), description="Thresholds of the loop rules that differ.")
+    timeouts: Timeouts = Field(default=(), description="Asked before the file's own.")
 
 
 class RulesModel(Strict):
@@ -117,20 +116,15 @@ class RulesModel(Strict):
     default_route: Annotated[
         DefaultRouteModel, BeforeValidator(_endpoint_alone, json_schema_input_type=DefaultRouteModel | Name)
     ] = Field(description="Mandatory: nobody must be able to say that no one was told.")
-    routes: list[RouteModel] = Field(default=[], max_length=1000)
-    escalations: dict[Name, EscalationModel] = Field(default={}, max_length=100, description="Policies by name.")
-    silences: list[SilenceModel] = Field(default=[], max_length=1000)
-    inhibit: list[InhibitModel] = Field(default=[], max_length=100)
-    mute_times: dict[
-        Name,
-        Annotated[
-            list[TimeModel],
-            Field(min_length=1, max_length=50),
-            BeforeValidator(_time_alone, json_schema_input_type=TimeModel | list[TimeModel]),
-        ],
-    ] = Field(default={}, max_length=100, description="Recurring times by name, for `mute` of routes.")
-    limits: LimitsModel = Field(default=LimitsModel(), description="Thresholds of the loop rules.")
-    timeouts: list[TimeoutModel] = Field(default=[], max_length=100, description="The first that fits is used.")
+    routes: Annotated[tuple[Route, ...], Listed(max_length=1000)] = ()
+    escalations: dict[Name, EscalationPolicy] = Field(default={}, max_length=100, description="Policies by name.")
+    silences: Annotated[tuple[Silence, ...], Listed(max_length=1000)] = ()
+    inhibit: Annotated[tuple[Inhibition, ...], Listed(max_length=100)] = ()
+    mute_times: dict[Name, Annotated[tuple[TimeOfWeek, ...], Listed(dict, min_length=1, max_length=50)]] = Field(
+        default={}, max_length=100, description="Recurring times by name, for `mute` of routes."
+    )
+    limits: LoopLimits = Field(default_factory=LoopLimits, description="Thresholds of the loop rules.")
+    timeouts: Timeouts = Field(default=(), description="The first that fits is used.")
     tenants: dict[Text, TenantModel] = Field(default={}, max_length=1000, description="Only what differs.")
     mediation: Annotated[
         MediationModel | None, BeforeValidator(_table_alone, json_schema_input_type=MediationModel | Text | None)

@@ -7,26 +7,22 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from tocsin.connectors.sections import Strict, file_model
+from tocsin.streams.rules.config import (
+    EscalationPolicy,
+    Grouping,
+    Inhibition,
+    LoopLimits,
+    Repeat,
+    Route,
+    Silence,
+    Step,
+    TimeOfWeek,
+    TimeoutPolicy,
+)
+from tocsin.streams.rules.values import CLOCK, Match
 from tocsin.streams.rulesfile.finding import Findings, Path
-from tocsin.streams.rulesfile.match_model import MatchModel
-from tocsin.streams.rulesfile.model import (
-    GroupModel,
-    MediationModel,
-    MemoryModel,
-    RouteModel,
-    RulesModel,
-    WebhookModel,
-)
-from tocsin.streams.rulesfile.policy_model import (
-    EscalationModel,
-    LimitsModel,
-    RepeatModel,
-    StepModel,
-    TenantModel,
-    TimeoutModel,
-)
-from tocsin.streams.rulesfile.quiet_model import CLOCK, InhibitModel, SilenceModel, TimeModel
-from tocsin.streams.rulesfile.values import Strict
+from tocsin.streams.rulesfile.model import MediationModel, MemoryModel, RulesModel, TenantModel, WebhookModel
 
 _TYPES = {
     "string_type": "text (in quotes, if it looks like a number or true)",
@@ -39,22 +35,22 @@ _TYPES = {
 
 _KEYS: dict[str, type[Strict]] = {
     "": RulesModel,
-    "routes": RouteModel,
-    "match": MatchModel,
-    "source": MatchModel,
-    "target": MatchModel,
-    "group": GroupModel,
+    "routes": file_model(Route),
+    "match": file_model(Match),
+    "source": file_model(Match),
+    "target": file_model(Match),
+    "group": file_model(Grouping),
     "mediation": MediationModel,
     "webhook": WebhookModel,
     "memory": MemoryModel,
-    "escalations": EscalationModel,
-    "steps": StepModel,
-    "repeat": RepeatModel,
-    "silences": SilenceModel,
-    "inhibit": InhibitModel,
-    "mute_times": TimeModel,
-    "limits": LimitsModel,
-    "timeouts": TimeoutModel,
+    "escalations": file_model(EscalationPolicy),
+    "steps": file_model(Step),
+    "repeat": file_model(Repeat),
+    "silences": file_model(Silence),
+    "inhibit": file_model(Inhibition),
+    "mute_times": file_model(TimeOfWeek),
+    "limits": file_model(LoopLimits),
+    "timeouts": file_model(TimeoutPolicy),
     "tenants": TenantModel,
 }
 """The keys that there are, by the section around them."""
@@ -81,6 +77,8 @@ def note_errors(error: ValidationError, findings: Findings) -> None:
             findings.error(path, f"{name} is not a name", expected)
         elif kind == "value_error":
             findings.error(path, f"{name}: {context['error']}")
+        elif kind == "unfit":
+            findings.error(path, **context)
         else:
             findings.error(path, f"{name}: {detail['msg'][:1].lower()}{detail['msg'][1:]}")
 

@@ -21,12 +21,11 @@ from tocsin.schemas.events import (
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.cases import case_of, open_or_repeat
 from tocsin.streams.rules.commands import apply_kept, command
-from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.config import DecideConfig, EscalationPolicy, Repeat, Step
 from tocsin.streams.rules.decide import fire
 from tocsin.streams.rules.decision import Decision, Emit
 from tocsin.streams.rules.escalation.raising import escalate
 from tocsin.streams.rules.heard import Heard
-from tocsin.streams.rules.policies import EscalationPolicy, Step
 from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.routing.route import Routing
 from tocsin.streams.rules.rulebook import Endpoint, RuleBook
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 
 START = 1_800_000_000_000_000
 STEPS = (
-    Step(wait=5 * MINUTE, endpoints=("phone",), every=2 * MINUTE, times=1),
+    Step(wait=5 * MINUTE, endpoints=("phone",), repeat=Repeat(every=2 * MINUTE, times=1)),
     Step(wait=10 * MINUTE, endpoints=("boss", "phone")),
 )
 PAGER = EscalationPolicy(

@@ -10,7 +10,7 @@ import pytest
 
 from tocsin.schemas.events import EscalationCancelled, EscalationExhausted, EscalationRaised, EscalationStepped
 from tocsin.schemas.problem import RetryParty
-from tocsin.streams.rules.policies import EscalationPolicy, Step
+from tocsin.streams.rules.config import EscalationPolicy, Repeat, Step
 from tocsin.streams.rules.rulebook import Match, Silence
 from tocsin.streams.rules.spans import DAY, HOUR, MINUTE, SECOND
 
@@ -109,7 +109,8 @@ def test_a_late_timer_fires_once_and_the_next_wait_counts_from_then(bus: Bus) ->
 
 
 def test_a_policy_without_waits_ends_all_the_same(bus_of: Callable[..., Bus]) -> None:
-    bus = bus_of(EscalationPolicy(name="pager", steps=(Step(wait=0, endpoints=("phone",), times=2),), cycles=2))
+    at_once = Step(wait=0, endpoints=("phone",), repeat=Repeat(every=0, times=2))
+    bus = bus_of(EscalationPolicy(name="pager", steps=(at_once,), cycles=2))
     bus.report("r1")
     ends = [end for _ in range(10) for end in kinds(bus.wait(SECOND))]
     assert ends == ["EscalationStepped"] * 6 + ["EscalationExhausted"]

@@ -24,7 +24,7 @@ from tocsin.streams.rules.loops.digest import DIGEST_ENDPOINTS
 from tocsin.streams.rules.rulebook import Endpoint
 from tocsin.streams.rules.spans import HOUR, SECOND
 from tocsin.streams.rules.state import DIGEST_CASES, DigestRow, encode_row
-from tocsin.streams.rulesfile.values import MAX_ENDPOINTS
+from tocsin.streams.rules.values import MAX_ENDPOINTS
 
 if TYPE_CHECKING:
     from tests.streams.rules.loops.conftest import Desk
