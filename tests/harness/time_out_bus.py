@@ -97,7 +97,7 @@ class Bus:
 
 
 def events(decisions: list[Decision]) -> list[object]:
-    """The events that were said, in their order."""
+    """The events that were emitted, in their order."""
     return [one.event for one in decisions if isinstance(one, Emit)]
 
 
@@ -106,7 +106,7 @@ def notices(decisions: list[Decision]) -> list[TimeoutNoticed]:
     return [event for event in events(decisions) if isinstance(event, TimeoutNoticed)]
 
 
-def letters(decisions: list[Decision]) -> list[tuple[str, dict[str, Any]]]:
+def notifications(decisions: list[Decision]) -> list[tuple[str, dict[str, Any]]]:
     """Endpoint and body of each delivery that is asked for."""
     asked = [event for event in events(decisions) if isinstance(event, DeliveryRequested)]
     return [(request.endpoint, json.loads(request.body)) for request in asked]

@@ -97,7 +97,7 @@ class Story:
         found = (decision.event for decision in self.decisions if isinstance(decision, Emit))
         return [event for event in found if isinstance(event, TimeoutNoticed)]
 
-    def told(self) -> list[tuple[float, str, int]]:
+    def noticed(self) -> list[tuple[float, str, int]]:
         """Second, choice and attempt of each notice."""
         return [((notice.occurred_at - START) / SECOND, notice.choice, notice.attempt) for notice in self.notices()]
 

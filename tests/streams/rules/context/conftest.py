@@ -46,9 +46,9 @@ class World:
         )
         turn = Turn(self.rows, self.now, CONFIG, self.tenant)
         observe(turn, activity)
-        said = [one.event for one in turn.decisions if isinstance(one, Emit)]
-        assert all(isinstance(event, ProblemExplained) for event in said)
-        return [event for event in said if isinstance(event, ProblemExplained)]
+        emitted = [one.event for one in turn.decisions if isinstance(one, Emit)]
+        assert all(isinstance(event, ProblemExplained) for event in emitted)
+        return [event for event in emitted if isinstance(event, ProblemExplained)]
 
     def sent(self, thread: str | None = None, message_type: str | None = None, **members: Any) -> None:
         """A message went out."""
@@ -77,7 +77,7 @@ class World:
         )
 
     def problem(self, thread: str | None = None, code: str = "e.p.odd", **members: Any) -> ThreadContext:
-        """A problem is reported and told: what its context is. Its case is open from then on."""
+        """A problem is reported and routed: what its context is. Its case is open from then on."""
         report = self.report(thread, code, **members)
         self.now += SECOND
         case = case_of(report)

@@ -106,8 +106,8 @@ def test_the_same_events_give_the_same_rows(
     for _ in range(2):
         world = new_world(new_rows())
         for what, members in events:
-            tell = world.observe if what == "activity" else world.problem
-            tell(**dict(members))
+            happen = world.observe if what == "activity" else world.problem
+            happen(**dict(members))
         kept.append((world.rows.rows, world.rows.dues))
     assert kept[0] == kept[1]
 

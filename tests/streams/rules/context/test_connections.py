@@ -1,4 +1,4 @@
-"""Trust of a connection, as last told."""
+"""Trust of a connection, as last stated."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ RAISED: tuple[str, dict[str, Any]] = ("message_received", {"connection": "c", "t
 USED: tuple[str, dict[str, Any]] = ("message_received", {"connection": "c", "thread_id": "t"})
 
 TRUST: dict[str, tuple[list[tuple[str, dict[str, Any]]], dict[str, Any], str | None]] = {
-    "told when it was opened": ([OPENED], {"connection": "c"}, "low"),
+    "stated when it was opened": ([OPENED], {"connection": "c"}, "low"),
     "opened without a word": ([("connection_opened", {"connection": "c"})], {"connection": "c"}, None),
-    "told later": ([OPENED, RAISED], {"connection": "c"}, "high"),
+    "stated later": ([OPENED, RAISED], {"connection": "c"}, "high"),
     "a message that says nothing of it": ([OPENED, RAISED, USED], {"connection": "c"}, "high"),
     "the connection of the thread": ([OPENED, USED], {"thread": "t"}, "low"),
     "another connection": ([OPENED], {"connection": "d"}, None),

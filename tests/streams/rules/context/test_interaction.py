@@ -1,4 +1,4 @@
-"""In which state of its protocol a problem strikes, and where it sends the interaction: a path through each."""
+"""In which state of its protocol a problem happens, and where it sends the interaction: a path through each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 DC = "https://didcomm.org"
 
-# what was sent (>) and received (<), the problem's code -> our role, state when it struck, effect, state afterwards
+# what was sent (>) and received (<), the problem's code -> our role, state when it happened, effect, state afterwards
 PATHS: dict[str, tuple[str, str, str, str | None, str | None, str, str | None]] = {
     "mediation is asked for": (
         "coordinate-mediation/2.0", "> mediate-request", "e.p.me", "recipient", "mediation-requested", "ended", None),
@@ -81,8 +81,8 @@ def converse(world: World, thread: str, protocol: str, steps: str, **members: st
     """`> offer < request`: sent the one, received the other."""
     words = steps.split()
     for direction, message in zip(words[::2], words[1::2], strict=True):
-        tell = world.sent if direction == ">" else world.received
-        tell(thread, f"{DC}/{protocol}/{message}", **members)
+        exchange = world.sent if direction == ">" else world.received
+        exchange(thread, f"{DC}/{protocol}/{message}", **members)
 
 
 @pytest.mark.parametrize(("protocol", "steps", "code", "role", "state", "effect", "after"), PATHS.values(), ids=PATHS)
@@ -107,7 +107,7 @@ def test_there_is_a_path_in_every_protocol() -> None:
     assert with_path == set(PROTOCOLS)
 
 
-def test_the_next_problem_strikes_where_the_first_one_led(world: World) -> None:
+def test_the_next_problem_happens_where_the_first_one_led(world: World) -> None:
     converse(world, "t", "connections/1.0", "> invitation < request")
     assert world.problem("t", "request_not_accepted").state_after == "invited"
     converse(world, "t", "connections/1.0", "< request > response")

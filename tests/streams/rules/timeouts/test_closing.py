@@ -55,13 +55,13 @@ def a_problem(
 def test_a_problem_ends_it(rows: DictRows, report: Report, closes: bool) -> None:
     story = Story(rows, config_with(ASK)).play("0 sent ask")
     close_by_problem(story.turn(report.tenant), report)
-    assert len(story.until(900).told()) == (0 if closes else 1)
+    assert len(story.until(900).noticed()) == (0 if closes else 1)
 
 
 def test_a_problem_does_not_take_back_what_was_given_up(rows: DictRows) -> None:
     """A real reply after all must still find it, to end its case."""
     story = Story(rows, config_with(ASK)).play("0 sent ask")
-    assert len(story.until(900).told()) == 1
+    assert len(story.until(900).noticed()) == 1
     close_by_problem(story.turn(), a_problem("t"))
     row = rows.get(row_key("expectation", TENANT, "t"))
     assert isinstance(row, ExpectationRow)
@@ -79,7 +79,7 @@ def test_a_problem_does_not_take_back_what_was_given_up(rows: DictRows) -> None:
 def test_rules_that_changed_meanwhile(rows: DictRows, later: TimeoutPolicy) -> None:
     story = Story(rows, config_with(ASK)).play("0 sent ask")
     story.config = config_with(later)
-    assert story.until(900).told() == []
+    assert story.until(900).noticed() == []
     assert rows.rows == {}
 
 
@@ -89,7 +89,7 @@ def test_a_message_that_was_only_watched_is_counted_as_unanswered(rows: DictRows
     row = rows.get(row_key("latency", TENANT, "chat"))
     assert isinstance(row, LatencyRow)
     assert (row.count, row.unanswered) == (0, 1)
-    assert story.told() == []
+    assert story.noticed() == []
 
 
 def test_unanswered_messages_without_end_are_a_bounded_count(rows: DictRows) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from time_out_bus import BOOK, CONFIG, QUICK, Bus, events, letters, notices
+from time_out_bus import BOOK, CONFIG, QUICK, Bus, events, notices, notifications
 from waiting import START, TENANT, config_with
 
 from tocsin.schemas.events import (
@@ -41,51 +41,53 @@ def given_up(rows: DictRows) -> tuple[Bus, list[Decision]]:
 
 
 def test_giving_up_opens_a_case_and_escalates(given_up: tuple[Bus, list[Decision]]) -> None:
-    bus, told = given_up
-    assert [notice.choice for notice in notices(told)] == ["wait", "retry", "give_up"]
-    last = notices(told)[-1]
+    bus, decided = given_up
+    assert [notice.choice for notice in notices(decided)] == ["wait", "retry", "give_up"]
+    last = notices(decided)[-1]
     case = bus.rows.get(row_key("case", TENANT, last.case or ""))
     assert isinstance(case, CaseRow)
     assert (case.status, case.code, case.thread, case.survivor) == ("open", GIVEN_UP, "t", last.event_id)
-    (raised,) = [event for event in events(told) if isinstance(event, EscalationRaised)]
+    (raised,) = [event for event in events(decided) if isinstance(event, EscalationRaised)]
     assert (raised.case, raised.policy, raised.cause) == (last.case, "night", last.event_id)
 
 
 def test_the_escalation_does_not_step_when_somebody_acknowledges(given_up: tuple[Bus, list[Decision]]) -> None:
-    bus, told = given_up
-    case = notices(told)[-1].case or ""
+    bus, decided = given_up
+    case = notices(decided)[-1].case or ""
     bus.command(70, CommandKind.ACKNOWLEDGE, case)
-    assert letters(bus.until(3600)) == []
+    assert notifications(bus.until(3600)) == []
 
 
 def test_it_steps_when_nobody_does(given_up: tuple[Bus, list[Decision]]) -> None:
     bus, _ = given_up
-    assert [(endpoint, body["type"]) for endpoint, body in letters(bus.until(120))] == [("owner", "escalation.stepped")]
+    assert [(endpoint, body["type"]) for endpoint, body in notifications(bus.until(120))] == [
+        ("owner", "escalation.stepped")
+    ]
 
 
-@pytest.mark.parametrize("named", ["the event that told of it", "the letter of a step"])
-def test_what_people_were_told_may_be_answered_by_its_id(given_up: tuple[Bus, list[Decision]], named: str) -> None:
-    bus, told = given_up
-    target, at = notices(told)[-1].event_id, 70
-    if named == "the letter of a step":
-        ((_, page),) = letters(bus.until(120))
+@pytest.mark.parametrize("named", ["the event that noticed it", "the notification of a step"])
+def test_a_notice_may_be_answered_by_its_id(given_up: tuple[Bus, list[Decision]], named: str) -> None:
+    bus, decided = given_up
+    target, at = notices(decided)[-1].event_id, 70
+    if named == "the notification of a step":
+        ((_, page),) = notifications(bus.until(120))
         target, at = page["data"]["event_id"], 121
     (taken,) = events(bus.command(at, CommandKind.ACKNOWLEDGE, target))
     assert isinstance(taken, EscalationAcknowledged)
-    assert letters(bus.until(3 * 86_400)) == []
+    assert notifications(bus.until(3 * 86_400)) == []
 
 
-@pytest.mark.parametrize("by", ["its case", "the notice that was told first"])
+@pytest.mark.parametrize("by", ["its case", "the notice that came first"])
 def test_who_takes_it_before_it_is_given_up_is_not_paged(rows: DictRows, by: str) -> None:
     bus = Bus(rows)
     bus.send(0)
     (first,) = notices(bus.until(10))
     target = (first.case or "") if by == "its case" else first.event_id
     assert bus.command(12, CommandKind.ACKNOWLEDGE, target) == []
-    said = events(bus.until(3600))
-    assert [event.choice for event in said if isinstance(event, TimeoutNoticed)] == ["retry", "give_up"]
-    assert len([event for event in said if isinstance(event, EscalationAcknowledged)]) == 1
-    assert [event for event in said if isinstance(event, EscalationStepped)] == []
+    emitted = events(bus.until(3600))
+    assert [event.choice for event in emitted if isinstance(event, TimeoutNoticed)] == ["retry", "give_up"]
+    assert len([event for event in emitted if isinstance(event, EscalationAcknowledged)]) == 1
+    assert [event for event in emitted if isinstance(event, EscalationStepped)] == []
     assert not [key for key in rows.rows if key.startswith("kept/")]
 
 
@@ -106,9 +108,9 @@ QUIET["both"] = msgspec.structs.replace(QUIET["muted"], silences=QUIET["silenced
 def test_what_is_kept_quiet_pages_nobody_and_opens_no_case(rows: DictRows, config: DecideConfig) -> None:
     bus = Bus(rows, config)
     bus.send(0)
-    last = notices(told := bus.until(3000))[-1]
+    last = notices(decided := bus.until(3000))[-1]
     assert (last.choice, last.endpoints) == ("give_up", [])
-    assert [event for event in events(told) if isinstance(event, EscalationRaised | EscalationStepped)] == []
+    assert [event for event in events(decided) if isinstance(event, EscalationRaised | EscalationStepped)] == []
     assert rows.get(row_key("case", TENANT, last.case or "")) is None
 
 
@@ -117,9 +119,9 @@ def test_a_route_that_is_muted_does_not_keep_another_one_quiet(rows: DictRows) -
     book = msgspec.structs.replace(BOOK, routes=(muted, BOOK.routes[1]), mute_times=ALWAYS)
     bus = Bus(rows, config_with(QUICK, book=book))
     bus.send(0)
-    told = bus.until(59)
-    assert [notice.endpoints for notice in notices(told)] == [[], [], ["owner"]]
-    assert len([event for event in events(told) if isinstance(event, EscalationRaised)]) == 1
+    decided = bus.until(59)
+    assert [notice.endpoints for notice in notices(decided)] == [[], [], ["owner"]]
+    assert len([event for event in events(decided) if isinstance(event, EscalationRaised)]) == 1
 
 
 def test_a_worse_problem_on_the_connection_keeps_it_quiet(rows: DictRows) -> None:
@@ -132,14 +134,14 @@ def test_a_worse_problem_on_the_connection_keeps_it_quiet(rows: DictRows) -> Non
     decide(report, rows, START, config)
     bus = Bus(rows, config)
     bus.send(0)
-    told = bus.until(3000)
-    assert [notice.endpoints for notice in notices(told)] == [["late"], ["late"], []]
-    assert [event for event in events(told) if isinstance(event, EscalationRaised)] == []
+    decided = bus.until(3000)
+    assert [notice.endpoints for notice in notices(decided)] == [["late"], ["late"], []]
+    assert [event for event in events(decided) if isinstance(event, EscalationRaised)] == []
 
 
 def test_a_reply_after_all_resolves_the_case(given_up: tuple[Bus, list[Decision]]) -> None:
-    bus, told = given_up
-    case = notices(told)[-1].case or ""
+    bus, decided = given_up
+    case = notices(decided)[-1].case or ""
     (over,) = bus.reply(80)
     assert isinstance(over, Emit)
     assert isinstance(over.event, CommandIssued)

@@ -1,4 +1,4 @@
-"""Time-outs that are learned: per tenant and message type, from replies that came (REQUIREMENTS H22, c 10)."""
+"""Time-outs that are learned: per tenant and message type, from replies that came."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def learned(rows: DictRows, message_type: str = "ask") -> LatencyRow:
 def test_twice_what_nearly_all_replies_took(rows: DictRows) -> None:
     story = Story(rows, config_with(ASK)).learn(10, times=20)
     story.play("1000 sent ask", "2000 tick")
-    ((at, choice, _),) = story.told()
+    ((at, choice, _),) = story.noticed()
     assert choice == "give_up"
     assert 1020 <= at <= 1022
     (notice,) = story.notices()
@@ -45,7 +45,7 @@ def test_twice_what_nearly_all_replies_took(rows: DictRows) -> None:
 
 def test_one_reply_less_is_not_enough(rows: DictRows) -> None:
     story = Story(rows, config_with(ASK)).learn(10, times=19)
-    assert story.play("1000 sent ask", "9000 tick").told() == []
+    assert story.play("1000 sent ask", "9000 tick").noticed() == []
 
 
 def test_they_adapt_when_replies_become_slower(rows: DictRows) -> None:
@@ -54,20 +54,20 @@ def test_they_adapt_when_replies_become_slower(rows: DictRows) -> None:
     for number in range(5):  # twice as slow: noticed at first, and each late reply teaches
         start = 1000 + 100 * number
         story.play(f"{start} sent ask on slow-{number}", f"{start + 35} reply on slow-{number}")
-    assert [choice for _, choice, _ in story.told()] == ["wait"]
+    assert [choice for _, choice, _ in story.noticed()] == ["wait"]
 
 
 def test_they_adapt_when_replies_become_faster(rows: DictRows) -> None:
     story = Story(rows, config_with(ASK)).learn(60, times=100).learn(1, times=3000)
     start = story.now // SECOND - START // SECOND
     story.play(f"{start} sent ask", f"{start + 900} tick")
-    assert [round(at) - start for at, *_ in story.told()] == [2]
+    assert [round(at) - start for at, *_ in story.noticed()] == [2]
 
 
 def test_a_reply_after_giving_up_still_teaches(rows: DictRows) -> None:
     quick = TimeoutPolicy(messages=("ask",), floor=SECOND, unlearned=SECOND, waits=0, retries=0)
     story = Story(rows, config_with(quick)).play("0 sent ask", "60 reply")
-    assert [choice for _, choice, _ in story.told()] == ["give_up"]
+    assert [choice for _, choice, _ in story.noticed()] == ["give_up"]
     assert learned(rows).count == 1
 
 
@@ -90,9 +90,9 @@ def test_a_problem_report_teaches_nothing(rows: DictRows) -> None:
 def test_a_connection_that_never_replied_waits_though_the_type_was_learned(rows: DictRows) -> None:
     Story(rows, config_with(ASK)).learn(1, times=20)
     stranger = Story(rows, config_with(ASK), connection="stranger").play("1000 sent ask", "9000 tick")
-    assert stranger.told() == []
+    assert stranger.noticed() == []
     stranger.play("9000 sent ask", "9100 reply", "9200 sent ask on u", "9999 tick")
-    assert [choice for _, choice, _ in stranger.told()] == ["give_up"]
+    assert [choice for _, choice, _ in stranger.noticed()] == ["give_up"]
 
 
 def test_replies_over_a_connection_are_counted(rows: DictRows) -> None:
@@ -104,20 +104,20 @@ def test_replies_over_a_connection_are_counted(rows: DictRows) -> None:
 
 def test_without_a_connection_what_was_learned_holds(rows: DictRows) -> None:
     story = Story(rows, config_with(ASK), connection=None).learn(1, times=20)
-    assert len(story.play("1000 sent ask", "9000 tick").told()) == 1
+    assert len(story.play("1000 sent ask", "9000 tick").noticed()) == 1
 
 
 def test_a_type_that_no_rule_names_is_learned_by_watching(rows: DictRows) -> None:
     story = Story(rows, config_with(ANY)).learn(1, times=20, message_type="surprise")
     story.play("1000 sent surprise", "9000 tick")
-    assert len(story.told()) == 1
+    assert len(story.noticed()) == 1
 
 
 def test_what_was_learned_by_watching_is_unlearned_when_no_replies_come(rows: DictRows) -> None:
     story = Story(rows, config_with(ANY)).learn(1, times=20, message_type="chat")
     for number in range(60):
         story.play(f"{1000 + 100 * number} sent chat on talk-{number}")
-    assert len(story.told()) == 3
+    assert len(story.noticed()) == 3
 
 
 def test_what_is_mostly_not_answered_is_never_a_time_out(rows: DictRows) -> None:
@@ -127,7 +127,7 @@ def test_what_is_mostly_not_answered_is_never_a_time_out(rows: DictRows) -> None
         story.play(f"{at} sent chat", f"{at + 1} sent chat", f"{at + 2} reply")
     assert learned(rows, "chat").unanswered == 60
     story.play("9000 sent chat", "9999 tick")
-    assert story.told() == []
+    assert story.noticed() == []
 
 
 def test_tenants_do_not_learn_from_each_other(rows: DictRows) -> None:

@@ -1,4 +1,4 @@
-"""Who is told of a time-out and what; what a person may choose."""
+"""Who is notified of a time-out and of what; what a person may choose."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from time_out_bus import BOOK, CONFIG, OFFER, QUICK, Bus, events, letters, notices
+from time_out_bus import BOOK, CONFIG, OFFER, QUICK, Bus, events, notices, notifications
 from waiting import START, TENANT, Story, config_with
 
 from tocsin.schemas.events import (
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows
 
 
-def test_the_event_and_the_letter(rows: DictRows) -> None:
+def test_the_event_and_the_notification(rows: DictRows) -> None:
     bus = Bus(rows)
     assert bus.send(0) == []
-    told = bus.until(10)
-    (notice,) = notices(told)
+    decided = bus.until(10)
+    (notice,) = notices(decided)
     assert notice.cause == "activity-1"
     assert notice.traceparent == "00-1-2-01"
     assert (notice.message_id, notice.message_type, notice.thread_id) == ("offer-1", OFFER, "t")
     assert (notice.connection, notice.waited, notice.expected) == ("lighthouse", 10 * SECOND, 10 * SECOND)
     assert (notice.choice, notice.learned, notice.endpoints) == ("wait", False, ["late"])
-    ((endpoint, body),) = letters(told)
+    ((endpoint, body),) = notifications(decided)
     assert endpoint == "late"
     assert body["type"] == "timeout.noticed"
     data = body["data"]
@@ -42,7 +42,7 @@ def test_the_event_and_the_letter(rows: DictRows) -> None:
     assert (data["choice"], data["waited_seconds"], data["expected_seconds"]) == ("wait", 10.0, 10.0)
     assert data["problem"]["code"] == "w.p.req.time"
     assert data["problem"]["severity"] == "warning"
-    (request,) = [event for event in events(told) if isinstance(event, DeliveryRequested)]
+    (request,) = [event for event in events(decided) if isinstance(event, DeliveryRequested)]
     assert request.lane == f"{TENANT}/t"
 
 
@@ -55,19 +55,19 @@ def test_a_retry_says_what_to_send_again_and_when(rows: DictRows) -> None:
     assert 20 * SECOND <= notice.retry_at - notice.occurred_at <= 22 * SECOND
 
 
-def test_without_a_route_the_default_endpoint_is_told(rows: DictRows) -> None:
+def test_without_a_route_the_default_endpoint_is_notified(rows: DictRows) -> None:
     bus = Bus(rows, config_with(QUICK, book=msgspec.structs.replace(BOOK, routes=())))
     bus.send(0)
-    assert [endpoint for endpoint, _ in letters(bus.until(10))] == ["fallback"]
+    assert [endpoint for endpoint, _ in notifications(bus.until(10))] == ["fallback"]
 
 
 def test_a_silence_keeps_it_quiet_but_the_event_is_there(rows: DictRows) -> None:
     silence = Silence(name="dry dock", match=Match(codes=("w.p.req.time",)), since=0, until=START + HOUR)
     bus = Bus(rows, msgspec.structs.replace(CONFIG, silences=(silence,)))
     bus.send(0)
-    told = bus.until(10)
-    assert [notice.endpoints for notice in notices(told)] == [[]]
-    assert letters(told) == []
+    decided = bus.until(10)
+    assert [notice.endpoints for notice in notices(decided)] == [[]]
+    assert notifications(decided) == []
 
 
 @pytest.mark.parametrize("by", ["thread", "message", "notice"])
@@ -96,9 +96,9 @@ def test_wait_until_a_time(rows: DictRows) -> None:
     )
     assert choose(story.turn(), issued)
     story.until(3599)
-    assert story.told() == []
+    assert story.noticed() == []
     story.until(3600)
-    assert len(story.told()) == 1
+    assert len(story.noticed()) == 1
 
 
 def test_a_choice_that_there_is_not(rows: DictRows) -> None:

@@ -142,4 +142,4 @@ def test_a_tick_that_comes_late_leaves_nothing_due(rows: DictRows, late: int) ->
     story = Story(rows, config_with(policy)).play("0 sent ask")
     story.now += late * SECOND
     story.until(late + 10)
-    assert [choice for _, choice, _ in story.told()] == ["wait", "retry", "give_up"]
+    assert [choice for _, choice, _ in story.noticed()] == ["wait", "retry", "give_up"]

@@ -1,4 +1,4 @@
-"""What happens when, and which time-outs are noticed when (REQUIREMENTS H22, H23, R9, c 10; DESIGN 5, Time)."""
+"""What happens when, and which time-outs are noticed when (docs/requirements.md#h22)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ ASK = TimeoutPolicy(
     messages=("ask",), floor=30 * SECOND, unlearned=30 * SECOND, waits=1, retries=3, backoff=10 * SECOND
 )
 ONCE = TimeoutPolicy(messages=("ask", "other"), floor=30 * SECOND, unlearned=30 * SECOND, waits=0, retries=0)
-Told = list[tuple[float, str, int]]
+Noticed = list[tuple[float, str, int]]
 
-STORIES: dict[str, tuple[TimeoutPolicy, list[str], Told]] = {
+STORIES: dict[str, tuple[TimeoutPolicy, list[str], Noticed]] = {
     "a reply in time is no time-out": (ASK, ["0 sent ask", "29 reply"], []),
     "wait once, three retries with growing pauses, then give up": (
         ASK,
@@ -143,7 +143,7 @@ STORIES: dict[str, tuple[TimeoutPolicy, list[str], Told]] = {
         ["0 sent ask", "10 choose retry t", "900 tick"],
         [(10, "retry", 2), (40, "give_up", 2)],
     ),
-    "somebody gives up, and nothing more is said": (
+    "somebody gives up, and nothing more is noticed": (
         ASK,
         ["0 sent ask", "10 choose give_up t", "20 choose give_up t", "900 tick"],
         [(10, "give_up", 1)],
@@ -157,11 +157,11 @@ STORIES: dict[str, tuple[TimeoutPolicy, list[str], Told]] = {
 }
 
 
-@pytest.mark.parametrize(("policy", "steps", "told"), STORIES.values(), ids=STORIES.keys())
-def test_story(rows: DictRows, policy: TimeoutPolicy, steps: list[str], told: Told) -> None:
+@pytest.mark.parametrize(("policy", "steps", "expected"), STORIES.values(), ids=STORIES.keys())
+def test_story(rows: DictRows, policy: TimeoutPolicy, steps: list[str], expected: Noticed) -> None:
     story = Story(rows, config_with(policy)).play(*steps)
-    found = story.told()
-    assert [what[1:] for what in found] == [what[1:] for what in told]
-    for (at, *_), (earliest, *_) in zip(found, told, strict=True):
+    found = story.noticed()
+    assert [what[1:] for what in found] == [what[1:] for what in expected]
+    for (at, *_), (earliest, *_) in zip(found, expected, strict=True):
         assert earliest <= at <= earliest * 1.1 + 4, "a pause has at most a tenth of jitter, and at least a second"
     assert len({notice.event_id for notice in story.notices()}) == len(found)

@@ -44,7 +44,8 @@ class _Place(Struct, frozen=True):
 def enrich(turn: Turn, event: ProblemReported, case: str) -> ThreadContext:
     """Count a problem on its thread's row and return what is then known."""
     problem = event.problem
-    own = turn.threads.find(problem.thread_id) if problem.thread_id else None
+    key = turn.threads.key(problem.thread_id) if problem.thread_id else None
+    own = None if key is None else turn.threads.get(key)
     found = find(turn, problem, own)
     if found is None:
         wait(turn, problem, case, event.event_id)
@@ -55,7 +56,7 @@ def enrich(turn: Turn, event: ProblemReported, case: str) -> ThreadContext:
         effect, after = apply_problem(place.affected, problem.severity, problem.scope, problem.code)
     by = found.by if found is not None else "thread" if own is not None else None
     stated = _stated(turn, problem, place, found, by, protocol, effect)
-    _keep(turn, event, case, place, after)
+    _keep(turn, event, case, place, after, key)
     return context_from(turn, place.row, place.affected, stated)
 
 
@@ -119,8 +120,9 @@ def _stated(
     )
 
 
-def _keep(turn: Turn, event: ProblemReported, case: str, place: _Place, after: ThreadRow) -> None:
-    """Keep the rows that changed; `after` is the affected row with its new state."""
+def _keep(turn: Turn, event: ProblemReported, case: str, place: _Place, after: ThreadRow, key: str | None) -> None:
+    """Keep the rows that changed; `after` is the affected row with its new state, `key` that of the thread which the
+    problem names."""
     problem = event.problem
     if place.apart and place.affected_id is not None and after is not place.affected:
         keep_thread(turn, place.affected_id, msgspec.structs.replace(after, last_seen=turn.now))
@@ -129,6 +131,9 @@ def _keep(turn: Turn, event: ProblemReported, case: str, place: _Place, after: T
     row = place.row if place.apart else after
     if not row.activity and not place.apart:
         row = msgspec.structs.replace(row, waiting=with_waiting(row.waiting, case, event.event_id))
-    keep_thread(turn, place.thread_id, row)
-    if place.thread_id != problem.thread_id:
+    named = place.thread_id == problem.thread_id
+    if key is None or not named:
+        key = turn.threads.key(place.thread_id)
+    turn.threads.keep(key, row, turn.now + turn.config.thread_ttl)
+    if not named:
         point_report(turn, problem.thread_id or problem.message_id, place.thread_id)

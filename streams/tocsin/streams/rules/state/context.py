@@ -14,9 +14,9 @@ WAITING = 16
 class ThreadRow(Struct, frozen=True, array_like=True, tag="thread", gc=False):
     """`thread/<tenant>/<thread id>`: its parent, its problems (`count`, `codes`) and everything else (`activity`).
 
-    Since format 3: what activity told of it; `muted`, the event that was the last word on it: after that nothing more
-    is told of this thread (REQUIREMENTS b.3 2); and `waiting`, its problems while no activity tells of it (bounded
-    pairs of case and report).
+    Since format 3: what activity said of it; `muted`, the event that was the limit notice on it: after that nobody is
+    notified of this thread any more; and `waiting`, its problems while no activity explains it (bounded pairs of case
+    and report).
     """
 
     thread_id: str
@@ -44,7 +44,7 @@ class ReferenceRow(Struct, frozen=True, array_like=True, tag="reference", gc=Fal
     """`reference/<tenant>/<kind>/<id>`: which thread a message, a digest, a request or a record (type and id) belongs
     to; while that is not known, the problems that wait to hear of it (`waiting`: bounded pairs of case and report).
 
-    The rest is what activity told of a record that belongs to no known thread.
+    The rest is what activity said of a record that belongs to no known thread.
     """
 
     thread_id: str | None
@@ -56,7 +56,7 @@ class ReferenceRow(Struct, frozen=True, array_like=True, tag="reference", gc=Fal
 
 
 class ConnectionRow(Struct, frozen=True, array_like=True, tag="connection", gc=False):
-    """`connection/<tenant>/<connection>`: its trust as last told, and how many replies ever came over it."""
+    """`connection/<tenant>/<connection>`: its trust as last stated, and how many replies ever came over it."""
 
     last_seen: int
     trust: str | None = None
