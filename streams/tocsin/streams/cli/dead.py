@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Collection
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -100,9 +101,10 @@ async def _one(settings: Settings, wanted: str) -> ConsumerRecord:
         raise CommandFailed(USAGE, f"{wanted!r} is not PARTITION:OFFSET")
     only = TopicPartition(topic, int(place[1]))
     if only in await places_of(settings, topic):
-        async for record in records_of(settings, topic, only=only):
-            if record.offset == int(place[2]) and replayed_of(record) is None:
-                return record
+        async with aclosing(records_of(settings, topic, only=only)) as records:
+            async for record in records:
+                if record.offset == int(place[2]) and replayed_of(record) is None:
+                    return record
     raise CommandFailed(BAD_INPUT, f"there is no dead letter {wanted}: see `tocsin dead list`")
 
 

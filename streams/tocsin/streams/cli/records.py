@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -31,11 +31,12 @@ async def records_of(
     follow: bool = False,
     only: TopicPartition | None = None,
     since: int | None = None,
-) -> AsyncIterator[ConsumerRecord]:
+) -> AsyncGenerator[ConsumerRecord, None]:
     """The records of a topic (its name in Kafka), up to its end now, or indefinitely with `follow`.
 
     With `since` (milliseconds) only those that were appended then or later. In the order of each partition, partitions
-    interleaved. Raises ServiceUnreachable, CommandFailed(69: no such topic).
+    interleaved. Close it (`aclosing`) to leave it before its end. Raises ServiceUnreachable, CommandFailed(69: no such
+    topic).
     """
     places = [only] if only else await places_of(settings, topic)
     bootstrap = needed_bootstrap(settings)

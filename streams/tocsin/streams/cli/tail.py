@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from contextlib import aclosing
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -75,10 +76,11 @@ async def _tail(
     stop = stop_on_signals()
 
     async def until_the_end() -> None:
-        async for record in records_of(settings, topic, start.value, follow=follow):
-            seen = seen_of(record)
-            if wanted.wants(seen):
-                showing(seen)
+        async with aclosing(records_of(settings, topic, start.value, follow=follow)) as records:
+            async for record in records:
+                seen = seen_of(record)
+                if wanted.wants(seen):
+                    showing(seen)
 
     await unless(stop, until_the_end())
     if complaint := wanted.complaint():
