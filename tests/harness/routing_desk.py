@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tocsin.connectors.dialects.codes import fold_code
 from tocsin.schemas.events import (
     DeliveryRequested,
     ProblemOpened,
@@ -15,13 +16,18 @@ from tocsin.schemas.events import (
 )
 from tocsin.schemas.problem import Problem, Severity, Source
 from tocsin.streams.rules.config import DecideConfig
-from tocsin.streams.rules.decide import decide, fire
+from tocsin.streams.rules.decide import STAGES, decide, fire
 from tocsin.streams.rules.decision import Decision, Emit
-from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.policies import LoopLimits
-from tocsin.streams.rules.routing.matching import fold_code
+from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.rulebook import Endpoint, RuleBook, Silence
 from tocsin.streams.rules.spans import SECOND
+from tocsin.streams.rules.stages import audience
+from tocsin.streams.rules.turn import Turn
+from tocsin.streams.rules.verdict import Verdict
+
+ROUTING = next(stage for stage in STAGES if stage.judge is audience.note_limit_of_peer)
+"""The first stage of routing."""
 
 NOW = 1_800_000_000 * SECOND
 """A Friday, 2027-01-15 08:00 UTC."""
@@ -35,11 +41,21 @@ def a_problem(code: str = "e.p.xfer", **members: Any) -> Problem:
     return Problem(code=code, source=Source(**source), **{**known, **members})
 
 
-def a_heard(problem: Problem, tenant: str = "acme", now: int = NOW, report: str = "r1", **context: Any) -> Heard:
-    """A problem on its way, with its context."""
+def a_report(problem: Problem, tenant: str = "acme", now: int = NOW, report: str = "r1", **context: Any) -> Report:
+    """A report in flight, with its context."""
     event = ProblemReported(event_id=report, tenant=tenant, occurred_at=now, recorded_at=now, problem=problem)
     thread = ThreadContext(thread_id=problem.thread_id, first_seen=now, last_seen=now, **context)
-    return Heard(report=event, case=f"case of {report}", context=thread, now=now)
+    return Report(event, f"case of {report}", thread)
+
+
+def routed(report: Report, rows: Any, config: DecideConfig, now: int = NOW) -> Verdict | None:
+    """Take a report through the stages that say who is told; what they found is in the report."""
+    turn = Turn(rows, now, config, report.tenant)
+    for stage in STAGES[STAGES.index(ROUTING) :]:
+        verdict = stage.judge(turn, report)
+        if verdict is not None:
+            return verdict
+    return None
 
 
 def a_book(*routes: Any, **more: Any) -> RuleBook:

@@ -18,8 +18,9 @@ from tocsin.schemas.events import (
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.decide import decide, fire
 from tocsin.streams.rules.decision import Decision, Emit
+from tocsin.streams.rules.match import Match
 from tocsin.streams.rules.policies import EscalationPolicy, Step, TimeoutPolicy
-from tocsin.streams.rules.rulebook import Endpoint, Match, Route, RuleBook
+from tocsin.streams.rules.rulebook import Endpoint, Route, RuleBook
 from tocsin.streams.rules.spans import MINUTE, SECOND
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ BOOK = RuleBook(
     },
     default_endpoint="fallback",
     routes=(
-        Route(name="late", match=Match(codes=("w.p.req.time",)), endpoints=("late", "peer")),
-        Route(name="over", match=Match(codes=("e.p.req.time",)), endpoints=("owner",), escalate="night"),
+        Route(name="late", match=Match.of(code=("w.p.req.time",)), endpoints=("late", "peer")),
+        Route(name="over", match=Match.of(code=("e.p.req.time",)), endpoints=("owner",), escalate="night"),
     ),
     escalations={"night": EscalationPolicy(name="night", steps=(Step(wait=MINUTE, endpoints=("owner",)),))},
 )

@@ -20,7 +20,8 @@ from tocsin.streams.rules.config import (
     TimeoutPolicy,
 )
 from tocsin.streams.rules.delivery.schedule import DeliverConfig
-from tocsin.streams.rules.values import DAY, HOUR, MINUTE, SECOND, Match
+from tocsin.streams.rules.match import Match
+from tocsin.streams.rules.values import DAY, HOUR, MINUTE, SECOND
 
 GENERATIONS = 3
 """How many states the rules file has; the first is the one that is there at the start."""
@@ -39,12 +40,12 @@ def rule_book(generation: int) -> RuleBook:
         default_endpoint="unrouted",
         routes=_routes(generation),
         escalations={"page": _page(generation), "desk": _desk()},
-        silences=(Silence(name="maintenance", match=Match(codes=("e.p.me.res.storage",)), since=0, until=0),),
+        silences=(Silence(name="maintenance", match=Match.of(code=("e.p.me.res.storage",)), since=0, until=0),),
         inhibit=(
             Inhibition(
                 name="trust before transfer",
-                source=Match(codes=("e.p.trust",)),
-                target=Match(codes=("e.p.xfer", "w.p.xfer")),
+                source=Match.of(code=("e.p.trust",)),
+                target=Match.of(code=("e.p.xfer", "w.p.xfer")),
                 equal=("tenant",),
                 lasting=HOUR,
             ),
@@ -59,19 +60,21 @@ def rule_book(generation: int) -> RuleBook:
 
 
 def _routes(generation: int) -> tuple[Route, ...]:
-    xfer = Route(name="transfer", match=Match(codes=("e.p.xfer",)), endpoints=("second", "peer"), mute=("night",))
+    xfer = Route(name="transfer", match=Match.of(code=("e.p.xfer",)), endpoints=("second", "peer"), mute=("night",))
     return (
-        Route(name="resources", match=Match(codes=("e.p.me",)), endpoints=("operator",), go_on=True),
+        Route(name="resources", match=Match.of(code=("e.p.me",)), endpoints=("operator",), go_on=True),
         Route(
             name="trust",
-            match=Match(codes=("e.p.trust", "e.p.msg")),
+            match=Match.of(code=("e.p.trust", "e.p.msg")),
             endpoints=("owner", "peer") if generation != 1 else ("owner",),
             escalate="page",
         ),
-        Route(name="errors", match=Match(severities=("error",)), endpoints=("owner",), routes=(xfer,), escalate="desk"),
+        Route(
+            name="errors", match=Match.of(severity=("error",)), endpoints=("owner",), routes=(xfer,), escalate="desk"
+        ),
         Route(
             name="warnings",
-            match=Match(severities=("warning",)),
+            match=Match.of(severity=("warning",)),
             endpoints=("second",),
             group=Grouping(by=("tenant", "code"), wait=MINUTE, interval=10 * MINUTE) if generation != 2 else None,
         ),

@@ -67,7 +67,12 @@ class _FromStruct(Strict):
 
 
 def _may_be_empty(field: FieldInfo) -> bool:
-    return not field.is_required() and not isinstance(field.get_default(call_default_factory=True), Struct)
+    return not field.is_required() and _is_plain(field.get_default(call_default_factory=True))
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is one that a file could have, and not what was made of a mapping."""
+    return type(value).__module__ == "builtins"
 
 
 @cache
@@ -89,7 +94,7 @@ def _default(one: msgspec.structs.FieldInfo) -> Any:
     if one.default_factory is not NODEFAULT:
         return Field(default_factory=one.default_factory)
     # a JSON Schema shows no default that comes from a factory, and these are not to be shown
-    shown = not isinstance(one.default, Struct) and one.default not in ("", ())
+    shown = _is_plain(one.default) and one.default not in ("", ())
     return one.default if shown else Field(default_factory=lambda: one.default)
 
 

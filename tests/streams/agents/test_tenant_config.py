@@ -6,11 +6,11 @@ import msgspec
 
 from tocsin.streams.agents.tenant_config import TenantConfig
 from tocsin.streams.rules.config import DecideConfig, Silence, default_rulebook
-from tocsin.streams.rules.values import Match
+from tocsin.streams.rules.match import Match
 
 
 def a_silence(name: str, tenant: str | None) -> Silence:
-    return Silence(name=name, match=Match(codes=("e.p",)), since=0, until=1, tenant=tenant)
+    return Silence(name=name, match=Match.of(code=("e.p",)), since=0, until=1, tenant=tenant)
 
 
 def names(config: DecideConfig) -> list[str]:

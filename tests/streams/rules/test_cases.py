@@ -9,13 +9,15 @@ import pytest
 from tocsin.schemas.events import DigestedCase, ProblemReported, ProblemsDigested, ThreadContext
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem
-from tocsin.streams.rules.cases import CASE_ENDPOINTS, case_id, case_of, open_by_digest, open_or_repeat, survivor_of
+from tocsin.streams.rules.cases import CASE_ENDPOINTS, open_by_digest, open_or_repeat, represented_by
+from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.context.threads import MAX_TEXT
-from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.notification import Notice
-from tocsin.streams.rules.routing.outcome import Routing
+from tocsin.streams.rules.report import Matched, Report, case_id, case_of
+from tocsin.streams.rules.rulebook import Route, default_rulebook
 from tocsin.streams.rules.spans import DAY, HOUR
 from tocsin.streams.rules.state import CaseRow, row_key
+from tocsin.streams.rules.turn import Turn
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows
@@ -32,10 +34,19 @@ CASE = case_of(a_report("r"))
 KEY = row_key("case", "acme", CASE)
 
 
+def a_turn(rows: DictRows) -> Turn:
+    return Turn(rows, NOW, DecideConfig(book=default_rulebook(), case_ttl=DAY), "acme")
+
+
+def stands_for(rows: DictRows, report: ProblemReported) -> str | None:
+    return represented_by(a_turn(rows), Report(report))
+
+
 def tell(rows: DictRows, report: ProblemReported, *endpoints: str) -> Notice:
-    context = ThreadContext(first_seen=NOW, last_seen=NOW)
-    heard = Heard(report=report, case=case_of(report), context=context, now=NOW)
-    return open_or_repeat(heard, Routing(endpoints, ()), rows, DAY)
+    flying = Report(report, context=ThreadContext(first_seen=NOW, last_seen=NOW))
+    flying.matched = [Matched("all", Route(name="all", endpoints=endpoints), names_code=False)]
+    flying.endpoints = endpoints
+    return open_or_repeat(a_turn(rows), flying)
 
 
 def digest(rows: DictRows, last_report: str = "r2", *endpoints: str) -> None:
@@ -44,7 +55,7 @@ def digest(rows: DictRows, last_report: str = "r2", *endpoints: str) -> None:
         since=NOW - HOUR, until=NOW, count=2, endpoints=list(endpoints or ("desk",)),
         cases=[DigestedCase(case=CASE, code="e.p.x", count=2, last_report=last_report)],
     )  # fmt: skip
-    open_by_digest(told, "t", rows, DAY)
+    open_by_digest(a_turn(rows), told, "t")
 
 
 def the_case(rows: DictRows, **changes: Any) -> CaseRow:
@@ -56,7 +67,7 @@ def the_case(rows: DictRows, **changes: Any) -> CaseRow:
 def test_a_digest_opens_a_case_that_nobody_was_told_of(rows: DictRows) -> None:
     digest(rows)
     row = the_case(rows)
-    assert (row.status, row.count, row.last_report, row.survivor) == ("open", 2, "r2", "d")
+    assert (row.status, row.count, row.last_report, row.represented_by) == ("open", 2, "r2", "d")
     assert (row.endpoints, row.code, row.thread, rows.due(KEY)) == (("desk",), "e.p.x", "t", NOW + DAY)
 
 
@@ -72,27 +83,29 @@ STANDING: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize(("before", "after"), STANDING.values(), ids=list(STANDING))
 def test_a_known_case_is_told_of_again(rows: DictRows, before: dict[str, Any], after: str) -> None:
-    rows.put(KEY, CaseRow(7, "r0", "r2", first_seen=1, last_seen=2, endpoints=("owner",), survivor="s", **before), 99)
+    rows.put(
+        KEY, CaseRow(7, "r0", "r2", first_seen=1, last_seen=2, endpoints=("owner",), represented_by="s", **before), 99
+    )
     digest(rows, "r2", "desk", "owner")
     row = the_case(rows)
-    assert (row.status, row.survivor) == (after, "d")
+    assert (row.status, row.represented_by) == (after, "d")
     assert row.endpoints == ("owner", "desk"), "who was told by the digest alone will hear when it is over"
     assert (row.count, row.first_report, rows.due(KEY)) == (7, "r0", 99), "its reports were counted when they came"
 
 
 def test_what_stands_for_the_reports_of_a_case_that_a_digest_opened(rows: DictRows) -> None:
     digest(rows, "r2")
-    assert survivor_of(a_report("r2"), rows) == "d"
+    assert stands_for(rows, a_report("r2")) == "d"
     tell(rows, a_report("r3"), "owner")
-    assert survivor_of(a_report("r3"), rows) == derived_id("repeated", "r3")
-    assert survivor_of(a_report("r2"), rows) is None, "no event says that r2 opened the case"
+    assert stands_for(rows, a_report("r3")) == derived_id("repeated", "r3")
+    assert stands_for(rows, a_report("r2")) is None, "no event says that r2 opened the case"
 
 
 def test_what_stands_for_the_reports_of_a_case_that_was_told(rows: DictRows) -> None:
     tell(rows, a_report("r1"), "owner")
     tell(rows, a_report("r2"), "owner")
-    assert survivor_of(a_report("r1"), rows) == derived_id("opened", "r1")
-    assert survivor_of(a_report("r2"), rows) == derived_id("repeated", "r2")
+    assert stands_for(rows, a_report("r1")) == derived_id("opened", "r1")
+    assert stands_for(rows, a_report("r2")) == derived_id("repeated", "r2")
 
 
 def test_a_case_remembers_every_endpoint_that_a_rules_file_may_name(rows: DictRows) -> None:

@@ -28,12 +28,13 @@ from tocsin.schemas.events import (
 )
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem
-from tocsin.streams.rules.cases import case_of
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.decide import decide, fire
 from tocsin.streams.rules.decision import DeadLetter, Decision, Emit
+from tocsin.streams.rules.match import Match
 from tocsin.streams.rules.policies import LoopLimits
-from tocsin.streams.rules.rulebook import Endpoint, Match, Route, RuleBook
+from tocsin.streams.rules.report import case_of
+from tocsin.streams.rules.rulebook import Endpoint, Route, RuleBook
 from tocsin.streams.rules.spans import DAY, HOUR, SECOND
 from tocsin.streams.rules.state import CaseRow, ThreadRow
 
@@ -46,8 +47,8 @@ BOOK = RuleBook(
     endpoints={name: Endpoint(name=name, sink="memory") for name in ("owner", "desk", "fallback")},
     default_endpoint="fallback",
     routes=(
-        Route(name="xfer", match=Match(codes=("e.p.xfer",)), endpoints=("owner",), go_on=True),
-        Route(name="errors", match=Match(codes=("e.p",)), endpoints=("desk", "owner")),
+        Route(name="xfer", match=Match.of(code=("e.p.xfer",)), endpoints=("owner",), go_on=True),
+        Route(name="errors", match=Match.of(code=("e.p",)), endpoints=("desk", "owner")),
     ),
 )
 CONFIG = DecideConfig(book=BOOK)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tocsin.schemas.events import ProblemOpened, ProblemRepeated, ThreadContext
 from tocsin.schemas.problem import Http, Item, Problem, Severity, Source
-from tocsin.streams.rules.notification import MAX_BODY, MAX_OVERFLOW_BODY, Notice, letter, notification, timestamp
+from tocsin.streams.rules.notification import MAX_BODY, MAX_OVERFLOW_BODY, Notice, body_of, body_of_notice, timestamp
 
 WHEN = 1_800_000_000_123_456
 THREAD = ThreadContext(
@@ -49,7 +49,7 @@ def a_notice(problem: Problem = PROBLEM, count: int = 1) -> Notice:
 
 
 def test_the_whole_body() -> None:
-    body = json.loads(notification(a_notice(), WHEN, "https://bus.example/"))
+    body = json.loads(body_of_notice(a_notice(), WHEN, "https://bus.example/"))
     assert body == {
         "type": "problem.opened",
         "timestamp": "2027-01-15T08:00:00.123Z",
@@ -90,7 +90,7 @@ def test_the_whole_body() -> None:
 
 
 def test_a_repeat_says_so() -> None:
-    body = json.loads(notification(a_notice(count=7), WHEN, None))
+    body = json.loads(body_of_notice(a_notice(count=7), WHEN, None))
     assert (body["type"], body["data"]["count"]) == ("problem.repeated", 7)
     assert "links" not in body["data"]
 
@@ -98,7 +98,7 @@ def test_a_repeat_says_so() -> None:
 def test_the_same_notice_has_the_same_bytes() -> None:
     turned = msgspec.structs.replace(PROBLEM, localized={"en": "a", "de": "b"})
     turned_round = msgspec.structs.replace(PROBLEM, localized={"de": "b", "en": "a"})
-    assert notification(a_notice(turned), WHEN, None) == notification(a_notice(turned_round), WHEN, None)
+    assert body_of_notice(a_notice(turned), WHEN, None) == body_of_notice(a_notice(turned_round), WHEN, None)
 
 
 def with_text(length: int) -> Notice:
@@ -106,11 +106,11 @@ def with_text(length: int) -> Notice:
 
 
 def test_at_the_limit_and_one_byte_over_it() -> None:
-    room = MAX_BODY - len(notification(with_text(1), WHEN, None)) + 1
-    fits = notification(with_text(room), WHEN, None)
+    room = MAX_BODY - len(body_of_notice(with_text(1), WHEN, None)) + 1
+    fits = body_of_notice(with_text(room), WHEN, None)
     assert len(fits) == MAX_BODY
     assert "overflow" not in json.loads(fits)["data"]
-    over = json.loads(notification(with_text(room + 1), WHEN, None))["data"]
+    over = json.loads(body_of_notice(with_text(room + 1), WHEN, None))["data"]
     assert over["overflow"]["bytes"] == MAX_BODY + 1
     assert over["overflow"]["limit"] == MAX_BODY
     assert "items" in over["overflow"]["omitted"]
@@ -135,7 +135,7 @@ def test_no_overflow_form_is_longer_than_its_bound(text: str, code: str, name: s
         tenant=name,
         thread=msgspec.structs.replace(THREAD, thread_id=name, parents=[name] * 16, codes=[code] * 16),
     )
-    body = notification(notice, WHEN, "https://bus.example")
+    body = body_of_notice(notice, WHEN, "https://bus.example")
     assert len(body) <= MAX_OVERFLOW_BODY
     assert json.loads(body)["data"]["overflow"]["bytes"] > MAX_BODY
 
@@ -154,7 +154,7 @@ def test_timestamps(micros: int, text: str) -> None:
 
 
 def a_letter(**data: Any) -> dict[str, Any]:
-    body = letter("problem.digest", WHEN, {"case": "c", "event_id": "e", "tenant": "acme"} | data)
+    body = body_of("problem.digest", WHEN, {"case": "c", "event_id": "e", "tenant": "acme"} | data)
     assert len(body) <= MAX_BODY
     found: dict[str, Any] = json.loads(body)
     return found
@@ -169,7 +169,7 @@ def test_a_letter_of_another_kind() -> None:
 
 
 def test_a_letter_has_the_problem_as_a_notification_has_it() -> None:
-    whole = json.loads(notification(a_notice(), WHEN, None))
+    whole = json.loads(body_of_notice(a_notice(), WHEN, None))
     assert a_letter(problem=PROBLEM)["data"]["problem"] == whole["data"]["problem"]
 
 
@@ -186,11 +186,11 @@ def test_a_letter_that_is_still_too_long_keeps_plain_values() -> None:
 
 
 def test_the_same_letter_has_the_same_bytes() -> None:
-    assert letter("x", WHEN, {"a": 1, "b": 2}) == letter("x", WHEN, {"b": 2, "a": 1})
+    assert body_of("x", WHEN, {"a": 1, "b": 2}) == body_of("x", WHEN, {"b": 2, "a": 1})
 
 
 def test_the_thread_says_what_is_known_of_it() -> None:
     known = msgspec.structs.replace(THREAD, protocol="issue-credential/2.0", state="offer-sent", effect="ended")
-    thread = json.loads(notification(msgspec.structs.replace(a_notice(), thread=known), WHEN, None))["data"]["thread"]
+    thread = json.loads(body_of_notice(msgspec.structs.replace(a_notice(), thread=known), WHEN, None))["data"]["thread"]
     assert (thread["protocol"], thread["state"], thread["effect"]) == ("issue-credential/2.0", "offer-sent", "ended")
     assert "role" not in thread

@@ -11,13 +11,12 @@ from tocsin.connectors.dialects.codes import parse_code
 from tocsin.schemas.events import ActivityKind, ActivityObserved, ProblemPromoted, ProblemReported
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem, Severity
-from tocsin.streams.rules.cases import case_of
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.context.activity import observe
 from tocsin.streams.rules.context.enrich import enrich
-from tocsin.streams.rules.decision import Emit
-from tocsin.streams.rules.heard import Heard
+from tocsin.streams.rules.decision import Decision, Emit
 from tocsin.streams.rules.promotion import promote
+from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.rulebook import default_rulebook
 from tocsin.streams.rules.state import CaseRow, row_key
 from tocsin.streams.rules.turn import Turn
@@ -30,22 +29,27 @@ NOW = 1_800_000_000_000_000
 OWN = {"thread_id": "w1", "message_id": "w1", "thread_id_derived": True, "parent_thread_id": "t"}
 
 
-def hear(rows: DictRows, event_id: str, code: str, **members: Any) -> Heard:
+def hear(rows: DictRows, event_id: str, code: str, **members: Any) -> Report:
     """A problem is reported: its context, as the pipeline has it."""
     parsed = parse_code(code)
     problem = Problem(dialect="didcomm-2.0", code=code, code_key=parsed.key, severity=parsed.severity, **members)
-    report = ProblemReported(event_id=event_id, tenant="acme", occurred_at=0, recorded_at=0, problem=problem)
-    case = case_of(report)
-    return Heard(
-        report=report, case=case, context=enrich(Turn(rows, NOW, CONFIG, report.tenant), report, case), now=NOW
-    )
+    report = Report(ProblemReported(event_id=event_id, tenant="acme", occurred_at=0, recorded_at=0, problem=problem))
+    report.explain(enrich(Turn(rows, NOW, CONFIG, "acme"), report.event, report.case))
+    return report
 
 
-def told(rows: DictRows, heard: Heard, status: str = "open") -> str:
+def promoted_by(rows: DictRows, report: Report) -> list[Decision]:
+    """What is emitted of the warnings that this report promotes."""
+    turn = Turn(rows, NOW, CONFIG, "acme")
+    promote(turn, report)
+    return turn.decisions
+
+
+def told(rows: DictRows, report: Report, status: str = "open") -> str:
     """Somebody was told of it: its case."""
-    row = CaseRow(1, "r", "r", "open", NOW, NOW, code=heard.problem.code, severity=heard.problem.severity.value)
-    rows.put(row_key("case", "acme", heard.case), msgspec.structs.replace(row, status=status), 9)
-    return heard.case
+    row = CaseRow(1, "r", "r", "open", NOW, NOW, code=report.problem.code, severity=report.problem.severity.value)
+    rows.put(row_key("case", "acme", report.case), msgspec.structs.replace(row, status=status), 9)
+    return report.case
 
 
 # the warning, the reply -> is the warning promoted?
@@ -64,7 +68,7 @@ REPLIES: dict[str, tuple[str, str, bool]] = {
 @pytest.mark.parametrize(("warning", "reply", "promoted"), REPLIES.values(), ids=REPLIES)
 def test_which_reply_promotes(rows: DictRows, warning: str, reply: str, promoted: bool) -> None:
     case = told(rows, hear(rows, "r1", warning, thread_id="t"))
-    decisions = promote(hear(rows, "r2", reply, thread_id="t"), rows, CONFIG)
+    decisions = promoted_by(rows, hear(rows, "r2", reply, thread_id="t"))
     assert [(one.topic, one.key) for one in decisions if isinstance(one, Emit)] == [("problems", case)] * promoted
     row = rows.get(row_key("case", "acme", case))
     assert isinstance(row, CaseRow)
@@ -74,7 +78,7 @@ def test_which_reply_promotes(rows: DictRows, warning: str, reply: str, promoted
 
 def test_the_event_says_who_promoted_what(rows: DictRows) -> None:
     case = told(rows, hear(rows, "r1", "w.m.odd", thread_id="t"))
-    (decision,) = promote(hear(rows, "r2", "e.p.odd", thread_id="t"), rows, CONFIG)
+    (decision,) = promoted_by(rows, hear(rows, "r2", "e.p.odd", thread_id="t"))
     assert isinstance(decision, Emit)
     assert decision.event == ProblemPromoted(
         event_id=derived_id("promoted", case, "r2"),
@@ -92,30 +96,30 @@ def test_the_event_says_who_promoted_what(rows: DictRows) -> None:
 
 def test_a_warning_is_promoted_once(rows: DictRows) -> None:
     told(rows, hear(rows, "r1", "w.m.odd", thread_id="t"))
-    assert len(promote(hear(rows, "r2", "e.p.odd", thread_id="t"), rows, CONFIG)) == 1
-    assert promote(hear(rows, "r3", "e.p.other", thread_id="t"), rows, CONFIG) == []
+    assert len(promoted_by(rows, hear(rows, "r2", "e.p.odd", thread_id="t"))) == 1
+    assert promoted_by(rows, hear(rows, "r3", "e.p.other", thread_id="t")) == []
 
 
 def test_all_warnings_of_the_thread_are_promoted(rows: DictRows) -> None:
     cases = {told(rows, hear(rows, f"r{code}", code, thread_id="t")) for code in ("w.m.a", "w.m.b", "w.p.c")}
-    decisions = promote(hear(rows, "r", "e.p.odd", thread_id="t"), rows, CONFIG)
+    decisions = promoted_by(rows, hear(rows, "r", "e.p.odd", thread_id="t"))
     assert {one.key for one in decisions if isinstance(one, Emit)} == cases
 
 
 @pytest.mark.parametrize("status", ["open", "acknowledged", "snoozed", "resolved"])
 def test_what_is_over_is_not_promoted(rows: DictRows, status: str) -> None:
     told(rows, hear(rows, "r1", "w.m.odd", thread_id="t"), status)
-    assert len(promote(hear(rows, "r2", "e.p.odd", thread_id="t"), rows, CONFIG)) == (status != "resolved")
+    assert len(promoted_by(rows, hear(rows, "r2", "e.p.odd", thread_id="t"))) == (status != "resolved")
 
 
 def test_a_warning_that_nobody_was_told_of_is_not_promoted(rows: DictRows) -> None:
     hear(rows, "r1", "w.m.odd", thread_id="t")
-    assert promote(hear(rows, "r2", "e.p.odd", thread_id="t"), rows, CONFIG) == []
+    assert promoted_by(rows, hear(rows, "r2", "e.p.odd", thread_id="t")) == []
 
 
 def test_other_threads_keep_their_warnings(rows: DictRows) -> None:
     told(rows, hear(rows, "r1", "w.m.odd", thread_id="t"))
-    assert promote(hear(rows, "r2", "e.p.odd", thread_id="u"), rows, CONFIG) == []
+    assert promoted_by(rows, hear(rows, "r2", "e.p.odd", thread_id="u")) == []
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["a known thread", "an unknown thread"])
@@ -134,5 +138,5 @@ def test_a_reply_as_didcomm_v2_sends_it(rows: DictRows, reply: dict[str, Any], k
         )
         observe(Turn(rows, NOW, CONFIG, seen.tenant), seen)
     case = told(rows, hear(rows, "r1", "w.m.odd", **OWN))
-    decisions = promote(hear(rows, "r2", "e.p.odd", **reply), rows, CONFIG)
+    decisions = promoted_by(rows, hear(rows, "r2", "e.p.odd", **reply))
     assert [one.key for one in decisions if isinstance(one, Emit)] == [case]

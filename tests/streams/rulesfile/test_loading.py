@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.streams.rules.config import Endpoint, Route, default_rulebook
-from tocsin.streams.rules.values import MAX_ENDPOINTS, Match
+from tocsin.streams.rules.match import Match
+from tocsin.streams.rules.values import MAX_ENDPOINTS
 from tocsin.streams.rulesfile import RulesFileError, check_rulebook, json_schema, load_rulebook, sink_settings
 from tocsin.streams.rulesfile.document import MAX_BYTES
 from tocsin.streams.rulesfile.loading import OPTIONAL
@@ -78,11 +79,11 @@ routes:
     )
     assert sink_settings(book.endpoints["desk"]) == {}
     assert sink_settings(book.endpoints["owner"])["url"] == "https://owner.example/hook"
-    inner = Route(name="route-1", match=Match(codes=("e.p.xfer",)), endpoints=("owner",))
+    inner = Route(name="route-1", match=Match.of(code=("e.p.xfer",)), endpoints=("owner",))
     assert book.routes == (
         Route(
             name="first",
-            match=Match(codes=("e.p",), tenants=("acme",), severities=("error",), protocols=("issue-credential",)),
+            match=Match.of(code=("e.p",), tenant=("acme",), severity=("error",), protocol=("issue-credential",)),
             endpoints=("owner",),
             go_on=True,
             routes=(inner,),

@@ -22,7 +22,8 @@ from tocsin.streams.rules.config import (
     TimeOfWeek,
     TimeoutPolicy,
 )
-from tocsin.streams.rules.values import DAY, HOUR, LONGEST, MINUTE, SECOND, Match, read_duration, read_instant
+from tocsin.streams.rules.match import Match
+from tocsin.streams.rules.values import DAY, HOUR, LONGEST, MINUTE, SECOND, read_duration, read_instant
 from tocsin.streams.rulesfile import check_rulebook, load_rulebook
 
 TOP = "endpoints:\n  desk: {sink: memory}\ndefault_route: desk\n"
@@ -186,20 +187,20 @@ mute_times:
   weekend: [{days: [sat, sun]}, {days: fri, from: "18:30", months: [12, 1]}]
 """
     found = book(tmp_path, text)
-    match = Match(codes=("e.p",), tenants=("acme",))
+    match = Match.of(code=("e.p",), tenant=("acme",))
     assert found.silences == (Silence(name="works", match=match, since=SECOND, until=DAY, by="me"),)
     assert found.inhibit == (
         Inhibition(
             name="inhibit-1",
-            source=Match(scopes=("connection",)),
-            target=Match(categories=("xfer",), trusts=("low",)),
+            source=Match.of(scope=("connection",)),
+            target=Match.of(category=("xfer",), trust=("low",)),
             equal=("connection",),
             lasting=HOUR,
         ),
         Inhibition(
             name="b",
-            source=Match(record_types=("x",)),
-            target=Match(connections=("c",)),
+            source=Match.of(record_type=("x",)),
+            target=Match.of(connection=("c",)),
             equal=("code", "thread"),
             lasting=2 * HOUR,
         ),

@@ -12,7 +12,8 @@ import structlog
 from tocsin.connectors.commands.silence import FIELDS
 from tocsin.schemas.events import Matcher, MatchOperator, SilenceSet, ThreadContext
 from tocsin.schemas.problem import Problem, Severity, Source
-from tocsin.streams.rules.routing.matching import matches
+from tocsin.streams.rules.facts import Facts
+from tocsin.streams.rules.match import Match
 from tocsin.streams.rules.rulebook import Silence
 from tocsin.streams.silences import shares as silence_shares
 from tocsin.streams.silences import silences as module
@@ -68,7 +69,7 @@ ROWS: dict[str, tuple[str, str, str, bool]] = {
 @pytest.mark.parametrize(("name", "operator", "value", "fits"), ROWS.values(), ids=list(ROWS))
 def test_a_matcher(name: str, operator: str, value: str, fits: bool) -> None:
     match = match_of([Matcher(field=name, operator=MatchOperator(operator), value=value)])
-    assert matches(match, PROBLEM, "acme", THREAD) is fits
+    assert match.fits(Facts(PROBLEM, "acme", THREAD)) is fits
 
 
 @pytest.mark.parametrize("operator", ["equal", "not_equal", "matches", "not_matches"])
@@ -76,8 +77,8 @@ def test_a_matcher(name: str, operator: str, value: str, fits: bool) -> None:
 def test_the_rules_can_use_whatever_the_gateway_takes(name: str, operator: str) -> None:
     match = match_of([Matcher(field=name, operator=MatchOperator(operator), value="no.such.thing")])
     negated = operator.startswith("not_")
-    assert matches(match, PROBLEM, "acme", THREAD) is negated
-    assert matches(match, Problem(dialect="x", code="y"), "acme") is negated
+    assert match.fits(Facts(PROBLEM, "acme", THREAD)) is negated
+    assert match.fits(Facts(Problem(dialect="x", code="y"), "acme")) is negated
 
 
 def test_all_matchers_must_fit() -> None:
@@ -87,7 +88,7 @@ def test_all_matchers_must_fit() -> None:
             Matcher(field="code", operator=MatchOperator.PREFIX, value=second),
             Matcher(field="severity", operator=MatchOperator.NOT_EQUAL, value="warning"),
         ]
-        return matches(match_of(matchers), PROBLEM, "acme", THREAD)
+        return match_of(matchers).fits(Facts(PROBLEM, "acme", THREAD))
 
     assert both("e.p", "e.p.xfer")
     assert not both("e.p", "e.p.req")
@@ -103,7 +104,6 @@ UNUSABLE: dict[str, list[tuple[str, MatchOperator, str]]] = {
     "no regular expression": [("text", MatchOperator.MATCHES, "(")],
     "a look-ahead": [("text", MatchOperator.NOT_MATCHES, "(?=x)")],
     "a back-reference": [("text", MatchOperator.MATCHES, r"(a)\1")],
-    "more than an expression holds": [("text", MatchOperator.MATCHES, "x" * 250)] * 5,
 }
 
 
@@ -135,7 +135,7 @@ def test_in_the_form_of_the_rules() -> None:
     assert silence == Silence(
         name="s", match=silence.match, since=NOW - HOUR, until=NOW + HOUR, tenant="acme", by="ann", why="x"
     )
-    assert silence.match.codes == ("e.p",)
+    assert silence.match == Match.of(code=("e.p",))
 
 
 def test_the_last_event_of_each_stands() -> None:

@@ -30,9 +30,10 @@ from tocsin.streams.cli.records import records_of
 from tocsin.streams.processes.exit_codes import BAD_INPUT, CommandFailed
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.decision import DELIVERIES, Decision, Emit
+from tocsin.streams.rules.facts import Facts
 from tocsin.streams.rules.replay import Decided, Replay
-from tocsin.streams.rules.routing.route import route
 from tocsin.streams.rules.spans import HOUR
+from tocsin.streams.rules.stages.route import matching
 from tocsin.streams.settings import Settings
 from tocsin.streams.topology import topic_name
 
@@ -198,8 +199,8 @@ class Rehearsing:
     def _shown(self, emitted: EventBase) -> dict[str, Any]:
         members = {name: getattr(emitted, name) for name in SHOWN if getattr(emitted, name, None) not in (None, "", [])}
         if isinstance(emitted, ProblemOpened | ProblemRepeated):
-            found = route(self._config.book, emitted.problem, emitted.tenant, emitted.thread)
-            members["routes"] = list(found.routes) or ["default_route"]
+            found = matching(self._config.book.routes, Facts(emitted.problem, emitted.tenant, emitted.thread))
+            members["routes"] = [one.path for one in found] or ["default_route"]
         elif isinstance(emitted, ProblemSuppressed):
             members["case"] = emitted.case
         return members

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from tocsin.connectors.sections import NOT_IN_FILE, Listed, Section, Text, unfit
+from tocsin.streams.rules.match import Match
 from tocsin.streams.rules.values import (
     DAY,
     HOUR,
@@ -26,7 +27,7 @@ from tocsin.streams.rules.values import (
     Identical,
     Impacts,
     Instant,
-    Match,
+    MatchInFile,
     Months,
     Name,
     Names,
@@ -160,7 +161,7 @@ class Route(Section, frozen=True, kw_only=True):
     """One route. The first that matches wins, unless it says `continue`; its own routes come before itself."""
 
     name: Annotated[Name, "Shown where a problem says why it went where it went."] = ""
-    match: Annotated[Match, "Without it, everything matches."] = Match()
+    match: Annotated[MatchInFile, "Without it, everything matches."] = Match()
     endpoints: Annotated[Names, "Who is told; a nested route may leave it to its parent."] = ()
     go_on: Annotated[bool, "Go on with the next route after this one."] = field(default=False, name="continue")
     escalate: Annotated[Name | None, "Escalation policy; none: not even the parent's."] = None
@@ -174,7 +175,7 @@ class Silence(Section, frozen=True, kw_only=True):
     """For a time, what fits is told to nobody."""
 
     name: Name
-    match: Match
+    match: MatchInFile
     since: Annotated[Instant, "RFC 3339, such as 2026-12-24T18:00:00Z."] = field(name="from")
     until: Annotated[Instant, "RFC 3339."]
     tenant: Annotated[str | None, NOT_IN_FILE] = None
@@ -194,8 +195,8 @@ class Inhibition(Section, frozen=True, kw_only=True):
     nobody."""
 
     name: Annotated[Name, "Shown where a problem says what inhibited it."] = ""
-    source: Annotated[Match, "What inhibits."]
-    target: Annotated[Match, "What is inhibited."]
+    source: Annotated[MatchInFile, "What inhibits."]
+    target: Annotated[MatchInFile, "What is inhibited."]
     equal: Annotated[GroupBys, "What both must have in common; a value that neither has does not count."]
     lasting: Annotated[Span, "At most so long after the last source."] = field(default=HOUR, name="for")
 

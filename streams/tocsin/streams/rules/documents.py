@@ -9,7 +9,7 @@ import msgspec
 from tocsin.connectors.dialects import DIALECT_OF_MEDIA_TYPE, Unwritable, write_document
 from tocsin.schemas.errors import TocsinError
 from tocsin.schemas.problem import Http, Problem, Source
-from tocsin.streams.rules.told_json import clip
+from tocsin.streams.rules.notification import shortened
 
 MAX_DOCUMENT = 64 * 1024
 """Bytes of a document; of a larger problem only what identifies it is written."""
@@ -36,7 +36,7 @@ def can_say(problem: Problem, dialect: str) -> bool:
 
 def document_of(problem: Problem, dialect: str, instance: str | None = None, limit: int = MAX_DOCUMENT) -> bytes | None:
     """The problem as a strict document, at most `limit` bytes; None when the dialect cannot say it so. The same problem
-    always gives the same bytes. `instance` is the RFC 9457 id of this occurrence, where it has none (b.1 33)."""
+    always gives the same bytes. `instance` is the RFC 9457 id of this occurrence, where it has none."""
     if dialect == "rfc9457" and instance is not None:
         http = problem.http or Http()
         http = msgspec.structs.replace(http, instance=http.instance or instance)
@@ -65,16 +65,16 @@ def _encoded(document: dict[str, object]) -> bytes:
 
 def for_peer(problem: Problem, trust: str | None) -> Problem:
     """What a peer may know of a problem: its code and comment. Arguments are `?` and details are left out unless the
-    connection's trust is high: they are secret by default (REQUIREMENTS c 11)."""
+    connection's trust is high, which are secret by default."""
     if (trust or "").casefold() == HIGH:
         return problem
     template = problem.text_template if problem.args else None
     return msgspec.structs.replace(
         _bare(problem),
         ack=list(problem.ack),
-        text_template=clip(template, MAX_PEER_TEXT),
+        text_template=shortened(template, MAX_PEER_TEXT),
         args=["?"] * len(problem.args) if template else [],
-        text=None if template else clip(problem.text, MAX_PEER_TEXT),
+        text=None if template else shortened(problem.text, MAX_PEER_TEXT),
         escalation_uri=problem.escalation_uri,
     )
 
@@ -94,7 +94,7 @@ def _bare(problem: Problem) -> Problem:
         message_type=problem.message_type,
         thread_id=problem.thread_id,
         parent_thread_id=problem.parent_thread_id,
-        text=clip(problem.text, MAX_PEER_TEXT),
+        text=shortened(problem.text, MAX_PEER_TEXT),
         retry_party=problem.retry_party,
         http=http and Http(type=http.type, status=http.status, instance=http.instance),
         source=Source(protocol=problem.source.protocol),

@@ -1,35 +1,27 @@
-"""What the owner of a problem is told: the body of a webhook (Standard Webhooks: type, timestamp, data).
+"""The bodies of notifications (Standard Webhooks: type, timestamp, data): problems, threads and times as JSON, bounded.
 
-The same notice always gives the same bytes, so every attempt and every repeat signs the same body (RELIABILITY I3).
+The same notice always gives the same bytes, so every attempt and every repeat signs the same body. A time is RFC 3339
+in UTC with milliseconds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 
-from tocsin.schemas.events import ProblemOpened, ProblemRepeated
-from tocsin.schemas.problem import Problem
-from tocsin.streams.rules.loops.hops import hops_of
-from tocsin.streams.rules.told_json import OVERFLOW_TEXT, clip, identity_of, problem_json, thread_json, timestamp
-
-__all__ = [
-    "CONTENT_TYPE",
-    "MAX_BODY",
-    "MAX_OVERFLOW_BODY",
-    "Notice",
-    "instance_of",
-    "letter",
-    "notification",
-    "timestamp",
-]
+from tocsin.schemas.events import ProblemOpened, ProblemRepeated, ThreadContext
+from tocsin.schemas.problem import Http, Problem, Source
+from tocsin.streams.rules.stages.hops import hops_of
 
 CONTENT_TYPE = "application/json"
 
 MAX_BODY = 64 * 1024
-"""Bytes of a body (RELIABILITY 3.4); a longer one is replaced by its overflow form."""
+"""Bytes of a body; a longer one is replaced by its overflow form."""
 
 MAX_OVERFLOW_BODY = 12 * 1024
 """Bytes that no overflow form of a notice exceeds."""
@@ -42,7 +34,58 @@ Notice = ProblemOpened | ProblemRepeated
 _TYPES: dict[type[Notice], str] = {ProblemOpened: "problem.opened", ProblemRepeated: "problem.repeated"}
 
 
-def notification(notice: Notice, occurred_at: int, public_url: str | None, limit: int = MAX_BODY) -> bytes:
+OVERFLOW_TEXT = 256
+"""Characters that an overflow form keeps of the text."""
+
+OVERFLOW_NAME = 80
+"""Characters that it keeps of each other member."""
+
+_KEPT = (
+    "dialect",
+    "code",
+    "code_key",
+    "category",
+    "severity",
+    "scope",
+    "impact",
+    "message_id",
+    "message_type",
+    "thread_id",
+    "parent_thread_id",
+    "retry_party",
+    "request_id",
+    "message_sha256",
+)
+
+_GETTERS: dict[type[Any], tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]] = {
+    kind: (kind.__struct_fields__, attrgetter(*kind.__struct_fields__)) for kind in (Problem, Source, Http)
+}
+# One call for all members: this runs for every event, and most members of most problems are empty.
+
+_CONTEXT = (
+    "found_by",
+    "protocol",
+    "role",
+    "state",
+    "effect",
+    "state_after",
+    "connection",
+    "trust",
+    "record_type",
+    "record_id",
+    "record_state",
+    "job",
+    "last_message_id",
+    "last_message_type",
+)
+_context = attrgetter(*_CONTEXT)
+
+_NO_SOURCE = Source()
+
+_LAST_TIME = 253_402_300_799_999_999
+
+
+def body_of_notice(notice: Notice, occurred_at: int, public_url: str | None, limit: int = MAX_BODY) -> bytes:
     """The body for a notice about a report that occurred at `occurred_at` (microseconds); at most `limit` bytes.
 
     `public_url` is the gateway's address for links. A body over the limit becomes the overflow form: the members that
@@ -57,7 +100,7 @@ def notification(notice: Notice, occurred_at: int, public_url: str | None, limit
     return _encode(notice, occurred_at, public_url, kept, overflow)
 
 
-def letter(kind: str, occurred_at: int, data: Mapping[str, Any], limit: int = MAX_BODY) -> bytes:
+def body_of(kind: str, occurred_at: int, data: Mapping[str, Any], limit: int = MAX_BODY) -> bytes:
     """The body of anything else that is told: `{"type": kind, "timestamp", "data"}`; at most `limit` bytes.
 
     `data` is what JSON can say (its caller bounds every list and text) and may have a `problem`, a Problem. Over the
@@ -66,7 +109,7 @@ def letter(kind: str, occurred_at: int, data: Mapping[str, Any], limit: int = MA
     """
     problem = data.get("problem")
     whole = dict(data) | ({"problem": problem_json(problem)} if isinstance(problem, Problem) else {})
-    body = _letter(kind, occurred_at, whole)
+    body = _encoded(kind, occurred_at, whole)
     if len(body) <= limit:
         return body
     bounds = {"bytes": len(body), "limit": limit}
@@ -74,13 +117,13 @@ def letter(kind: str, occurred_at: int, data: Mapping[str, Any], limit: int = MA
         kept = identity_of(problem)
         omitted = sorted(f"problem.{name}" for name in set(whole["problem"]) - set(kept))
         whole |= {"problem": kept, "overflow": {**bounds, "omitted": omitted}}
-        shorter = _letter(kind, occurred_at, whole)
+        shorter = _encoded(kind, occurred_at, whole)
         if len(shorter) <= limit:
             return shorter
-    return _letter(kind, occurred_at, _plain(whole, bounds))
+    return _encoded(kind, occurred_at, _plain(whole, bounds))
 
 
-def _letter(kind: str, occurred_at: int, data: dict[str, Any]) -> bytes:
+def _encoded(kind: str, occurred_at: int, data: dict[str, Any]) -> bytes:
     return _ENCODER.encode({"type": kind, "timestamp": timestamp(occurred_at), "data": data})
 
 
@@ -88,12 +131,14 @@ def _plain(data: dict[str, Any], bounds: dict[str, int]) -> dict[str, Any]:
     """What is left when nothing else helps: plain values, clipped."""
     omitted = {name for name, value in data.items() if isinstance(value, list | tuple | dict)}
     plain = {name: value for name, value in data.items() if name not in omitted}
-    clipped = {name: clip(value, OVERFLOW_TEXT) if isinstance(value, str) else value for name, value in plain.items()}
+    clipped = {
+        name: shortened(value, OVERFLOW_TEXT) if isinstance(value, str) else value for name, value in plain.items()
+    }
     return clipped | {"overflow": {**bounds, "omitted": sorted(omitted - {"overflow"})}}
 
 
 def instance_of(event_id: str) -> str:
-    """The RFC 9457 `instance` that the bus gives an occurrence (REQUIREMENTS b.1 33)."""
+    """The RFC 9457 `instance` that the bus gives an occurrence."""
     return f"urn:uuid:{event_id}"
 
 
@@ -104,7 +149,7 @@ def _encode(
         "case": notice.case,
         "event_id": notice.report,
         "instance": instance_of(notice.report),
-        "tenant": clip(notice.tenant, OVERFLOW_TEXT),
+        "tenant": shortened(notice.tenant, OVERFLOW_TEXT),
         "count": notice.count if isinstance(notice, ProblemRepeated) else 1,
         "problem": problem,
         "thread": thread_json(notice.thread, overflow=bool(overflow)),
@@ -116,4 +161,77 @@ def _encode(
         data["overflow"] = overflow
     if public_url is not None:
         data["links"] = {"self": f"{public_url.rstrip('/')}/v1/problems/{notice.report}"}
-    return _letter(_TYPES[type(notice)], occurred_at, data)
+    return _encoded(_TYPES[type(notice)], occurred_at, data)
+
+
+def members_of(struct: Problem | Source | Http) -> dict[str, Any]:
+    """Every member that says something."""
+    names, values = _GETTERS[type(struct)]
+    return {name: value for name, value in zip(names, values(struct), strict=True) if value or value is False}
+
+
+def problem_json(problem: Problem) -> dict[str, Any]:
+    """The problem for JSON; values of `extensions` as JSON instead of JSON text."""
+    members = members_of(problem)
+    if problem.source == _NO_SOURCE or not (source := members_of(problem.source)):
+        del members["source"]
+    else:
+        members["source"] = source
+    if problem.http is not None:
+        members["http"] = members_of(problem.http)
+    if problem.extensions:
+        members["extensions"] = {name: _json(text) for name, text in problem.extensions.items()}
+    if problem.noticed_at is not None:
+        members["noticed_at"] = timestamp(problem.noticed_at)
+    return members
+
+
+def identity_of(problem: Problem) -> dict[str, Any]:
+    """What identifies a problem, each member clipped: its form where the whole is too large."""
+    members = members_of(problem)
+    kept = {name: shortened(members[name], OVERFLOW_NAME) for name in _KEPT if name in members}
+    if problem.text is not None:
+        kept["text"] = shortened(problem.text, OVERFLOW_TEXT)
+    return kept
+
+
+def thread_json(thread: ThreadContext, *, overflow: bool) -> dict[str, Any]:
+    """What is known of the thread; `overflow` leaves out the lists and clips the names."""
+    told = {name: value for name, value in zip(_CONTEXT, _context(thread), strict=True) if value is not None}
+    known: dict[str, Any] = {
+        "thread_id": thread.thread_id,
+        "depth": thread.depth,
+        "count": thread.count,
+        "first_seen": timestamp(thread.first_seen),
+        "last_seen": timestamp(thread.last_seen),
+        **told,
+    }
+    if not overflow:
+        known["parents"], known["codes"] = thread.parents, thread.codes
+        return known
+    return {name: shortened(value, OVERFLOW_NAME) if isinstance(value, str) else value for name, value in known.items()}
+
+
+@lru_cache(maxsize=16)  # when a problem came stands in several places of what is told of it
+def timestamp(micros: int) -> str:
+    """Microseconds since the epoch as RFC 3339 in UTC; a time outside years 1970 to 9999 becomes the nearest inside."""
+    seconds, rest = divmod(min(max(micros, 0), _LAST_TIME), 1_000_000)
+    return f"{_second(seconds)}.{rest // 1000:03d}Z"
+
+
+def shortened(value: str | None, length: int) -> str | None:
+    """The text, shortened to `length` characters with an ellipsis at its end."""
+    return value if value is None or len(value) <= length else value[: length - 1] + "…"
+
+
+@lru_cache(maxsize=256)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, tz=UTC).replace(tzinfo=None).isoformat()
+
+
+def _json(text: str) -> Any:
+    """The JSON value in `text`; what is no JSON, or cannot be written again, stays text."""
+    try:
+        return msgspec.Raw(msgspec.json.encode(msgspec.json.decode(text), order="deterministic"))
+    except (msgspec.MsgspecError, RecursionError, OverflowError):
+        return text

@@ -1,4 +1,4 @@
-"""A problem as a row keeps it: msgpack of what it says, clipped to a bound (RELIABILITY 3.5)."""
+"""A problem as a row keeps it: msgpack of what it says, cut to a bound."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from tocsin.schemas.problem import Problem
-from tocsin.streams.rules.told_json import identity_of, members_of
+from tocsin.streams.rules.notification import identity_of, members_of
 
 MAX_PROBLEM = 8 * 1024
 """Bytes of a problem in a row."""

@@ -2,29 +2,106 @@
 
 from __future__ import annotations
 
+import msgspec
+from msgspec import Struct
+
+from tocsin.connectors.dialects.codes import fold_code
 from tocsin.schemas.events import ProblemReported, ThreadContext
+from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.context.references import is_stated
+from tocsin.streams.rules.facts import Facts
+from tocsin.streams.rules.rulebook import Route
+from tocsin.streams.rules.verdict import Limit, Reason, Verdict
+
+_NO_CONTEXT = ThreadContext(first_seen=0, last_seen=0)
+
+
+class Matched(Struct, frozen=True):
+    """A route that takes a report: its path of names, and whether it or one around it names the very code."""
+
+    path: str
+    route: Route
+    names_code: bool
+
+
+class Waiting(Struct, frozen=True, kw_only=True):
+    """Why a matched route does not tell now, and the digest (`group`) that does: at `until`, then every `interval`
+    (microseconds; 0: once)."""
+
+    reason: Reason
+    detail: str
+    group: str
+    until: int
+    interval: int = 0
 
 
 class Report:
     """One report with what was found out about it so far.
 
-    `event` is what was reported, `case` the id of its case, `context` what is known of its thread. `peer` is the other
-    side: the connection, else whoever sent the report. `thread` is the thread whose budgets it uses: the one that it
-    states, else the one that its ids led to; a report in no thread but its own message's is about its parent thread,
-    known or not (DIDComm v2: `pthid` is the thread in which the problem occurred).
+    `reported` is the event that came, `reported_case` its case; `event`, `problem` and `case` are what is told: the
+    same, or the limit notice in its place, and then `limit` says which limit it crosses. The rest stays that of the
+    report: `context` is what is known of its thread; `peer` the other side (the connection, else the sender); `thread`
+    the thread whose budgets it uses: the one that it states, else the one that its ids led to; a report in no thread
+    but its own message's is about its parent thread, known or not (DIDComm v2: `pthid` is the thread in which the
+    problem occurred).
+
+    Routing adds: `matched` (routes), `waiting` (path of a matched route -> why it does not tell now), `endpoints` (who
+    is told), `over_limit` (those of them that get a limit notice instead), `left_out` (why peers are told nothing).
     """
 
-    __slots__ = ("case", "context", "event", "peer", "problem", "tenant", "thread")
+    __slots__ = (
+        "_facts", "case", "context", "endpoints", "event", "identity", "left_out", "limit", "matched", "over_limit",
+        "peer", "problem", "reported", "reported_case", "tenant", "thread", "waiting",
+    )  # fmt: skip
 
-    def __init__(self, event: ProblemReported, case: str, context: ThreadContext) -> None:
-        problem = event.problem
-        self.event, self.case, self.context = event, case, context
-        self.problem: Problem = problem
+    def __init__(self, event: ProblemReported, case: str | None = None, context: ThreadContext = _NO_CONTEXT) -> None:
+        self.reported = self.event = event
+        self.problem: Problem = event.problem
         self.tenant = event.tenant
-        self.peer = context.connection or problem.source.connection or problem.source.sender
-        self.thread = _thread_of(problem, context)
+        self.case = self.reported_case = case_of(event) if case is None else case
+        self.limit: Limit | None = None
+        self.identity = ""
+        self.matched: list[Matched] = []
+        self.waiting: dict[str, Waiting] = {}
+        self.endpoints: tuple[str, ...] = ()
+        self.over_limit: tuple[str, ...] = ()
+        self.left_out = ""
+        self.explain(context)
+
+    def explain(self, context: ThreadContext) -> None:
+        """Add what is known of its thread."""
+        source = self.problem.source
+        self.context = context
+        self.peer = context.connection or source.connection or source.sender
+        self.thread = _thread_of(self.problem, context)
+        self._facts: Facts | None = None
+
+    def tell_instead(self, verdict: Verdict) -> None:
+        """From now on it stands for the limit notice that is told in its place, under its event id."""
+        assert verdict.instead is not None
+        self.limit, self.problem = verdict.limit, verdict.instead
+        self.event = msgspec.structs.replace(self.reported, problem=verdict.instead)
+        self.case = case_of(self.event)
+        self._facts = None
+
+    @property
+    def facts(self) -> Facts:
+        """What matchers are asked of."""
+        if self._facts is None:
+            self._facts = Facts(self.problem, self.tenant, self.context, self.peer)
+        return self._facts
+
+    @property
+    def telling(self) -> list[Matched]:
+        """The matched routes that tell now."""
+        return [one for one in self.matched if one.path not in self.waiting] if self.waiting else self.matched
+
+    @property
+    def policies(self) -> tuple[str, ...]:
+        """The escalation policies of the routes that tell now."""
+        named = [one.route.escalate for one in self.telling if one.route.escalate is not None]
+        return tuple(dict.fromkeys(named)) if named else ()
 
 
 def _thread_of(problem: Problem, context: ThreadContext) -> str | None:
@@ -32,3 +109,20 @@ def _thread_of(problem: Problem, context: ThreadContext) -> str | None:
         return problem.thread_id
     found = context.thread_id
     return found if found is not None and found != problem.thread_id else problem.parent_thread_id
+
+
+def case_of(event: ProblemReported) -> str:
+    """The id of a report's case: one for each code of a thread, and one for each report without a thread. It never
+    changes; what becomes known later is added to the case.
+
+    A report that is in no thread but its own message's is about its parent thread: in DIDComm v2 that is the one in
+    which the problem occurred, and the same problem again is the same case.
+    """
+    problem = event.problem
+    thread = problem.thread_id if is_stated(problem) else problem.parent_thread_id or problem.thread_id
+    return case_id(event.tenant, thread or event.event_id, problem.code_key or fold_code(problem.code))
+
+
+def case_id(tenant: str, thread: str, code_key: str) -> str:
+    """The case of a thread (or of the report's own event id, when it is in none) and a code as it is compared."""
+    return derived_id("case", tenant, thread, code_key)

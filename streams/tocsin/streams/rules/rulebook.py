@@ -10,14 +10,12 @@ from tocsin.streams.rules.config import (
     Silence,
     default_rulebook,
 )
-from tocsin.streams.rules.values import Match
 
 __all__ = [
     "DEFAULT_ENDPOINT",
     "NOTIFICATION",
     "Endpoint",
     "Inhibition",
-    "Match",
     "Route",
     "RuleBook",
     "Silence",

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from msgspec import field
+import msgspec
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema
 
 from tocsin.connectors.sections import Listed, ReadAs, Section, Text, unfit
-from tocsin.streams.rules.routing.expression import MAX_LENGTH, ExpressionRefused, check_expression
+from tocsin.streams.rules.expression import MAX_LENGTH, ExpressionRefused, check_expression
+from tocsin.streams.rules.match import Match
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -200,29 +201,20 @@ def _usable(expression: str) -> str:
 Expression = Annotated[str, StringConstraints(min_length=1, max_length=MAX_LENGTH), AfterValidator(_usable)]
 
 
-class Match(Section, frozen=True, kw_only=True):
+class MatchSection(Section, frozen=True, kw_only=True):
     """What is asked of a problem. Entries of one list are alternatives; all lists that are given must fit."""
 
-    codes: Annotated[Codes, "Code prefixes by whole tokens: e.p.xfer fits e.p.xfer.cant-use."] = field(
-        default=(), name="code"
-    )
-    tenants: Annotated[Texts, "Tenants."] = field(default=(), name="tenant")
-    severities: Annotated[tuple[Severity, ...], Listed(str), "error, warning or unknown."] = field(
-        default=(), name="severity"
-    )
-    protocols: Annotated[Texts, "Protocols: issue-credential, or a PIURI with or without version."] = field(
-        default=(), name="protocol"
-    )
-    categories: Annotated[Texts, "Categories, by whole tokens: xfer, me.res."] = field(default=(), name="category")
-    scopes: Annotated[Texts, "Scopes: protocol, message, a state, ..."] = field(default=(), name="scope")
-    trusts: Annotated[Texts, "Trust of the connection as last told: low, high, unknown, ..."] = field(
-        default=(), name="trust"
-    )
-    record_types: Annotated[Texts, "Types of the record it is about."] = field(default=(), name="record_type")
-    connections: Annotated[Texts, "Connections."] = field(default=(), name="connection")
+    code: Annotated[Codes, "Code prefixes by whole tokens: e.p.xfer fits e.p.xfer.cant-use."] = ()
+    tenant: Annotated[Texts, "Tenants."] = ()
+    severity: Annotated[tuple[Severity, ...], Listed(str), "error, warning or unknown."] = ()
+    protocol: Annotated[Texts, "Protocols: issue-credential, or a PIURI with or without version."] = ()
+    category: Annotated[Texts, "Categories, by whole tokens: xfer, me.res."] = ()
+    scope: Annotated[Texts, "Scopes: protocol, message, a state, ..."] = ()
+    trust: Annotated[Texts, "Trust of the connection as last told: low, high, unknown, ..."] = ()
+    record_type: Annotated[Texts, "Types of the record it is about."] = ()
+    connection: Annotated[Texts, "Connections."] = ()
     expr: Annotated[Expression, "CEL over the problem, for what is left."] = ""
 
-    @property
-    def everything(self) -> bool:
-        """Whether every problem fits."""
-        return self == Match()
+
+MatchInFile = Annotated[Match, ReadAs(MatchSection, lambda section: Match.of(**msgspec.structs.asdict(section)))]
+"""A match as a rules file writes it."""

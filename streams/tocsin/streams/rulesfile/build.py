@@ -16,8 +16,7 @@ from tocsin.streams.rules.config import (
     TenantRules,
     TimeoutPolicy,
 )
-from tocsin.streams.rules.routing.matching import covers, disjoint
-from tocsin.streams.rules.values import Match
+from tocsin.streams.rules.match import Match, covers, disjoint
 from tocsin.streams.rulesfile.finding import Findings, Path
 from tocsin.streams.rulesfile.model import RulesModel
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from urllib.parse import urlsplit
 
 from tocsin.streams.rules.config import Inhibition, Route, RuleBook
-from tocsin.streams.rules.routing.matching import covers
+from tocsin.streams.rules.match import covers
 from tocsin.streams.rulesfile.finding import Findings, Path
 
 _PORTS = {"http": 80, "https": 443}

@@ -20,7 +20,7 @@ from tocsin.streams.rules.config import (
     TimeOfWeek,
     TimeoutPolicy,
 )
-from tocsin.streams.rules.values import CLOCK, Match
+from tocsin.streams.rules.values import CLOCK, MatchSection
 from tocsin.streams.rulesfile.finding import Findings, Path
 from tocsin.streams.rulesfile.model import MediationModel, MemoryModel, RulesModel, TenantModel, WebhookModel
 
@@ -36,9 +36,9 @@ _TYPES = {
 _KEYS: dict[str, type[Strict]] = {
     "": RulesModel,
     "routes": file_model(Route),
-    "match": file_model(Match),
-    "source": file_model(Match),
-    "target": file_model(Match),
+    "match": file_model(MatchSection),
+    "source": file_model(MatchSection),
+    "target": file_model(MatchSection),
     "group": file_model(Grouping),
     "mediation": MediationModel,
     "webhook": WebhookModel,

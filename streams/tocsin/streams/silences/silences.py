@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from time import time_ns
 
-import cel
 import structlog
 
 from tocsin.schemas.errors import TocsinError
-from tocsin.schemas.events import Matcher, MatchOperator, SilenceSet
-from tocsin.streams.rules.routing.expression import ExpressionRefused, check_expression
-from tocsin.streams.rules.routing.matching import fold_code
-from tocsin.streams.rules.rulebook import Match, Silence
+from tocsin.schemas.events import Matcher, SilenceSet
+from tocsin.streams.rules.match import Match, MatcherUnusable
+from tocsin.streams.rules.match import Matcher as RuleMatcher
+from tocsin.streams.rules.rulebook import Silence
 from tocsin.streams.rules.spans import DAY, MINUTE
 from tocsin.streams.silences.shares import Shares, share
 
@@ -25,34 +23,6 @@ KEPT_AFTER_END = DAY
 MAX_TOMBSTONES = 20
 """The most records of ended silences that are tombstoned together."""
 
-_LISTS = {
-    "severity": "severities",
-    "protocol": "protocols",
-    "scope": "scopes",
-    "trust": "trusts",
-    "record_type": "record_types",
-    "connection": "connections",
-}
-"""Fields whose `equal` the rules know without an expression."""
-
-_TOKENS = {"code": "codes", "category": "categories"}
-
-_ACCESS = {
-    "code": "problem.code_key",
-    "severity": "problem.severity",
-    "protocol": "(problem.source.protocol != null ? problem.source.protocol : thread.protocol)",
-    "category": "problem.category",
-    "scope": "problem.scope",
-    "trust": "thread.trust",
-    "record_type": "(problem.source.record_type != null ? problem.source.record_type : thread.record_type)",
-    "record_id": "(problem.source.record_id != null ? problem.source.record_id : thread.record_id)",
-    "connection": "(thread.connection != null ? thread.connection : problem.source.connection)",
-    "thread_id": "problem.thread_id",
-    "service": "problem.source.service",
-    "sender": "problem.source.sender",
-    "text": "problem.text",
-}
-
 
 class SilenceUnusable(TocsinError):
     """The rules cannot use the matchers of a silence; the message is the reason."""
@@ -60,24 +30,12 @@ class SilenceUnusable(TocsinError):
 
 def match_of(matchers: Iterable[Matcher]) -> Match:
     """What the rules compare a problem with: all matchers must fit. Raises SilenceUnusable."""
-    lists: dict[str, tuple[str, ...]] = {}
-    terms: list[str] = []
-    for each in matchers:
-        if each.field not in _ACCESS:
-            raise SilenceUnusable(f"there is no field {each.field}")
-        name = _list_of(each)
-        if name is not None and name not in lists:
-            lists[name] = (each.value,)
-        else:
-            terms.append(_term(each))
-    match = Match(**lists, expr=" && ".join(terms))
+    try:
+        match = Match(RuleMatcher(one.field, one.operator, (one.value,)) for one in matchers)
+    except MatcherUnusable as unusable:
+        raise SilenceUnusable(str(unusable)) from None
     if match.everything:
         raise SilenceUnusable("it would silence everything")
-    if match.expr:
-        try:
-            check_expression(match.expr)
-        except ExpressionRefused as refused:
-            raise SilenceUnusable(f"{refused} {refused.expected}".strip()) from None
     return match
 
 
@@ -169,43 +127,3 @@ class Silences:
             _log.error("too many silences: some are not in force", left_out=shares.left_out)
         self._told_of_too_many = bool(shares.left_out)
         return shares
-
-
-def _list_of(matcher: Matcher) -> str | None:
-    """The list of a Match that says the same, if there is one."""
-    if matcher.operator is MatchOperator.PREFIX:
-        return _TOKENS.get(matcher.field)
-    return _LISTS.get(matcher.field) if matcher.operator is MatchOperator.EQUAL else None
-
-
-def _term(matcher: Matcher) -> str:
-    """The matcher in CEL. What a problem does not say fits no `equal` and no `matches`, and every negated one."""
-    said = fold_code(matcher.value) if matcher.field == "code" else matcher.value
-    what, value = _ACCESS[matcher.field], _text(said)
-    match matcher.operator:
-        case MatchOperator.EQUAL:
-            return f"({what} == {value})"
-        case MatchOperator.NOT_EQUAL:
-            return f"({what} == null || {what} != {value})"
-        case MatchOperator.PREFIX if matcher.field in _TOKENS:
-            return f"({what} == {value} || {what}.startsWith({_text(said + '.')}))"
-        case MatchOperator.MATCHES:
-            return f"({what} != null && {what}.matches({_pattern(matcher.value)}))"
-        case MatchOperator.NOT_MATCHES:
-            return f"({what} == null || !{what}.matches({_pattern(matcher.value)}))"
-    raise SilenceUnusable(f"{matcher.operator} is not for {matcher.field}")
-
-
-def _pattern(pattern: str) -> str:
-    """A regular expression in CEL (linear time): the whole text must match, line breaks too, as in Alertmanager."""
-    literal = _text(f"^(?s:{pattern})$")
-    try:
-        # An expression that fails does not match, so a wrong pattern would never be told of.
-        cel.compile(f'"".matches({literal})').execute({})
-    except Exception:
-        raise SilenceUnusable("a regular expression without look-around and back-references") from None
-    return literal
-
-
-def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)

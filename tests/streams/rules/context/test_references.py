@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tocsin.schemas.ids import derived_id
-from tocsin.streams.rules.cases import case_of
+from tocsin.streams.rules.report import case_of
 
 if TYPE_CHECKING:
     from tests.streams.rules.context.conftest import World

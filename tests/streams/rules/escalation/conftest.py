@@ -19,15 +19,13 @@ from tocsin.schemas.events import (
     ThreadContext,
 )
 from tocsin.schemas.problem import Problem
-from tocsin.streams.rules.cases import case_of, open_or_repeat
+from tocsin.streams.rules.cases import open_or_repeat
 from tocsin.streams.rules.commands import apply_kept, command
-from tocsin.streams.rules.config import DecideConfig, EscalationPolicy, Repeat, Step
+from tocsin.streams.rules.config import DecideConfig, EscalationPolicy, Repeat, Route, Step
 from tocsin.streams.rules.decide import fire
 from tocsin.streams.rules.decision import Decision, Emit
 from tocsin.streams.rules.escalation.raising import escalate
-from tocsin.streams.rules.heard import Heard
-from tocsin.streams.rules.report import Report
-from tocsin.streams.rules.routing.route import Routing
+from tocsin.streams.rules.report import Matched, Report
 from tocsin.streams.rules.rulebook import Endpoint, RuleBook
 from tocsin.streams.rules.spans import HOUR, MINUTE
 from tocsin.streams.rules.state import CaseRow, EscalationRow, SeenRow
@@ -78,15 +76,14 @@ class Bus:
         report = ProblemReported(
             event_id=name, tenant="acme", occurred_at=self.now, recorded_at=self.now, problem=problem
         )
-        case = case_of(report)
-        context = ThreadContext(first_seen=self.now, last_seen=self.now)
-        heard = Heard(report=report, case=case, context=context, now=self.now)
-        notice = open_or_repeat(heard, Routing(to, (), policies=policies), self.rows, self.config.case_ttl)
-        self.rows.put(f"seen/acme/{name}", SeenRow("", self.now, case, notice.event_id), self.now + HOUR)
         turn = Turn(self.rows, self.now, self.config, "acme")
-        opens = isinstance(notice, ProblemOpened)
-        escalate(turn, Report(report, case, context), notice, policies, opens=opens)
-        apply_kept(turn, report, case)
+        flying = Report(report, context=ThreadContext(first_seen=self.now, last_seen=self.now))
+        flying.matched = [Matched("all", Route(name="all", endpoints=to), names_code=False)]
+        flying.endpoints = to
+        notice = open_or_repeat(turn, flying)
+        self.rows.put(f"seen/acme/{name}", SeenRow("", self.now, flying.case, notice.event_id), self.now + HOUR)
+        escalate(turn, flying, notice, policies, opens=isinstance(notice, ProblemOpened))
+        apply_kept(turn, report, flying.case)
         return [notice, *self._events(turn.decisions)]
 
     def command(self, kind: str, target: str, event_id: str = "c", until: int | None = None) -> list[Event]:

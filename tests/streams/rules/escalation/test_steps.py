@@ -11,7 +11,8 @@ import pytest
 from tocsin.schemas.events import EscalationCancelled, EscalationExhausted, EscalationRaised, EscalationStepped
 from tocsin.schemas.problem import RetryParty
 from tocsin.streams.rules.config import EscalationPolicy, Repeat, Step
-from tocsin.streams.rules.rulebook import Match, Silence
+from tocsin.streams.rules.match import Match
+from tocsin.streams.rules.rulebook import Silence
 from tocsin.streams.rules.spans import DAY, HOUR, MINUTE, SECOND
 
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ def silenced(bus: Bus, *silences: Silence) -> None:
 
 
 def a_silence(bus: Bus, span: int, code: str = "e.p.x") -> Silence:
-    return Silence(name="works", match=Match(codes=(code,)), since=bus.now, until=bus.now + span)
+    return Silence(name="works", match=Match.of(code=(code,)), since=bus.now, until=bus.now + span)
 
 
 def test_a_silence_made_while_it_runs_puts_the_steps_off_until_its_end(bus: Bus) -> None:

@@ -76,10 +76,14 @@ def a_value(hint: Any, name: str, numbers: count[int]) -> Any:
     return tuple(a_value(one, name, numbers) for one in inner)
 
 
+RENAMED = {"represented_by": "survivor"}
+"""Fields whose name has changed since the golden bytes were made: the bytes know positions, not names."""
+
+
 def a_row(kind: Any, numbers: count[int] | None = None) -> Any:
     """A row of which every field is set."""
     numbers = numbers or count(1000)
-    return kind(*[a_value(hint, name, numbers) for name, hint in get_type_hints(kind).items()])
+    return kind(*[a_value(hint, RENAMED.get(name, name), numbers) for name, hint in get_type_hints(kind).items()])
 
 
 def in_this_format() -> dict[str, str]:

@@ -23,8 +23,9 @@ from tocsin.schemas.problem import Problem, Source
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.decide import decide
 from tocsin.streams.rules.decision import INBOX, Decision, Emit
+from tocsin.streams.rules.match import Match
 from tocsin.streams.rules.policies import TimeOfWeek
-from tocsin.streams.rules.rulebook import Inhibition, Match, Route, Silence
+from tocsin.streams.rules.rulebook import Inhibition, Route, Silence
 from tocsin.streams.rules.spans import HOUR, SECOND
 from tocsin.streams.rules.state import CaseRow, EscalationRow, row_key
 from tocsin.streams.rules.timeouts.noticing import GIVEN_UP
@@ -46,7 +47,7 @@ def test_giving_up_opens_a_case_and_escalates(given_up: tuple[Bus, list[Decision
     last = notices(decided)[-1]
     case = bus.rows.get(row_key("case", TENANT, last.case or ""))
     assert isinstance(case, CaseRow)
-    assert (case.status, case.code, case.thread, case.survivor) == ("open", GIVEN_UP, "t", last.event_id)
+    assert (case.status, case.code, case.thread, case.represented_by) == ("open", GIVEN_UP, "t", last.event_id)
     (raised,) = [event for event in events(decided) if isinstance(event, EscalationRaised)]
     assert (raised.case, raised.policy, raised.cause) == (last.case, "night", last.event_id)
 
@@ -95,7 +96,7 @@ OVER = ("e.p.req.time",)
 ALWAYS = {"always": (TimeOfWeek(),)}
 QUIET: dict[str, DecideConfig] = {
     "silenced": msgspec.structs.replace(
-        CONFIG, silences=(Silence(name="dry dock", match=Match(codes=OVER), since=0, until=START + HOUR),)
+        CONFIG, silences=(Silence(name="dry dock", match=Match.of(code=OVER), since=0, until=START + HOUR),)
     ),
     "muted": config_with(QUICK, book=msgspec.structs.replace(
         BOOK, routes=(msgspec.structs.replace(BOOK.routes[1], mute=("always",)),), mute_times=ALWAYS
@@ -126,7 +127,7 @@ def test_a_route_that_is_muted_does_not_keep_another_one_quiet(rows: DictRows) -
 
 def test_a_worse_problem_on_the_connection_keeps_it_quiet(rows: DictRows) -> None:
     rule = Inhibition(
-        name="down", source=Match(codes=("e.p.me",)), target=Match(codes=OVER), equal=("connection",), lasting=HOUR
+        name="down", source=Match.of(code=("e.p.me",)), target=Match.of(code=OVER), equal=("connection",), lasting=HOUR
     )
     config = config_with(QUICK, book=msgspec.structs.replace(BOOK, inhibit=(rule,)))
     problem = Problem(dialect="canonical", code="e.p.me", thread_id="u", source=Source(connection="lighthouse"))

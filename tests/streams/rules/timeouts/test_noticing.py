@@ -15,7 +15,8 @@ from tocsin.schemas.events import (
     DeliveryRequested,
 )
 from tocsin.streams.rules.decision import DeadLetter
-from tocsin.streams.rules.rulebook import Match, Silence
+from tocsin.streams.rules.match import Match
+from tocsin.streams.rules.rulebook import Silence
 from tocsin.streams.rules.spans import HOUR, SECOND
 from tocsin.streams.rules.timeouts.expectations import choose
 from tocsin.streams.rules.turn import Turn
@@ -62,7 +63,7 @@ def test_without_a_route_the_default_endpoint_is_notified(rows: DictRows) -> Non
 
 
 def test_a_silence_keeps_it_quiet_but_the_event_is_there(rows: DictRows) -> None:
-    silence = Silence(name="dry dock", match=Match(codes=("w.p.req.time",)), since=0, until=START + HOUR)
+    silence = Silence(name="dry dock", match=Match.of(code=("w.p.req.time",)), since=0, until=START + HOUR)
     bus = Bus(rows, msgspec.structs.replace(CONFIG, silences=(silence,)))
     bus.send(0)
     decided = bus.until(10)

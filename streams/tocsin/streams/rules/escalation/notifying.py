@@ -9,11 +9,10 @@ from typing import Any
 from tocsin.schemas.events import EscalationStepped, ProblemResolved, ThreadContext
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.context.threads import context_of
-from tocsin.streams.rules.notification import instance_of, timestamp
+from tocsin.streams.rules.notification import instance_of, thread_json, timestamp
+from tocsin.streams.rules.notify import notify
 from tocsin.streams.rules.problem_bytes import problem_of
 from tocsin.streams.rules.state import CaseRow, EscalationRow
-from tocsin.streams.rules.telling import tell_letter
-from tocsin.streams.rules.told_json import thread_json
 from tocsin.streams.rules.turn import Turn
 
 
@@ -81,7 +80,7 @@ def _notify(
     problem: Problem | None = None,
 ) -> None:
     known = {name: value for name, value in data.items() if value is not None}
-    turn.decisions += tell_letter(
-        event, kind, endpoints, known, turn.config,
+    notify(
+        turn, event, kind, endpoints, known,
         about=event.event_id, case=event.case, thread=case.thread, problem=problem,
     )  # fmt: skip

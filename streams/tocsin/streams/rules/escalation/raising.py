@@ -18,7 +18,7 @@ from tocsin.streams.rules.derive import about
 from tocsin.streams.rules.policies import EscalationPolicy, Impact
 from tocsin.streams.rules.problem_bytes import problem_bytes
 from tocsin.streams.rules.report import Report
-from tocsin.streams.rules.routing.audience import REPORTS
+from tocsin.streams.rules.stages.audience import REPORTS
 from tocsin.streams.rules.state import CaseRow, EscalationRow
 from tocsin.streams.rules.turn import Turn
 

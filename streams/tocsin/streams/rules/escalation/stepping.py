@@ -11,11 +11,11 @@ from tocsin.streams.rules.cases import with_endpoints
 from tocsin.streams.rules.decision import ESCALATIONS
 from tocsin.streams.rules.derive import Common
 from tocsin.streams.rules.escalation.notifying import context_of_case, notify_step
+from tocsin.streams.rules.facts import Facts
 from tocsin.streams.rules.policies import EscalationPolicy
 from tocsin.streams.rules.problem_bytes import problem_of
-from tocsin.streams.rules.routing.matching import Asked
-from tocsin.streams.rules.routing.silence import not_before
 from tocsin.streams.rules.spans import SECOND
+from tocsin.streams.rules.stages.silence import not_before
 from tocsin.streams.rules.state import CaseRow, EscalationRow, SeenRow
 from tocsin.streams.rules.turn import Turn
 
@@ -48,8 +48,8 @@ def escalation_due(turn: Turn, key: str, row: EscalationRow) -> None:
     # A silence is asked about the last problem of the case, in its thread as it is now.
     context = context_of_case(turn, case)
     problem = problem_of(row.problem)
-    asked = Asked(problem, row.tenant) if context is None else Asked(problem, row.tenant, context)
-    later = not_before(asked, turn.config, turn.now)
+    facts = Facts(problem, row.tenant) if context is None else Facts(problem, row.tenant, context)
+    later = not_before(turn, facts)
     if later > turn.now:
         turn.escalations.put(key, row, later)
         return

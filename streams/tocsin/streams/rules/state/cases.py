@@ -11,20 +11,20 @@ CaseStatus = Literal["open", "acknowledged", "snoozed", "resolved"]
 
 
 class SeenRow(Struct, frozen=True, array_like=True, tag="seen", gc=False):
-    """`seen/<tenant>/<event id>`: a report was decided at `at`; `survivor` is the event that stands for it."""
+    """`seen/<tenant>/<event id>`: a report was decided at `at`; `represented_by` is the event that stands for it."""
 
     digest: str
     at: int
     case: str
-    survivor: str
+    represented_by: str
     repeats: int = 0
 
 
 class CaseRow(Struct, frozen=True, array_like=True, tag="case", gc=False):
     """`case/<tenant>/<case>`: how often, first and last, and where it stands.
 
-    Since format 3: `survivor` is the last event that was told of it, `endpoints` are all that were ever told of it
-    (bounded), `code` and `severity` those of the last report, `thread` its thread (clipped), `until` the end of a
+    Since format 3: `represented_by` is the last event that was told of it, `endpoints` are all that were ever told of
+    it (bounded), `code` and `severity` those of the last report, `thread` its thread (clipped), `until` the end of a
     snooze or when it was resolved, `commands` the ids of the last commands carried out on it (bounded): one that is
     sent again is not obeyed again. What a digest opened has the digest as its first report,
     what a time-out opened that event as both.
@@ -36,7 +36,7 @@ class CaseRow(Struct, frozen=True, array_like=True, tag="case", gc=False):
     status: CaseStatus
     first_seen: int
     last_seen: int
-    survivor: str = ""
+    represented_by: str = ""
     endpoints: tuple[str, ...] = ()
     code: str = ""
     severity: str = "unknown"

@@ -15,7 +15,7 @@ class ReplayRow(Struct, frozen=True, array_like=True, tag="replay", gc=False):
     """`replay/<tenant>/<digest of a ciphertext>/<code key>`: the event that stands for this ciphertext."""
 
     at: int
-    survivor: str
+    represented_by: str
     case: str
 
 
@@ -29,8 +29,8 @@ class DigestCase(Struct, frozen=True, array_like=True, gc=False):
 
 
 class DigestRow(Struct, frozen=True, array_like=True, tag="digest", gc=False):
-    """`digest/<tenant>/<group>`: a window in which something was told (`survivor`) and what came after it is counted.
-    Its timer ends the window: a digest with counts, if there is anything to say.
+    """`digest/<tenant>/<group>`: a window in which something was told (`represented_by`) and what came after it is
+    counted. Its timer ends the window: a digest with counts, if there is anything to say.
 
     `why` is the suppression reason of what is counted; `endpoints` are told; `problem` is the last one, as
     rules.problem_bytes writes it (clipped), `case` is its case; `thread` is set while all are of one thread.
@@ -41,7 +41,7 @@ class DigestRow(Struct, frozen=True, array_like=True, tag="digest", gc=False):
     why: str
     since: int
     until: int
-    survivor: str
+    represented_by: str
     endpoints: tuple[str, ...]
     count: int = 0
     cases: tuple[DigestCase, ...] = ()

@@ -9,11 +9,11 @@ MAX_SOURCES = 8
 
 
 class InhibitSource(Struct, frozen=True, array_like=True, gc=False):
-    """A case that keeps others quiet until `until` (microseconds) or until it is resolved; `survivor` is the event that
-    was told of it, `both` whether it fits the rule's target as well."""
+    """A case that keeps others quiet until `until` (microseconds) or until it is resolved; `represented_by` is the
+    event that was told of it, `both` whether it fits the rule's target as well."""
 
     case: str
-    survivor: str
+    represented_by: str
     until: int
     both: bool = False
 

@@ -10,22 +10,20 @@ from msgspec import Struct
 from tocsin.schemas.events import EventBase, ProblemReported, ThreadContext, TimeoutNoticed
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem, RetryParty, Severity, Source
-from tocsin.streams.rules.cases import case_id, with_endpoints
+from tocsin.streams.rules.cases import with_endpoints
 from tocsin.streams.rules.context.threads import context_of
 from tocsin.streams.rules.decision import PROBLEMS
 from tocsin.streams.rules.derive import about
 from tocsin.streams.rules.escalation.raising import escalate
-from tocsin.streams.rules.heard import Heard
 from tocsin.streams.rules.notification import timestamp
-from tocsin.streams.rules.report import Report
-from tocsin.streams.rules.routing.inhibit import inhibited_by
-from tocsin.streams.rules.routing.matching import Asked
-from tocsin.streams.rules.routing.mute import muted_until
-from tocsin.streams.rules.routing.silence import silence_of
-from tocsin.streams.rules.routing.tree import matching
+from tocsin.streams.rules.notify import notify
+from tocsin.streams.rules.report import Report, case_id
 from tocsin.streams.rules.spans import SECOND
+from tocsin.streams.rules.stages.inhibit import inhibited_by
+from tocsin.streams.rules.stages.mute import muted_until
+from tocsin.streams.rules.stages.route import matching
+from tocsin.streams.rules.stages.silence import silenced_by
 from tocsin.streams.rules.state import CaseRow, ExpectationRow, SeenRow
-from tocsin.streams.rules.telling import tell_letter
 from tocsin.streams.rules.timeouts.choosing import Advice
 from tocsin.streams.rules.timeouts.learning import Expected
 from tocsin.streams.rules.turn import Turn
@@ -73,8 +71,8 @@ def notice(turn: Turn, cause: EventBase, advice: Advice, expected: Expected) -> 
     seen = SeenRow("", now, case, noticed.event_id)
     turn.seen.put(turn.seen.key(noticed.event_id), seen, now + turn.config.kept_ttl)
     turn.emit(PROBLEMS, case, noticed)
-    turn.decisions += tell_letter(
-        noticed, NOTIFICATION, noticed.endpoints, _data(noticed, problem), turn.config,
+    notify(
+        turn, noticed, NOTIFICATION, noticed.endpoints, _data(noticed, problem),
         about=noticed.event_id, case=case, thread=row.thread_id, problem=problem,
     )  # fmt: skip
     if advice.choice == "give_up" and (readers.endpoints or readers.policies):
@@ -85,13 +83,10 @@ def notice(turn: Turn, cause: EventBase, advice: Advice, expected: Expected) -> 
 def _readers_of(turn: Turn, report: Report) -> Readers:
     """Nobody when it is silenced or inhibited; else those of the routes that fit and are not muted, or the default
     endpoint when none fits; nothing waits for a digest. A peer is not notified of our waiting: it reported nothing."""
-    book, asked = turn.config.book, Asked(report.problem, report.tenant, report.context)
-    if silence_of(asked, (*book.silences, *turn.config.silences), turn.now) is not None:
+    book, facts = turn.config.book, report.facts
+    if silenced_by(turn, facts) is not None or inhibited_by(turn, report.case, facts) is not None:
         return Readers()
-    heard = Heard(report=report.event, case=report.case, context=report.context, now=turn.now)
-    if inhibited_by(heard, asked, book.inhibit, turn.rows) is not None:
-        return Readers()
-    fitting = [one.route for one in matching(book.routes, asked)]
+    fitting = [one.route for one in matching(book.routes, facts)]
     if not fitting:
         return Readers((book.default_endpoint,))
     active = [one for one in fitting if muted_until(one.mute, book.mute_times, turn.now) is None]
@@ -169,7 +164,7 @@ def _escalate(turn: Turn, noticed: TimeoutNoticed, report: Report, policies: tup
         last_report=noticed.event_id,
         last_seen=now,
         status="open" if known.status == "resolved" else known.status,
-        survivor=noticed.event_id,
+        represented_by=noticed.event_id,
         endpoints=with_endpoints(known, noticed.endpoints),
         code=report.problem.code,
         severity=report.problem.severity.value,

@@ -1,0 +1,110 @@
+"""The facts of a problem: one table, field name -> value, for everything that compares problems.
+
+Matchers (routes, silences, inhibition), groups, what two problems have in common and what makes them identical all read
+it. An expression (CEL) sees the same problem and context as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from tocsin.schemas.events import ThreadContext
+from tocsin.schemas.problem import Problem
+
+CLIP = 2048
+"""Characters of a text that an expression sees."""
+
+MAX_LISTED = 50
+"""Entries of a list or a mapping that an expression sees."""
+
+_NO_CONTEXT = ThreadContext(first_seen=0, last_seen=0)
+
+
+class Facts:
+    """What is asked of one problem of a tenant in its context; `peer` is the other side."""
+
+    def __init__(
+        self, problem: Problem, tenant: str, context: ThreadContext = _NO_CONTEXT, peer: str | None = None
+    ) -> None:
+        self.problem, self.tenant, self.context = problem, tenant, context
+        self.peer = peer or context.connection or problem.source.connection or problem.source.sender
+
+    def get(self, field: str) -> str | None:
+        """The value of a field of FIELDS; None when nothing is known of it."""
+        return FIELDS[field](self)
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """What an expression sees: `problem`, `thread` and `tenant`, bounded."""
+        return {
+            "problem": _bounded(msgspec.to_builtins(self.problem)),
+            "thread": _bounded(msgspec.to_builtins(self.context)),
+            "tenant": self.tenant,
+        }
+
+
+def protocol_of(problem: Problem) -> str | None:
+    """The protocol that the problem is about, or that its message belongs to."""
+    return problem.source.protocol or (problem.message_type or "").rpartition("/")[0] or None
+
+
+def _record(facts: Facts) -> str | None:
+    kind, identity = _record_type(facts), _record_id(facts)
+    return f"{kind or ''}/{identity}" if identity else None
+
+
+def _record_type(facts: Facts) -> str | None:
+    return facts.problem.source.record_type or facts.context.record_type
+
+
+def _record_id(facts: Facts) -> str | None:
+    return facts.problem.source.record_id or facts.context.record_id
+
+
+FIELDS: dict[str, Callable[[Facts], str | None]] = {
+    "code": lambda facts: facts.problem.code_key or facts.problem.code,
+    "category": lambda facts: facts.problem.category,
+    "severity": lambda facts: facts.problem.severity.value,
+    "scope": lambda facts: facts.problem.scope,
+    "protocol": lambda facts: protocol_of(facts.problem) or facts.context.protocol,
+    "connection": lambda facts: facts.context.connection or facts.problem.source.connection,
+    "trust": lambda facts: facts.context.trust,
+    "peer": lambda facts: facts.peer,
+    "sender": lambda facts: facts.problem.source.sender,
+    "thread": lambda facts: facts.problem.thread_id or facts.context.thread_id,
+    "thread_id": lambda facts: facts.problem.thread_id,
+    "parent": lambda facts: facts.problem.parent_thread_id or next(iter(facts.context.parents), None),
+    "record": _record,
+    "record_type": _record_type,
+    "record_id": _record_id,
+    "service": lambda facts: facts.problem.source.service,
+    "wallet": lambda facts: facts.problem.source.wallet,
+    "text": lambda facts: facts.problem.text,
+    "tenant": lambda facts: facts.tenant,
+}
+"""Field -> its value for one problem."""
+
+
+def values_of(facts: Facts, fields: Iterable[str]) -> tuple[str, ...]:
+    """The value of each field, empty for one of which nothing is known (as a label that is not there, Alertmanager)."""
+    return tuple([FIELDS[field](facts) or "" for field in fields])
+
+
+def digest_of_values(values: tuple[str, ...]) -> str:
+    """One short token for these values."""
+    return sha256("\0".join(values).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _bounded(value: Any) -> Any:
+    if isinstance(value, str):
+        return value[:CLIP]
+    if isinstance(value, list):
+        return [_bounded(one) for one in value[:MAX_LISTED]]
+    if isinstance(value, dict):
+        return {key: _bounded(one) for key, one in list(value.items())[:MAX_LISTED]}
+    return value

@@ -1,0 +1,125 @@
+"""Who is told what: one delivery request for each endpoint, in the form that the endpoint takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tocsin.schemas.events import DeliveryRequested, EventBase
+from tocsin.schemas.ids import derived_id
+from tocsin.schemas.problem import Problem
+from tocsin.streams.rules.decision import DELIVERIES
+from tocsin.streams.rules.derive import about as common_fields
+from tocsin.streams.rules.documents import document_of, for_peer, media_type_of
+from tocsin.streams.rules.notification import CONTENT_TYPE, MAX_BODY, Notice, body_of, body_of_notice, instance_of
+from tocsin.streams.rules.report import Report
+from tocsin.streams.rules.rulebook import NOTIFICATION
+from tocsin.streams.rules.stages.limit_notice import limit_notice
+from tocsin.streams.rules.turn import Turn
+from tocsin.streams.rules.verdict import Limit
+
+
+def request_delivery(
+    turn: Turn,
+    cause: EventBase,
+    endpoint: str,
+    body: bytes,
+    *,
+    about: str,
+    case: str | None,
+    thread: str | None,
+    content_type: str = CONTENT_TYPE,
+) -> None:
+    """Ask for one delivery of `body`, in the lane of the thread.
+
+    `about` is the id of the event that is told; with the endpoint it makes the delivery's id, so that the same thing
+    told twice is delivered once.
+    """
+    delivery_id = derived_id("delivery", about, endpoint)
+    request = DeliveryRequested(
+        **common_fields(cause, delivery_id, turn.now),
+        delivery_id=delivery_id,
+        endpoint=endpoint,
+        lane=f"{cause.tenant}/{thread}" if thread else None,
+        case=case,
+        about=about,
+        content_type=content_type,
+        body=body,
+    )
+    turn.emit(DELIVERIES, endpoint, request)
+
+
+def notify(
+    turn: Turn,
+    cause: EventBase,
+    kind: str,
+    endpoints: Iterable[str],
+    data: Mapping[str, Any],
+    *,
+    about: str,
+    case: str | None = None,
+    thread: str | None = None,
+    problem: Problem | None = None,
+) -> None:
+    """Send these endpoints a notification of this kind (`notification.body_of`) about the event `about`.
+
+    An endpoint that takes a dialect's documents is sent `problem` in its dialect, and nothing when the notification is
+    not about a single problem or the dialect cannot say it.
+    """
+    told = tuple(endpoints)
+    limit, body = _limit(turn, told), None
+    for name in told:
+        endpoint = turn.config.book.endpoints.get(name)
+        if endpoint is None or endpoint.body == NOTIFICATION:
+            body = body or body_of(kind, cause.occurred_at, data, limit)
+            request_delivery(turn, cause, name, body, about=about, case=case, thread=thread)
+            continue
+        document = document_of(problem, endpoint.body, instance_of(about), limit) if problem is not None else None
+        if document is not None:
+            form = media_type_of(endpoint.body)
+            request_delivery(turn, cause, name, document, about=about, case=case, thread=thread, content_type=form)
+
+
+def notify_of_problem(turn: Turn, report: Report, notice: Notice) -> None:
+    """Send the report's endpoints the problem that was opened or repeated, each in the form that it takes: our
+    notification, or the problem in a dialect; to a peer no more than it may know, and to one that was told too much the
+    limit notice instead.
+
+    What a dialect cannot say is told to an owner or operator as a notification; a peer was asked about before (stage
+    `audience`).
+    """
+    bodies: dict[tuple[str, bool, bool], bytes] = {}
+    limit = _limit(turn, report.endpoints)
+    for name in report.endpoints:
+        endpoint = turn.config.book.endpoints.get(name)
+        form = (NOTIFICATION, False, False)
+        if endpoint is not None and endpoint.body != NOTIFICATION:
+            form = (endpoint.body, endpoint.audience == "peer", name in report.over_limit)
+        for each in (form, (NOTIFICATION, False, False)):
+            if each not in bodies:
+                bodies[each] = _body(turn, report, notice, *each, limit)
+            if bodies[each]:
+                form = each
+                break
+        request_delivery(
+            turn, notice, name, bodies[form], about=report.event.event_id, case=notice.case,
+            thread=report.problem.thread_id,
+            content_type=CONTENT_TYPE if form[0] == NOTIFICATION else media_type_of(form[0]),
+        )  # fmt: skip
+
+
+def _body(turn: Turn, report: Report, notice: Notice, body: str, peer: bool, over_limit: bool, limit: int) -> bytes:
+    """Empty when the dialect cannot say it."""
+    if body == NOTIFICATION:
+        return body_of_notice(notice, report.event.occurred_at, turn.config.public_url, limit)
+    problem = report.problem
+    if over_limit:
+        problem = limit_notice(problem, Limit.PEER_THREAD, turn.limits.peer_thread).instead or problem
+    elif peer:
+        problem = for_peer(problem, report.context.trust)
+    return document_of(problem, body, instance_of(report.event.event_id), limit) or b""
+
+
+def _limit(turn: Turn, endpoints: tuple[str, ...]) -> int:
+    """Bytes of one body: all about one problem have a bound together."""
+    return min(MAX_BODY, turn.config.bodies // max(1, len(endpoints)))

@@ -1,0 +1,135 @@
+"""Owner, peer, operator: who of the endpoints may be told.
+
+An owner is told everything. A peer is never answered a problem report with a problem report, is told nothing when its
+connection's trust is low or unknown, and not more than its budgets allow. Operators are also told of every shortage of
+resources (`me.res`).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from tocsin.connectors.dialects.codes import fold_code, has_token_prefix
+from tocsin.streams.rules.documents import can_say
+from tocsin.streams.rules.promotion import promotable
+from tocsin.streams.rules.report import Report
+from tocsin.streams.rules.rulebook import RuleBook
+from tocsin.streams.rules.spans import HOUR
+from tocsin.streams.rules.stages.limit_notice import is_limit_notice
+from tocsin.streams.rules.state import PeerRow
+from tocsin.streams.rules.turn import Turn
+from tocsin.streams.rules.verdict import Reason
+
+TRUSTED = frozenset({"medium", "normal", "high", "verified"})
+"""Words for a connection's trust with which its peer is told; any other word, or none, is low."""
+
+REPORTS = frozenset({"didcomm-2.0", "aries-1.0", "hipe"})
+"""Dialects in which peers report problems to us: such a report is not answered with one."""
+
+RESOURCES = "me.res"
+
+
+def judge(turn: Turn, report: Report) -> None:
+    """Name the endpoints that are told, and count what peers are told; the default endpoint when no route matches."""
+    book = turn.config.book
+    if report.matched:
+        _choose(turn, report, _named(report, book))
+        return
+    default = book.default_endpoint
+    named = tuple(dict.fromkeys((default, *operators_of(report, book))))
+    _choose(turn, report, named)
+    # The rules file refuses a default route to a peer; here somebody is told, and of the problem, whatever it says.
+    report.endpoints, report.over_limit = tuple(dict.fromkeys((default, *report.endpoints))), ()
+
+
+def note_limit_of_peer(turn: Turn, report: Report) -> None:
+    """A peer that says that its limit of errors is crossed has ended the thread: it is told nothing more of that thread
+    (DIDComm v2, "Cascading Problems"). The others go on being told."""
+    if report.problem.dialect in REPORTS and is_limit_notice(report.problem):
+        key, until = _thread_key(turn, report), turn.now + turn.config.thread_ttl
+        row = _row(turn, key, until)
+        turn.peers.keep(key, msgspec.structs.replace(row, silent=True), row.until)
+
+
+def audience_of(name: str, book: RuleBook) -> str:
+    """The audience of an endpoint; one that is not there (any more) is nobody's peer."""
+    endpoint = book.endpoints.get(name)
+    return "owner" if endpoint is None else endpoint.audience
+
+
+def operators_of(report: Report, book: RuleBook) -> tuple[str, ...]:
+    """The operators, when this is a problem of resources, whatever its route."""
+    if not has_token_prefix(fold_code(report.problem.category or ""), RESOURCES):
+        return ()
+    return tuple(name for name, endpoint in book.endpoints.items() if endpoint.audience == "operator")
+
+
+def _named(report: Report, book: RuleBook) -> tuple[str, ...]:
+    """The endpoints of the routes that tell now; those of groups that wait which are told one by one all the same; and
+    operators who would not hear of a shortage otherwise."""
+    named = [name for one in report.telling for name in one.route.endpoints]
+    waiting: set[str] = set()
+    for one in report.matched if report.waiting else ():
+        if one.path in report.waiting:
+            waiting.update(one.route.endpoints)
+            if report.waiting[one.path].reason is Reason.GROUPED:
+                readers = book.notification_readers(one.route.endpoints)
+                named += [name for name in one.route.endpoints if name not in readers]
+    named += [name for name in operators_of(report, book) if name not in waiting]
+    return tuple(dict.fromkeys(named))
+
+
+def _choose(turn: Turn, report: Report, named: tuple[str, ...]) -> None:
+    """Of the endpoints that are named, those that may be told."""
+    book = turn.config.book
+    peers = [name for name in named if audience_of(name, book) == "peer"]
+    if not peers:
+        report.endpoints = named
+        return
+    report.left_out = _why_not(turn, report)
+    sayable: tuple[str, ...] = ()
+    if not report.left_out:
+        sayable = tuple(name for name in peers if can_say(report.problem, book.endpoints[name].body))
+        report.left_out = "" if sayable else "the dialect cannot say it"
+    match _spend(turn, report) if sayable else "":
+        case "limit_notice":
+            report.over_limit = sayable
+        case "silent":
+            sayable, report.left_out = (), "budget"
+    report.endpoints = tuple(name for name in named if name not in peers or name in sayable)
+
+
+def _why_not(turn: Turn, report: Report) -> str:
+    # An error that raises a warning of theirs is the one answer they are owed (DIDComm v2, "Replying to Warnings").
+    if report.problem.dialect in REPORTS and next(promotable(turn, report), None) is None:
+        return "a report is not answered with a report"
+    return "" if (report.context.trust or "").casefold() in TRUSTED else "trust"
+
+
+def _spend(turn: Turn, report: Report) -> Literal["told", "limit_notice", "silent"]:
+    """Count one more on the budgets of the peer's hour and of the thread; `limit_notice`: one is crossed just now."""
+    limits, until = turn.limits, turn.now + turn.config.thread_ttl
+    hour_key, thread_key = turn.peers.key("hour", report.peer or ""), _thread_key(turn, report)
+    hour, thread = _row(turn, hour_key, turn.now + HOUR), _row(turn, thread_key, until)
+    if hour.silent or thread.silent:
+        return "silent"
+    hour_over = bool(limits.peer_hour) and hour.count >= limits.peer_hour
+    over = hour_over or (bool(limits.peer_thread) and thread.count >= limits.peer_thread)
+    hour = msgspec.structs.replace(hour, count=hour.count + 1, silent=hour_over)
+    turn.peers.keep(hour_key, hour, hour.until)
+    silent = over or is_limit_notice(report.problem)
+    thread = msgspec.structs.replace(thread, count=thread.count + 1, until=until, silent=silent)
+    turn.peers.keep(thread_key, thread, thread.until)
+    return "limit_notice" if over else "told"
+
+
+def _thread_key(turn: Turn, report: Report) -> str:
+    # What has no thread is counted as one thread: a peer could otherwise be told without end.
+    return turn.peers.key("thread", report.peer or "", report.thread or report.problem.thread_id or "")
+
+
+def _row(turn: Turn, key: str, until: int) -> PeerRow:
+    row = turn.peers.get(key)
+    return row if row is not None and turn.now < row.until else PeerRow(0, turn.now, until)

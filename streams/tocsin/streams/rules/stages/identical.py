@@ -1,0 +1,66 @@
+"""The same problem again within a short window: the first is told at once, the rest in a digest at the window's end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+
+import msgspec
+
+from tocsin.streams.rules.digest import Window, hold_back, open_window, window_of
+from tocsin.streams.rules.facts import protocol_of
+from tocsin.streams.rules.report import Report
+from tocsin.streams.rules.turn import Turn
+from tocsin.streams.rules.verdict import Outcome, Reason, Verdict
+
+
+def judge(turn: Turn, report: Report) -> Verdict | None:
+    """Hold back what is identical to something told within the window. A case that was resolved meanwhile is news."""
+    if not turn.limits.repeat_window:
+        return None
+    report.identity = group = group_of(report, turn.limits.identical)
+    row = window_of(turn, group)
+    case = None if row is None else turn.cases.find(report.case)
+    if row is None or (case is not None and case.status == "resolved"):
+        return None
+    held = hold_back(turn, report, Window(group=group, why=Reason.IDENTICAL, endpoints=(), until=row.until))
+    return Verdict(
+        reason=Reason.IDENTICAL, detail=f"told {(turn.now - row.since) // 1000} ms ago", represented_by=held
+    )  # fmt: skip
+
+
+def after(turn: Turn, report: Report, outcome: Outcome) -> None:
+    """It was told: what is identical is held back from now on, for the length of the window."""
+    if report.identity and outcome.suppressed is None and report.limit is None:
+        until = turn.now + turn.limits.repeat_window
+        window = Window(group=report.identity, why=Reason.IDENTICAL, endpoints=report.endpoints, until=until)
+        open_window(turn, report, window, outcome.represented_by)
+
+
+def group_of(report: Report, fields: tuple[str, ...]) -> str:
+    """The digest's group of all that is identical in these fields."""
+    values = [_VALUES[name](report) for name in fields]
+    return f"identical/{sha256(msgspec.msgpack.encode(values)).hexdigest()[:32]}"
+
+
+def _source(report: Report) -> tuple[str | None, ...]:
+    return report.problem.source.service, report.problem.source.wallet
+
+
+def _record(report: Report) -> tuple[str | None, ...]:
+    # As the report says it: what the context adds may have become known between two of them.
+    return report.problem.source.record_type, report.problem.source.record_id
+
+
+_VALUES: dict[str, Callable[[Report], object]] = {
+    "code": lambda report: report.facts.get("code"),
+    "scope": lambda report: report.facts.get("scope"),
+    # Not the thread that is only the message's own id: that is another one each time.
+    "thread": lambda report: report.thread,
+    "peer": lambda report: report.facts.get("peer"),
+    "protocol": lambda report: protocol_of(report.problem),
+    "source": _source,
+    "record": _record,
+    "text": lambda report: report.facts.get("text"),
+}
+"""What `identical` of the rules file may name -> its value."""

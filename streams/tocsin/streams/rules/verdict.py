@@ -1,0 +1,74 @@
+"""What the stages of `decide` say of a report: one `Verdict`, with a reason from one closed set."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from tocsin.schemas.problem import Problem
+
+
+class Reason(StrEnum):
+    """Why nobody is told of a report, as `ProblemSuppressed.reason`, metrics and `rules test` show it."""
+
+    SAME_EVENT_ID = "same_event_id"
+    """The same event came again: a retry, a batch that was sent again."""
+    CONFLICT = "conflict"
+    """Its event id came before with another body, and the first one stands."""
+    HOPS = "hops"
+    """It has passed too many buses."""
+    REPLAYED = "replayed"
+    """The same ciphertext with the same code came before."""
+    THREAD_MUTED = "thread_muted"
+    """A limit notice was told of its thread."""
+    CONNECTION_ERRORS = "connection_errors"
+    """Too many of its code on its connection, without any other message between them."""
+    PING_PONG = "ping_pong"
+    """Problems of its category go to and fro between the same two parties."""
+    IDENTICAL = "identical"
+    """An identical problem was told a moment ago; a digest follows."""
+    SILENCED = "silenced"
+    """Somebody silenced it for a time."""
+    INHIBITED = "inhibited"
+    """A worse problem with which it has something in common is open."""
+    QUIET = "quiet_by_default"
+    """It is ignored unless a route names its code."""
+    MUTED = "muted"
+    """All routes that take it are muted now; a digest follows."""
+    GROUPED = "grouped"
+    """It belongs to a group that is told together; a digest follows."""
+    PEER_NOT_TOLD = "peer_not_told"
+    """Only peers would be told, and they may not be."""
+
+
+class Limit(StrEnum):
+    """The limits of errors whose crossing is told, once, in place of the report that crosses them."""
+
+    THREAD_ERRORS = "thread_errors"
+    CONNECTION_ERRORS = "connection_errors"
+    PING_PONG = "ping_pong"
+    PEER_THREAD = "peer_thread"
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """Either nobody is told (`reason`; `detail` says what decided, `represented_by` is the event that stands for the
+    report, if there is one), or a limit notice is told `instead` of what was reported, because it crosses `limit`."""
+
+    reason: Reason | None = None
+    detail: str = ""
+    represented_by: str | None = None
+    instead: Problem | None = None
+    limit: Limit | None = None
+
+    @property
+    def decided_before(self) -> bool:
+        """Whether the report came before: then nothing of it counts again."""
+        return self.reason in (Reason.SAME_EVENT_ID, Reason.CONFLICT)
+
+
+class Outcome(Struct, frozen=True):
+    """What became of a report: the event that stands for it from now on, and the verdict if nobody was told."""
+
+    represented_by: str
+    suppressed: Verdict | None = None

@@ -1,0 +1,155 @@
+"""A tenant's partition without a broker: reports and messages in, events out, time passes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tocsin.schemas.events import (
+    ActivityKind,
+    ActivityObserved,
+    DeliveryRequested,
+    Event,
+    ProblemOpened,
+    ProblemRepeated,
+    ProblemReported,
+    ProblemsDigested,
+    ProblemSuppressed,
+)
+from tocsin.schemas.problem import Problem, Source
+from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.decide import decide, fire
+from tocsin.streams.rules.decision import Decision, Emit
+from tocsin.streams.rules.match import Match
+from tocsin.streams.rules.policies import LoopLimits
+from tocsin.streams.rules.rulebook import Endpoint, Route, RuleBook
+from tocsin.streams.rules.spans import SECOND
+
+if TYPE_CHECKING:
+    from tests.streams.rules.conftest import DictRows
+
+NOW = 1_800_000_000_000_000
+OFF = LoopLimits(
+    repeat_window=0, replay_window=0, thread_errors=0, connection_errors=0, ping_pong=0, peer_thread=0, peer_hour=0,
+    hops=0,
+)  # fmt: skip
+"""No rule of these at all; a test switches on what it is about."""
+
+
+class Desk:
+    """What one partition hears and says; `now` in microseconds."""
+
+    def __init__(self, rows: DictRows, limits: LoopLimits) -> None:
+        book = RuleBook(
+            endpoints={name: Endpoint(name=name, sink="memory") for name in ("owner", "fallback")},
+            default_endpoint="fallback",
+            routes=(Route(name="everything", match=Match(), endpoints=("owner",)),),
+            limits=limits,
+        )
+        self.rows = rows
+        self.config = DecideConfig(book=book)
+        self.now = NOW
+        self.events: list[Event] = []
+        self.reports = 0
+
+    def report(self, code: str = "e.p.xfer", thread: str | None = "t", *, after: int = SECOND, **members: Any) -> Event:
+        """One report, `after` microseconds later; the event that says what became of it."""
+        self.pass_time(after)
+        self.reports += 1
+        source = Source(**{name: members.pop(name) for name in ("connection", "sender", "recipients", "service")
+                           if name in members})  # fmt: skip
+        problem = Problem(
+            dialect="didcomm-2.0",
+            **{
+                "code": code,
+                "code_key": code.casefold().replace("_", "-"),
+                "thread_id": thread,
+                "source": source,
+                "text": "x",
+                **members,
+            },
+        )
+        event_id = f"r{self.reports}"
+        report = ProblemReported(
+            event_id=event_id, tenant="acme", occurred_at=self.now, recorded_at=self.now, problem=problem
+        )
+        self._note(decide(report, self.rows, self.now, self.config))
+        return next(event for event in reversed(self.events) if getattr(event, "report", None) == event_id)
+
+    def message(
+        self,
+        kind: ActivityKind = ActivityKind.MESSAGE_SENT,
+        message_type: str | None = "https://didcomm.org/basicmessage/2.0/message",
+        connection: str | None = "c",
+        thread: str | None = "elsewhere",
+    ) -> None:
+        """A message that came or went."""
+        activity = ActivityObserved(
+            event_id=f"a{self.now}", tenant="acme", occurred_at=self.now, recorded_at=self.now, kind=kind,
+            message_type=message_type, connection=connection, thread_id=thread,
+        )  # fmt: skip
+        self._note(decide(activity, self.rows, self.now, self.config))
+
+    def pass_time(self, span: int) -> None:
+        """Time goes on, and every timer fires when it is due."""
+        until = self.now + span
+        while (key := self.rows.next_due(until)) is not None:
+            self.now = max(self.now, self.rows.due(key) or 0)
+            self._note(fire(key, self.rows, self.now, self.config))
+        self.now = until
+
+    def _note(self, decisions: list[Decision]) -> None:
+        self.events += [one.event for one in decisions if isinstance(one, Emit)]
+
+    @property
+    def told(self) -> list[ProblemOpened | ProblemRepeated]:
+        return [event for event in self.events if isinstance(event, ProblemOpened | ProblemRepeated)]
+
+    @property
+    def suppressed(self) -> list[ProblemSuppressed]:
+        return [event for event in self.events if isinstance(event, ProblemSuppressed)]
+
+    @property
+    def reasons(self) -> list[str]:
+        return [event.reason for event in self.suppressed]
+
+    @property
+    def digests(self) -> list[ProblemsDigested]:
+        return [event for event in self.events if isinstance(event, ProblemsDigested)]
+
+    @property
+    def last_words(self) -> list[ProblemOpened | ProblemRepeated]:
+        return [event for event in self.told if event.problem.code == "e.p.req.max-errors-exceeded"]
+
+    def letters(self, kind: str) -> list[dict[str, Any]]:
+        """The data of the letters of one type."""
+        bodies = [json.loads(event.body) for event in self.events if isinstance(event, DeliveryRequested)]
+        return [body["data"] for body in bodies if body["type"] == kind]
+
+
+def only(limits: dict[str, Any]) -> LoopLimits:
+    """These limits, and no others."""
+    return LoopLimits(**{name: limits.get(name, getattr(OFF, name)) for name in OFF.__struct_fields__})
+
+
+@pytest.fixture
+def desk_with(rows: DictRows) -> Callable[..., Desk]:
+    """Makes a desk with these limits on, and no others."""
+
+    def make(**limits: Any) -> Desk:
+        return Desk(rows, only(limits))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def desk_and_rows(new_rows: Callable[[], DictRows]) -> Callable[..., Desk]:
+    """The same, each on rows of its own: for tests that need several."""
+
+    def make(**limits: Any) -> Desk:
+        return Desk(new_rows(), only(limits))
+
+    return make
