@@ -212,7 +212,7 @@ def test_a_parsed_answer_nested_beyond_the_stack() -> None:
         (rpc(NOT_FOUND), None),
     ],
 )
-def test_require_completed_rejects_where_the_seed_does(answer: object, raised: type[Web5Failed] | None) -> None:
+def test_require_completed_rejects_where_web5_does(answer: object, raised: type[Web5Failed] | None) -> None:
     reply = unwrap(answer)
     if raised is None:
         assert reply.require_completed() is reply

@@ -1,4 +1,4 @@
-"""Which addresses we may connect to on behalf of a stranger (SSRF): only public ones (RELIABILITY 3.2 point 3).
+"""Which addresses we may connect to on behalf of a stranger (SSRF): only public ones (docs/reliability.md#webhooks).
 
 `dial_public` is a socket factory: it sees the very address that is about to be connected, so a name that answers
 differently the second time gains nothing.

@@ -10,7 +10,7 @@ from msgspec import Struct
 class Reason(StrEnum):
     """Why an attempt did not deliver: a closed set, the label of the failure metric.
 
-    `gone` ends the delivery and disables its endpoint until a command enables it (RELIABILITY F8; in
+    `gone` ends the delivery and disables its endpoint until a command enables it (docs/reliability.md#f8; in
     streams.rules.deliver); `unacceptable` ends the delivery; the others are tried again.
     """
 
@@ -39,7 +39,7 @@ class Delivered(Struct, frozen=True, kw_only=True):
 
 class RetryLater(Struct, frozen=True, kw_only=True):
     """Not now. `after` is what the other side asked for, in microseconds from now: a hint that never makes the next
-    attempt earlier than the schedule does (RELIABILITY F7)."""
+    attempt earlier than the schedule does (docs/reliability.md#f7)."""
 
     reason: Reason
     after: int | None = None

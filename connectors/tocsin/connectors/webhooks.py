@@ -1,7 +1,7 @@
 """Signatures of webhooks by Standard Webhooks 1.0.0, `v1` (HMAC-SHA256): `sign` for the sender, `verify` for receivers.
 
 Part of the light package (`pip install tocsin`): a receiver needs no extra. The signed content is
-`<webhook-id>.<webhook-timestamp>.<body>`, the body being bytes (RELIABILITY 3.3).
+`<webhook-id>.<webhook-timestamp>.<body>`, the body being bytes (docs/reliability.md#signatures).
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ RFC_SAMPLE = {
     "impact": "message",
     "noticed_time": "2019-05-27 18:23:06Z",
 }
-"""The sample of seed 003."""
+"""The sample of RFC 0035."""
 
 
 def report(**members: object) -> dict[str, object]:

@@ -10,15 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.connectors.dialects.codes import (
+    Consequence,
     Promotion,
+    consequence_of_unknown,
     escalation_allowed,
     fold_code,
     matches_prefix,
     parse_code,
     promotion,
+    quiet_by_default,
     read_code,
 )
-from tocsin.connectors.dialects.consequences import Consequence, consequence_of_unknown, quiet_by_default
 from tocsin.connectors.dialects.reading import Unreadable
 
 # code: severity, scope, descriptors, category, violations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tocsin.connectors.dialects import didcomm2
-from tocsin.connectors.dialects.interpolation import interpolate
+from tocsin.connectors.dialects.didcomm2 import interpolate
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, Unwritable
 from tocsin.schemas.problem import Problem, Severity
 

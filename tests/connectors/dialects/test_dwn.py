@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tocsin.connectors.dialects import dwn
 from tocsin.connectors.dialects.answers import Success
-from tocsin.connectors.dialects.dwn_statuses import STATUS_MEANINGS, status_meaning
 from tocsin.connectors.dialects.reading import Unreadable, Unwritable
+from tocsin.connectors.web5.statuses import STATUS_MEANINGS, status_meaning
 from tocsin.schemas.problem import Http, Problem, Severity
 
 NOT_FOUND = {"code": 404, "detail": "Not Found"}

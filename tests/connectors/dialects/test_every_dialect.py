@@ -22,7 +22,7 @@ from tocsin.connectors.dialects import (
     read_parsed,
     write_document,
 )
-from tocsin.connectors.dialects.detection import ALIASES
+from tocsin.connectors.dialects.table import ALIASES
 from tocsin.schemas.problem import Problem
 
 SMALLEST: dict[str, dict[str, object]] = {

@@ -1,4 +1,4 @@
-"""HIPE reports beyond the shared vectors: the seed's own sample, its revisions, flags, refusals, writing."""
+"""HIPE reports beyond the shared vectors: its own sample, its revisions, flags, refusals, writing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SAMPLE: dict[str, Any] = {
     "impact": "message",
     "time-noticed": "2019-05-27 18:23:06Z",
 }
-"""The sample of seed 001, with its problem-items made JSON."""
+"""The sample of the HIPE, with its problem-items made JSON."""
 
 
 def report(**members: object) -> dict[str, object]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tocsin.connectors.dialects import dwn, jsonrpc
-from tocsin.connectors.dialects.answer_facts import answer_facts, batch_facts
+from tocsin.connectors.dialects.facts import answer_facts, batch_facts
 
 FOLDER = Path(__file__).parents[4] / "shared" / "vectors"
 READERS = {jsonrpc.NAME: jsonrpc.read, dwn.NAME: dwn.read}

@@ -127,7 +127,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "id": {"type": ["string", "number", "null"]},
         },
     ),
-    # seed 002, "status": always code and detail
+    # Web5 JS Error Handling, "status": always code and detail
     "dwn-status": _closed(
         ["status"],
         {

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from tocsin.connectors.dialects import DIALECTS
-from tocsin.connectors.dialects.answer_facts import answer_facts
-from tocsin.connectors.dialects.detection import ALIASES
-from tocsin.connectors.dialects.facts import facts
+from tocsin.connectors.dialects.facts import answer_facts, facts
+from tocsin.connectors.dialects.table import ALIASES
 
 from .conftest import Gateway
 

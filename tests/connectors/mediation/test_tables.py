@@ -16,7 +16,7 @@ from tocsin.connectors.mediation.json_lines import lines_of
 
 Rows = dict[str, tuple[str, str, str]]
 
-# scenario -> (behaviour current, behaviour roadmap, code current); seed 004's table, codes really sent (a.4)
+# scenario -> (behaviour current, behaviour roadmap, code current); the document's table, codes really sent
 MEDIATOR: Rows = {
     "G1": ("G1C", "G1C", "e.p.crypto.message.dejavu"),
     "G2": ("G2B", "G2B", "e.p.msg.unsupported"),

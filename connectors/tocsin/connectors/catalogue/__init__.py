@@ -1,5 +1,5 @@
 """The catalogue of well-known problem codes as data: what a code means, who can fix it, whether to try again; in five
-languages, offline (REQUIREMENTS c 13; RFC 0035 "registry of well known problem codes").
+languages, offline (docs/requirements.md#c13; RFC 0035 "registry of well known problem codes").
 
 `codes/*.json` is one file a source, `advice.json` holds the texts that many codes share, `codes.lock.json` the hashes.
 Reading needs nothing but the light install; choosing among languages needs Babel (extras `gateway` and `streams`).

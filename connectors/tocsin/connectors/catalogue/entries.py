@@ -22,7 +22,7 @@ class Form(StrEnum):
 
 class Fixer(StrEnum):
     """Who can put it right: who sent the report, who gets it, both, or nobody needs to. Never "you" or "me", which a
-    copy on a bus cannot tell (REQUIREMENTS b.1 8)."""
+    copy on a bus cannot tell (docs/requirements.md#b1-8)."""
 
     REPORTER = "reporter"
     RECIPIENT = "recipient"
@@ -32,7 +32,7 @@ class Fixer(StrEnum):
 
 class Retry(StrEnum):
     """Whether to try again: never; once it is put right; later, with growing pauses; in a new thread; or only after a
-    look whether it succeeded (a DWN's 409 after a lost answer, REQUIREMENTS b.4 5)."""
+    look whether it succeeded (a DWN's 409 after a lost answer, docs/requirements.md#b4-5)."""
 
     NEVER = "never"
     AFTER_FIX = "after-fix"

@@ -29,7 +29,7 @@ class Said(Struct, frozen=True):
 
 class Explanation(Struct, frozen=True, kw_only=True):
     """The texts and the hints about one problem, the first to be shown first, and the entry that they come from. A
-    stated language is not proof: ACA-Py writes Korean under `en` (REQUIREMENTS b.1 14), so all are kept."""
+    stated language is not proof: ACA-Py writes Korean under `en` (docs/requirements.md#b1-14), so all are kept."""
 
     found: Found | None
     texts: list[Said]

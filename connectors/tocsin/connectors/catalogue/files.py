@@ -1,4 +1,4 @@
-"""The catalogue's files and their hashes: a changed text is seen (RFC 0043 catalogues; REQUIREMENTS c 13)."""
+"""The catalogue's files and their hashes: a changed text is seen (RFC 0043 catalogues; docs/requirements.md#c13)."""
 
 from __future__ import annotations
 

@@ -6,10 +6,9 @@ Readers are lenient (what breaks a rule is flagged in `violations`), writers str
 
 from __future__ import annotations
 
-from tocsin.connectors.dialects.detection import ALIASES, DIALECT_OF_MEDIA_TYPE, detect
 from tocsin.connectors.dialects.json_text import MAX_BYTES, parse_json
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason, Unwritable
-from tocsin.connectors.dialects.table import DIALECTS, Dialect, module_of
+from tocsin.connectors.dialects.table import ALIASES, DIALECT_OF_MEDIA_TYPE, DIALECTS, Dialect, detect, module_of
 from tocsin.schemas.problem import Problem
 
 AUTO = "auto"

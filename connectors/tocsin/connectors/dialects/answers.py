@@ -26,7 +26,7 @@ STATUS_OF_CATEGORY = {
 no specification relates the two."""
 ANY_STATUS = 500
 """The status of a problem about which nothing else is known."""
-MAX_CODE = 10**9
+MAX_NUMBER = 10**9
 """A status or error code beyond this is no code."""
 
 _PREFIX = re.compile(r"(?P<code>[A-Z][A-Za-z0-9]+):(?:(?:\s+|(?<=[a-z]:)(?!/))(?P<message>.*))?", re.DOTALL)
@@ -43,7 +43,7 @@ class Success(NotAProblem, frozen=True, kw_only=True):
 def split_detail(text: str | None) -> tuple[str | None, str | None]:
     """The DwnErrorCode in front of a detail, and the message after it; (None, None) if there is none. Without
     white space after the colon, `Code:/a/json/pointer` and what ends in a capital (`DID:example:1`) are none
-    (REQUIREMENTS b.1 31)."""
+    (docs/requirements.md#b1-31)."""
     found = _PREFIX.fullmatch(text) if text else None
     return (found["code"], found["message"] or None) if found else (None, None)
 
@@ -54,14 +54,14 @@ def as_number(value: object) -> int | None:
         value = int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > MAX_CODE:
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > MAX_NUMBER:
         return None
     return value
 
 
 def status_in_data(data: object) -> tuple[int, str | None] | None:
     """The DWN status that a JSON-RPC error carries: `error.data.status.code` (the servers of May 2023), else
-    `error.data.code` (seed 002); None without one (REQUIREMENTS b.4 2)."""
+    `error.data.code` (Web5 JS Error Handling); None without one (docs/requirements.md#b4-2)."""
     if not isinstance(data, dict):
         return None
     places = (data.get("status"), data)

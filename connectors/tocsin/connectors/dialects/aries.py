@@ -1,17 +1,18 @@
 """Aries RFC 0035 `report-problem/1.0`, also as `notification/1.0`, and under every protocol that adopts the message
-(`<protocol>/problem-report` or `/problem_report`). REQUIREMENTS a.3; b.1 5-19.
+(`<protocol>/problem-report` or `/problem_report`). See docs/requirements.md#aries-rfc-0035.
 
-A report without a code is taken if its type says that it is one and it has a text (b.1 18), and flagged.
+A report without a code is taken, and flagged, if its type says that it is one and it has a text
+(docs/requirements.md#b1-18).
 """
 
 from __future__ import annotations
 
 from tocsin.connectors.dialects import didcomm1_writing as out
 from tocsin.connectors.dialects.didcomm1 import Spelling, as_problem
+from tocsin.connectors.dialects.members import sort_members
 from tocsin.connectors.dialects.message_types import NEW_PREFIX, is_message_type, is_report
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason, Unwritable
-from tocsin.connectors.dialects.uris import as_uri
-from tocsin.connectors.dialects.vocabulary import sort_members
+from tocsin.connectors.dialects.values import as_uri
 from tocsin.connectors.dialects.wording import read_wording
 from tocsin.schemas.problem import Problem
 

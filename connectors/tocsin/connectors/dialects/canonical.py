@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, Code, fold_code, parse_code
+from tocsin.connectors.dialects.didcomm2 import interpolate
 from tocsin.connectors.dialects.expecting import unreadable
-from tocsin.connectors.dialects.interpolation import interpolate
 from tocsin.connectors.dialects.json_text import json_text, parse_json
 from tocsin.connectors.dialects.members import MAX_ID_LENGTH, distinct
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason
@@ -74,7 +74,7 @@ def complete(problem: Problem) -> Problem:
 
 
 def _may_lack_code(members: dict[str, object]) -> bool:
-    """A report of DIDComm v1 may have only a text (REQUIREMENTS b.1 18); its code is then the empty string."""
+    """A report of DIDComm v1 may have only a text (docs/requirements.md#b1-18); its code is then the empty string."""
     return members.get("dialect") in _CODE_OPTIONAL and bool(members.get("text"))
 
 

@@ -1,4 +1,4 @@
-"""DIDComm v2 problem codes: sorter, scope, descriptors (DIDComm v2 "Problem Codes"; REQUIREMENTS b.1 2-5, 20-24).
+"""DIDComm v2 problem codes: sorter, scope, descriptors (DIDComm v2 "Problem Codes"; docs/requirements.md#b1-2).
 
 A code is kept verbatim; `fold_code` is what is compared. Reading is lenient (`parse_code` takes any text and lists the
 rules it breaks); `read_code` is for a bare code, where a text that breaks the grammar is refused.
@@ -19,7 +19,7 @@ MAX_CODE_LENGTH = 1024
 """Longer codes are refused whatever the dialect (a `type` URI may be long; nothing real is longer than this)."""
 CONFORMANT_LENGTH = 128
 CONFORMANT_TOKENS = 16
-"""A v2 code beyond either is read and flagged (RELIABILITY 3.5)."""
+"""A v2 code beyond either is read and flagged (docs/reliability.md#limits)."""
 
 SEVERITIES = {"e": Severity.ERROR, "w": Severity.WARNING}
 """The sorter: the first token."""
@@ -31,7 +31,7 @@ DESCRIPTORS = (
 )  # fmt: skip
 """The descriptors that DIDComm v2 defines; a category is the longest of them that a code's descriptors begin with."""
 CATEGORY_OF_FIRST = {"crypto": "trust.crypto", "cryto": "trust.crypto", "error": "me"}
-"""First descriptors in real use outside the specification, and the category they mean (REQUIREMENTS b.1 20-22)."""
+"""First descriptors in real use outside the specification, and the category they mean (docs/requirements.md#b1-20)."""
 CATEGORY_OF_ANY = {
     "not-enroll": "req",
     "not-enrolled": "req",
@@ -39,10 +39,10 @@ CATEGORY_OF_ANY = {
     "live-delivery-not-supported": "req",
 }
 """Descriptors that settle the category wherever they stand: the mediator writes `req.not_enroll`, its own proposal
-`me.res.not_enroll` (REQUIREMENTS b.1 23, 24)."""
+`me.res.not_enroll` (docs/requirements.md#b1-23)."""
 CATEGORY_OF_CODE = {"e.p.msg": "trust.crypto"}
 """Whole codes (as keys) whose category differs from what the tokens say: the mediator's answer to what it cannot
-decrypt (REQUIREMENTS b.1 21)."""
+decrypt (docs/requirements.md#b1-21)."""
 PREFERRED_DESCRIPTORS = {
     "crypto": "trust.crypto",
     "crypto.replay": "crypto.message.dejavu",
@@ -51,7 +51,10 @@ PREFERRED_DESCRIPTORS = {
     "live-delivery-not-supported": "live-mode-not-supported",
     "me.res.not-enroll": "req.not-enroll",
 }
-"""Descriptors that were written for the same problem, and those that are really sent (REQUIREMENTS b.1 20-24)."""
+"""Descriptors that were written for the same problem, and those that are really sent (docs/requirements.md#b1-20)."""
+
+VERSION_WARNINGS = frozenset({"fields-ignored-due-to-version-mismatch", "version-with-degraded-features"})
+"""Warnings about a minor version, as keys: RFC 0003 deprecates them, they "arrive late" (docs/requirements.md#r12)."""
 
 _TOKEN = re.compile(r"[a-z0-9]+(?:-+[a-z0-9]+)*")
 _FATAL = frozenset(
@@ -95,7 +98,7 @@ def has_token_prefix(code: str, prefix: str) -> bool:
 
 def parse_code(text: str) -> Code:
     """Any text as a code; total. If it does not begin `e.` or `w.`, or what follows can be no token ("E. it broke"), it
-    is opaque: no scope, and an error unless it begins `w.` (REQUIREMENTS b.1 5)."""
+    is opaque: no scope, and an error unless it begins `w.` (docs/requirements.md#b1-5)."""
     key = fold_code(text)
     tokens = text.strip().split(".")
     folded = key.split(".")
@@ -141,7 +144,7 @@ def matches_prefix(code: str, prefix: str) -> bool:
 
 class Promotion(StrEnum):
     """Whether a reply may turn a warning into an error, or the rule that it would break (DIDComm v2 "Replying to
-    Warnings"; REQUIREMENTS c 9)."""
+    Warnings"; docs/requirements.md#c9)."""
 
     ALLOWED = "allowed"
     NOT_A_WARNING = "not-a-warning"
@@ -168,6 +171,25 @@ def promotion(warning: str, reply: str) -> Promotion:
 def escalation_allowed(warning: str, reply: str) -> bool:
     """Whether `promotion` has nothing against `reply`."""
     return promotion(warning, reply) is Promotion.ALLOWED
+
+
+class Consequence(StrEnum):
+    """What becomes of the protocol in which a code was reported."""
+
+    FLOW_CONTINUES = "flow-continues"
+    PROTOCOL_ENDS = "protocol-ends"
+
+
+def consequence_of_unknown(code: str) -> Consequence:
+    """What a code that the receiver does not know does: one that begins `w.` is a warning and the flow continues; any
+    other, whatever its dialect, ends the active protocol (RFC 0035; docs/requirements.md#r8)."""
+    return Consequence.FLOW_CONTINUES if fold_code(code).startswith("w.") else Consequence.PROTOCOL_ENDS
+
+
+def quiet_by_default(code: str) -> bool:
+    """Whether a code is to be ignored quietly unless somebody asked for it: the deprecated warnings of a version
+    mismatch (RFC 0003; docs/requirements.md#b1-38)."""
+    return fold_code(code) in VERSION_WARNINGS
 
 
 def _breadth(scope: str | None) -> int:

@@ -1,4 +1,4 @@
-"""Reading what reports of DIDComm v1 have in common: HIPE (seed 001) and RFC 0035 differ in names, not in facts.
+"""Reading what reports of DIDComm v1 have in common: the Indy HIPE and RFC 0035 differ in names, not in facts.
 
 Each fact is taken from whichever known member holds it; what has another shape is flagged and kept as an extension.
 """
@@ -8,18 +8,15 @@ from __future__ import annotations
 from msgspec import Struct
 
 from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, Code, parse_code
-from tocsin.connectors.dialects.enumerations import retry_party_of, scope_of_impact, take_place
-from tocsin.connectors.dialects.iso_time import read_time
 from tocsin.connectors.dialects.json_text import json_text
-from tocsin.connectors.dialects.members import MAX_ID_LENGTH, as_extensions, distinct, escape
+from tocsin.connectors.dialects.members import L10N, MAX_ID_LENGTH, Known, as_extensions, distinct, escape, fold
 from tocsin.connectors.dialects.reading import Unreadable, UnreadableReason
-from tocsin.connectors.dialects.uris import is_uri
-from tocsin.connectors.dialects.vocabulary import L10N, Known, fold
+from tocsin.connectors.dialects.values import is_uri, read_time, retry_party_of, scope_of_impact, take_place
 from tocsin.connectors.dialects.wording import Wording, read_languages
 from tocsin.schemas.problem import Item, Problem, Violation
 
 MAX_TEXT = 4096
-"""A longer text is flagged (RELIABILITY 3.5)."""
+"""A longer text is flagged (docs/reliability.md#limits)."""
 
 _MISSPELT = ("~i10n", "i10n")
 
@@ -109,7 +106,7 @@ def _thread(known: Known) -> tuple[str | None, str | None]:
 
 def _code(known: Known, wording: Wording) -> Code:
     """The code taken apart; "" stands for a report that has only a text. The grammar of v2 binds only what looks like
-    a code of v2 (REQUIREMENTS b.1 3, 5)."""
+    a code of v2 (docs/requirements.md#b1-3)."""
     code = parse_code(wording.code or "")
     slot = wording.code_slot or "problem-code"
     if len(code.text) > MAX_CODE_LENGTH:
@@ -136,7 +133,7 @@ def _noticed(known: Known) -> int | None:
 
 
 def _uri(known: Known, slot: str) -> str | None:
-    """Verbatim, also when it is none (REQUIREMENTS b.1 19: nothing is dialled because a report says so)."""
+    """Verbatim, also when it is none (docs/requirements.md#b1-19: nothing is dialled because a report says so)."""
     said = known.text(slot)
     if said is not None and not is_uri(said):
         known.flag(f"{slot}-not-a-uri", slot)
@@ -144,7 +141,7 @@ def _uri(known: Known, slot: str) -> str | None:
 
 
 def _items(known: Known) -> list[Item]:
-    """Items in each of the forms in use: a list of one-pair maps (the seeds), of strings (Credo), one map (Identus)."""
+    """Items in each form in use: a list of one-pair maps (HIPE, RFC 0035), of strings (Credo), one map (Identus)."""
     said = known.slots.get("problem-items")
     if said is None:
         return []
@@ -168,7 +165,7 @@ def _item_text(value: object) -> str:
 
 def _leave_rest(known: Known) -> None:
     """Known members that no field takes stay as extensions; `~i10n`, a misspelling in RFC 0160, is flagged and not used
-    (REQUIREMENTS b.1 16)."""
+    (docs/requirements.md#b1-16)."""
     for slot in ("@msg_catalog", L10N):
         if slot in known.slots:
             known.rest[known.spelt[slot]] = known.slots[slot]

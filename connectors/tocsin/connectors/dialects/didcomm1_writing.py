@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 
 from tocsin.connectors.dialects.answers import kept_value
-from tocsin.connectors.dialects.enumerations import IMPACTS, PARTIES
-from tocsin.connectors.dialects.iso_time import write_time
 from tocsin.connectors.dialects.message_types import NEW_PREFIX, OLD_PREFIX, is_message_type, is_report
-from tocsin.connectors.dialects.uris import as_uri
+from tocsin.connectors.dialects.values import IMPACTS, PARTIES, as_uri, write_time
 from tocsin.connectors.dialects.wording import UNDETERMINED, is_language
 from tocsin.schemas.problem import Problem, RetryParty
 
 KEYLESS = "item"
-"""The name of an item that has none: both seeds demand a tagged pair."""
+"""The name of an item that has none: HIPE and RFC 0035 demand a tagged pair."""
 _WHO_RETRIES = {
     RetryParty.RECIPIENT: "you", RetryParty.REPORTER: "me", RetryParty.BOTH: "both", RetryParty.NONE: "none",
 }  # fmt: skip
@@ -24,7 +22,8 @@ _NEVER = re.compile(r"(?:^|[/;])(?:spec/)?(?:report-problem/(?!1\.)|connection/)
 
 def message_type(problem: Problem, prefix: str, otherwise: str) -> str:
     """The type under which a report goes out: the adopting protocol's own if it came with it, else `otherwise`; never a
-    type of report-problem 2.0, nor `connection/1.0/problem-report`, which ends a connection (REQUIREMENTS b.4 9)."""
+    type of report-problem 2.0, nor `connection/1.0/problem-report`, which ends a connection
+    (docs/requirements.md#b4-9)."""
     kind = problem.message_type or ""
     if problem.dialect not in _DIALECTS or not is_message_type(kind) or not is_report(kind) or _NEVER.search(kind):
         return otherwise

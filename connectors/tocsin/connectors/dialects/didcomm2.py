@@ -1,7 +1,7 @@
 """DIDComm v2 `report-problem/2.0`, plaintext: a whole message, or only its body (DIDComm v2 "Problem Reports").
 
 A protocol may carry the report under its own family: the last segment of `type` decides (`problem-report` or
-`problem_report`). A missing `pthid` is flagged, not refused: real mediators leave it out (REQUIREMENTS b.1 10).
+`problem_report`). A missing `pthid` is flagged, not refused: real mediators leave it out (docs/requirements.md#b1-10).
 A report without a body, its members beside `type`, is read and flagged. `escalate_to` is kept as it came, also a bare
 e-mail address (flagged): the vector didcomm2-identus-mediator-not-enrolled demands it; `write` makes it `mailto:`.
 """
@@ -9,16 +9,14 @@ e-mail address (flagged): the vector didcomm2-identus-mediator-not-enrolled dema
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, SEVERITIES, parse_code
-from tocsin.connectors.dialects.didcomm2_parts import built_code, comment_of, thread_of
-from tocsin.connectors.dialects.interpolation import interpolate
-from tocsin.connectors.dialects.iso_time import read_time
+from tocsin.connectors.dialects.codes import DESCRIPTORS, MAX_CODE_LENGTH, SEVERITIES, fold_code, parse_code
 from tocsin.connectors.dialects.json_text import json_text
 from tocsin.connectors.dialects.members import Members, as_extensions, distinct
 from tocsin.connectors.dialects.message_types import is_report
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason, Unwritable
-from tocsin.connectors.dialects.uris import as_uri, is_uri
+from tocsin.connectors.dialects.values import as_uri, is_uri, read_time
 from tocsin.schemas.problem import Item, Problem, Source, Violation
 
 NAME = "didcomm-2.0"
@@ -26,7 +24,7 @@ MESSAGE_TYPE = "https://didcomm.org/report-problem/2.0/problem-report"
 MEDIA_TYPE = "application/didcomm-plain+json"
 MAX_COMMENT = 4096
 MAX_ARGS = 32
-"""A longer comment, or more arguments, is flagged (RELIABILITY 3.5)."""
+"""A longer comment, or more arguments, is flagged (docs/reliability.md#limits)."""
 MICROSECONDS = 1_000_000
 _TOO_LATE = 10**11
 """Seconds; from here on (the year 5138) a time is taken for milliseconds."""
@@ -35,6 +33,10 @@ _MESSAGE_MEMBERS = {"id", "thid", "pthid", "body", "code"}
 _OTHER_MEMBERS = {"title", "status", "detail"}
 """Members of RFC 9457 documents, whose `type` may end in problem-report too."""
 _NUMBER = re.compile(r"[0-9]{1,14}(?:\.[0-9]{1,9})?")
+MAX_STATE = 32
+"""A longer name of a state is not written into a code: the whole must stay short."""
+_V1_DIALECTS = ("hipe", "aries-1.0")
+_REFERENCE = re.compile(r"\{([1-9][0-9]{0,3})\}")
 
 
 def read(document: object) -> Problem | NotAProblem:
@@ -82,12 +84,12 @@ def write(problem: Problem) -> dict[str, object]:
     the original. A text that only looks like a template goes out as the argument of one. Raises Unwritable when no
     thread is known: `pthid` is required.
     """
-    thread = thread_of(problem)
+    thread = _written_thread(problem)
     if not thread:
         raise Unwritable(NAME, "parent_thread_id", "the thread in which the problem occurred")
     code = parse_code(problem.code)
-    body: dict[str, object] = {"code": problem.code if not code.violations else built_code(problem)}
-    comment, args = comment_of(problem)
+    body: dict[str, object] = {"code": problem.code if not code.violations else _built_code(problem)}
+    comment, args = _comment(problem)
     if comment:
         body["comment"] = comment
     if args:
@@ -99,6 +101,22 @@ def write(problem: Problem) -> dict[str, object]:
     if problem.ack:
         message["ack"] = list(problem.ack)
     return message
+
+
+def interpolate(template: str, args: Sequence[str | None]) -> str:
+    """`template` with {1}, {2}... replaced by `args`; a missing or null argument is `?`; an argument that nothing
+    refers to is appended, after a comma. `{0}` and other braces are plain text."""
+    used: set[int] = set()
+
+    def argument(match: re.Match[str]) -> str:
+        index = int(match.group(1)) - 1
+        used.add(index)
+        value = args[index] if index < len(args) else None
+        return "?" if value is None else value
+
+    text = _REFERENCE.sub(argument, template)
+    extra = ["?" if value is None else value for index, value in enumerate(args) if index not in used]
+    return ", ".join([text, *extra])
 
 
 def _read(envelope: Members, body: Members, violations: list[Violation]) -> Problem:
@@ -180,7 +198,7 @@ def _take_args(body: Members) -> list[str | None]:
 
 def _take_time(envelope: Members) -> int | None:
     """`created_time` in microseconds: seconds since the epoch as a number (the specification). In use, and flagged: the
-    number as text, ISO 8601, milliseconds (REQUIREMENTS b.1 17)."""
+    number as text, ISO 8601, milliseconds (docs/requirements.md#b1-17)."""
     value = said = envelope.take("created_time")
     if value is None:
         return None
@@ -208,3 +226,36 @@ def _snake(name: str) -> str:
     """A member's name in the spelling of v2 bodies, if it is one of theirs."""
     folded = name.replace("-", "").replace("_", "").casefold()
     return "escalate_to" if folded == "escalateto" else folded
+
+
+def _written_thread(problem: Problem) -> str | None:
+    """The thread in which the problem occurred. A v1 report is sent in that thread, and says so in `thid`."""
+    if problem.dialect in _V1_DIALECTS and problem.thread_id and not problem.thread_id_derived:
+        return problem.thread_id
+    return problem.parent_thread_id or problem.thread_id
+
+
+def _comment(problem: Problem) -> tuple[str | None, list[str]]:
+    """Comment and arguments; a text that only looks like a template is the argument of one."""
+    if problem.text_template:
+        return problem.text_template, list(problem.args)
+    if problem.text and interpolate(problem.text, []) != problem.text:
+        return "{1}", [problem.text]
+    return problem.text, []
+
+
+def _built_code(problem: Problem) -> str:
+    """A code that v2 allows from severity, scope, category and the letters and digits of the problem's own."""
+    sorter = "w" if problem.severity == "warning" else "e"
+    slug = re.sub(r"[^a-z0-9]+", "-", fold_code(problem.code)).strip("-")[:64].strip("-") or "unknown"
+    category = problem.category if problem.category in DESCRIPTORS else None
+    return ".".join(part for part in (sorter, _built_scope(problem.scope or ""), category, slug) if part)
+
+
+def _built_scope(scope: str) -> str:
+    """The second token: m, p, or the name of a state that can stand there."""
+    if scope == "message":
+        return "m"
+    kind, _, state = scope.partition(":")
+    usable = kind == "state" and len(state) <= MAX_STATE and "." not in state and state not in ("p", "m")
+    return state if usable and not parse_code(f"e.{state}.x").violations else "p"

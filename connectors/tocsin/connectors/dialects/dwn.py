@@ -1,10 +1,10 @@
-"""DWN replies: `{"status": {"code", "detail"}}`, bare or in a wrapping that is in use (seed 002, REQUIREMENTS b.4 1-5).
+"""DWN replies: `{"status": {"code", "detail"}}`, bare or in a wrapping that is in use (docs/requirements.md#b4-1).
 
 A 2xx is a success; any other status is a problem: `request_completed` is true (the node answered), `outcome_ok` false.
 `code` is the DwnErrorCode in front of the detail, else the status. What servers answer is reported as it is: what it
-means operation by operation stands in `dwn_statuses`.
+means operation by operation stands in `web5.statuses`.
 
-Two forms of REQUIREMENTS b.4 4 are read by the same rule, though they are no replies of a DWN: `/connect/*` answers
+Two other forms are read by the same rule (docs/requirements.md#b4-4), though they are no replies: `/connect/*` answers
 `{"ok": false, "status": {...}}` (`ok` becomes an extension and decides nothing), and `rpc.subscribe.close` says
 `{"reply": {"status": 200, ...}}` (a number, flagged; a 2xx is a success). Neither has a case of its own.
 """
@@ -128,7 +128,8 @@ def _levels(
 
 
 def _take_status(reply: Members, violations: list[Violation]) -> tuple[int, str | None, dict[str, object]]:
-    """The code, the detail, and the status's unknown members. `message` counts as the detail (REQUIREMENTS b.1 27)."""
+    """The code, the detail, and the status's unknown members. `message` counts as the detail
+    (docs/requirements.md#b1-27)."""
     value = reply.left.pop("status")
     if isinstance(value, dict):
         status = Members(value, violations, f"{reply.at}/status")

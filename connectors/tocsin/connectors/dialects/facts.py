@@ -1,4 +1,4 @@
-"""What a reader understood, under the names that the dialects use: the output of `tocsin read` (DESIGN 11)."""
+"""What a reader understood, under the names that the dialects use: the output of `tocsin read`."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from tocsin.connectors.dialects import AUTO, NotAProblem, detect, load_dialect, read_parsed
-from tocsin.connectors.dialects.answer_facts import answer_facts, batch_facts
+from tocsin.connectors.dialects import AUTO, detect, dwn, jsonrpc, load_dialect, read_parsed
+from tocsin.connectors.dialects.answers import Success, as_number, kept_value, split_detail, status_in_data
 from tocsin.connectors.dialects.codes import parse_code, read_code
 from tocsin.connectors.dialects.json_text import parse_json
+from tocsin.connectors.dialects.reading import NotAProblem, Unreadable
 from tocsin.schemas.problem import Problem
 
 _HTTP = ("type", "title", "status", "detail", "instance")
 _BAD_STATUS = frozenset({"status-invalid", "status-not-an-error"})
 _IDENTUS_TYPE = re.compile(r"error:([^:]+):([^:]+)")
-"""The Cloud Agent's `type`: `error:<namespace>:<name>` (REQUIREMENTS A1)."""
+"""The Cloud Agent's `type`: `error:<namespace>:<name>` (docs/requirements.md#a1)."""
 
 
 def document_facts(raw: bytes, dialect: str = AUTO) -> dict[str, Any]:
@@ -37,6 +38,37 @@ def facts(found: Problem | NotAProblem) -> dict[str, Any]:
     if isinstance(found, NotAProblem):
         return {"is_problem": False, "dialect": found.dialect, "why": found.why} | answer_facts(found)
     return _http_facts(found) | _common_facts(found) | answer_facts(found)
+
+
+def answer_facts(found: Problem | NotAProblem) -> dict[str, Any]:
+    """What an answer says; empty for a document of another dialect. `status_ok` is `outcome_ok` (2xx)."""
+    if isinstance(found, Success):
+        return {
+            "is_problem": False,
+            "rpc_id": found.rpc_id,
+            "status_code": found.status_code,
+            "status_detail": found.status_detail,
+            "request_completed": True,
+            "status_ok": True,
+        }
+    if isinstance(found, NotAProblem) or found.dialect not in (jsonrpc.NAME, dwn.NAME):
+        return {}
+    own = _rpc_facts(found) if found.dialect == jsonrpc.NAME else _dwn_facts(found)
+    dwn_code, dwn_message = split_detail(own["status_detail"] or found.text)
+    return own | {
+        "is_problem": True,
+        "rpc_id": kept_value(found, "id"),
+        "dwn_code": dwn_code,
+        "dwn_message": dwn_message,
+        "request_completed": found.request_completed,
+        "status_ok": found.outcome_ok,
+    }
+
+
+def batch_facts(document: object) -> dict[str, Any]:
+    """The facts of each answer of a batch as `elements`, and how many are problems. Raises Unreadable(empty)."""
+    facts = [_element_facts(element) for element in jsonrpc.elements(document)]
+    return {"elements": facts, "problem_count": sum(each.get("is_problem") is True for each in facts)}
 
 
 def code_facts(raw: bytes) -> dict[str, Any]:
@@ -105,3 +137,28 @@ def _utc(micros: int | None) -> str | None:
     if micros is None:
         return None
     return datetime.fromtimestamp(micros / 1e6, UTC).isoformat().replace("+00:00", "Z")
+
+
+def _element_facts(element: object) -> dict[str, Any]:
+    try:
+        found = jsonrpc.read(element)
+    except Unreadable as unreadable:
+        return {"error": True, "error_kind": str(unreadable.reason), "pointer": unreadable.pointer}
+    return {"is_problem": isinstance(found, Problem)} | answer_facts(found)
+
+
+def _rpc_facts(problem: Problem) -> dict[str, Any]:
+    number = as_number(problem.code)
+    status = status_in_data(kept_value(problem, "error.data"))
+    return {
+        "rpc_code": problem.code if number is None else number,
+        "rpc_message": problem.text,
+        "http_equivalent": problem.http.status if problem.http else None,
+        "status_code": status[0] if status else None,
+        "status_detail": status[1] if status else None,
+    }
+
+
+def _dwn_facts(problem: Problem) -> dict[str, Any]:
+    status = problem.http.status if problem.http else kept_value(problem, "status.code")
+    return {"status_code": status, "status_detail": problem.text, "http_equivalent": status}

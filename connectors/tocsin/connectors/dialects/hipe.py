@@ -1,15 +1,16 @@
-"""The Indy HIPE `notification/1.0/problem-report` (seed 001): kebab-case, `@thread`, `@msg_catalog`, `friendly-ltxt`;
-and what its earlier and later revisions wrote (`explain-ltxt`, `comment`, `problem-code`). REQUIREMENTS a.1; b.1 5-19.
+"""The Indy HIPE `notification/1.0/problem-report`: kebab-case, `@thread`, `@msg_catalog`, `friendly-ltxt`;
+and what its earlier and later revisions wrote (`explain-ltxt`, `comment`, `problem-code`).
+See docs/requirements.md#indy-hipe-problem-report.
 """
 
 from __future__ import annotations
 
 from tocsin.connectors.dialects import didcomm1_writing as out
 from tocsin.connectors.dialects.didcomm1 import Spelling, as_problem
+from tocsin.connectors.dialects.members import Known, fold, sort_members
 from tocsin.connectors.dialects.message_types import OLD_PREFIX, is_message_type, is_report
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason, Unwritable
-from tocsin.connectors.dialects.uris import as_uri
-from tocsin.connectors.dialects.vocabulary import Known, fold, sort_members
+from tocsin.connectors.dialects.values import as_uri
 from tocsin.connectors.dialects.wording import Wording, read_wording
 from tocsin.schemas.problem import Problem
 
@@ -89,7 +90,8 @@ def looks_like(document: dict[str, object]) -> bool:
 
 
 def _check_wording(known: Known, wording: Wording) -> None:
-    """`friendly-ltxt` is required, a map, with a text or a code that `@msg_catalog` explains (REQUIREMENTS H15)."""
+    """`friendly-ltxt` is required, a map, with a text or a code that `@msg_catalog` explains
+    (docs/requirements.md#h15)."""
     friendly = known.slots.get("friendly-ltxt")
     if friendly is None:
         known.flag("required-member-missing", "friendly-ltxt")

@@ -1,4 +1,4 @@
-"""JSON from strangers: bounded before it is parsed, and one exception whatever the bytes (RELIABILITY 3.4, 3.5)."""
+"""JSON from strangers: bounded before it is parsed, one exception whatever the bytes (docs/reliability.md#bombs)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 from tocsin.connectors.dialects.reading import Unreadable, UnreadableReason
 
 MAX_BYTES = 1024 * 1024
-"""The largest document, in bytes (REQUIREMENTS: an event is at most 1 MiB)."""
+"""The largest document, in bytes (an event is at most 1 MiB)."""
 MAX_DEPTH = 32
 """How deep arrays and objects may nest."""
 MAX_MEMBERS = 256
@@ -80,7 +80,7 @@ def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
         raise Unreadable(UnreadableReason.TOO_MANY_MEMBERS, expected=f"at most {MAX_MEMBERS} members in an object")
     members = dict(pairs)
     if len(members) < len(pairs):
-        # The name itself is not quoted: an error message must not carry the document (RELIABILITY 3.1, I).
+        # The name itself is not quoted: an error message must not carry the document (docs/reliability.md#ingest).
         raise Unreadable(UnreadableReason.DUPLICATE_MEMBER, expected="each member once in its object")
     return members
 

@@ -1,4 +1,4 @@
-"""JSON-RPC 2.0 answers: an error is a problem, a result is none (seed 002, REQUIREMENTS b.1 30-31, b.4 2).
+"""JSON-RPC 2.0 answers: an error is a problem, a result is none (docs/requirements.md#b1-30).
 
 `code` is `error.code` verbatim. The HTTP equivalent is the DWN status in `error.data` if there is one, else -50xxx says
 xxx, else the table. `code_key`, which groups, is the DwnErrorCode in front of the text, else that DWN status, else the

@@ -1,16 +1,40 @@
-"""Taking known members out of a foreign object: what has the wrong type is flagged and left, never a failure."""
+"""The members of foreign objects: taken by name (`Members`), or sorted into the slots of DIDComm v1 (`Known`).
+
+What has the wrong type is flagged and kept, never a failure. Names are folded (case, `-`, `_`) for known names only.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache
 
+from msgspec import Struct
+
 from tocsin.connectors.dialects.json_text import json_text
 from tocsin.connectors.dialects.reading import Unreadable, UnreadableReason
 from tocsin.schemas.problem import Violation
 
 MAX_ID_LENGTH = 255
-"""Thread and message ids become keys of rows: longer ones are refused (RELIABILITY 3.5)."""
+"""Thread and message ids become keys of rows: longer ones are refused (docs/reliability.md#limits)."""
+L10N = "~l10n"
+"""The decorator that says more of a text: language, code, translations (RFC 0043). On a member: `<member>~l10n`."""
+TEXTS = ("description", "friendly-ltxt", "explain", "explain-ltxt", "comment")
+"""The slots in which a report's text has been found."""
+
+_SLOTS = {
+    name: name
+    for name in (
+        *("@type", "@id", "@msg_catalog", L10N, "problem-code", "problem-items", "who-retries", "fix-hint"),
+        *("impact", "where", "noticed-time", "tracking-uri", "escalation-uri", *TEXTS),
+    )
+}
+_SLOTS |= {"~thread": "thread", "@thread": "thread", "time-noticed": "noticed-time", "fix-hint-ltxt": "fix-hint"}
+_SLOTS |= {f"{name}{L10N}": f"{slot}{L10N}" for name, slot in _SLOTS.items() if slot in (*TEXTS, "fix-hint")}
+
+
+def fold(name: str) -> str:
+    """A name without what implementations disagree on."""
+    return name.replace("-", "").replace("_", "").casefold()
 
 
 def escape(name: str) -> str:
@@ -18,11 +42,16 @@ def escape(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
+_SLOT_OF = {fold(name): slot for name, slot in _SLOTS.items()} | {
+    spelling: slot for name, slot in _SLOTS.items() for spelling in (name, name.replace("-", "_"))
+}
+
+
 class Members:
     """The members of one JSON object at `at`. Each `take_*` removes a member; what is `left` at the end is unknown,
     or has another type than asked for (flagged): both become extensions, so that nothing is lost.
 
-    Names are found by folding case, `-` and `_` (REQUIREMENTS b.1 1), for asked names only; another spelling is
+    Names are found by folding case, `-` and `_` (docs/requirements.md#b1-1), for asked names only; another spelling is
     flagged. A null member counts as absent.
     """
 
@@ -60,7 +89,7 @@ class Members:
         if not self.left:
             return None
         if self._spellings is None:
-            self._spellings = {_fold(each): each for each in reversed(self.left)}
+            self._spellings = {fold(each): each for each in reversed(self.left)}
         return self._spellings.get(_fold_known(name))
 
     def take_text(self, name: str) -> str | None:
@@ -98,6 +127,56 @@ class Members:
         return texts
 
 
+class Known(Struct, frozen=True):
+    """A document's members by slot, `spelt` as they were; `rest` is what no slot takes, to become extensions."""
+
+    slots: dict[str, object]
+    spelt: dict[str, str]
+    rest: dict[str, object]
+    violations: list[Violation]
+
+    def flag(self, rule: str, slot: str, inner: str | None = None) -> None:
+        """Note that the member in `slot` (or its `inner` member) breaks `rule`."""
+        pointer = f"/{escape(self.spelt.get(slot, slot))}"
+        self.violations.append(Violation(rule=rule, pointer=pointer if inner is None else f"{pointer}/{escape(inner)}"))
+
+    def refuse(self, rule: str, slot: str) -> None:
+        """Flag the member in `slot` and keep it whole as an extension."""
+        self.flag(rule, slot)
+        self.rest[self.spelt[slot]] = self.slots[slot]
+
+    def text(self, slot: str) -> str | None:
+        """The string in `slot`; any other type is flagged and kept as an extension."""
+        value = self.slots.get(slot)
+        if value is None or isinstance(value, str):
+            return value
+        self.refuse("not-a-string", slot)
+        return None
+
+
+def sort_members(document: Mapping[str, object], own: frozenset[str]) -> Known:
+    """The members by slot. A spelling that is not one of the dialect's `own` is flagged; of two spellings of one slot
+    its own wins, else the first. Null and empty members count as absent (HIPE: "omit the others")."""
+    known = Known({}, {}, {}, [])
+    for name, value in document.items():
+        slot = _SLOT_OF.get(name) or _SLOT_OF.get(fold(name))
+        if slot is None:
+            known.rest[name] = value
+        elif value is None or value in ("", [], {}):
+            continue
+        elif slot not in known.slots:
+            known.slots[slot], known.spelt[slot] = value, name
+        elif name in own and known.spelt[slot] not in own:
+            known.rest[known.spelt[slot]] = known.slots[slot]
+            known.slots[slot], known.spelt[slot] = value, name
+        else:
+            known.rest[name] = value
+    for slot, name in known.spelt.items():
+        if name not in own:
+            known.flag("member-spelling", slot)
+    return known
+
+
 def as_extensions(*groups: tuple[str, Mapping[str, object]]) -> dict[str, str]:
     """The unknown members as `Problem.extensions`: (prefix of the names, members) each; values become JSON text."""
     return {f"{prefix}{name}": json_text(value) for prefix, members in groups for name, value in members.items()}
@@ -111,8 +190,4 @@ def distinct(ids: Iterable[str | None]) -> list[str]:
 @cache
 def _fold_known(name: str) -> str:
     """The same for names that a dialect asks for: they are few."""
-    return _fold(name)
-
-
-def _fold(name: str) -> str:
-    return name.replace("-", "").replace("_", "").casefold()
+    return fold(name)

@@ -1,15 +1,15 @@
 """What another bus like this one tells by webhook, read back as the problem inside: two buses can be wired together.
 
 The body is `{"type", "timestamp", "data"}` with the problem in `data.problem`, whole or in its overflow form. Each bus
-that a problem passes adds one to `tocsin.hops`, by which a ring of buses ends (RELIABILITY 3.6 5).
+that a problem passes adds one to `tocsin.hops`, by which a ring of buses ends (docs/reliability.md#loops).
 """
 
 from __future__ import annotations
 
 from tocsin.connectors.dialects import canonical
-from tocsin.connectors.dialects.iso_time import read_time
 from tocsin.connectors.dialects.json_text import json_text
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason, Unwritable
+from tocsin.connectors.dialects.values import read_time
 from tocsin.schemas.problem import Problem
 
 NAME = "tocsin-notification"

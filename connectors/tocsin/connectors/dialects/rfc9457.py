@@ -1,7 +1,7 @@
-"""RFC 9457 problem details, `application/problem+json` (REQUIREMENTS b.1 32, 33).
+"""RFC 9457 problem details, `application/problem+json` (docs/requirements.md#b1-32).
 
 A member of the wrong type is ignored, as RFC 9457 section 3.1 demands, flagged, and kept as an extension. `code` is the
-`type` verbatim; the severity is always error, unless the type begins `w.` (REQUIREMENTS b.1 5).
+`type` verbatim; the severity is always error, unless the type begins `w.` (docs/requirements.md#b1-5).
 """
 
 from __future__ import annotations

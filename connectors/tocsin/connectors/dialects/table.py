@@ -1,4 +1,5 @@
-"""The table of dialects: name -> module. To add one, add its file, a row here, and its vectors' test."""
+"""The table of dialects: name -> module, and which dialect a document is in when nobody says. To add one, add its file,
+a row here, and its vectors' test."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from functools import cache
 from importlib import import_module
 from typing import Protocol, cast
 
-from tocsin.connectors.dialects.reading import NotAProblem
+from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason
 from tocsin.schemas.problem import Problem
 
 DIALECTS: dict[str, str] = {
@@ -20,6 +21,23 @@ DIALECTS: dict[str, str] = {
     "dwn-status": "tocsin.connectors.dialects.dwn",
 }
 """Name of each dialect -> the module that reads and writes it (imported when it is first used)."""
+
+ALIASES = {
+    "didcomm2": "didcomm-2.0", "didcomm-2": "didcomm-2.0", "didcomm": "didcomm-2.0", "problem+json": "rfc9457",
+    "aries": "aries-1.0", "report-problem-1.0": "aries-1.0", "indy-hipe": "hipe", "json-rpc": "jsonrpc",
+    "dwn": "dwn-status", "tocsin": "tocsin-notification",
+}  # fmt: skip
+"""Other names under which a dialect may be asked for."""
+
+DIALECT_OF_MEDIA_TYPE = {
+    "application/problem+json": "rfc9457",
+    "application/didcomm-plain+json": "didcomm-2.0",
+    "application/vnd.tocsin.problem+json": "canonical",
+}
+"""Media types that name a dialect; `application/json` says nothing, and DIDComm v1 plaintext has no type of its own."""
+
+ORDER = ("hipe", "aries-1.0", "jsonrpc", "tocsin-notification", "didcomm-2.0", "dwn-status", "canonical", "rfc9457")
+"""Who is asked first: the dialect whose mark is the more certain (HIPE before the RFC that grew out of it)."""
 
 
 class Dialect(Protocol):
@@ -36,7 +54,7 @@ class Dialect(Protocol):
         ...
 
     def looks_like(self, document: dict[str, object]) -> bool:
-        """Whether an object has the dialect's shape; total. `detection.ORDER` says who is asked first."""
+        """Whether an object has the dialect's shape; total. `ORDER` says who is asked first."""
         ...
 
 
@@ -44,3 +62,22 @@ class Dialect(Protocol):
 def module_of(name: str) -> Dialect:
     """The module of a dialect of the table. Raises KeyError for any other name."""
     return cast(Dialect, import_module(DIALECTS[name]))
+
+
+def detect(document: object) -> str:
+    """The name of the dialect of a parsed document. Raises Unreadable(undetected) when no shape fits.
+
+    An array is a JSON-RPC batch if all its elements look like JSON-RPC; no other dialect has arrays.
+    """
+    if isinstance(document, list) and document:
+        rpc = module_of("jsonrpc")
+        if all(isinstance(each, dict) and rpc.looks_like(each) for each in document):
+            return "jsonrpc"
+    if not isinstance(document, dict):
+        raise Unreadable(UnreadableReason.WRONG_TYPE, expected="an object")
+    for dialect in ORDER:
+        if module_of(dialect).looks_like(document):
+            return dialect
+    if not isinstance(document.get("code", ""), str):
+        raise Unreadable(UnreadableReason.WRONG_TYPE, "/code", "a string")
+    raise Unreadable(UnreadableReason.UNDETECTED, expected="a known shape, or name the dialect")

@@ -1,7 +1,8 @@
 """The text of a DIDComm v1 problem report: code, languages and plain text, in each of the forms that are in use.
 
 A map `{"code": ..., "en": ...}` (RFC 0035 field reference, HIPE `*-ltxt`), or a string whose field decorator `~l10n`
-holds code and translations (RFC 0035 sample, RFC 0043). A language is only what is stated as one (REQUIREMENTS b.1 14).
+holds code and translations (RFC 0035 sample, RFC 0043). A language is only what is stated as one
+(docs/requirements.md#b1-14).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 
 from msgspec import Struct, field
 
-from tocsin.connectors.dialects.vocabulary import L10N, Known
+from tocsin.connectors.dialects.members import L10N, Known
 
 UNDETERMINED = "und"
 """The language tag of a text whose language is not stated (BCP 47, section 4.1)."""

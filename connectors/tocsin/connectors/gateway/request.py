@@ -18,8 +18,8 @@ from msgspec import Struct
 from starlette.requests import ClientDisconnect, Request
 
 from tocsin.connectors.dialects import AUTO, DIALECT_OF_MEDIA_TYPE, DIALECTS, Unreadable, UnreadableReason
-from tocsin.connectors.dialects.detection import ALIASES
 from tocsin.connectors.dialects.json_text import parse_json
+from tocsin.connectors.dialects.table import ALIASES
 from tocsin.connectors.gateway.problems import (
     BAD_CLOUD_EVENT,
     BAD_ENCODING,

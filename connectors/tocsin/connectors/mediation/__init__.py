@@ -1,4 +1,6 @@
-"""Mediation: what a mediator or agent does when something goes wrong, as data (seed 004; REQUIREMENTS a.4).
+"""Mediation: what a mediator or agent does when something goes wrong, as data.
+
+See docs/requirements.md#mediator-scenarios.
 
 `handled = await Mediation(load_table("identus-mediator"), publisher).handle(error, Context(...), encrypted=raw)`.
 Write your own table as JSON, like those in `tables/`; `tocsin rules check` covers it through `mediation: {table: ...}`.

@@ -62,7 +62,7 @@ class Decision(Struct, frozen=True, kw_only=True):
 
     @property
     def scenario_id(self) -> str:
-        """The scenario with its table: numbers alone mean different things elsewhere (REQUIREMENTS b.1 26)."""
+        """The scenario with its table: numbers alone mean different things elsewhere (docs/requirements.md#b1-26)."""
         return f"{self.table}/{self.scenario}"
 
 
@@ -77,7 +77,7 @@ def decide(
     """The table's decision about a scenario (`M4`, `identus-mediator/M4`) or an exception.
 
     `escalate_to` comes from the configuration and goes into every report (T5). A report is never answered with a
-    report (REQUIREMENTS b.3 1). Raises UnknownScenario.
+    report (docs/requirements.md#b3-1). Raises UnknownScenario.
     """
     scenario = _scenario_of(table, trouble, context)
     if column not in table.columns:

@@ -27,7 +27,7 @@ _LOG = logging.getLogger("tocsin.mediation")
 
 
 def message_digest(encrypted: bytes) -> str:
-    """The MsgID: SHA-256 of the message as it came, encrypted, in hexadecimal (T3; the seed's "SHA-251" is a slip)."""
+    """The MsgID: SHA-256 of the message as it came, encrypted, in hexadecimal ("SHA-251" in the document is a slip)."""
     return hashlib.sha256(encrypted).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""A scenario table as data: what a mediator or agent does when something goes wrong (seed 004; REQUIREMENTS a.4 T6).
+"""A scenario table as data: what a mediator or agent does when something goes wrong (docs/requirements.md#t6).
 
 A scenario has options; each column of the table (a deployment's choice, such as current or roadmap) names one of them.
 """

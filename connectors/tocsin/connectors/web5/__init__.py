@@ -1,4 +1,4 @@
-"""Web5: any JSON-RPC or DWN answer as one Reply, and the call that gets it (seed 002 "Potential Approach").
+"""Web5: any JSON-RPC or DWN answer as one Reply, and the call that gets it (Web5 JS Error Handling).
 
 `unwrap(answer)` is pure; `await call(transport, request, timeout=10, publisher=...)` wraps a transport of yours.
 Failing outcomes are replies; exceptions are only for what has no status to report: their tree is in `web5.errors`.

@@ -1,4 +1,4 @@
-"""Why there is no reply: what Web5 calls a rejected promise (seed 002, REQUIREMENTS a.2 W2, b.4 3-6).
+"""Why there is no reply: what Web5 calls a rejected promise (docs/requirements.md#w2).
 
 Web5Failed               no answer to report on; `advice` says what to do, `code` is the problem code it is published as
 |- TransportFailed       the request did not get through, or its answer did not come back
@@ -22,7 +22,7 @@ from tocsin.schemas.errors import TocsinError
 
 
 class AnswerCase(StrEnum):
-    """What HTTP said instead of an answer: a closed set, safe as a metric label (REQUIREMENTS b.4 4)."""
+    """What HTTP said instead of an answer: a closed set, safe as a metric label (docs/requirements.md#b4-4)."""
 
     HEADERS_TOO_LARGE = "headers-too-large"
     BODY_TOO_LARGE = "body-too-large"
@@ -62,7 +62,7 @@ ADVICE_OF_CASE = {
 
 
 class Unfit(StrEnum):
-    """Why a DID is of no use for the request (seed 002, transport errors)."""
+    """Why a DID is of no use for the request (Web5 JS Error Handling, transport errors)."""
 
     INVALID = "invalid"
     NOT_RESOLVED = "not-resolved"

@@ -1,4 +1,4 @@
-"""`unwrap`: whatever a Web5 server answers, as one shape (seed 002, REQUIREMENTS b.1 27-31, b.4 1-6). Pure."""
+"""`unwrap`: whatever a Web5 server answers, as one shape (docs/requirements.md#b1-27). Pure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from enum import StrEnum
 from msgspec import Struct, field
 
 from tocsin.connectors.dialects import dwn, jsonrpc
-from tocsin.connectors.dialects.answer_facts import answer_facts
 from tocsin.connectors.dialects.answers import Success
-from tocsin.connectors.dialects.dwn_statuses import StatusMeaning, status_meaning
+from tocsin.connectors.dialects.facts import answer_facts
 from tocsin.connectors.dialects.json_text import parse_json
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason
-from tocsin.connectors.web5.advice import MALFORMED_REQUEST, advice_for
 from tocsin.connectors.web5.errors import (
     MalformedAnswer,
     NotAnAnswer,
@@ -22,6 +20,7 @@ from tocsin.connectors.web5.errors import (
     Web5Failed,
     case_of,
 )
+from tocsin.connectors.web5.statuses import MALFORMED_REQUEST, StatusMeaning, advice_for, status_meaning
 from tocsin.schemas.problem import Problem
 
 RESPONSE_HEADER = "dwn-response"
@@ -50,7 +49,7 @@ class AnswerKind(StrEnum):
 
 
 class Status(Struct, frozen=True):
-    """What seed 002 asks for in every response. `detail` may hold DIDs and values: never a metric label."""
+    """What every response has by Web5 JS Error Handling. `detail` may hold DIDs and values: never a metric label."""
 
     code: int
     detail: str | None = None
@@ -85,12 +84,12 @@ class Reply(Struct, frozen=True, kw_only=True):
 
     @property
     def ok(self) -> bool:
-        """The seed's `ok`: the request was completed, EVEN IF its outcome is 404 or 409. For "it worked" ask
-        `outcome_ok`; the two are told apart because others use the same word for 2xx (REQUIREMENTS b.1 28)."""
+        """`ok` by Web5 JS Error Handling: the request was completed, EVEN IF its outcome is 404 or 409. For "it worked"
+        ask `outcome_ok`; others use the same word for 2xx (docs/requirements.md#b1-28)."""
         return self.request_completed
 
     def require_completed(self) -> Reply:
-        """The reply itself, unless the request was not completed: where seed 002 rejects the promise. Raises
+        """The reply itself, unless the request was not completed: where Web5 rejects the promise. Raises
         RequestMalformed if the server could not read the request, else RequestRefused."""
         if self.request_completed:
             return self

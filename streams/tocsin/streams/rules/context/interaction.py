@@ -11,7 +11,7 @@ from functools import lru_cache
 import msgspec
 from msgspec import Struct
 
-from tocsin.connectors.dialects.consequences import Consequence, consequence_of_unknown
+from tocsin.connectors.dialects.codes import Consequence, consequence_of_unknown
 from tocsin.connectors.dialects.message_types import MAX_TYPE, parse_piuri
 from tocsin.schemas.events import ActivityKind
 from tocsin.schemas.problem import Severity

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from tocsin.connectors.dialects.consequences import quiet_by_default
+from tocsin.connectors.dialects.codes import quiet_by_default
 from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.verdict import Reason, Verdict

@@ -1,14 +1,14 @@
-"""What the statuses of a Decentralized Web Node mean, operation by operation: the tables of seed 002 as data.
+"""What the statuses of a Decentralized Web Node mean, operation by operation, and what to do about them: as data.
 
-The seed's tables, corrected by what the SDK does (REQUIREMENTS a.2 W7-W11, b.1 29, b.4 5); where versions differ, the
-row says so in `profile`. Nothing is decided here: what a server answered is what is reported.
+The tables of the Web5 documentation, corrected by what the SDK does (docs/requirements.md#w7); where
+versions differ, the row says so in `profile`. What a server answered is reported as it is: nothing is decided here.
 """
 
 from __future__ import annotations
 
 from msgspec import Struct
 
-SEED = "seed 002"
+WEB5 = "Web5 JS Error Handling"
 SDK = "dwn-sdk-js"
 
 _PARSING = "the message could not be parsed"
@@ -26,11 +26,11 @@ class StatusMeaning(Struct, frozen=True, kw_only=True):
     title: str
     causes: tuple[str, ...] = ()
     profile: str | None = None
-    source: str = SEED
+    source: str = WEB5
 
 
 def _row(
-    operation: str, code: int, title: str, *causes: str, profile: str | None = None, source: str = SEED
+    operation: str, code: int, title: str, *causes: str, profile: str | None = None, source: str = WEB5
 ) -> StatusMeaning:
     return StatusMeaning(operation=operation, code=code, title=title, causes=causes, profile=profile, source=source)
 
@@ -56,13 +56,13 @@ STATUS_MEANINGS: tuple[StatusMeaning, ...] = (
     _row("RecordsQuery", 401, "Unauthorized", _AUTHENTICATION, _AUTHORIZATION),
     _row(
         "RecordsDelete", 202, "Accepted", "the record exists", "the record was deleted before", "there never was one",
-        profile="the last two are answered 202 by seed 002 and the servers of 2023, 404 since",
+        profile="the last two are answered 202 by that document and the servers of 2023, 404 since",
     ),
     _row("RecordsDelete", 400, "Bad Request", _PARSING),
     _row("RecordsDelete", 401, "Unauthorized", _AUTHENTICATION, "authorization failed: the author is not the tenant"),
     _row(
         "RecordsDelete", 404, "Not Found", "the record was deleted before", "there never was one", source=SDK,
-        profile="not in seed 002, which says 202; the same delete again was answered 409 in 2023, 404 since",
+        profile="that document says 202; the same delete again was answered 409 in 2023, 404 since",
     ),
     _row("RecordsDelete", 409, "Conflict", _NOT_NEWEST, profile="the same delete again: 409 in 2023, 404 since"),
 )  # fmt: skip
@@ -74,3 +74,27 @@ _BY_OPERATION = {(row.operation, row.code): row for row in STATUS_MEANINGS}
 def status_meaning(operation: str, code: int) -> StatusMeaning | None:
     """The row for an answer, None if the tables have none."""
     return _BY_OPERATION.get((operation, code))
+
+
+ADVICE_OF_STATUS = {
+    400: "the message is at fault: correct it before sending it again",
+    401: "one of several causes, which only the detail tells apart: no authorization, a signature that does not "
+    "verify, a signer whose DID cannot be resolved, or an author who may not do this",
+    403: "the author may not do this",
+    404: "there is no such record, or it was deleted; servers of 2023 answered such a delete with 202",
+    409: "a newer message is stored, or this very one: if an answer was lost before, the write may have succeeded; "
+    "read the record back before sending again",
+    413: "send less data",
+    429: "wait, then try again",
+    500: "the server failed: try again later",
+    502: "the server could not reach another: try again later",
+    503: "the server is short of something: try again later",
+}
+"""What to do about a failing status."""
+MALFORMED_REQUEST = frozenset({-32700, -32600, -32601, -32602, -50400})
+"""The JSON-RPC errors by which a server says that it could not read the request."""
+
+
+def advice_for(status: int) -> str | None:
+    """What to do about a status; None for a success, or a status about which nothing is known."""
+    return ADVICE_OF_STATUS.get(status)
