@@ -16,7 +16,6 @@ ROOT = Path(__file__).parent.parent
 NOT_CLEAN_YET = (
     "connectors/",
     "streams/",
-    "tests/connectors/",
     "tests/streams/",
 )
 """Folders that still cite what is not in the repository: this list only shrinks."""
