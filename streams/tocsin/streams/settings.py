@@ -107,6 +107,10 @@ class Settings(BaseSettings):
     """The tenant of what is published without naming one."""
     session_timeout: float = Field(default=10.0, ge=6.0, le=300.0)
     """After how many seconds of silence a worker or dispatcher is taken for dead and its partitions go elsewhere."""
+    dead_letter_limit: int = Field(default=100, ge=0, le=10_000)
+    """How many of its last `dead_letter_window` records a partition may dead-letter; rather than one more it halts."""
+    dead_letter_window: int = Field(default=1000, ge=1, le=1_000_000)
+    """The number of records, by offset, to which `dead_letter_limit` refers."""
     dedupe_window: float = Field(default=3600, gt=0)
     """How long a problem's repeats are folded into it, in seconds."""
     public_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$"), AfterValidator(_without_slash)] | None = None

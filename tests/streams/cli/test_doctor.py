@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tocsin.streams.cli.doctor_checks import Level, _notes, timer_checks, timers_check
+from tocsin.streams.cli.doctor_checks import Level, _notes, halted_checks, timer_checks, timers_check
 from tocsin.streams.settings import Settings
 from tocsin.streams.telemetry.probes import Sample, all_notes, nothing_to_note
 from tocsin.streams.up.home import HomeLock
@@ -70,6 +70,14 @@ TABLE: dict[str, tuple[dict[str, float], Level, str]] = {
 def test_late_and_failed_timers_are_warned_of(counts: dict[str, float], level: Level, detail: str) -> None:
     check = timers_check(samples(**counts))
     assert (check.level, detail in check.detail, bool(check.step)) == (level, True, level is Level.WARN)
+
+
+def test_a_halted_partition_fails_with_what_helps() -> None:
+    labels = {"agent": "decide", "partition": "7", "reason": "dead_letter_limit"}
+    (check,) = halted_checks([("tocsin_partition_halted", labels, 1.0), *samples(pending=3)])
+    assert (check.level, check.detail) == (Level.FAIL, "partition 7 of decide halted: dead_letter_limit")
+    assert "dead_letter_limit" in check.step
+    assert "tocsin dead replay" in check.step
 
 
 async def test_nothing_is_said_where_no_bus_runs(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from simulated_log import Faults, SimulatedBroker, SimulatedLog
 from tally import Tally
 
+from tocsin.streams.engine.dead import DeadLetterLimit
 from tocsin.streams.engine.fold import Folded
 from tocsin.streams.engine.partition import Names, PartitionWriter
 from tocsin.streams.engine.phase import Phase
@@ -34,8 +35,13 @@ class Newer(Tally):
 class Partition:
     """One task over a perfect log, and a consumer that reads where it was told to."""
 
-    def __init__(self, rules: Tally | None = None) -> None:
-        self.broker = SimulatedBroker(1)
+    def __init__(
+        self,
+        rules: Tally | None = None,
+        broker: SimulatedBroker | None = None,
+        dead_letters: DeadLetterLimit | None = None,
+    ) -> None:
+        self.broker = broker or SimulatedBroker(1)
         self.faults = Faults()
         self.log = SimulatedLog(self.broker, self.faults)
         self.rules = rules or Tally()
@@ -46,7 +52,7 @@ class Partition:
             self.rules,
             0,
             self.log,
-            lambda owner: PartitionWriter(self.rules, NAMES, 0, self.log, owner),
+            lambda owner: PartitionWriter(self.rules, NAMES, 0, self.log, owner, dead_letters=dead_letters),
             self.seeks.append,
             lambda: self.time,
             on_written=lambda partition, folded: self.written.append(folded),

@@ -60,7 +60,9 @@ class TallyBus:
             sent.append(await self.producer.send(self.prefix + "numbers", value, key=name.encode()))
         await asyncio.gather(*sent)
 
-    async def start_worker(self, group: str | None = None, failpoint: str = "") -> asyncio.subprocess.Process:
+    async def start_worker(
+        self, group: str | None = None, failpoint: str = "", dead_letters: int = 100
+    ) -> asyncio.subprocess.Process:
         """A worker; without `group` in a group of its own, so that no dead member has to time out first."""
         self.runs += 1
         worker = await asyncio.create_subprocess_exec(
@@ -69,6 +71,7 @@ class TallyBus:
             self.bootstrap,
             self.prefix,
             group or f"{self.prefix}g{self.runs}",
+            str(dead_letters),
             env={**os.environ, "TOCSIN_FAILPOINT": failpoint},
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,

@@ -7,6 +7,7 @@ from typing import Any
 
 from tally import Tally
 
+from tocsin.streams.engine.dead import DeadLetterLimit
 from tocsin.streams.engine.fold import Folded, Folder, Limits
 from tocsin.streams.engine.record import TICK, Halt, Headers, NotYetReadable, Record
 from tocsin.streams.engine.rows import RowStore
@@ -23,10 +24,16 @@ def as_bytes(value: Any) -> bytes | None:
 class Tallying:
     """A folder over Tally's rows; `home` is the partition where every key belongs (this one is 0)."""
 
-    def __init__(self, rules: Tally | None = None, limits: Limits | None = None, home: int | None = 0) -> None:
+    def __init__(
+        self,
+        rules: Tally | None = None,
+        limits: Limits | None = None,
+        home: int | None = 0,
+        dead_letters: DeadLetterLimit | None = None,
+    ) -> None:
         rules = rules or Tally()
         self.rows = RowStore(rules.encode_row, rules.decode_row, 1)
-        self.folder = Folder(rules, self.rows, 0, limits or Limits(), lambda key: home)
+        self.folder = Folder(rules, self.rows, 0, limits or Limits(), lambda key: home, dead_letters)
         self.offset = 0
 
     def fold(self, *values: Any, headers: Headers = (), now: int = 0) -> Folded:

@@ -20,6 +20,9 @@ from tocsin.streams.engine.task import PartitionTask
 class Partition:
     """Its timer is always due; `hangs`: its tick is never acknowledged."""
 
+    halted = ""
+    note = PartitionTask.note
+
     def __init__(self, hangs: bool = False, broken: bool = False) -> None:
         self.agent, self.hangs, self.broken = "tally", hangs, broken
         self.audits = 0

@@ -1,4 +1,4 @@
-"""What a scrape says of timers."""
+"""What a scrape says of timers and of partitions that halted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from prometheus_client import CollectorRegistry, generate_latest
 
 from tocsin.streams.engine.audit import TimerCensus
-from tocsin.streams.telemetry.engine_metrics import TimerMetrics
+from tocsin.streams.telemetry.engine_metrics import HaltedPartitions, TimerMetrics
 
 
 def test_every_agent_has_its_timers_counted_by_where_they_stand() -> None:
@@ -29,3 +29,12 @@ def test_every_agent_has_its_timers_counted_by_where_they_stand() -> None:
         'tocsin_timers_repaired_total{agent="decide"} 3.0',
         'tocsin_timers_repaired_total{agent="deliver"} 0.0',
     ]
+
+
+def test_a_halted_partition_is_named_with_its_reason() -> None:
+    tasks = [SimpleNamespace(partition=0, halted=""), SimpleNamespace(partition=7, halted="dead_letter_limit")]
+    registry = CollectorRegistry()
+    engine = SimpleNamespace(agents=lambda: ["decide"], tasks_of=lambda agent: tasks)
+    registry.register(HaltedPartitions(engine))  # type: ignore[arg-type]
+    samples = [line for line in generate_latest(registry).decode().splitlines() if not line.startswith("#")]
+    assert samples == ['tocsin_partition_halted{agent="decide",partition="7",reason="dead_letter_limit"} 1.0']

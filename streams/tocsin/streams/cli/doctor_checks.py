@@ -16,10 +16,11 @@ from urllib.request import urlopen
 
 from aiohttp import ClientError
 
+from tocsin.streams.engine.task import HELP
 from tocsin.streams.processes.rules_watch import own_addresses
 from tocsin.streams.rulesfile import read_rules
 from tocsin.streams.settings import Settings
-from tocsin.streams.telemetry.engine_metrics import OVERDUE
+from tocsin.streams.telemetry.engine_metrics import HALTED, OVERDUE
 from tocsin.streams.telemetry.probes import Sample, scrape, total
 from tocsin.streams.up.home import running_bus
 
@@ -163,9 +164,24 @@ async def timer_checks(settings: Settings) -> list[Check]:
     if not isinstance(urls, list) or not urls:
         return []
     try:
-        return [timers_check(await scrape(map(str, urls)))]
+        samples = await scrape(map(str, urls))
     except (ClientError, TimeoutError, ValueError) as error:
         return [Check("timers", Level.WARN, f"no metrics: {type(error).__name__}", "look at the log of `tocsin up`")]
+    return [*halted_checks(samples), timers_check(samples)]
+
+
+def halted_checks(samples: list[Sample]) -> list[Check]:
+    """One for each partition of a worker that halted, with what helps."""
+    return [
+        Check(
+            "partition",
+            Level.FAIL,
+            f"partition {labels['partition']} of {labels['agent']} halted: {labels['reason']}",
+            HELP.get(labels["reason"], "look at the log of the worker"),
+        )
+        for name, labels, value in samples
+        if name == HALTED and value
+    ]
 
 
 def timers_check(samples: list[Sample]) -> Check:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from msgspec import Struct
 
+from tocsin.streams.engine.dead import RecentDead
 from tocsin.streams.engine.mark import Mark
 from tocsin.streams.engine.outbox import OutboxRecord, decode_outbox, encode_outbox
 from tocsin.streams.engine.record import Record
@@ -20,6 +21,7 @@ OWNER_HEADER = "o"
 _ROW = b"r"
 _MARK = b"m"
 _OUTBOX = b"b"
+_DEAD = b"d"
 _OWNER = b"w"
 
 
@@ -43,6 +45,11 @@ def batch_entries(
     again = [Entry(_ROW + key.encode(), rows.encoded(key)) for key in extra_keys if _ROW + key.encode() not in written]
     stand = Entry(_MARK, None if mark is None else mark.encode())
     return [*changed, *again, stand, Entry(_OUTBOX, encode_outbox(outbox))]
+
+
+def recent_dead_entry(recent: RecentDead) -> Entry:
+    """The offsets of the recent dead letters; written while there are any, and once more when there are none left."""
+    return Entry(_DEAD, recent.encode())
 
 
 def owner_of(record: Record) -> bytes | None:
@@ -77,6 +84,7 @@ class Replay:
     owner: bytes | None = None
     mark: Mark | None = None
     outbox: list[OutboxRecord] = field(default_factory=list)
+    recent_dead: RecentDead = field(default_factory=RecentDead)
     void_keys: set[str] = field(default_factory=set)
     void_records: int = 0
 
@@ -106,3 +114,5 @@ class Replay:
             self.mark = None if record.value is None else Mark.decode(record.value)
         elif record.key == _OUTBOX and record.value is not None:
             self.outbox = decode_outbox(record.value)
+        elif record.key == _DEAD:
+            self.recent_dead = RecentDead.decode(record.value)

@@ -16,6 +16,7 @@ from aiokafka.errors import IllegalStateError
 
 from tocsin.streams.engine import audit
 from tocsin.streams.engine.audit import TimerCensus
+from tocsin.streams.engine.dead import DeadLetterLimit
 from tocsin.streams.engine.failpoints import failpoint_from
 from tocsin.streams.engine.fold import Folded, Limits
 from tocsin.streams.engine.kafka_log import KafkaLog, record_from
@@ -41,6 +42,7 @@ class EngineSettings:
     bootstrap: str
     prefix: str
     limits: Limits = field(default_factory=Limits)
+    dead_letters: DeadLetterLimit = field(default_factory=DeadLetterLimit)
     failpoint: str | None = None
     tick_interval: float = 0.1
     stop_within: float = 10.0
@@ -156,11 +158,7 @@ class Engine:
         """What an operator should know although the worker is ready, or None."""
         if not self.tasks:
             return "no partitions for this worker: there are as many workers as partitions without it"
-        kept = Tally(
-            f"{task.phase}: {task.reason}" if task.reason else str(task.phase)
-            for task in self.tasks.values()
-            if task.phase is not Phase.RUNNING
-        )
+        kept = Tally(note for task in self.tasks.values() if (note := task.note()) is not None)
         return "; ".join(f"{count} {why}" for why, count in sorted(kept.items())) or None
 
     def moved_at(self) -> float:
@@ -216,6 +214,7 @@ class Engine:
                 log,
                 owner,
                 limits=limits,
+                dead_letters=self._settings.dead_letters,
                 failpoint=self._failpoint,
             )
 

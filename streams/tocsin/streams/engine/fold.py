@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tocsin.streams.engine.dead import DEAD_TOPIC, dead_headers, dead_letter
+from tocsin.streams.engine.dead import (
+    DEAD_TOPIC,
+    DeadLetterLimit,
+    DeadLetterLimitReached,
+    RecentDead,
+    dead_headers,
+    dead_letter,
+)
 from tocsin.streams.engine.mark import Mark
 from tocsin.streams.engine.outbox import OutboxRecord
 from tocsin.streams.engine.record import TICK, Halt, NotYetReadable, Output, Record, Refused, RuleSet
@@ -40,6 +47,8 @@ class Folded:
     now: int = 0
     waits_for: str | None = None
     more_timers: bool = False
+    halt: DeadLetterLimitReached | None = None
+    recent_dead: RecentDead = field(default_factory=RecentDead)
     dead: dict[str, int] = field(default_factory=dict)
     forwarded: int = 0
     output_bytes: int = 0
@@ -64,18 +73,37 @@ class Folder:
         partition: int,
         limits: Limits,
         partition_for: Callable[[bytes], int | None],
+        dead_letters: DeadLetterLimit | None = None,
     ) -> None:
         self._rules = rules
         self._rows = rows
         self._partition = partition
         self._limits = limits
         self._partition_for = partition_for
+        self._dead_letters = dead_letters or DeadLetterLimit()
 
-    def fold(self, records: Sequence[Record], now: int) -> Folded:
-        """Fold records until they are used up or the batch is full; `now` is the time of the last record before."""
+    def fold(self, records: Sequence[Record], now: int, recent_dead: RecentDead | None = None) -> Folded:
+        """Fold records until they are used up or the batch is full; `now` is the time of the last record before.
+
+        A record that would be one dead letter too many is not taken: the batch ends before it and says so (`halt`), or
+        DeadLetterLimitReached is raised when it is the first.
+        """
+        recent_dead = recent_dead or RecentDead()
+        try:
+            return self._fold(records, now, recent_dead.copy())
+        except DeadLetterLimitReached as reached:
+            # Nothing may remain of the record, of its timers or of the silence that it ended: without it, all again.
+            self._rows.undo_batch()
+            if not reached.taken:
+                raise
+            folded = self._fold(records[: reached.taken], now, recent_dead.copy())
+            folded.halt = reached
+            return folded
+
+    def _fold(self, records: Sequence[Record], now: int, recent_dead: RecentDead) -> Folded:
         rows = self._rows
         rows.begin_batch()
-        folded = Folded(now=now)
+        folded = Folded(now=now, recent_dead=recent_dead)
         for record in records[: self._limits.records]:
             try:
                 event = self._decode(record)
@@ -92,6 +120,7 @@ class Folder:
                 break
         if folded.taken:
             folded.mark = Mark.of(records[folded.taken - 1])
+            recent_dead.forget(folded.mark.offset, self._dead_letters)
         return folded
 
     def _decode(self, record: Record) -> Any:
@@ -119,7 +148,7 @@ class Folder:
         failure = self._attempt(folded, lambda: self._rules.resumed(self._rows, since, record.timestamp))
         if failure is not None:
             reason, detail = failure
-            folded.dead[reason] = folded.dead.get(reason, 0) + 1
+            self._count_dead(folded, record, reason, detail)
             headers = dead_headers(record.topic, record.partition, record.offset, "silence", reason, detail)
             self._emit(folded, Output(DEAD_TOPIC, None, None, headers))
 
@@ -132,6 +161,8 @@ class Folder:
             return
         try:
             forwarded = self._forward(event, record, folded)
+        except Halt:
+            raise
         except Exception as error:
             self._dead_letter(folded, record, "forward", "partition_key_raised", type(error).__name__)
             return
@@ -178,11 +209,11 @@ class Folder:
         failure = self._attempt(folded, fire)
         if failure is not None:
             reason, detail = failure
+            self._count_dead(folded, record, reason, detail)
             self._rows.begin_event(folded.now)
             row = self._rows.fail_timer(key)
             if len(row) > self._limits.output_bytes:
                 row = b""  # it stays in the changelog; twice in one batch it may not fit
-            folded.dead[reason] = folded.dead.get(reason, 0) + 1
             self._emit(folded, dead_letter(record, "timer", reason, detail, key=key.encode(), value=row))
 
     def _apply(self, record: Record, folded: Folded, rule: Callable[[], Iterable[Output]], stage: str) -> None:
@@ -216,8 +247,13 @@ class Folder:
         return None
 
     def _dead_letter(self, folded: Folded, record: Record, stage: str, reason: str, detail: str = "") -> None:
-        folded.dead[reason] = folded.dead.get(reason, 0) + 1
+        self._count_dead(folded, record, reason, detail)
         self._emit(folded, dead_letter(record, stage, reason, detail))
+
+    def _count_dead(self, folded: Folded, record: Record, reason: str, detail: str) -> None:
+        if not folded.recent_dead.add(record.offset, self._dead_letters):
+            raise DeadLetterLimitReached(self._dead_letters, record, reason, detail, folded.taken)
+        folded.dead[reason] = folded.dead.get(reason, 0) + 1
 
     def _emit(self, folded: Folded, output: Output) -> None:
         record = OutboxRecord.of(output, folded.now)

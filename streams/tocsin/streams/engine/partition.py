@@ -12,8 +12,16 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from time import time_ns
 
-from tocsin.streams.engine.changelog import Replay, batch_entries, is_owner_record, owner_entry, owner_of, row_key
-from tocsin.streams.engine.dead import DEAD_TOPIC, dead_headers
+from tocsin.streams.engine.changelog import (
+    Replay,
+    batch_entries,
+    is_owner_record,
+    owner_entry,
+    owner_of,
+    recent_dead_entry,
+    row_key,
+)
+from tocsin.streams.engine.dead import DEAD_TOPIC, DeadLetterLimit, RecentDead, dead_headers
 from tocsin.streams.engine.fold import Folded, Folder, Limits
 from tocsin.streams.engine.mark import Mark, Standing, Verdict, judge
 from tocsin.streams.engine.outbox import OutboxRecord
@@ -46,6 +54,7 @@ class PartitionState:
     log_end: int = 0
     mark: Mark | None = None
     outbox: list[OutboxRecord] = field(default_factory=list)
+    recent_dead: RecentDead = field(default_factory=RecentDead)
     rewrite: set[str] = field(default_factory=set)
     now: int = 0
     needs_rewrite: bool = False
@@ -67,6 +76,7 @@ class PartitionWriter:
         owner: bytes,
         *,
         limits: Limits | None = None,
+        dead_letters: DeadLetterLimit | None = None,
         failpoint: Callable[[str], None] = lambda place: None,
     ) -> None:
         self._rules = rules
@@ -79,7 +89,7 @@ class PartitionWriter:
         rows = RowStore(rules.encode_row, rules.decode_row, rules.row_version)
         self.state = PartitionState(owner, rows)
         self._folder = Folder(
-            rules, rows, partition, limits or Limits(), lambda key: log.partition_for(names.input, key)
+            rules, rows, partition, limits or Limits(), lambda key: log.partition_for(names.input, key), dead_letters
         )
 
     async def take_over(self, on_read: Callable[[], None] = lambda: None) -> Verdict:
@@ -115,7 +125,7 @@ class PartitionWriter:
         if replay.owner != state.owner:
             raise LogUnavailable("the changelog does not end with our owner record")
         state.rows.start_timers()
-        state.mark, state.outbox = replay.mark, replay.outbox
+        state.mark, state.outbox, state.recent_dead = replay.mark, replay.outbox, replay.recent_dead
         state.rewrite = replay.void_keys
         state.needs_rewrite = replay.void_records > 0
         state.log_end = at + 1
@@ -173,7 +183,7 @@ class PartitionWriter:
 
     def fold(self, records: Sequence[Record]) -> Folded:
         """Step 1; no await, so it is whole or not at all as far as this process is concerned."""
-        folded = self._folder.fold(records, self.state.now)
+        folded = self._folder.fold(records, self.state.now, self.state.recent_dead)
         self._failpoint("batch_folded")
         return folded
 
@@ -183,6 +193,11 @@ class PartitionWriter:
         mark = folded.mark or state.mark
         again = self._rewritten_now(folded)
         entries = batch_entries(state.rows, again, mark, folded.outputs)
+        recent_dead = folded.recent_dead if folded.taken else state.recent_dead
+        if mark is None:
+            recent_dead = RecentDead()  # the input begins anew, and its offsets with it
+        if recent_dead or state.recent_dead:
+            entries.append(recent_dead_entry(recent_dead))
         at = await self._append(entries)
         self._failpoint("changelog_written")
         state.rewrite -= again
@@ -192,6 +207,7 @@ class PartitionWriter:
         await self._log.produce(folded.outputs)
         self._failpoint("outputs_written")
         state.mark, state.now, state.outbox = mark, folded.now, folded.outputs
+        state.recent_dead = recent_dead
         if state.changelog_cut:
             state.changelog_cut = False
             await self._rewrite_rest()
@@ -220,7 +236,7 @@ class PartitionWriter:
         await self._rewrite_rest()
 
     async def rest(self) -> None:
-        """Before a clean stop: an empty outbox, so that the next owner has nothing to produce twice."""
+        """Before a clean stop or a halt: an empty outbox, so that the next owner has nothing to produce twice."""
         if self.state.outbox:
             self.state.rows.begin_batch()
             await self.write(Folded(mark=self.state.mark, now=self.state.now))

@@ -107,6 +107,13 @@ class RowStore:
         self._before_event = {}
         self.size_changed = self._size_before_event
 
+    def undo_batch(self) -> None:
+        """Make the rows what they were when the batch began."""
+        for key, before in self._before_batch.items():
+            self._restore(key, before)
+        self._before_batch, self._before_event = {}, {}
+        self.size_changed = self._size_before_event = 0
+
     def begin_batch(self) -> None:
         self._before_batch = {}
         self.size_changed = 0

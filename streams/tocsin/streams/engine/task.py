@@ -15,6 +15,7 @@ from time import monotonic
 import structlog
 
 from tocsin.streams.engine.audit import Auditor, TimerCensus
+from tocsin.streams.engine.dead import DeadLetterLimitReached
 from tocsin.streams.engine.fold import Folded
 from tocsin.streams.engine.mark import Standing, Verdict
 from tocsin.streams.engine.partition import PartitionWriter, Superseded
@@ -34,6 +35,14 @@ IDLE_CHECK = 30.0
 
 HEARTBEAT = 30.0
 """Seconds without input after which the owner appends a tick although no timer is due."""
+
+DEAD_LETTER_LIMIT = "dead_letter_limit"
+"""The reason of a partition that halted rather than dead-letter one record more."""
+HELP = {
+    DEAD_LETTER_LIMIT: "run a release that can read these records, or raise the setting dead_letter_limit; "
+    "then, for those that are in `dead` already: tocsin dead replay"
+}
+"""What helps, by the reason of a halt."""
 
 VAIN_RECOVERIES = 3
 """Recoveries in a row that read the whole changelog and failed behind it, after which reading is no progress."""
@@ -62,6 +71,7 @@ class PartitionTask:
         self.partition = partition
         self.phase = Phase.TAKING_OVER
         self.reason = ""
+        self.halted = ""  # the reason of the last halt, until it is over: not only between two tries
         self.agent = rules.name
         self.next_offset: int | None = None
         self.epoch = 0
@@ -97,6 +107,15 @@ class PartitionTask:
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
         self.phase = Phase.STOPPED
+
+    def note(self) -> str | None:
+        """What an operator should know of it, and what helps; None while it runs."""
+        if self.halted:
+            helps = HELP.get(self.halted)
+            return f"{Phase.HALTED}: {self.halted}" + (f" ({helps})" if helps else "")
+        if self.phase is Phase.RUNNING:
+            return None
+        return f"{self.phase}: {self.reason}" if self.reason else str(self.phase)
 
     def moved(self) -> None:
         """Something was done, or nothing is to do: what is not called for long has stalled (engine/watchdog.py)."""
@@ -170,6 +189,8 @@ class PartitionTask:
                 self._set_back(Phase.TAKING_OVER, "superseded", str(superseded))
             except LogUnavailable as unavailable:
                 self._set_back(Phase.TAKING_OVER, "kafka_unavailable", str(unavailable))
+            except DeadLetterLimitReached as reached:
+                self._set_back(Phase.HALTED, DEAD_LETTER_LIMIT, str(reached))
             except Halt as halt:
                 self._set_back(Phase.HALTED, "needs_a_person", f"{type(halt).__name__}: {halt}")
             except Exception as error:
@@ -187,12 +208,14 @@ class PartitionTask:
     def _set_back(self, phase: Phase, reason: str, detail: str, *, exc_info: bool = False) -> None:
         """Throw the partition's memory away: after a failed write nobody knows what of it is in the log."""
         self.phase, self.reason = phase, reason
-        self.settled = self.settled or phase is Phase.HALTED
+        if phase is Phase.HALTED:
+            self.halted, self.settled = reason, True
         self._setbacks += 1
         self._writer, self._auditor, self.next_offset = None, None, None
         self.epoch += 1
         self._waiting.clear()
-        self._log.warning("partition set back", phase=phase, reason=reason, detail=detail, exc_info=exc_info)
+        log = self._log.error if phase is Phase.HALTED else self._log.warning
+        log("partition set back", phase=phase, reason=reason, detail=detail, exc_info=exc_info)
 
     async def _take_over(self) -> None:
         self.phase = Phase.TAKING_OVER
@@ -208,6 +231,8 @@ class PartitionTask:
         self.epoch += 1
         self._seek(verdict.position)
         self.phase, self.reason, self.settled = Phase.RUNNING, "", True
+        if self.halted != DEAD_LETTER_LIMIT:  # that one is over when its record is taken
+            self.halted = ""
         self.moved()
         if writer.reported is not None:
             self._on_written(self.partition, writer.reported)
@@ -234,8 +259,12 @@ class PartitionTask:
                 await self._verify_input(writer)
                 await self._refuse_loss(writer, records[0].offset)
             self._expected = records[-1].offset + 1
-            while records and not self._stopping:
-                records = await self._take(writer, records)
+            try:
+                while records and not self._stopping:
+                    records = await self._take(writer, records)
+            except DeadLetterLimitReached:
+                await writer.rest()  # or each further try would produce the last outputs again
+                raise
         await writer.rest()
 
     async def _take(self, writer: PartitionWriter, records: Sequence[Record]) -> Sequence[Record]:
@@ -245,7 +274,10 @@ class PartitionTask:
             self.moved()
             self._ticking.heard(folded.now)
             self._setbacks = 0
+            self.halted = ""
             self._on_written(self.partition, folded)
+        if folded.halt is not None:
+            raise folded.halt
         if folded.more_timers:
             self._ticking.ask_again()
         if folded.waits_for is not None:
@@ -269,6 +301,7 @@ class PartitionTask:
         await writer.watch_changelog()
         await self._verify_input(writer)
         if await writer.unread(self._expected) is None:
+            self.halted = ""  # retention took what it halted for
             return
         await self._pause(DELIVERY_GRACE)
         if not self._waiting and not self._stopping:

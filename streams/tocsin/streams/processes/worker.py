@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.agents.decide import DecideAgent
 from tocsin.streams.agents.deliver import DeliverAgent
+from tocsin.streams.engine.dead import DeadLetterLimit
 from tocsin.streams.engine.engine import Engine, EngineSettings
 from tocsin.streams.engine.worker import FatalWorker, build_app, run_worker
 from tocsin.streams.processes.kafka import kafka_unreachable, needed_bootstrap
@@ -54,7 +55,12 @@ async def run_worker_process(settings: Settings, stop: asyncio.Event, on_ready: 
 
     engine = Engine(
         agents,
-        EngineSettings(bootstrap, settings.prefix, failpoint=os.environ.get("TOCSIN_FAILPOINT")),
+        EngineSettings(
+            bootstrap,
+            settings.prefix,
+            dead_letters=DeadLetterLimit(settings.dead_letter_limit, settings.dead_letter_window),
+            failpoint=os.environ.get("TOCSIN_FAILPOINT"),
+        ),
         on_written=metrics.written,
         on_fatal=give_up,
     )

@@ -16,9 +16,14 @@ OVERDUE = "tocsin_timers_overdue"
 """The name of the gauge that `tocsin doctor` warns of: anything but 0 for longer than a recovery takes is a fault."""
 
 
+HALTED = "tocsin_partition_halted"
+"""The name of the gauge that `tocsin doctor` calls a failure: a partition that needs a person, by reason."""
+
+
 def watch_engine(registry: CollectorRegistry, engine: Engine) -> None:
-    """Register the engine's metrics: partitions by phase, stalled ones, rows held, timers."""
+    """Register the engine's metrics: partitions by phase, stalled and halted ones, rows held, timers."""
     registry.register(TimerMetrics(engine))
+    registry.register(HaltedPartitions(engine))
     phases = Gauge("tocsin_partitions", "Partitions held, by agent and phase.", ["agent", "phase"], registry=registry)
     stalled = Gauge("tocsin_partitions_stalled", "Partitions that have input and do not move.", registry=registry)
     rows = Gauge("tocsin_rows", "Rows in memory, by agent.", ["agent"], registry=registry)
@@ -60,6 +65,23 @@ class TimerMetrics(Collector):
             failed.add_metric([agent], census.failed)
             repaired.add_metric([agent], self._engine.timers_repaired[agent])
         yield from (pending, overdue, failed, repaired)
+
+
+class HaltedPartitions(Collector):
+    """The partitions that halted and are not over it, also while they try again."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def collect(self) -> Iterator[Metric]:
+        """One sample, 1, for each halted partition."""
+        labels = ["agent", "partition", "reason"]
+        halted = GaugeMetricFamily(HALTED, "Partitions that need a person.", labels=labels)
+        for agent in self._engine.agents():
+            for task in self._engine.tasks_of(agent):
+                if task.halted:
+                    halted.add_metric([agent, str(task.partition), task.halted], 1)
+        yield halted
 
 
 def _rows_of(engine: Engine, agent: str) -> Callable[[], float]:
