@@ -111,26 +111,26 @@ def _run(tool: str, *arguments: str, within: Path) -> tuple[int, str]:
 
 
 def test_the_contracts_hold_as_it_is(copy: Path) -> None:
-    code, said = _run("lint-imports", "--no-cache", within=copy)
-    assert code == 0, said
+    code, output = _run("lint-imports", "--no-cache", within=copy)
+    assert code == 0, output
 
 
 @pytest.mark.parametrize(("file", "text", "broken"), FAULTS.values(), ids=FAULTS.keys())
 def test_a_planted_import_breaks_its_contract(copy: Path, file: str, text: str, broken: str) -> None:
     (copy / file).write_text(text)
-    code, said = _run("lint-imports", "--no-cache", within=copy)
-    assert code == 1, said
-    assert broken in said
-    assert "planted" in said
+    code, output = _run("lint-imports", "--no-cache", within=copy)
+    assert code == 1, output
+    assert broken in output
+    assert "planted" in output
 
 
 def test_mypy_refuses_a_planted_error(tmp_path: Path) -> None:
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / "planted.py").write_text("def twice(text):\n    return text * 2\n\n\nnumber: int = 'one'\n")
-    code, said = _run("mypy", "planted.py", within=tmp_path)
-    assert code == 1, said
-    assert "no-untyped-def" in said
-    assert "[assignment]" in said
+    code, output = _run("mypy", "planted.py", within=tmp_path)
+    assert code == 1, output
+    assert "no-untyped-def" in output
+    assert "[assignment]" in output
 
 
 def test_ruff_refuses_planted_faults(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Settings: where each comes from, and what a person is told when they are wrong."""
+"""Settings: where each comes from, and the messages when they are wrong."""
 
 from __future__ import annotations
 

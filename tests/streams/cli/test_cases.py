@@ -1,5 +1,5 @@
-"""`tocsin acknowledge`, `resolve`, `snooze`, `choose`, `silence`, `endpoint`: mistakes are told without any Kafka, and
-what Kafka has is what was asked for."""
+"""`tocsin acknowledge`, `resolve`, `snooze`, `choose`, `silence`, `endpoint`: mistakes are reported without any
+Kafka, and what Kafka has is what was asked for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 Tocsin = Callable[..., "subprocess.CompletedProcess[str]"]
 ANN = ["--by", "ann"]
 
-# arguments, exit code, what stderr says; TOCSIN_BOOTSTRAP is the address of nobody
+# arguments, exit code, what stderr says; nothing listens at TOCSIN_BOOTSTRAP
 ENDINGS: dict[str, tuple[list[str], int, str]] = {
     "nobody acknowledges": (["acknowledge", "r1"], 2, "--by"),
     "nobody with a blank name": (["acknowledge", "r1", "--by", " "], 2, "--by is missing: expected who"),

@@ -10,8 +10,8 @@ import pytest
 
 Tocsin = Callable[..., "subprocess.CompletedProcess[str]"]
 
-# arguments, exit code, what is said
-SAID = {
+# arguments, exit code, what stdout or stderr contains
+ENDINGS = {
     "the list": (["list"], 0, "e.p.trust "),
     "the list of one source": (["list", "--source", "jsonrpc", "--language", "de"], 0, "-32601"),
     "a source that is none": (["list", "--source", "gossip"], 2, "didcomm-v2"),
@@ -22,8 +22,8 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize(("arguments", "code", "says"), SAID.values(), ids=SAID)
-def test_said(tocsin: Tocsin, arguments: list[str], code: int, says: str) -> None:
+@pytest.mark.parametrize(("arguments", "code", "says"), ENDINGS.values(), ids=ENDINGS)
+def test_ending(tocsin: Tocsin, arguments: list[str], code: int, says: str) -> None:
     ended = tocsin("codes", *arguments)
     assert ended.returncode == code, ended.stderr
     assert says in ended.stdout + ended.stderr

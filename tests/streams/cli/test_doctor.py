@@ -16,7 +16,7 @@ from tocsin.streams.up.home import HomeLock
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "noted"),
     [
         pytest.param(
             {"ready": True, "note": "the rules file cannot be used"}, ["the rules file cannot be used"], id="one"
@@ -25,7 +25,7 @@ from tocsin.streams.up.home import HomeLock
         pytest.param([], [], id="not one of ours"),
     ],
 )
-async def test_notes_of_the_running_bus(tmp_path: Path, answer: Any, told: list[str]) -> None:
+async def test_notes_of_the_running_bus(tmp_path: Path, answer: Any, noted: list[str]) -> None:
     async def ready(request: web.Request) -> web.Response:
         return web.json_response(answer)
 
@@ -40,7 +40,7 @@ async def test_notes_of_the_running_bus(tmp_path: Path, answer: Any, told: list[
     checks = await asyncio.to_thread(_notes, Settings(home=tmp_path))
     home.release()
     await runner.cleanup()
-    assert [(check.level, check.detail) for check in checks] == [(Level.WARN, note) for note in told]
+    assert [(check.level, check.detail) for check in checks] == [(Level.WARN, note) for note in noted]
 
 
 def test_when_nothing_runs_there_is_nothing_to_note(tmp_path: Path) -> None:

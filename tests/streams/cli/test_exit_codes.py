@@ -20,7 +20,7 @@ Tocsin = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def nobody_listens() -> str:
-    """`host:port` of nobody: bound once, and closed."""
+    """`host:port` where nothing listens: bound once, and closed."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return f"127.0.0.1:{server.getsockname()[1]}"
 
@@ -173,9 +173,9 @@ def test_a_reader_that_went_away_ends_a_command_without_a_word(tmp_path: Path) -
     assert shown.stdout
     assert shown.stderr
     shown.stdout.close()
-    said = shown.stderr.read()
+    written = shown.stderr.read()
     shown.stderr.close()
-    assert (said, shown.wait(30)) == (b"", 141)
+    assert (written, shown.wait(30)) == (b"", 141)
 
 
 def test_a_doctor_knows_our_own_gateway(tocsin: Tocsin) -> None:

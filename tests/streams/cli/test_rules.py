@@ -70,13 +70,13 @@ def rehearsed(rules: Path, events: list[str], folder: Path) -> tuple[list[dict[s
     file = folder / "events.jsonl"
     file.write_text("\n".join(events) + "\n\n")
     rehearsing = Rehearsing(DecideConfig(book=load_rulebook(rules, {})))
-    said = [one for recorded in recorded_in(file) for one in rehearsing.hear(recorded)]
-    return said + rehearsing.finish(), rehearsing.summary()
+    effects = [one for recorded in recorded_in(file) for one in rehearsing.hear(recorded)]
+    return effects + rehearsing.finish(), rehearsing.summary()
 
 
 def test_each_event_says_what_happens_and_so_do_the_timers(rules: Path, tmp_path: Path) -> None:
-    said, summary = rehearsed(rules, STORY, tmp_path)
-    assert [(one["because"], one["does"]) for one in said] == [
+    effects, summary = rehearsed(rules, STORY, tmp_path)
+    assert [(one["because"], one["does"]) for one in effects] == [
         ("ProblemReported", "ProblemOpened"),
         ("ProblemReported", "EscalationRaised"),
         ("ProblemReported", "ProblemSuppressed"),
@@ -87,15 +87,15 @@ def test_each_event_says_what_happens_and_so_do_the_timers(rules: Path, tmp_path
         ("a timer", "EscalationStepped"),
         ("a timer", "EscalationExhausted"),
     ]
-    assert (said[0]["routes"], said[0]["endpoints"]) == (["errors"], ["lead"])
-    assert said[3]["routes"] == ["default_route"]
-    assert (said[2]["reason"], said[2]["detail"]) == ("grouped", "errors")
-    assert (said[5]["reason"], said[5]["detail"]) == ("silenced", "works")
+    assert (effects[0]["routes"], effects[0]["endpoints"]) == (["errors"], ["lead"])
+    assert effects[3]["routes"] == ["default_route"]
+    assert (effects[2]["reason"], effects[2]["detail"]) == ("grouped", "errors")
+    assert (effects[5]["reason"], effects[5]["detail"]) == ("silenced", "works")
     assert summary["problems"] == 4
     assert summary["suppressed"] == {"grouped": 1, "silenced": 1}
     assert summary["deliveries"]["lead"] == 2, "the first, and the digest"
     assert summary["too_much"] == []
-    assert all("\n" not in one["line"] for one in said)
+    assert all("\n" not in one["line"] for one in effects)
 
 
 def test_an_acknowledgement_stops_the_pager(rules: Path, tmp_path: Path) -> None:
@@ -108,9 +108,9 @@ def test_an_acknowledgement_stops_the_pager(rules: Path, tmp_path: Path) -> None
         target="r1",
         by="me",
     )
-    said, _ = rehearsed(rules, [*STORY, line(taken, NOW + MINUTE)], tmp_path)
-    assert "EscalationAcknowledged" in {one["does"] for one in said}
-    assert "EscalationStepped" not in {one["does"] for one in said}
+    effects, _ = rehearsed(rules, [*STORY, line(taken, NOW + MINUTE)], tmp_path)
+    assert "EscalationAcknowledged" in {one["does"] for one in effects}
+    assert "EscalationStepped" not in {one["does"] for one in effects}
 
 
 def test_the_same_events_always_say_the_same(rules: Path, tmp_path: Path) -> None:
@@ -132,8 +132,8 @@ def test_a_line_that_is_none_is_named(tmp_path: Path, bad: str) -> None:
 def test_partitions_do_not_disturb_each_other(rules: Path) -> None:
     rehearsing = Rehearsing(DecideConfig(book=load_rulebook(rules, {})))
     for partition in (0, 1):
-        said = rehearsing.hear(Recorded(a_report(1, "e.p.xfer", NOW, "t1"), partition, NOW))
-        assert said[0]["does"] == "ProblemOpened"
+        effects = rehearsing.hear(Recorded(a_report(1, "e.p.xfer", NOW, "t1"), partition, NOW))
+        assert effects[0]["does"] == "ProblemOpened"
 
 
 def test_a_rule_that_suppresses_most_of_them_needs_force(tocsin: Tocsin, rules: Path, tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ async def test_a_bad_file_keeps_the_rules_and_says_so_until_a_good_one_comes(
     assert rules.watched.book is held
     assert says in str(rules.watched.note())
     assert rules.failures == 1.0
-    assert not await rules.watched.look(), "the same bad file is told once"
+    assert not await rules.watched.look(), "the same bad file is reported once"
     assert rules.failures == 1.0
     write(file, TWO)
     assert await rules.look_twice()
@@ -154,7 +154,7 @@ async def test_what_takes_the_rules_may_refuse_them_and_is_asked_again(
         write(file, TWO)
         await until(lambda: asked > 2)
         assert rules.watched.book is held
-        assert rules.failures == 1.0, "told once"
+        assert rules.failures == 1.0, "reported once"
         assert rules.watched.note() == (
             "the changed rules are not taken yet, the rules before them hold: OSError: no room"
         )

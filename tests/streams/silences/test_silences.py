@@ -58,10 +58,10 @@ ROWS: dict[str, tuple[str, str, str, bool]] = {
     "a thread": ("thread_id", "equal", "t1", True),
     "a text with quotes and line breaks": ("text", "equal", 'no "route"\nto \\ é😀', True),
     "a pattern over line breaks": ("text", "matches", "no .*to.*", True),
-    "what is not said is not equal": ("sender", "equal", "did:x:1", False),
-    "what is not said is not that": ("sender", "not_equal", "did:x:1", True),
-    "what is not said fits no pattern": ("sender", "matches", ".*", False),
-    "what is not said fits no pattern, and so this": ("sender", "not_matches", ".*", True),
+    "what is missing is not equal": ("sender", "equal", "did:x:1", False),
+    "what is missing is not that": ("sender", "not_equal", "did:x:1", True),
+    "what is missing fits no pattern": ("sender", "matches", ".*", False),
+    "what is missing fits no pattern, and so this": ("sender", "not_matches", ".*", True),
     "a quote that ends nothing": ("service", "equal", '" || true || "', False),
 }
 
@@ -205,13 +205,13 @@ def test_no_tenant_pushes_the_live_one_of_another_out(monkeypatch: pytest.Monkey
 def test_of_too_many_is_told_once_and_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(silence_shares, "TENANT_SILENCES", 3)
     silences = Silences()
-    with structlog.testing.capture_logs() as said:
+    with structlog.testing.capture_logs() as logged:
         for number in range(50):
             silences.learn(a_silence(f"s{number}"))
         assert len(silences.in_force) == 3
         silences.learn(a_silence("one more"))
         assert len(silences.in_force) == 3
-    assert [(one["event"], one["left_out"]) for one in said] == [("too many silences: some are not in force", 47)]
+    assert [(one["event"], one["left_out"]) for one in logged] == [("too many silences: some are not in force", 47)]
 
 
 def test_they_are_sorted_when_they_are_asked_for_and_only_then(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What of the libraries is heard."""
+"""Which lines of the libraries are logged."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ LINES = {
 
 
 @pytest.mark.parametrize(("name", "line", "times"), LINES.values(), ids=LINES)
-def test_what_is_said_three_times(capsys: pytest.CaptureFixture[str], name: str, line: str, times: int) -> None:
+def test_a_line_logged_three_times(capsys: pytest.CaptureFixture[str], name: str, line: str, times: int) -> None:
     set_up_logging("console", "info")
     for _ in range(3):
         logging.getLogger(name).error(line)
     assert capsys.readouterr().err.count(line) == times
 
 
-def test_faust_is_heard_when_it_warns(capsys: pytest.CaptureFixture[str]) -> None:
+def test_faust_is_logged_when_it_warns(capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logging("console", "info")
     logging.getLogger("tocsin.streams.engine.worker").info("[^-App]: Starting...")
     logging.getLogger("tocsin.streams.engine.worker").warning("slow")

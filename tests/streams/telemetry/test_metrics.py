@@ -63,8 +63,8 @@ def _problem(*rules: str, dialect: str = "hipe", source: Source | None = None) -
     )
 
 
-def _opened(*rules: str, tenant: str = "acme", **told: Any) -> ProblemOpened:
-    return ProblemOpened(**COMMON, tenant=tenant, problem=_problem(*rules, **told), thread=THREAD)
+def _opened(*rules: str, tenant: str = "acme", **members: Any) -> ProblemOpened:
+    return ProblemOpened(**COMMON, tenant=tenant, problem=_problem(*rules, **members), thread=THREAD)
 
 
 def _digest(text: str) -> str:
@@ -73,8 +73,8 @@ def _digest(text: str) -> str:
 
 def _counted(*events: Event) -> dict[tuple[str, str, str, str], float]:
     registry = CollectorRegistry()
-    said: list[object] = [Emit(PROBLEMS, "c", event) for event in events]
-    WorkerMetrics(registry).written(_Rules(), 0, Folded(taken=1, decisions=said))  # type: ignore[arg-type]
+    decisions: list[object] = [Emit(PROBLEMS, "c", event) for event in events]
+    WorkerMetrics(registry).written(_Rules(), 0, Folded(taken=1, decisions=decisions))  # type: ignore[arg-type]
     return {
         (each.labels["tenant"], each.labels["peer"], each.labels["dialect"], each.labels["rule"]): each.value
         for metric in registry.collect()

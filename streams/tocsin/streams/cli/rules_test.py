@@ -34,6 +34,7 @@ from tocsin.streams.rules.facts import Facts
 from tocsin.streams.rules.replay import Decided, Replay
 from tocsin.streams.rules.spans import HOUR
 from tocsin.streams.rules.stages.route import matching
+from tocsin.streams.rules.verdict import Reason
 from tocsin.streams.settings import Settings
 from tocsin.streams.topology import topic_name
 
@@ -93,7 +94,7 @@ def _recorded(seen: dict[str, Any]) -> Recorded | None:
 AFTER = HOUR
 """How long timers still fire after the last event (microseconds)."""
 
-RULES = ("silenced", "inhibited", "muted", "grouped", "quiet_by_default", "peer_not_told")
+RULES = (Reason.SILENCED, Reason.INHIBITED, Reason.MUTED, Reason.GROUPED, Reason.QUIET, Reason.PEER_NOT_TOLD)
 """Reasons of suppression that a rule of the file decides; the others are the loop rules'."""
 
 TOO_MUCH = 0.5

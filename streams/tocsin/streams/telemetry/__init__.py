@@ -1,1 +1,1 @@
-"""What operators see: metrics and probes."""
+"""What operators see of the processes: metrics, probes and logs."""

@@ -36,6 +36,7 @@ from tocsin.schemas.problem import Source
 from tocsin.streams.engine.fold import Folded
 from tocsin.streams.engine.record import RuleSet
 from tocsin.streams.rules.decision import DeadLetter, Emit
+from tocsin.streams.rules.verdict import Reason
 
 MAX_SERIES = 2000
 OTHER = "other"
@@ -62,14 +63,8 @@ OUTCOME_OF = {
 }
 
 
-SUPPRESSIONS = frozenset(
-    {
-        "same_event_id", "conflict", "replayed", "hops", "thread_muted", "thread_errors",
-        "connection_errors", "ping_pong", "identical", "quiet_by_default", "silenced", "inhibited", "muted", "grouped",
-        "peer_not_told",
-    }
-)  # fmt: skip
-"""Every reason of a suppressed problem."""
+SUPPRESSIONS = frozenset(Reason)
+"""Every reason of a suppressed problem, and of a digest."""
 
 _ESCALATIONS: dict[type[object], str] = {
     EscalationRaised: "raised",
