@@ -162,7 +162,7 @@ class Story:
         row = self.rows.get(key)
         self.now = now
         if isinstance(row, ExpectationRow):
-            turn = Turn.of_timer(key, row, self.rows, now, self.config)
+            turn = Turn(self.rows, now, self.config, TENANT)
             expectation_due(turn, key, row)
             self.decisions += turn.decisions
         else:

@@ -16,7 +16,9 @@ from tocsin.streams.engine.record import Output, Record, Rows
 from tocsin.streams.rules import decide
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.state import ROW_VERSION, encode_row
+from tocsin.streams.rules.state.keys import key_part
 from tocsin.streams.rules.timeouts.grace import note_gap
+from tocsin.streams.rules.turn import Turn
 
 
 class DecideAgent:
@@ -30,6 +32,7 @@ class DecideAgent:
     def __init__(self, config: Callable[[], DecideConfig], prefix: str, book: SchemaBook) -> None:
         self._config = TenantConfig(config)
         self._shell = AgentShell(self.name, prefix, book)
+        self._turn: Turn | None = None
         self.decode = self._shell.decode
         self.encode_row = encode_row
         self.decode_row = row_from
@@ -40,7 +43,13 @@ class DecideAgent:
         return tenant.encode()
 
     def fold(self, event: Any, rows: Rows, now: int, record: Record) -> Iterable[Output]:
-        return self._shell.outputs(decide.decide(event, rows, now, self._config(event.tenant)), record)
+        tenant, turn = event.tenant, self._turn
+        config = self._config(tenant)
+        if turn is None or turn.rows is not rows:
+            self._turn = turn = Turn(rows, now, config, tenant)
+        else:
+            turn.begin(now, config, tenant, key_part(tenant))
+        return self._shell.outputs(decide.decide_event(turn, event), record)
 
     def fire(self, key: str, rows: Rows, now: int) -> Iterable[Output]:
         tenant = getattr(rows.get(key), "tenant", None)

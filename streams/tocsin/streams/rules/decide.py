@@ -54,6 +54,7 @@ from tocsin.streams.rules.stages import (
     thread_budget,
     withhold,
 )
+from tocsin.streams.rules.state.keys import scope_of
 from tocsin.streams.rules.timeouts.expectations import close_by_problem, expectation_due, observe_message
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.verdict import Outcome, Verdict
@@ -109,7 +110,11 @@ TIMERS: Mapping[type, Callable[[Turn, str, Any], None]] = {
 
 def decide(event: Event, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
     """The decisions about one event of `inbox`; changes `rows`. `now` is its append time in microseconds."""
-    turn = Turn(rows, now, config, event.tenant)
+    return decide_event(Turn(rows, now, config, event.tenant), event)
+
+
+def decide_event(turn: Turn, event: Event) -> list[Decision]:
+    """The decisions about one event of `inbox`, in a turn that begins with it."""
     match event:
         case ProblemReported():
             decide_report(turn, Report(event))
@@ -192,8 +197,9 @@ def _tell(turn: Turn, report: Report) -> Outcome:
 def fire(key: str, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
     """The timer of row `key` is due by `now`: do what the row is for; prolong one that was used meanwhile, delete any
     other."""
-    row = rows.get(key)
-    turn = Turn.of_timer(key, row, rows, now, config)
+    row, scope = rows.get(key), scope_of(key)
+    turn = Turn(rows, now, config, scope)
+    turn.begin(now, config, getattr(row, "tenant", scope), scope)
     handler = TIMERS.get(type(row))
     if handler is not None:
         handler(turn, key, row)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from tocsin.schemas.events import Event
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.config import DecideConfig
@@ -28,7 +26,7 @@ from tocsin.streams.rules.state import (
     ThreadErrorsRow,
     ThreadRow,
 )
-from tocsin.streams.rules.state.keys import key_part, scope_of
+from tocsin.streams.rules.state.keys import key_part
 from tocsin.streams.rules.state.tables import TableOf
 
 
@@ -37,18 +35,18 @@ class Turn:
     order. `scope` is the tenant as row keys spell it.
 
     Each kind of row is a Table: `turn.cases.find(case)`; `key = turn.threads.key(thread_id)`, `turn.threads.get(key)`.
+    A turn may be used for one event after another of the same rows (`begin`): its tables are then made once.
     """
 
-    def __init__(self, rows: Rows, now: int, config: DecideConfig, tenant: str, scope: str | None = None) -> None:
-        self.rows, self.now, self.config, self.tenant = rows, now, config, tenant
-        self.scope = key_part(tenant) if scope is None else scope
-        self.decisions: list[Decision] = []
+    def __init__(self, rows: Rows, now: int, config: DecideConfig, tenant: str) -> None:
+        self.rows = rows
+        self.begin(now, config, tenant, key_part(tenant))
 
-    @classmethod
-    def of_timer(cls, key: str, row: object, rows: Rows, now: int, config: DecideConfig) -> Turn:
-        """The turn of the timer of row `key`. The tenant is the one that the row says, if it says one."""
-        scope = scope_of(key)
-        return cls(rows, now, config, getattr(row, "tenant", scope), scope)
+    def begin(self, now: int, config: DecideConfig, tenant: str, scope: str) -> None:
+        """Turn to the next event or timer; the decisions are a new list."""
+        self.now, self.config, self.tenant, self.scope = now, config, tenant, scope
+        self.decisions: list[Decision] = []
+        self._limits: LoopLimits | None = None
 
     cases = TableOf("case", CaseRow)
     connection_errors = TableOf("connection_errors", ConnectionErrorsRow)
@@ -68,10 +66,13 @@ class Turn:
     thread_errors = TableOf("thread_errors", ThreadErrorsRow)
     threads = TableOf("thread", ThreadRow)
 
-    @cached_property
+    @property
     def limits(self) -> LoopLimits:
         """The thresholds of the loop rules that hold for the tenant."""
-        return self.config.book.limits_of(self.tenant)
+        limits = self._limits
+        if limits is None:
+            limits = self._limits = self.config.book.limits_of(self.tenant)
+        return limits
 
     def emit(self, topic: str, key: str, event: Event) -> None:
         """Decide one event for a topic; `key` decides its partition."""

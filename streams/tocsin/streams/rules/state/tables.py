@@ -5,31 +5,38 @@ from __future__ import annotations
 from typing import Any, Generic, TypeVar, overload
 
 from tocsin.streams.engine.record import Rows
-from tocsin.streams.rules.state.keys import key_under
+from tocsin.streams.rules.state.keys import MAX_KEY_PART, key_under
 
 R = TypeVar("R")
 
 
 class Table(Generic[R]):
-    """The rows of one kind and one scope (a tenant, an endpoint): `key` spells a key once, the rest takes it."""
+    """The rows of one kind within the scope (a tenant, an endpoint) that its holder has now: `key` spells a key once,
+    the rest takes it."""
 
-    __slots__ = ("_prefix", "_row", "_rows")
+    __slots__ = ("_get", "_holder", "_kind", "_row", "_rows")
 
-    def __init__(self, rows: Rows, row: type[R], kind: str, scope: str) -> None:
-        self._rows, self._row, self._prefix = rows, row, f"{kind}/{scope}"
+    def __init__(self, holder: Any, row: type[R], kind: str) -> None:
+        self._holder, self._row, self._kind = holder, row, kind
+        self._rows: Rows = holder.rows
+        self._get = self._rows.get
 
     def key(self, *ids: str) -> str:
         """The key of the row of these ids."""
-        return key_under(self._prefix, *ids)
+        if len(ids) == 1:
+            one = ids[0]
+            if "/" not in one and "%" not in one and len(one) <= MAX_KEY_PART:
+                return f"{self._kind}/{self._holder.scope}/{one}"  # nothing to escape, as mostly
+        return key_under(f"{self._kind}/{self._holder.scope}", *ids)
 
     def get(self, key: str) -> R | None:
         """The row, or None when there is none."""
-        row = self._rows.get(key)
+        row = self._get(key)
         return row if type(row) is self._row else None
 
     def find(self, *ids: str) -> R | None:
         """The row of these ids, where its key is not needed."""
-        row = self._rows.get(key_under(self._prefix, *ids))
+        row = self._get(self.key(*ids))
         return row if type(row) is self._row else None
 
     def due(self, key: str) -> int | None:
@@ -55,7 +62,7 @@ class Table(Generic[R]):
 
 
 class TableOf(Generic[R]):
-    """The attribute of a class with `rows` and `scope` that is the Table of one kind, made when it is first used."""
+    """The attribute of a class with `rows` and `scope` that is its Table of one kind, made when it is first used."""
 
     def __init__(self, kind: str, row: type[R]) -> None:
         self._kind, self._row = kind, row
@@ -71,5 +78,5 @@ class TableOf(Generic[R]):
         if turn is None:
             return self
         # Kept in the instance's own dictionary, which is looked at before this: the next use costs nothing.
-        table = turn.__dict__[self._name] = Table(turn.rows, self._row, self._kind, turn.scope)
+        table = turn.__dict__[self._name] = Table(turn, self._row, self._kind)
         return table
