@@ -7,8 +7,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from tocsin.connectors.catalogue.catalogue import Catalogue, Found
-from tocsin.connectors.catalogue.languages import DEFAULT, negotiate
+from tocsin.connectors.catalogue.catalogue import DEFAULT, Catalogue, Found, negotiate
 from tocsin.schemas.problem import Problem
 
 
