@@ -16,7 +16,7 @@ from tocsin.streams.processes import rules_watch
 from tocsin.streams.processes.lifecycle import beside, ignore_hangups
 from tocsin.streams.processes.live_config import LiveConfig
 from tocsin.streams.processes.rules_watch import WatchedRules, own_addresses
-from tocsin.streams.rules.rulebook import RuleBook, Silence, default_rulebook
+from tocsin.streams.rules.config import RuleBook, Silence, default_rulebook
 from tocsin.streams.rulesfile import RulesFileError, read_content, read_rules
 from tocsin.streams.settings import Settings
 

@@ -12,10 +12,9 @@ from routing_desk import a_report, routed
 from tocsin.connectors.dialects.codes import fold_code, has_token_prefix
 from tocsin.connectors.sinks.webhook import WebhookConfig
 from tocsin.schemas.problem import Problem, Severity, Source
-from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.config import DecideConfig, Endpoint, Route, RuleBook, default_rulebook
 from tocsin.streams.rules.facts import Facts
 from tocsin.streams.rules.match import Match, protocol_fits
-from tocsin.streams.rules.rulebook import Endpoint, Route, RuleBook, default_rulebook
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows
