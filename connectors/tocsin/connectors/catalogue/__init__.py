@@ -7,10 +7,10 @@ Reading needs nothing but the light install; choosing among languages needs Babe
 
 from tocsin.connectors.catalogue.catalogue import DEFAULT, Catalogue, Found, Match, accepted, negotiate
 from tocsin.connectors.catalogue.entries import Advice, Entry, Form, Retry, Texts
-from tocsin.connectors.catalogue.explaining import Explanation, Origin, Said, explain
+from tocsin.connectors.catalogue.explaining import Explanation, Origin, SourcedText, explain
 from tocsin.connectors.catalogue.gaps import Finding, lint
 
 __all__ = [
     "DEFAULT", "Advice", "Catalogue", "Entry", "Explanation", "Finding", "Form", "Found", "Match", "Origin", "Retry",
-    "Said", "Texts", "accepted", "explain", "lint", "negotiate",
+    "SourcedText", "Texts", "accepted", "explain", "lint", "negotiate",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What is wrong in a scenario table, at its line, told so that it can be put right."""
+"""What is wrong in a scenario table, at its line, and what to do about it."""
 
 from __future__ import annotations
 
