@@ -14,7 +14,6 @@ from tests.documents import INDEX, index_of_decisions
 ROOT = Path(__file__).parent.parent
 
 NOT_CLEAN_YET = (
-    "connectors/",
     "streams/",
     "tests/streams/",
 )

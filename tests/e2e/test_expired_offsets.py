@@ -48,7 +48,7 @@ async def test_lost_group_offsets_lose_nothing_and_repeat_nothing(bootstrap: str
 
 
 def test_the_recall_covers_the_longest_lease() -> None:
-    from tocsin.streams.dispatcher.recall import RECALL
+    from tocsin.streams.dispatcher.memory import RECALL
     from tocsin.streams.rules.delivery.schedule import DeliverConfig
 
     assert DeliverConfig().max_lease / 1e6 < RECALL

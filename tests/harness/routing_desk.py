@@ -15,15 +15,13 @@ from tocsin.schemas.events import (
     ThreadContext,
 )
 from tocsin.schemas.problem import Problem, Severity, Source
-from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.config import DecideConfig, Endpoint, LoopLimits, RuleBook, Silence
 from tocsin.streams.rules.decide import STAGES, decide, fire
 from tocsin.streams.rules.decision import Decision, Emit
-from tocsin.streams.rules.policies import LoopLimits
 from tocsin.streams.rules.report import Report
-from tocsin.streams.rules.rulebook import Endpoint, RuleBook, Silence
-from tocsin.streams.rules.spans import SECOND
 from tocsin.streams.rules.stages import audience
 from tocsin.streams.rules.turn import Turn
+from tocsin.streams.rules.values import SECOND
 from tocsin.streams.rules.verdict import Verdict
 
 ROUTING = next(stage for stage in STAGES if stage.judge is audience.note_limit_of_peer)

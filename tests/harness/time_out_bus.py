@@ -15,13 +15,11 @@ from tocsin.schemas.events import (
     DeliveryRequested,
     TimeoutNoticed,
 )
-from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.config import DecideConfig, Endpoint, EscalationPolicy, Route, RuleBook, Step, TimeoutPolicy
 from tocsin.streams.rules.decide import decide, fire
 from tocsin.streams.rules.decision import Decision, Emit
 from tocsin.streams.rules.match import Match
-from tocsin.streams.rules.policies import EscalationPolicy, Step, TimeoutPolicy
-from tocsin.streams.rules.rulebook import Endpoint, Route, RuleBook
-from tocsin.streams.rules.spans import MINUTE, SECOND
+from tocsin.streams.rules.values import MINUTE, SECOND
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows

@@ -9,7 +9,7 @@ from scenario_file import START, BadScenario, Given, span
 
 from tocsin.schemas.codec import decode_as, encode
 from tocsin.schemas.events import SilenceSet
-from tocsin.streams.rules.rulebook import Silence
+from tocsin.streams.rules.config import Silence
 from tocsin.streams.silences.silences import silence_of
 
 

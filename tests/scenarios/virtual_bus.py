@@ -29,11 +29,10 @@ from tocsin.schemas.events import (
     ProblemSuppressed,
 )
 from tocsin.schemas.ids import derived_id
-from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.config import DecideConfig, RuleBook, Silence
 from tocsin.streams.rules.decide import decide, fire
 from tocsin.streams.rules.decision import INBOX, Decision, Emit
 from tocsin.streams.rules.report import case_of
-from tocsin.streams.rules.rulebook import RuleBook, Silence
 from tocsin.streams.rules.timeouts.grace import note_gap
 from tocsin.streams.rulesfile import load_rulebook
 

@@ -27,8 +27,8 @@ from tocsin.schemas.events import (
     TimeoutNoticed,
 )
 from tocsin.streams.engine.record import Rows
+from tocsin.streams.rules.config import RuleBook
 from tocsin.streams.rules.decision import Decision, Emit
-from tocsin.streams.rules.rulebook import RuleBook
 
 HELD_BACK = ("identical", "muted", "grouped")
 """Reasons of suppressions that a digest tells of later."""

@@ -12,8 +12,7 @@ from workload import run_engine
 
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.agents.decide import DecideAgent
-from tocsin.streams.rules.config import DecideConfig
-from tocsin.streams.rules.rulebook import default_rulebook
+from tocsin.streams.rules.config import DecideConfig, default_rulebook
 
 config = DecideConfig(book=default_rulebook())
 agent = DecideAgent(lambda: config, sys.argv[2], SchemaBook())

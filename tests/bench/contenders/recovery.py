@@ -22,8 +22,7 @@ from tocsin.streams.engine.changelog import Entry
 from tocsin.streams.engine.kafka_log import KafkaLog
 from tocsin.streams.engine.partition import Names, PartitionWriter
 from tocsin.streams.engine.rows import StoredRow
-from tocsin.streams.rules.config import DecideConfig
-from tocsin.streams.rules.rulebook import default_rulebook
+from tocsin.streams.rules.config import DecideConfig, default_rulebook
 from tocsin.streams.rules.state import ROW_VERSION, CaseRow, ThreadRow, encode_row, row_key
 
 BATCH = 5000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tocsin.connectors.catalogue import Catalogue, Explanation, Said, explain
+from tocsin.connectors.catalogue import Catalogue, Explanation, SourcedText, explain
 from tocsin.schemas.problem import Problem
 
 CATALOGUE = Catalogue.load()
@@ -29,7 +29,7 @@ def told(members: dict[str, object], languages: list[str]) -> Explanation:
     return explain(Problem(**({"dialect": "canonical", "code": "e.p.trust"} | members)), CATALOGUE, languages)  # type: ignore[arg-type]
 
 
-def named(said: Said) -> str:
+def named(said: SourcedText) -> str:
     """A text as the table has it."""
     return f"catalogue:{said.language}" if said.origin == "catalogue" else said.text
 

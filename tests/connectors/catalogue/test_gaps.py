@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from tocsin.connectors.catalogue import Catalogue, lint
-from tocsin.connectors.catalogue.files import catalogue_hash, file_hash, locked_hashes, shipped_files
-from tocsin.connectors.catalogue.relock import lock_text
+from tocsin.connectors.catalogue.files import catalogue_hash, file_hash, lock_text, locked_hashes, shipped_files
 
 FILE = "codes/didcomm-v2.json"
 Documents = dict[str, Any]

@@ -11,7 +11,7 @@ from tocsin.connectors.dialects.notification import MAX_HOPS
 from tocsin.schemas.problem import Problem
 
 
-def a_letter(kind: str = "problem.opened", **data: Any) -> dict[str, Any]:
+def a_notification(kind: str = "problem.opened", **data: Any) -> dict[str, Any]:
     inner = {"event_id": "e", "case": "c", "tenant": "t", "problem": {"code": "e.p.x"}} | data
     return {"type": kind, "timestamp": "2026-11-22T19:00:00.000Z", "data": inner}
 
@@ -24,7 +24,7 @@ def read(document: object) -> Problem:
 
 def test_the_problem_inside() -> None:
     problem = read(
-        a_letter(
+        a_notification(
             problem={
                 "dialect": "didcomm-2.0",
                 "code": "e.p.xfer",
@@ -58,7 +58,7 @@ HOPS = {
     "nothing said": ({}, "1"),
     "three buses so far": ({"hops": 3}, "4"),
     "only the problem says it": ({"problem": {"code": "x", "extensions": {"tocsin.hops": 3}}}, "4"),
-    "the letter says it, too": ({"hops": 5, "problem": {"code": "x", "extensions": {"tocsin.hops": 3}}}, "6"),
+    "the notification says it, too": ({"hops": 5, "problem": {"code": "x", "extensions": {"tocsin.hops": 3}}}, "6"),
     "no number": ({"hops": "5"}, "1"),
     "true": ({"hops": True}, "1"),
     "less than none": ({"hops": -5}, "1"),
@@ -69,31 +69,31 @@ HOPS = {
 
 @pytest.mark.parametrize(("data", "hops"), HOPS.values(), ids=HOPS)
 def test_each_bus_counts_itself(data: dict[str, Any], hops: str) -> None:
-    assert read(a_letter(**data)).extensions["tocsin.hops"] == hops
+    assert read(a_notification(**data)).extensions["tocsin.hops"] == hops
 
 
-LETTERS = {
-    "an escalation": a_letter("escalation.stepped"),
-    "a time-out": a_letter("timeout.noticed", problem=None),
-    "something resolved": a_letter("problem.resolved"),
-    "a digest without a problem": a_letter("problem.digest", problem=None),
-    "a letter of a later release": a_letter("weather.changed"),
+NOTIFICATIONS = {
+    "an escalation": a_notification("escalation.stepped"),
+    "a time-out": a_notification("timeout.noticed", problem=None),
+    "something resolved": a_notification("problem.resolved"),
+    "a digest without a problem": a_notification("problem.digest", problem=None),
+    "a notification of a later release": a_notification("weather.changed"),
 }
 
 
-@pytest.mark.parametrize("letter", LETTERS.values(), ids=LETTERS)
-def test_letters_that_report_no_problem(letter: dict[str, Any]) -> None:
-    found = read_parsed(letter)
+@pytest.mark.parametrize("notification", NOTIFICATIONS.values(), ids=NOTIFICATIONS)
+def test_notifications_that_report_no_problem(notification: dict[str, Any]) -> None:
+    found = read_parsed(notification)
     assert isinstance(found, NotAProblem)
     assert (found.dialect, found.taken) == ("tocsin-notification", True)
 
 
 def test_a_digest_is_read_as_its_last_problem() -> None:
-    assert read(a_letter("problem.digest", count=9)).code == "e.p.x"
+    assert read(a_notification("problem.digest", count=9)).code == "e.p.x"
 
 
 def test_an_overflow_form_says_what_is_missing() -> None:
-    problem = read(a_letter(overflow={"bytes": 70_000, "limit": 65_536, "omitted": ["args"]}))
+    problem = read(a_notification(overflow={"bytes": 70_000, "limit": 65_536, "omitted": ["args"]}))
     assert problem.extensions["tocsin.overflow"] == '{"bytes":70000,"limit":65536,"omitted":["args"]}'
 
 
@@ -101,23 +101,23 @@ BROKEN = {
     "no object": ([], "", "wrong_type"),
     "no type": ({"timestamp": "x", "data": {}}, "/type", "missing_member"),
     "data that is no object": ({"type": "problem.opened", "data": []}, "/data", "wrong_type"),
-    "no problem in it": (a_letter(problem=None), "/data/problem", "wrong_type"),
-    "a problem without a code": (a_letter(problem={}), "/data/problem/code", "missing_member"),
-    "a list for a text": (a_letter(problem={"code": "x", "text": []}), "/data/problem/text", "wrong_type"),
+    "no problem in it": (a_notification(problem=None), "/data/problem", "wrong_type"),
+    "a problem without a code": (a_notification(problem={}), "/data/problem/code", "missing_member"),
+    "a list for a text": (a_notification(problem={"code": "x", "text": []}), "/data/problem/text", "wrong_type"),
 }
 
 
 @pytest.mark.parametrize(("document", "pointer", "reason"), BROKEN.values(), ids=BROKEN)
-def test_broken_letters(document: object, pointer: str, reason: str) -> None:
+def test_broken_notifications(document: object, pointer: str, reason: str) -> None:
     with pytest.raises(Unreadable) as caught:
         notification.read(document)
     assert (caught.value.pointer, caught.value.reason) == (pointer, reason)
 
 
 SHAPES = {
-    "ours": (a_letter(), "tocsin-notification"),
+    "ours": (a_notification(), "tocsin-notification"),
     "somebody else's webhook": ({"type": "invoice.paid", "timestamp": "x", "data": {"id": 1}, "title": "t"}, "rfc9457"),
-    "a message of DIDComm": ({**a_letter(), "id": "m", "body": {"code": "e.p.x"}}, "tocsin-notification"),
+    "a message of DIDComm": ({**a_notification(), "id": "m", "body": {"code": "e.p.x"}}, "tocsin-notification"),
 }
 
 

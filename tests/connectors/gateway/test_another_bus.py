@@ -1,4 +1,4 @@
-"""A bus that is wired to another one's gateway: its letters are read, and none of them comes for ever."""
+"""A bus that is wired to another one's gateway: its notifications are read, and none of them comes for ever."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from tests.connectors.gateway.conftest import Gateway
 
 
-def a_letter(kind: str, **data: Any) -> dict[str, Any]:
+def a_notification(kind: str, **data: Any) -> dict[str, Any]:
     return {"type": kind, "timestamp": "x", "data": {"event_id": "e", "case": "c", "tenant": "t"} | data}
 
 
-PROBLEM = a_letter("problem.opened", hops=2, problem={"code": "e.p.x", "thread_id": "t1"})
+PROBLEM = a_notification("problem.opened", hops=2, problem={"code": "e.p.x", "thread_id": "t1"})
 
 
 async def test_a_notification_is_the_problem_inside(gateway: Gateway) -> None:
@@ -33,17 +33,19 @@ async def test_a_notification_is_the_problem_inside(gateway: Gateway) -> None:
     assert answer["event_id"] == event.event_id == idempotent_id("default", event.idempotency_key)
 
 
-async def test_a_letter_without_a_problem_is_taken_and_makes_no_event(gateway: Gateway) -> None:
-    status, answer, _ = await gateway.post("/v1/problems", json=a_letter("escalation.stepped"))
+async def test_a_notification_without_a_problem_is_taken_and_makes_no_event(gateway: Gateway) -> None:
+    status, answer, _ = await gateway.post("/v1/problems", json=a_notification("escalation.stepped"))
     assert (status, answer) == (202, {"ignored": "a letter of a bus that reports no problem"})
     assert gateway.reported == []
 
 
 async def test_in_a_batch_it_is_neither_accepted_nor_refused(gateway: Gateway) -> None:
-    status, answer, _ = await gateway.post("/v1/problems", json=[PROBLEM, a_letter("problem.resolved"), {"code": 1}])
+    status, answer, _ = await gateway.post(
+        "/v1/problems", json=[PROBLEM, a_notification("problem.resolved"), {"code": 1}]
+    )
     assert (status, answer["accepted"], answer["refused"]) == (202, 1, 1)
     assert set(answer["items"][1]) == {"ignored"}
-    status, answer, _ = await gateway.post("/v1/problems", json=[a_letter("problem.resolved")])
+    status, answer, _ = await gateway.post("/v1/problems", json=[a_notification("problem.resolved")])
     assert (status, answer["accepted"], answer["refused"]) == (202, 0, 0)
 
 

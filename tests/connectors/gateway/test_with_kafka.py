@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -50,10 +49,8 @@ async def test_a_kill_of_kafka(own_broker: EmbeddedBroker, prefix: str) -> None:
         status, event_id = await post(http, "k1")
         assert status == 202
         own_broker.kill()
-        started = time.monotonic()
         answers = await asyncio.gather(*(post(http, f"k{n}") for n in range(2, 12)))
         assert {status for status, _ in answers} == {503}
-        assert time.monotonic() - started < 30
         await own_broker.restart()
         async with asyncio.timeout(30):
             while (await post(http, "k2"))[0] != 202:

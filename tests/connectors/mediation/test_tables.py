@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.connectors.mediation import TABLES, Action, Context, TableError, decide, load_table, read_table
-from tocsin.connectors.mediation.json_lines import lines_of
+from tocsin.connectors.mediation.findings import lines_of
 
 Rows = dict[str, tuple[str, str, str]]
 

@@ -64,7 +64,7 @@ def test_no_sink_is_forgotten() -> None:
             for each in vars(import_module(name)).values()
         )
     }
-    assert with_a_sink == {sink.partition(":")[0] for sink, _ in SINKS.values()}
+    assert with_a_sink == {sink.partition(":")[0] for sink in SINKS.values()}
 
 
 @pytest.mark.parametrize("kind", SINKS)

@@ -13,10 +13,8 @@ from tocsin.streams.agents.decide import DecideAgent
 from tocsin.streams.engine.fold import Folder, Limits
 from tocsin.streams.engine.record import Record
 from tocsin.streams.engine.rows import RowStore
-from tocsin.streams.rules.config import DecideConfig
-from tocsin.streams.rules.policies import TimeoutPolicy
-from tocsin.streams.rules.rulebook import default_rulebook
-from tocsin.streams.rules.spans import MINUTE, SECOND
+from tocsin.streams.rules.config import DecideConfig, TimeoutPolicy, default_rulebook
+from tocsin.streams.rules.values import MINUTE, SECOND
 
 START = 1_795_000_000 * SECOND
 TIMEOUT = 5 * MINUTE

@@ -17,7 +17,7 @@ from tocsin.schemas.events import CommandIssued, CommandKind, Event, ProblemRepo
 from tocsin.streams.cli.rules_test import Recorded, Rehearsing, recorded_in
 from tocsin.streams.processes.exit_codes import CommandFailed
 from tocsin.streams.rules.config import DecideConfig
-from tocsin.streams.rules.spans import MINUTE, SECOND
+from tocsin.streams.rules.values import MINUTE, SECOND
 from tocsin.streams.rulesfile import load_rulebook
 
 Tocsin = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -9,7 +9,7 @@ import pytest
 from tocsin.connectors.outcomes import Delivered, Reason, Rejected, RetryLater
 from tocsin.schemas.codec import encode
 from tocsin.schemas.events import DeliveryAttempt, Outcome
-from tocsin.streams.dispatcher.attempting import make_attempt
+from tocsin.streams.dispatcher.attempts import make_attempt
 
 ATTEMPT = DeliveryAttempt(
     event_id="a", tenant="acme", occurred_at=1, recorded_at=1, delivery_id="d", endpoint="owner", attempt=1,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from tocsin.streams.dispatcher.memory import REMEMBERED, REMEMBERED_FOR, AttemptMemory
-from tocsin.streams.dispatcher.recall import RECALL
+from tocsin.streams.dispatcher.memory import RECALL, REMEMBERED, REMEMBERED_FOR, AttemptMemory
 from tocsin.streams.rules.delivery.schedule import DeliverConfig
-from tocsin.streams.rules.spans import SECOND
+from tocsin.streams.rules.values import SECOND
 
 NOW = 1_800_000_000.0
 

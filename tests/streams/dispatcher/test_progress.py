@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.streams.dispatcher.progress import PartitionProgress
+from tocsin.streams.dispatcher.partitions import PartitionProgress
 
 
 def test_the_lowest_attempt_under_way_holds_the_commit_back() -> None:

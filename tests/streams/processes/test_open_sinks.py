@@ -9,6 +9,7 @@ import pytest
 
 from tocsin.connectors.sinks import Delivered, SinkOutcome
 from tocsin.connectors.sinks.memory import MemorySink
+from tocsin.connectors.sinks.webhook import WebhookConfig
 from tocsin.schemas.events import DeliveryAttempt
 from tocsin.streams.processes import open_sinks
 from tocsin.streams.processes.open_sinks import OpenSinks
@@ -67,7 +68,9 @@ def diary(monkeypatch: pytest.MonkeyPatch) -> Diary:
 
 
 def book(**urls: str) -> RuleBook:
-    endpoints = {name: Endpoint(name=name, sink="webhook", url=url) for name, url in urls.items()}
+    endpoints = {
+        name: Endpoint(name=name, sink="webhook", settings=WebhookConfig(url=url)) for name, url in urls.items()
+    }
     return RuleBook(endpoints=endpoints, default_endpoint=next(iter(urls)))
 
 

@@ -16,7 +16,7 @@ from tocsin.streams.processes import rules_watch
 from tocsin.streams.processes.lifecycle import beside, ignore_hangups
 from tocsin.streams.processes.live_config import LiveConfig
 from tocsin.streams.processes.rules_watch import WatchedRules, own_addresses
-from tocsin.streams.rules.rulebook import RuleBook, Silence, default_rulebook
+from tocsin.streams.rules.config import RuleBook, Silence, default_rulebook
 from tocsin.streams.rulesfile import RulesFileError, read_content, read_rules
 from tocsin.streams.settings import Settings
 
@@ -134,7 +134,7 @@ async def test_sighup_reads_it_at_once_even_when_it_did_not_change(tmp_path: Pat
         newer = "whsec_AAAAr8GKYqrTwjUPD8ILPZIo2LaLaSwAAA=="
         secret.write_text(newer)
         os.kill(os.getpid(), signal.SIGHUP)
-        await until(lambda: rules.watched.book.endpoints["desk"].secrets == (newer,))
+        await until(lambda: getattr(rules.watched.book.endpoints["desk"].settings, "secrets", ()) == (newer,))
 
 
 async def test_what_takes_the_rules_may_refuse_them_and_is_asked_again(

@@ -10,14 +10,13 @@ from tocsin.schemas.events import DigestedCase, ProblemReported, ProblemsDigeste
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.cases import CASE_ENDPOINTS, open_by_digest, open_or_repeat, represented_by
-from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.config import DecideConfig, Route, default_rulebook
 from tocsin.streams.rules.context.threads import MAX_TEXT
 from tocsin.streams.rules.notification import Notice
 from tocsin.streams.rules.report import Matched, Report, case_id, case_of
-from tocsin.streams.rules.rulebook import Route, default_rulebook
-from tocsin.streams.rules.spans import DAY, HOUR
 from tocsin.streams.rules.state import CaseRow, row_key
 from tocsin.streams.rules.turn import Turn
+from tocsin.streams.rules.values import DAY, HOUR
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows

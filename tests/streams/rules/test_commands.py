@@ -9,14 +9,12 @@ import msgspec
 from tocsin.schemas.events import CommandIssued, CommandKind, EscalationAcknowledged, ProblemReported
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.commands import MAX_WHY
-from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.config import DecideConfig, Endpoint, Grouping, Route, RuleBook
 from tocsin.streams.rules.context.threads import MAX_TEXT
 from tocsin.streams.rules.decide import decide, fire
 from tocsin.streams.rules.decision import DeadLetter, Decision, Emit
-from tocsin.streams.rules.policies import Grouping
-from tocsin.streams.rules.rulebook import Endpoint, Route, RuleBook
-from tocsin.streams.rules.spans import DAY, HOUR, MINUTE
 from tocsin.streams.rules.state import CaseRow, KeptCommand, SeenRow
+from tocsin.streams.rules.values import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows

@@ -11,13 +11,12 @@ from tocsin.connectors.dialects.codes import parse_code
 from tocsin.schemas.events import ActivityKind, ActivityObserved, ProblemPromoted, ProblemReported
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem, Severity
-from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.config import DecideConfig, default_rulebook
 from tocsin.streams.rules.context.activity import observe
 from tocsin.streams.rules.context.enrich import enrich
 from tocsin.streams.rules.decision import Decision, Emit
 from tocsin.streams.rules.promotion import promote
 from tocsin.streams.rules.report import Report
-from tocsin.streams.rules.rulebook import default_rulebook
 from tocsin.streams.rules.state import CaseRow, row_key
 from tocsin.streams.rules.turn import Turn
 

@@ -7,11 +7,10 @@ import pytest
 from tocsin.schemas.events import ProblemReported, ProblemsDigested
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules import replay
-from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.config import DecideConfig, Endpoint, RuleBook
 from tocsin.streams.rules.decision import Emit
 from tocsin.streams.rules.replay import MemoryRows, Replay
-from tocsin.streams.rules.rulebook import Endpoint, RuleBook
-from tocsin.streams.rules.spans import MINUTE, SECOND
+from tocsin.streams.rules.values import MINUTE, SECOND
 
 NOW = 1_800_000_000 * SECOND
 CONFIG = DecideConfig(book=RuleBook(endpoints={"desk": Endpoint(name="desk", sink="memory")}, default_endpoint="desk"))

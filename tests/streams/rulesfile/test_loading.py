@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.streams.rules.config import Endpoint, Route, default_rulebook
+from tocsin.connectors.sinks.memory import MemoryConfig
+from tocsin.connectors.sinks.webhook import WebhookConfig
+from tocsin.streams.rules.config import Endpoint, Route, RuleBook, default_rulebook
 from tocsin.streams.rules.match import Match
 from tocsin.streams.rules.values import MAX_ENDPOINTS
-from tocsin.streams.rulesfile import RulesFileError, check_rulebook, json_schema, load_rulebook, sink_settings
+from tocsin.streams.rulesfile import RulesFileError, check_rulebook, json_schema, load_rulebook
 from tocsin.streams.rulesfile.document import MAX_BYTES
 from tocsin.streams.rulesfile.loading import OPTIONAL
 
@@ -32,6 +34,12 @@ def shown(folder: Path, text: str) -> list[str]:
     return [str(finding).removeprefix(f"{file}:") for finding in check_rulebook(file, {})]
 
 
+def webhook(book: RuleBook, name: str) -> WebhookConfig:
+    settings = book.endpoints[name].settings
+    assert isinstance(settings, WebhookConfig)
+    return settings
+
+
 def test_the_example_loads_without_a_finding() -> None:
     assert "whsec_T" not in EXAMPLE.read_text("utf-8")
     names = ("ISSUER_WEBHOOK_SECRET", "ISSUER_WEBHOOK_SECRET_BEFORE", "WALLET_DESK_WEBHOOK_SECRET", "PEER_AGENT_SECRET")
@@ -41,7 +49,7 @@ def test_the_example_loads_without_a_finding() -> None:
     assert list(book.endpoints) == ["issuer-team", "wallet-desk", "operators", "peer-agent"]
     assert book.default_endpoint == "operators"
     assert [route.name for route in book.routes] == ["issuing", "resources", "wallets"]
-    assert len(book.endpoints["issuer-team"].secrets) == 2
+    assert len(webhook(book, "issuer-team").secrets) == 2
 
 
 def test_without_a_file_there_are_the_default_rules() -> None:
@@ -73,12 +81,12 @@ routes:
     assert book.endpoints["owner"] == Endpoint(
         name="owner",
         sink="webhook",
-        url="https://owner.example/hook",
-        secrets=(SECRET, SECRET, SECRET),
-        headers=(("X-Team", "a"),),
+        settings=WebhookConfig(
+            url="https://owner.example/hook", secrets=(SECRET, SECRET, SECRET), headers={"X-Team": "a"}
+        ),
     )
-    assert sink_settings(book.endpoints["desk"]) == {}
-    assert sink_settings(book.endpoints["owner"])["url"] == "https://owner.example/hook"
+    assert book.endpoints["desk"].settings == MemoryConfig()
+    assert webhook(book, "owner").url == "https://owner.example/hook"
     inner = Route(name="route-1", match=Match.of(code=("e.p.xfer",)), endpoints=("owner",))
     assert book.routes == (
         Route(

@@ -27,7 +27,18 @@ def test_it_is_a_schema_and_the_example_fits() -> None:
     assert [error.message for error in VALIDATOR.iter_errors(example())] == []
 
 
-UNSHOWN = {"secret", "secret_file", "file", "enabled", "months", "record_type", "connection", "category", "trust"}
+UNSHOWN = {
+    "secret",
+    "secret_file",
+    "file",
+    "enabled",
+    "months",
+    "record_type",
+    "connection",
+    "category",
+    "trust",
+    "keep",
+}
 """Keys that the example names in a comment, or leaves out on purpose."""
 
 

@@ -12,9 +12,9 @@ import structlog
 from tocsin.connectors.commands.silence import FIELDS
 from tocsin.schemas.events import Matcher, MatchOperator, SilenceSet, ThreadContext
 from tocsin.schemas.problem import Problem, Severity, Source
+from tocsin.streams.rules.config import Silence
 from tocsin.streams.rules.facts import Facts
 from tocsin.streams.rules.match import Match
-from tocsin.streams.rules.rulebook import Silence
 from tocsin.streams.silences import shares as silence_shares
 from tocsin.streams.silences import silences as module
 from tocsin.streams.silences.silences import Silences, SilenceUnusable, match_of, silence_of

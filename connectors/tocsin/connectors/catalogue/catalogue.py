@@ -1,19 +1,29 @@
-"""The catalogue, read and indexed: which entry speaks of a code, and in what words."""
+"""The catalogue, read and indexed: which entry speaks of a code, and in what words and language."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import cache
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from tocsin.connectors.catalogue.entries import Advice, Entry, Form, SourceFile, Texts
 from tocsin.connectors.catalogue.files import ADVICE_FILE, catalogue_hash, shipped_files
-from tocsin.connectors.catalogue.languages import DEFAULT, negotiate
-from tocsin.connectors.catalogue.matching import Tokens, descriptors_of, longest, tokens_of, words_of
-from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, fold_code
+from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, fold_code, parse_code
+
+_WORD = re.compile(r"[A-Z][a-z0-9]*")
+_CAMEL = re.compile(r"(?:[A-Z][a-z0-9]*)+")
+Tokens = tuple[str, ...]
+Hit = TypeVar("Hit")
+DEFAULT = "en"
+"""The language of those who ask for none that we have; every entry has it."""
+MAX_HEADER = 1000
+"""Characters of a header that are looked at; what follows is ignored."""
+_RANGE = re.compile(r"\s*(\*|[A-Za-z]{1,8}(?:[-_][A-Za-z0-9]{1,8})*)\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*)?")
 
 
 class Match(StrEnum):
@@ -125,6 +135,56 @@ class Catalogue:
                 self._index[Form.DESCRIPTOR][descriptors] = Found(entry, match if place else Match.DESCRIPTORS)
             elif entry.form is not Form.EXACT:
                 self._index[Form.CODE][tokens_of(code)] = Found(entry, match)
+
+
+def tokens_of(code: str) -> Tokens:
+    """The tokens of any code's key."""
+    return tuple(fold_code(code).split("."))
+
+
+def descriptors_of(code: str) -> Tokens:
+    """The descriptors of a DIDComm v2 code, as keys; nothing for any other code."""
+    return parse_code(fold_code(code)).descriptors
+
+
+def words_of(code: str) -> Tokens:
+    """The words of a CamelCase name, case folded; nothing for any other code."""
+    name = code.strip()
+    return tuple(word.casefold() for word in _WORD.findall(name)) if _CAMEL.fullmatch(name) else ()
+
+
+def longest(index: Mapping[Tokens, Hit], tokens: Tokens) -> tuple[int, Hit] | None:
+    """The entry of the longest beginning of `tokens` that the index has, and how many tokens that is."""
+    for length in range(len(tokens), 0, -1):
+        hit = index.get(tokens[:length])
+        if hit is not None:
+            return length, hit
+    return None
+
+
+def accepted(header: str) -> list[str]:
+    """The languages of an Accept-Language header, the most wanted first; those with q=0 and what is malformed are left
+    out. Total. `*` stands for the default: whoever accepts anything gets that."""
+    found: list[tuple[float, str]] = []
+    for part in header[:MAX_HEADER].split(","):
+        match = _RANGE.fullmatch(part)
+        weight = float(match.group(2) or 1) if match else 0.0
+        if match and 0 < weight <= 1:
+            found.append((weight, match.group(1).replace("_", "-")))
+    wanted = [name for _, name in sorted(found, key=lambda each: -each[0])]
+    return [DEFAULT if name == "*" else name for name in wanted]
+
+
+def negotiate(wanted: Sequence[str], available: Iterable[str]) -> str | None:
+    """The first of the wanted languages that is available, exactly or without its region (`de-AT` gets `de`); None if
+    there is none. Needs Babel (extras `gateway` or `streams`) unless nothing is wanted."""
+    if not wanted:
+        return None
+    from babel.core import negotiate_locale
+
+    spelled = {name.replace("_", "-").casefold(): name for name in available}
+    chosen = negotiate_locale([name.replace("_", "-") for name in wanted], spelled, sep="-")
+    return None if chosen is None else spelled.get(chosen.casefold())
 
 
 @cache

@@ -7,8 +7,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from tocsin.connectors.catalogue.catalogue import Catalogue, Found
-from tocsin.connectors.catalogue.languages import DEFAULT, negotiate
+from tocsin.connectors.catalogue.catalogue import DEFAULT, Catalogue, Found, negotiate
 from tocsin.schemas.problem import Problem
 
 
@@ -19,7 +18,7 @@ class Origin(StrEnum):
     CATALOGUE = "catalogue"
 
 
-class Said(Struct, frozen=True):
+class SourcedText(Struct, frozen=True):
     """A text, who wrote it, and the language as it was stated; None = not stated."""
 
     text: str
@@ -32,8 +31,8 @@ class Explanation(Struct, frozen=True, kw_only=True):
     stated language is not proof: ACA-Py writes Korean under `en` (docs/requirements.md#b1-14), so all are kept."""
 
     found: Found | None
-    texts: list[Said]
-    fix_hints: list[Said]
+    texts: list[SourcedText]
+    fix_hints: list[SourcedText]
 
 
 def explain(problem: Problem, catalogue: Catalogue, languages: Sequence[str] = ()) -> Explanation:
@@ -44,28 +43,28 @@ def explain(problem: Problem, catalogue: Catalogue, languages: Sequence[str] = (
     texts, hints = _of_report(problem.localized, languages), _of_report(problem.fix_hint, languages)
     if found is not None:
         known = catalogue.wording(found.entry, catalogue.language(languages))
-        texts.append(Said(known.explanation, Origin.CATALOGUE, known.language))
-        hints.append(Said(known.fix_hint, Origin.CATALOGUE, known.language))
-    unstated = [] if problem.text is None else [Said(problem.text, Origin.REPORT)]
+        texts.append(SourcedText(known.explanation, Origin.CATALOGUE, known.language))
+        hints.append(SourcedText(known.fix_hint, Origin.CATALOGUE, known.language))
+    unstated = [] if problem.text is None else [SourcedText(problem.text, Origin.REPORT)]
     texts += unstated + _all_of_report(problem.localized, wanted)
     hints += _all_of_report(problem.fix_hint, wanted)
     return Explanation(found=found, texts=_distinct(texts), fix_hints=_distinct(hints))
 
 
-def _of_report(localized: Mapping[str, str], languages: Sequence[str]) -> list[Said]:
+def _of_report(localized: Mapping[str, str], languages: Sequence[str]) -> list[SourcedText]:
     name = negotiate(languages, localized) if languages else DEFAULT
-    return [] if name is None or name not in localized else [Said(localized[name], Origin.REPORT, name)]
+    return [] if name is None or name not in localized else [SourcedText(localized[name], Origin.REPORT, name)]
 
 
-def _all_of_report(localized: Mapping[str, str], wanted: Sequence[str]) -> list[Said]:
+def _all_of_report(localized: Mapping[str, str], wanted: Sequence[str]) -> list[SourcedText]:
     """The wanted languages in their order, then the others by name."""
     names = sorted(localized, key=lambda name: (wanted.index(name) if name in wanted else len(wanted), name))
-    return [Said(localized[name], Origin.REPORT, name) for name in names]
+    return [SourcedText(localized[name], Origin.REPORT, name) for name in names]
 
 
-def _distinct(said: Sequence[Said]) -> list[Said]:
+def _distinct(said: Sequence[SourcedText]) -> list[SourcedText]:
     """Each text once, where it stands first; empty ones never."""
-    first: dict[str, Said] = {}
+    first: dict[str, SourcedText] = {}
     for each in said:
         first.setdefault(each.text, each)
     first.pop("", None)

@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping
 from hashlib import sha256
 from importlib.resources import files
+from pathlib import Path
 
 ADVICE_FILE = "advice.json"
 LOCK_FILE = "codes.lock.json"
-"""SHA-256 by file name. `python -m tocsin.connectors.catalogue.relock` writes it anew after a wanted change."""
+"""SHA-256 by file name. `python -m tocsin.connectors.catalogue.files` writes it anew after a wanted change."""
 
 _PACKAGE = "tocsin.connectors.catalogue"
 
@@ -38,3 +39,13 @@ def catalogue_hash(raws: Mapping[str, bytes]) -> str:
     """SHA-256 (hex) over the names and hashes of all files: one value for the whole catalogue."""
     lines = [f"{name} {file_hash(raw)}\n" for name, raw in sorted(raws.items())]
     return sha256("".join(lines).encode()).hexdigest()
+
+
+def lock_text() -> str:
+    """What the lock file must hold."""
+    hashes = {name: file_hash(raw) for name, raw in shipped_files().items()}
+    return json.dumps({"sha256": hashes}, indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    (Path(__file__).parent / LOCK_FILE).write_text(lock_text(), "utf-8")

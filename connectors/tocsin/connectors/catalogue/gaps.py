@@ -9,11 +9,9 @@ from itertools import chain
 import msgspec
 from msgspec import Struct
 
-from tocsin.connectors.catalogue.catalogue import Catalogue
+from tocsin.connectors.catalogue.catalogue import DEFAULT, Catalogue, descriptors_of, words_of
 from tocsin.connectors.catalogue.entries import Entry, Fixer, Form, Retry
 from tocsin.connectors.catalogue.files import ADVICE_FILE, file_hash, locked_hashes, shipped_files
-from tocsin.connectors.catalogue.languages import DEFAULT
-from tocsin.connectors.catalogue.matching import descriptors_of, words_of
 from tocsin.connectors.dialects.codes import DESCRIPTORS, PREFERRED_DESCRIPTORS, fold_code, parse_code
 from tocsin.schemas.problem import Severity
 

@@ -1,4 +1,4 @@
-"""What another bus like this one tells by webhook, read back as the problem inside: two buses can be wired together.
+"""A notification of another bus like this one, read back as the problem inside: two buses can be wired together.
 
 The body is `{"type", "timestamp", "data"}` with the problem in `data.problem`, whole or in its overflow form. Each bus
 that a problem passes adds one to `tocsin.hops`, by which a ring of buses ends (docs/reliability.md#loops).
@@ -18,7 +18,7 @@ HOPS = "tocsin.hops"
 """The extension that says how many buses a problem has passed."""
 
 ORIGIN = "tocsin.origin"
-"""The extension that says where the problem was told: event id, case and tenant on the other bus."""
+"""The extension that says where the problem comes from: event id, case and tenant on the other bus."""
 
 OVERFLOW = "tocsin.overflow"
 """The extension that says what the other bus left out of a problem that was too large."""
@@ -29,8 +29,8 @@ _ORIGIN = ("event_id", "case", "tenant")
 
 
 def read(document: object) -> Problem | NotAProblem:
-    """The problem inside a notification or a digest; any other letter (escalation, time-out, resolved) is none, and
-    its sender is told that it was taken, or it would send it again for days. Raises Unreadable naming the member."""
+    """The problem inside a notification or a digest; any other one (escalation, time-out, resolved) is none: it
+    is taken all the same, or its sender would send it again for days. Raises Unreadable naming the member."""
     if not isinstance(document, dict):
         raise Unreadable(UnreadableReason.WRONG_TYPE, expected="an object")
     kind, data = document.get("type"), document.get("data")
@@ -56,7 +56,7 @@ def write(problem: Problem) -> dict[str, object]:
 
 
 def looks_like(document: dict[str, object]) -> bool:
-    """The envelope of Standard Webhooks, and in it what every letter of ours says."""
+    """The envelope of Standard Webhooks, and in it what every notification of ours has."""
     data = document.get("data")
     return (
         isinstance(document.get("type"), str)

@@ -8,12 +8,10 @@ Write your own table as JSON, like those in `tables/`; `tocsin rules check` cove
 
 from __future__ import annotations
 
-from tocsin.connectors.mediation.classification import classify
-from tocsin.connectors.mediation.deciding import Context, Decision, UnknownScenario, decide
-from tocsin.connectors.mediation.finding import TableError, TableFinding
+from tocsin.connectors.mediation.deciding import Context, Decision, UnknownScenario, classify, decide
+from tocsin.connectors.mediation.findings import TableError, TableFinding
 from tocsin.connectors.mediation.handling import Dispatch, Handled, Mediation, message_digest
 from tocsin.connectors.mediation.loading import TABLES, load_table, read_table
-from tocsin.connectors.mediation.markdown_rows import Row, read_row
 from tocsin.connectors.mediation.table import Action, ExceptionRow, Option, Scenario, ScenarioTable
 
 __all__ = [
@@ -26,7 +24,6 @@ __all__ = [
     "Handled",
     "Mediation",
     "Option",
-    "Row",
     "Scenario",
     "ScenarioTable",
     "TableError",
@@ -36,6 +33,5 @@ __all__ = [
     "decide",
     "load_table",
     "message_digest",
-    "read_row",
     "read_table",
 ]

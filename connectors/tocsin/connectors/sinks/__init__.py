@@ -1,8 +1,8 @@
-"""Sinks: where deliveries go. One file each, its settings beside it.
+"""Sinks: where deliveries go. One file each: a class, and beside it `Config`, the struct of its settings.
 
-`SINKS` is the table: kind -> import strings of the sink and of its settings. To add one: its file, a row here, its
-test, and a row in `tests/connectors/sinks/test_every_sink.py`. A sink of another package is found by the entry point
-group `tocsin.sinks` (name = kind, value = the sink's class, whose `Config` attribute is its settings struct).
+The fields of `Config` are the settings of an endpoint in the rules file, and are checked as `connectors.sections` says.
+`SINKS` is the table of ours. A sink of another package is found by the entry point group `tocsin.sinks` (its name is
+the kind, its value the sink's class).
 """
 
 from __future__ import annotations
@@ -14,42 +14,53 @@ from importlib.metadata import entry_points
 from typing import Any, cast
 
 import msgspec
+from msgspec import Struct
 
 from tocsin.connectors.sinks.base import Delivered, Reason, Rejected, RetryLater, Sink, SinkMisconfigured, SinkOutcome
 
-SINKS: dict[str, tuple[str, str]] = {
-    "memory": ("tocsin.connectors.sinks.memory:MemorySink", "tocsin.connectors.sinks.memory:MemoryConfig"),
-    "webhook": ("tocsin.connectors.sinks.webhook:WebhookSink", "tocsin.connectors.sinks.webhook:WebhookConfig"),
+SINKS: dict[str, str] = {
+    "webhook": "tocsin.connectors.sinks.webhook:WebhookSink",
+    "memory": "tocsin.connectors.sinks.memory:MemorySink",
 }
-"""Kind of each sink -> (class, settings struct), imported when first used."""
+"""Kind of each sink -> its class, imported when first used."""
 
 ENTRY_POINTS = "tocsin.sinks"
 """The entry point group of sinks in other packages."""
 
 
-def make_sink(kind: str, settings: Mapping[str, object]) -> Sink:
-    """A sink of this kind, not yet opened. Raises SinkMisconfigured naming the setting, never quoting its value."""
-    sink, config = _load(kind)
-    try:
-        converted = msgspec.convert(dict(settings), config)
-    except msgspec.ValidationError as error:
-        raise _misconfigured(kind, error) from None
-    return cast(Sink, sink(converted))
+def sink_kinds() -> tuple[str, ...]:
+    """The kinds that there are: ours, and those of installed packages."""
+    others = {point.name for point in entry_points(group=ENTRY_POINTS)} - SINKS.keys()
+    return (*SINKS, *sorted(others))
 
 
-def _load(kind: str) -> tuple[Any, Any]:
+def sink_class(kind: str) -> Any:
+    """The class of a sink, whose attribute `Config` is its settings. Raises SinkMisconfigured when there is none, or
+    when the package that has it cannot be used."""
     if kind in SINKS:
-        sink, config = (_imported(name) for name in SINKS[kind])
-        return sink, config
+        module, _, name = SINKS[kind].partition(":")
+        return getattr(import_module(module), name)
     for point in entry_points(group=ENTRY_POINTS, name=kind):
-        loaded = point.load()
-        return loaded, loaded.Config
-    raise SinkMisconfigured(kind, "kind", f"no such sink; there are {', '.join(SINKS)}")
+        try:
+            found = point.load()
+        except Exception as error:
+            raise SinkMisconfigured(kind, "sink", f"{point.value} cannot be loaded: {error!r}") from error
+        if not issubclass(getattr(found, "Config", object), Struct):
+            raise SinkMisconfigured(kind, "sink", f"{point.value} has no Config that is a msgspec.Struct")
+        return found
+    raise SinkMisconfigured(kind, "kind", f"no such sink; there are {', '.join(sorted(sink_kinds()))}")
 
 
-def _imported(name: str) -> Any:
-    module, _, attribute = name.partition(":")
-    return getattr(import_module(module), attribute)
+def make_sink(kind: str, settings: Mapping[str, object] | Struct | None) -> Sink:
+    """A sink of this kind, not yet opened; `settings` is its Config, or a mapping that becomes one. Raises
+    SinkMisconfigured naming the setting, never quoting its value."""
+    sink = sink_class(kind)
+    if not isinstance(settings, Struct):
+        try:
+            settings = msgspec.convert(dict(settings or {}), sink.Config)
+        except msgspec.ValidationError as error:
+            raise _misconfigured(kind, error) from None
+    return cast(Sink, sink(settings))
 
 
 def _misconfigured(kind: str, error: msgspec.ValidationError) -> SinkMisconfigured:
@@ -70,4 +81,6 @@ __all__ = [
     "SinkMisconfigured",
     "SinkOutcome",
     "make_sink",
+    "sink_class",
+    "sink_kinds",
 ]

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections import deque
 from types import TracebackType
-from typing import Self
+from typing import Annotated, Self
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from tocsin.connectors.sinks.base import Delivered, SinkOutcome
 from tocsin.schemas.events import DeliveryAttempt
 
 
 class MemoryConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`keep`: how many attempts are kept, the latest ones."""
+    """Keeps the last deliveries in memory: for tests and a first look."""
 
-    keep: int = 10_000
+    keep: Annotated[int, Meta(ge=1, le=1_000_000), "How many attempts are kept, the latest ones."] = 10_000
 
 
 class MemorySink:
     """Keeps every attempt in `attempts` and delivers it, unless outcomes are lined up in `answers`: those come first,
     one for each attempt. Nothing survives the process."""
+
+    Config = MemoryConfig
 
     def __init__(self, config: MemoryConfig | None = None) -> None:
         self.config = config or MemoryConfig()

@@ -1,8 +1,7 @@
 """The webhook sink: one POST per attempt, signed by Standard Webhooks, bounded in time and in what it reads.
 
 At least once: after a lost answer the attempt is repeated with the same `webhook-id` and the same body. No redirects,
-no proxies from the environment, no decompression, no cookies, only public addresses unless `allow_private`
-(RELIABILITY 3.1 "Webhook outbound", 3.2, 3.3).
+no proxies from the environment, no decompression, no cookies, only public addresses unless `allow_private`.
 """
 
 from __future__ import annotations
@@ -10,17 +9,20 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Self
+from typing import Annotated, Literal, Self
 
 import aiohttp
-from msgspec import Struct, field
+from msgspec import Meta, field
+from msgspec.structs import replace
 from yarl import URL
 
 from tocsin.connectors.guard import dial_any, dial_public
 from tocsin.connectors.http_outcomes import of_error, of_status
+from tocsin.connectors.secrets import Secret
+from tocsin.connectors.sections import NOT_IN_FILE, Listed, Section, Text
 from tocsin.connectors.sinks.base import Reason, Rejected, RetryLater, SinkMisconfigured, SinkOutcome
 from tocsin.connectors.webhooks import decode_secret, sign
 from tocsin.schemas.events import DeliveryAttempt
@@ -35,17 +37,39 @@ _HEADER_VALUE = re.compile(r"[\x20-\x7e]{0,4096}")
 _CONTENT_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(?:; ?[A-Za-z0-9_.=+\" -]+)?")
 
 
-class WebhookConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An endpoint. `secrets`: `whsec_...`, the current one first, then those still valid (rotation). `timeout` is the
-    total time of an attempt in seconds, `connect_timeout` its part until the connection stands. `allow_private`: the
-    operator's word that this endpoint may be plain HTTP, on any port, at an address that is not public."""
+def _signing(as_: Literal["any", "text", "env", "file"]) -> Secret:
+    return Secret(as_, decode_secret, "make one: whsec_ and what `openssl rand -base64 32` prints")
 
-    url: str
-    secrets: list[str]
-    timeout: float = 15.0
-    connect_timeout: float = 5.0
-    allow_private: bool = False
-    headers: dict[str, str] = field(default_factory=dict)
+
+class WebhookConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A webhook: a signed POST (Standard Webhooks). Exactly one of secret, secret_env and secret_file is needed."""
+
+    url: Annotated[Text, "https on port 443, unless allow_private."]
+    secret: Annotated[Annotated[str, _signing("text")] | None, "whsec_ and base64 of 24 to 64 bytes."] = None
+    secret_env: Annotated[Annotated[str, _signing("env")] | None, "Name of the environment variable that holds it."] = (
+        None
+    )
+    secret_file: Annotated[Annotated[str, _signing("file")] | None, "File that holds it."] = None
+    secrets: Annotated[
+        tuple[Annotated[str, _signing("any")], ...],
+        Listed(max_length=10),
+        "Earlier secrets that still sign too, during a rotation.",
+    ] = ()
+    """All that sign, the newest first, once the settings are read: the one above stands first."""
+    allow_private: Annotated[bool, "Plain http, any port and private addresses are right here."] = False
+    headers: Annotated[Mapping[Text, str], Meta(max_length=20), "Sent with each request."] = field(default_factory=dict)
+    timeout: Annotated[float, NOT_IN_FILE] = 15.0
+    """Seconds of a whole attempt."""
+    connect_timeout: Annotated[float, NOT_IN_FILE] = 5.0
+    """Seconds of it until the connection stands."""
+
+    def checked(self) -> WebhookConfig:
+        """With all that sign in `secrets`; raises ValueError when not exactly one is the newest."""
+        given = [one for one in (self.secret, self.secret_env, self.secret_file) if one is not None]
+        if len(given) != 1:
+            raise ValueError("a webhook needs exactly one of secret, secret_env and secret_file")
+        secrets = (*given, *self.secrets)
+        return replace(self, secret=None, secret_env=None, secret_file=None, secrets=secrets)
 
     def __repr__(self) -> str:
         """Without secrets: neither those of the signature, nor headers, nor what the URL's path and query may hold."""
@@ -104,7 +128,7 @@ class WebhookSink:
             return Rejected(reason=Reason.UNACCEPTABLE)
         outcome: SinkOutcome | None = None
         try:
-            # aiohttp's own total does not cover all of it: a limit round everything does (RELIABILITY F5).
+            # aiohttp's own total does not cover all of it: a limit around everything does.
             async with asyncio.timeout(self._config.timeout), self._post(session, attempt.body, headers) as answer:
                 outcome = of_status(answer.status, answer.headers.get("Retry-After"), self._now())
                 await _read_capped(answer)
@@ -163,7 +187,7 @@ def _check_headers(headers: Mapping[str, str]) -> None:
             raise SinkMisconfigured("webhook", "headers", f"{name.lower()} is set by the sink")
 
 
-def _check_secrets(secrets: list[str]) -> None:
+def _check_secrets(secrets: Sequence[str]) -> None:
     if not secrets:
         raise SinkMisconfigured("webhook", "secrets", "at least one is needed")
     for secret in secrets:

@@ -1,4 +1,4 @@
-"""Events of the topic `inbox` (key: tenant): everything that `decide` hears."""
+"""Events of the topic `inbox` (key: tenant): everything that `decide` reads."""
 
 from __future__ import annotations
 

@@ -13,8 +13,7 @@ from tocsin.streams.cli.output import printable, show, show_error, show_json
 from tocsin.streams.cli.rules_test import Recorded, Rehearsing, recorded_in, recorded_last_day
 from tocsin.streams.processes.exit_codes import CHECK_FAILED
 from tocsin.streams.processes.rules_watch import own_addresses
-from tocsin.streams.rules.config import DecideConfig
-from tocsin.streams.rules.rulebook import RuleBook
+from tocsin.streams.rules.config import DecideConfig, RuleBook
 from tocsin.streams.rulesfile import Finding, json_schema, read_rules
 from tocsin.streams.settings import load_settings
 from tocsin.streams.up.home import located_settings

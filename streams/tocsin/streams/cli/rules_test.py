@@ -32,8 +32,8 @@ from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.decision import DELIVERIES, Decision, Emit
 from tocsin.streams.rules.facts import Facts
 from tocsin.streams.rules.replay import Decided, Replay
-from tocsin.streams.rules.spans import HOUR
 from tocsin.streams.rules.stages.route import matching
+from tocsin.streams.rules.values import HOUR
 from tocsin.streams.rules.verdict import Reason
 from tocsin.streams.settings import Settings
 from tocsin.streams.topology import topic_name

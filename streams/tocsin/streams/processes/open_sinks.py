@@ -17,7 +17,6 @@ import structlog
 from tocsin.connectors.sinks import Sink, SinkOutcome, make_sink
 from tocsin.schemas.events import DeliveryAttempt
 from tocsin.streams.rules.config import Endpoint, RuleBook
-from tocsin.streams.rulesfile import sink_settings
 
 CLOSE_WITHIN = 60.0
 """Seconds that the attempts of an endpoint that is gone may still take."""
@@ -98,7 +97,7 @@ class OpenSinks(Mapping[str, Sink]):
             for name, endpoint in book.endpoints.items():
                 before = self._open.get(name)
                 if before is None or before.endpoint != endpoint:
-                    sink = make_sink(endpoint.sink, sink_settings(endpoint))
+                    sink = make_sink(endpoint.sink, endpoint.settings)
                     opened[name] = _InUse(endpoint, await sink.__aenter__())
         except BaseException:
             for one in opened.values():

@@ -19,7 +19,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from tocsin.streams.processes.lifecycle import on_hangup
-from tocsin.streams.rules.rulebook import RuleBook, default_rulebook
+from tocsin.streams.rules.config import RuleBook, default_rulebook
 from tocsin.streams.rulesfile import Finding, RulesFileError, read_content, read_rules
 from tocsin.streams.settings import Settings
 

@@ -6,7 +6,6 @@ Pictures of all of them: PROTOCOLS.md, written by `python -m tocsin.streams.prot
 
 from __future__ import annotations
 
-from tocsin.streams.protocols.consequence import AfterProblem, after_problem
 from tocsin.streams.protocols.loading import PROTOCOLS, load_protocol, protocol_of
 from tocsin.streams.protocols.machine import (
     Direction,
@@ -17,7 +16,7 @@ from tocsin.streams.protocols.machine import (
     ProtocolError,
     Transition,
 )
-from tocsin.streams.protocols.stepping import next_state
+from tocsin.streams.protocols.stepping import AfterProblem, after_problem, next_state
 
 __all__ = [
     "PROTOCOLS",

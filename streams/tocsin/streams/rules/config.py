@@ -209,14 +209,12 @@ class TenantRules(Struct, frozen=True, kw_only=True):
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
-    """One destination. `secrets` sign, the first one is the newest; they never show in repr or logs."""
+    """One destination. `sink` is the kind of its sink and `settings` the sink's Config, which may hold secrets: it
+    shows in no repr and no log."""
 
     name: str
-    sink: Literal["webhook", "memory"]
-    url: str | None = None
-    secrets: tuple[str, ...] = ()
-    allow_private: bool = False
-    headers: tuple[tuple[str, str], ...] = ()
+    sink: str
+    settings: Struct | None = None
     audience: Literal["owner", "peer", "operator"] = "owner"
     body: str = NOTIFICATION
     """What is sent: our notification, or the problem in a dialect that can be written (didcomm-2.0, aries-1.0, ...)."""
@@ -227,11 +225,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         return self.body == NOTIFICATION and self.audience != "peer"
 
     def __repr__(self) -> str:
-        names = [name for name, _ in self.headers]
-        return (
-            f"Endpoint(name={self.name!r}, sink={self.sink!r}, secrets=<{len(self.secrets)} hidden>, "
-            f"allow_private={self.allow_private}, headers={names})"
-        )
+        return f"Endpoint(name={self.name!r}, sink={self.sink!r}, audience={self.audience!r}, body={self.body!r})"
 
     __str__ = __repr__
 

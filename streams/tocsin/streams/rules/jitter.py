@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from tocsin.streams.rules.spans import MINUTE, SECOND
+from tocsin.streams.rules.values import MINUTE, SECOND
 
 MIN_JITTER = SECOND
 MAX_JITTER = 15 * MINUTE

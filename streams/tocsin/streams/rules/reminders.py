@@ -13,13 +13,13 @@ from tocsin.streams.rules.digest import answerable, notify_of_digest
 from tocsin.streams.rules.facts import Facts
 from tocsin.streams.rules.problem_bytes import problem_bytes, problem_of
 from tocsin.streams.rules.report import Report
-from tocsin.streams.rules.spans import HOUR
 from tocsin.streams.rules.stages.mute import muted_until
 from tocsin.streams.rules.stages.route import route_at
 from tocsin.streams.rules.stages.silence import not_before
 from tocsin.streams.rules.state import CaseRow, ReminderRow
 from tocsin.streams.rules.state.keys import same_subject
 from tocsin.streams.rules.turn import Turn
+from tocsin.streams.rules.values import HOUR
 from tocsin.streams.rules.verdict import Outcome
 
 REPEAT = "repeat"

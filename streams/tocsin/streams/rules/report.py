@@ -9,9 +9,9 @@ from tocsin.connectors.dialects.codes import fold_code
 from tocsin.schemas.events import ProblemReported, ThreadContext
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem
+from tocsin.streams.rules.config import Route
 from tocsin.streams.rules.context.references import is_stated
 from tocsin.streams.rules.facts import Facts
-from tocsin.streams.rules.rulebook import Route
 from tocsin.streams.rules.verdict import Limit, Reason, Verdict
 
 _NO_CONTEXT = ThreadContext(first_seen=0, last_seen=0)

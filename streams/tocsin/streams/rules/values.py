@@ -26,7 +26,8 @@ LONGEST = 400 * DAY
 MAX_ENDPOINTS = 100
 """Endpoints in one file, and so the most that one problem can be told to."""
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+Name = Annotated[str, StringConstraints(pattern=NAME)]
 """Name of an endpoint, a route, a policy, ...: it becomes a Kafka key and a metric label."""
 
 Names = Annotated[tuple[Name, ...], Listed(str, min_length=1, max_length=MAX_ENDPOINTS)]

@@ -1,7 +1,6 @@
 """The rules file: YAML 1.2, checked whole, every finding with its line, into the RuleBook that the rules use."""
 
 from tocsin.streams.rules.config import default_rulebook
-from tocsin.streams.rulesfile.endpoints import sink_settings
 from tocsin.streams.rulesfile.finding import Finding, RulesFileError
 from tocsin.streams.rulesfile.loading import (
     check_rulebook,
@@ -24,5 +23,4 @@ __all__ = [
     "load_rulebook",
     "read_content",
     "read_rules",
-    "sink_settings",
 ]

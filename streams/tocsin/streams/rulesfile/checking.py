@@ -29,7 +29,8 @@ def check_whole(book: RuleBook, own: Collection[str], findings: Findings) -> Non
 def _own_gateway(book: RuleBook, own: Collection[str], findings: Findings) -> None:
     places = {_place(url) for url in own}
     for name, endpoint in book.endpoints.items():
-        if endpoint.url is not None and _place(endpoint.url) in places:
+        url = getattr(endpoint.settings, "url", None)
+        if isinstance(url, str) and _place(url) in places:
             message = f"endpoint {name} is this bus's own gateway: whatever it is told comes back as a problem"
             findings.error(("endpoints", name, "url"), message, "the address of somebody else", "correct the url")
 

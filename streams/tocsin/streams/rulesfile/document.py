@@ -1,4 +1,4 @@
-"""YAML 1.2 text to plain data and the line of every value: no aliases, tags or double keys; bounded (RELIABILITY 3.4).
+"""YAML 1.2 text to plain data and the line of every value: no aliases, tags or double keys; bounded.
 
 Built from the parser's events, so a bomb is refused while it is read and nothing is ever constructed from a tag.
 """

@@ -1,126 +1,92 @@
-"""The endpoints of a rules file: secrets fetched from where they stand, and each sink asked whether it could work."""
+"""The section `endpoints`: one model for each kind of sink, made of the sink's own settings; secrets looked up, and
+each sink asked whether it could work."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path as FilePath
+from functools import cache
+from typing import Annotated, Any, Literal
 
-from tocsin.connectors.sinks import SinkMisconfigured, make_sink
-from tocsin.connectors.webhooks import decode_secret
-from tocsin.streams.rules.config import Endpoint
-from tocsin.streams.rulesfile.finding import Findings, Path
-from tocsin.streams.rulesfile.model import FromEnvironment, FromFile, MemoryModel, RulesModel, WebhookModel
+from msgspec.structs import replace
+from pydantic import Field, GetCoreSchemaHandler, TypeAdapter, create_model
+from pydantic_core import CoreSchema, core_schema
 
-MAX_SECRET_FILE = 4096
-"""Bytes of a file that holds one secret."""
+from tocsin.connectors.secrets import SecretSources
+from tocsin.connectors.sections import Section, Strict, file_model
+from tocsin.connectors.sinks import SinkMisconfigured, make_sink, sink_class, sink_kinds
+from tocsin.streams.rules.config import NOTIFICATION, Endpoint
+from tocsin.streams.rules.values import Name
+from tocsin.streams.rulesfile.finding import Findings
 
-
-def endpoints_of(
-    model: RulesModel, folder: FilePath, environment: Mapping[str, str], findings: Findings
-) -> dict[str, Endpoint]:
-    """The endpoints by name; `folder` is where relative secret files start. No secret is ever quoted in a finding."""
-    found = {}
-    for name, each in model.endpoints.items():
-        path: Path = ("endpoints", name)
-        if isinstance(each, MemoryModel):
-            found[name] = Endpoint(name=name, sink="memory", audience=each.audience, body=_body(each))
-            continue
-        secrets = _Secrets(path, folder, environment, findings).all_of(each)
-        found[name] = Endpoint(
-            name=name,
-            sink="webhook",
-            url=each.url,
-            secrets=secrets,
-            allow_private=each.allow_private,
-            headers=tuple(each.headers.items()),
-            audience=each.audience,
-            body=_body(each),
-        )
-        if not findings.failed:
-            _try_sink(found[name], path, findings)
-    return found
+Audience = Literal["owner", "peer", "operator"]
+Body = Literal["notification", "canonical", "rfc9457", "didcomm-2.0", "aries-1.0", "hipe", "jsonrpc", "dwn-status"]
 
 
-def sink_settings(endpoint: Endpoint) -> dict[str, object]:
-    """The settings that `make_sink(endpoint.sink, ...)` takes."""
-    if endpoint.sink == "memory":
-        return {}
-    return {
-        "url": endpoint.url,
-        "secrets": list(endpoint.secrets),
-        "allow_private": endpoint.allow_private,
-        "headers": dict(endpoint.headers),
-    }
+class _OfKind(Strict):
+    sink: str
 
 
-def _body(model: WebhookModel | MemoryModel) -> str:
-    """What is sent: a peer does not know our notification, and is told in its own protocol (REQUIREMENTS b.1 34)."""
-    return model.body or ("didcomm-2.0" if model.audience == "peer" else "notification")
+class _Addressed(Strict):
+    audience: Audience = Field(default="owner", description="Whose it is: owner, peer (told least) or operator.")
+    body: Body | None = Field(default=None, description="notification, or a dialect (didcomm-2.0 for a peer).")
 
 
-def _try_sink(endpoint: Endpoint, path: Path, findings: Findings) -> None:
-    try:
-        make_sink(endpoint.sink, sink_settings(endpoint))
-    except SinkMisconfigured as refused:
-        message = f"endpoint {endpoint.name}, {refused.field}: {refused.why}"
-        findings.error((*path, refused.field), message, remedy="correct it")
+@cache
+def endpoint_model(kind: str) -> type[Strict]:
+    """What an endpoint of this sink may say: the settings of the sink, and whose it is. Raises SinkMisconfigured."""
+    config = sink_class(kind).Config
+    bases = (_Addressed, file_model(config), _OfKind)
+    name = f"{config.__name__.removesuffix('Config')}Model"
+    fields: dict[str, Any] = {"sink": (Literal[kind], ...)}
+    return create_model(name, __base__=bases, __doc__=config.__doc__, __module__=config.__module__, **fields)
 
 
-class _Secrets:
-    """Fetches the secrets of one endpoint, and notes those that are not there."""
+class _AnyEndpoint:
+    """In `Annotated[Endpoint, ...]`: an endpoint, still without its name, by the model of its kind."""
 
-    def __init__(self, path: Path, folder: FilePath, environment: Mapping[str, str], findings: Findings) -> None:
-        self._path = path
-        self._folder = folder
-        self._environment = environment
-        self._findings = findings
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        choices = {kind: self._choice(kind, handler) for kind in sink_kinds()}
+        return core_schema.tagged_union_schema(choices, discriminator="sink", strict=True)
 
-    def all_of(self, webhook: WebhookModel) -> tuple[str, ...]:
-        """The newest first."""
-        found = []
-        if webhook.secret is not None:
-            found.append(self._usable(webhook.secret, "secret"))
-        if webhook.secret_env is not None:
-            found.append(self._from_environment(webhook.secret_env, "secret_env"))
-        if webhook.secret_file is not None:
-            found.append(self._from_file(webhook.secret_file, "secret_file"))
-        for number, each in enumerate(webhook.secrets):
-            if isinstance(each, FromEnvironment):
-                found.append(self._from_environment(each.env, "secrets", number))
-            elif isinstance(each, FromFile):
-                found.append(self._from_file(each.file, "secrets", number))
-            else:
-                found.append(self._usable(each, "secrets", number))
-        return tuple(found)
-
-    def _usable(self, secret: str, *where: str | int) -> str:
+    def _choice(self, kind: str, handler: GetCoreSchemaHandler) -> CoreSchema:
         try:
-            decode_secret(secret)
-        except ValueError as error:
-            remedy = "make one: whsec_ and what `openssl rand -base64 32` prints"
-            self._findings.error((*self._path, *where), str(error), remedy=remedy)
-        return secret
+            config, model = sink_class(kind).Config, endpoint_model(kind)
+        except SinkMisconfigured as unusable:  # of another package, and only an error if an endpoint wants it
+            context = {"message": str(unusable), "expected": "", "remedy": "correct or remove the package"}
+            never = core_schema.literal_schema([kind])
+            return core_schema.custom_error_schema(
+                never, custom_error_type="unfit", custom_error_message="{message}", custom_error_context=context
+            )
+        names = file_model(config).model_fields
 
-    def _from_environment(self, variable: str, *where: str | int) -> str:
-        value = self._environment.get(variable, "").strip()
-        if not value:
-            message = f"the environment variable {variable} is not set"
-            self._findings.error((*self._path, *where), message, "a secret in it", f"set {variable}")
-            return ""
-        return self._usable(value, *where)
+        def endpoint_of(found: Any) -> Endpoint:
+            settings = config(**{name: getattr(found, name) for name in names})
+            if isinstance(settings, Section):
+                settings = settings.checked()
+            # a peer does not know our notification, and is told in its own protocol
+            body = found.body or ("didcomm-2.0" if found.audience == "peer" else NOTIFICATION)
+            return Endpoint(name="", sink=kind, settings=settings, audience=found.audience, body=body)
 
-    def _from_file(self, name: str, *where: str | int) -> str:
-        file = self._folder / name
+        return core_schema.no_info_after_validator_function(endpoint_of, handler.generate_schema(model))
+
+
+Endpoints = dict[Name, Annotated[Endpoint, _AnyEndpoint()]]
+"""Endpoints by name. Secrets are looked up when the context of the validation is SecretSources."""
+
+
+def endpoints_of(given: Any, sources: SecretSources, findings: Findings) -> dict[str, Endpoint]:
+    """The endpoints of a section that fits the model, with their secrets; none is ever quoted in a finding. Raises
+    ValidationError for secrets that are not there or cannot be used."""
+    found: dict[str, Endpoint] = _adapter().validate_python(given, context=sources)
+    named = {name: replace(endpoint, name=name) for name, endpoint in found.items()}
+    for name, endpoint in named.items():
         try:
-            with file.open("rb") as opened:
-                data = opened.read(MAX_SECRET_FILE + 1)
-            value = data.decode().strip() if len(data) <= MAX_SECRET_FILE else ""
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not text"
-            self._findings.error((*self._path, *where), f"the secret file {file} cannot be read: {reason}")
-            return ""
-        if not value:
-            message = f"the secret file {file} holds no secret"
-            self._findings.error((*self._path, *where), message, f"one secret, at most {MAX_SECRET_FILE} bytes")
-            return ""
-        return self._usable(value, *where)
+            make_sink(endpoint.sink, endpoint.settings)
+        except SinkMisconfigured as refused:
+            message = f"endpoint {name}, {refused.field}: {refused.why}"
+            findings.error(("endpoints", name, refused.field), message, remedy="correct it")
+    return named
+
+
+@cache
+def _adapter() -> TypeAdapter[dict[str, Endpoint]]:
+    return TypeAdapter(Endpoints)

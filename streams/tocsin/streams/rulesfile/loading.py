@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tocsin.streams.rules.config import RuleBook, default_rulebook
+from tocsin.connectors.secrets import SecretSources
+from tocsin.streams.rules.config import Endpoint, RuleBook, default_rulebook
 from tocsin.streams.rulesfile.build import build
 from tocsin.streams.rulesfile.checking import check_whole
 from tocsin.streams.rulesfile.document import MAX_BYTES, Unusable, read_document
@@ -20,7 +21,7 @@ from tocsin.streams.rulesfile.model import RulesModel
 from tocsin.streams.rulesfile.wording import note_errors
 
 OPTIONAL = ("routes", "escalations", "inhibit", "silences", "mute_times", "limits", "timeouts", "tenants")
-"""Sections of DESIGN 11 that may stand there empty."""
+"""Sections that may stand there empty."""
 
 
 def load_rulebook(
@@ -78,8 +79,8 @@ def read_rules(
     model = None if findings.failed else _model(data, findings)
     if model is None:
         return None, findings.in_order()
-    endpoints = endpoints_of(model, file.parent, os.environ if environment is None else environment, findings)
-    book = build(model, endpoints, findings)
+    sources = SecretSources(environment=os.environ if environment is None else environment, folder=file.parent)
+    book = build(model, _endpoints(data["endpoints"], sources, findings), findings)
     if not findings.failed:
         check_whole(book, own, findings)
     mediation_of(model.mediation, file.parent, findings)
@@ -118,6 +119,14 @@ def _data(data: bytes | OSError, findings: Findings) -> Any:
         findings.error((), unusable.message, remedy=unusable.remedy)
         return None
     return found
+
+
+def _endpoints(given: Any, sources: SecretSources, findings: Findings) -> dict[str, Endpoint]:
+    try:
+        return endpoints_of(given, sources, findings)
+    except ValidationError as error:
+        note_errors(error, findings, ("endpoints",))
+        return {}
 
 
 def _model(data: Any, findings: Findings) -> RulesModel | None:

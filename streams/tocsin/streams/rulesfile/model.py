@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from tocsin.connectors.sections import Listed, Strict, Text, file_model
 from tocsin.streams.rules.config import (
@@ -17,56 +17,7 @@ from tocsin.streams.rules.config import (
     TimeoutPolicy,
 )
 from tocsin.streams.rules.values import MAX_ENDPOINTS, Name
-
-Audience = Literal["owner", "peer", "operator"]
-Body = Literal["notification", "canonical", "rfc9457", "didcomm-2.0", "aries-1.0", "hipe", "jsonrpc", "dwn-status"]
-
-
-class FromEnvironment(Strict):
-    """A secret that stands in an environment variable."""
-
-    env: Text
-
-
-class FromFile(Strict):
-    """A secret that stands in a file; a relative path starts at the rules file's folder."""
-
-    file: Text
-
-
-class WebhookModel(Strict):
-    """A webhook: a signed POST (Standard Webhooks). Exactly one of secret, secret_env and secret_file is needed."""
-
-    sink: Literal["webhook"]
-    url: Text = Field(description="https on port 443, unless allow_private.")
-    secret: Text | None = Field(default=None, description="whsec_ and base64 of 24 to 64 bytes.")
-    secret_env: Text | None = Field(default=None, description="Name of the environment variable that holds it.")
-    secret_file: Text | None = Field(default=None, description="File that holds it.")
-    secrets: list[Text | FromEnvironment | FromFile] = Field(
-        default=[], max_length=10, description="Earlier secrets that still sign too, during a rotation."
-    )
-    allow_private: bool = Field(default=False, description="Plain http, any port and private addresses are right here.")
-    headers: dict[Text, str] = Field(default={}, max_length=20, description="Sent with each request.")
-    audience: Audience = Field(default="owner", description="Whose it is: owner, peer (told least) or operator.")
-    body: Body | None = Field(default=None, description="notification, or a dialect (didcomm-2.0 for a peer).")
-
-    @model_validator(mode="after")
-    def _one_secret(self) -> WebhookModel:
-        given = [self.secret, self.secret_env, self.secret_file]
-        if sum(one is not None for one in given) != 1:
-            raise ValueError("a webhook needs exactly one of secret, secret_env and secret_file")
-        return self
-
-
-class MemoryModel(Strict):
-    """Keeps the last deliveries in memory: for tests and a first look."""
-
-    sink: Literal["memory"]
-    audience: Audience = Field(default="owner", description="Whose it is: owner, peer (told least) or operator.")
-    body: Body | None = Field(default=None, description="notification, or a dialect (didcomm-2.0 for a peer).")
-
-
-EndpointModel = Annotated[WebhookModel | MemoryModel, Field(discriminator="sink")]
+from tocsin.streams.rulesfile.endpoints import Endpoints
 
 
 def _endpoint_alone(value: Any) -> Any:
@@ -112,7 +63,9 @@ class TenantModel(Strict):
 class RulesModel(Strict):
     """A Tocsin rules file."""
 
-    endpoints: dict[Name, EndpointModel] = Field(min_length=1, max_length=MAX_ENDPOINTS)
+    model_config = ConfigDict(defer_build=True)  # its endpoints load the sinks that there are
+
+    endpoints: Endpoints = Field(min_length=1, max_length=MAX_ENDPOINTS)
     default_route: Annotated[
         DefaultRouteModel, BeforeValidator(_endpoint_alone, json_schema_input_type=DefaultRouteModel | Name)
     ] = Field(description="Mandatory: nobody must be able to say that no one was told.")

@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tocsin.connectors.sections import Strict, file_model
+from tocsin.connectors.sections import Section, Strict, file_model
+from tocsin.connectors.sinks import sink_kinds
 from tocsin.streams.rules.config import (
     EscalationPolicy,
     Grouping,
@@ -20,9 +21,10 @@ from tocsin.streams.rules.config import (
     TimeOfWeek,
     TimeoutPolicy,
 )
-from tocsin.streams.rules.values import CLOCK, MatchSection
+from tocsin.streams.rules.values import CLOCK, NAME, MatchSection
+from tocsin.streams.rulesfile.endpoints import endpoint_model
 from tocsin.streams.rulesfile.finding import Findings, Path
-from tocsin.streams.rulesfile.model import MediationModel, MemoryModel, RulesModel, TenantModel, WebhookModel
+from tocsin.streams.rulesfile.model import MediationModel, RulesModel, TenantModel
 
 _TYPES = {
     "string_type": "text (in quotes, if it looks like a number or true)",
@@ -33,46 +35,47 @@ _TYPES = {
     "bool_type": "true or false",
 }
 
-_KEYS: dict[str, type[Strict]] = {
+_SECTIONS: dict[str, type[Strict] | type[Section]] = {
     "": RulesModel,
-    "routes": file_model(Route),
-    "match": file_model(MatchSection),
-    "source": file_model(MatchSection),
-    "target": file_model(MatchSection),
-    "group": file_model(Grouping),
+    "routes": Route,
+    "match": MatchSection,
+    "source": MatchSection,
+    "target": MatchSection,
+    "group": Grouping,
     "mediation": MediationModel,
-    "webhook": WebhookModel,
-    "memory": MemoryModel,
-    "escalations": file_model(EscalationPolicy),
-    "steps": file_model(Step),
-    "repeat": file_model(Repeat),
-    "silences": file_model(Silence),
-    "inhibit": file_model(Inhibition),
-    "mute_times": file_model(TimeOfWeek),
-    "limits": file_model(LoopLimits),
-    "timeouts": file_model(TimeoutPolicy),
+    "escalations": EscalationPolicy,
+    "steps": Step,
+    "repeat": Repeat,
+    "silences": Silence,
+    "inhibit": Inhibition,
+    "mute_times": TimeOfWeek,
+    "limits": LoopLimits,
+    "timeouts": TimeoutPolicy,
     "tenants": TenantModel,
 }
-"""The keys that there are, by the section around them."""
+"""What a mapping may hold, by the key at which it stands; an endpoint's by the kind of its sink."""
 
 
-def note_errors(error: ValidationError, findings: Findings) -> None:
-    """Add a finding for each error of pydantic, at its line; values are never quoted, they may be secret."""
+def note_errors(error: ValidationError, findings: Findings, within: Path = ()) -> None:
+    """Add a finding for each error of pydantic in what stands at `within`; values are never quoted, they may be
+    secret."""
     for detail in error.errors(include_input=False, include_url=False):
-        path = _path_in_file(detail["loc"], findings)
+        loc = (*within, *detail["loc"])
+        path = _path_in_file(loc, findings)
         kind, context = detail["type"], detail.get("ctx", {})
-        name = _shown(detail["loc"])
+        name = _shown(loc)
         if kind == "extra_forbidden":
-            _unknown_key(detail["loc"], path, findings)
+            _unknown_key(loc, path, findings)
         elif kind == "missing":
             findings.error(path, f"{name} is missing", remedy="add it")
         elif kind in _TYPES:
             findings.error(path, f"{name} has the wrong type", expected=_TYPES[kind])
         elif kind in ("union_tag_invalid", "union_tag_not_found"):
-            findings.error(path, f"{name} has no sink that there is", "sink: webhook or sink: memory", "set its sink")
+            expected = " or ".join(f"sink: {kind}" for kind in sink_kinds())
+            findings.error(path, f"{name} has no sink that there is", expected, "set its sink")
         elif kind == "string_pattern_mismatch" and context["pattern"] == CLOCK:
             findings.error(path, f"{name} is not a time of the day", "HH:MM, in quotes")
-        elif kind == "string_pattern_mismatch":
+        elif kind == "string_pattern_mismatch" and context["pattern"] == NAME:
             expected = "at most 64 of a-z, 0-9, dot, _ and -, beginning with a letter or digit"
             findings.error(path, f"{name} is not a name", expected)
         elif kind == "value_error":
@@ -84,11 +87,17 @@ def note_errors(error: ValidationError, findings: Findings) -> None:
 
 
 def _unknown_key(loc: tuple[int | str, ...], path: Path, findings: Findings) -> None:
-    near = next((str(part) for part in reversed(loc[:-1]) if part in _KEYS), "")
-    keys = [field.alias or name for name, field in _KEYS[near].model_fields.items()]
+    keys = [field.alias or name for name, field in _model_at(loc[:-1]).model_fields.items()]
     guess = get_close_matches(str(loc[-1]), keys, n=1)
     remedy = f"did you mean {guess[0]}?" if guess else "remove it or correct its spelling"
     findings.error(path, f"{_shown(loc)} is not a key that there is", f"one of {', '.join(keys)}", remedy)
+
+
+def _model_at(loc: tuple[int | str, ...]) -> type[Strict]:
+    if loc[:1] == ("endpoints",) and len(loc) > 2:
+        return endpoint_model(str(loc[2]))
+    found = _SECTIONS[next((str(part) for part in reversed(loc) if part in _SECTIONS), "")]
+    return found if issubclass(found, Strict) else file_model(found)
 
 
 def _path_in_file(loc: tuple[int | str, ...], findings: Findings) -> Path:
@@ -102,8 +111,6 @@ def _path_in_file(loc: tuple[int | str, ...], findings: Findings) -> Path:
 
 def _shown(loc: tuple[int | str, ...]) -> str:
     parts = [
-        f"[{part}]" if isinstance(part, int) else f".{part}"
-        for part in loc
-        if part not in ("webhook", "memory", "[key]")
+        f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc if part not in (*sink_kinds(), "[key]")
     ]
     return "".join(parts).lstrip(".") or "the file"

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from tocsin.streams.rules.rulebook import Silence
+from tocsin.streams.rules.config import Silence
 
 MAX_SILENCES = 10_000
 """The most silences in force at a time, of all tenants."""

@@ -9,10 +9,10 @@ import structlog
 
 from tocsin.schemas.errors import TocsinError
 from tocsin.schemas.events import Matcher, SilenceSet
+from tocsin.streams.rules.config import Silence
 from tocsin.streams.rules.match import Match, MatcherUnusable
 from tocsin.streams.rules.match import Matcher as RuleMatcher
-from tocsin.streams.rules.rulebook import Silence
-from tocsin.streams.rules.spans import DAY, MINUTE
+from tocsin.streams.rules.values import DAY, MINUTE
 from tocsin.streams.silences.shares import Shares, share
 
 _log = structlog.get_logger("tocsin.silences")

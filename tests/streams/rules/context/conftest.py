@@ -9,15 +9,14 @@ import pytest
 from tocsin.connectors.dialects.codes import parse_code
 from tocsin.schemas.events import ActivityKind, ActivityObserved, ProblemExplained, ProblemReported, ThreadContext
 from tocsin.schemas.problem import Problem, Source
-from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.config import DecideConfig, default_rulebook
 from tocsin.streams.rules.context.activity import observe
 from tocsin.streams.rules.context.enrich import enrich
 from tocsin.streams.rules.decision import Emit
 from tocsin.streams.rules.report import case_of
-from tocsin.streams.rules.rulebook import default_rulebook
-from tocsin.streams.rules.spans import SECOND
 from tocsin.streams.rules.state import CaseRow, ThreadRow, row_key
 from tocsin.streams.rules.turn import Turn
+from tocsin.streams.rules.values import SECOND
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tocsin.streams.rules.spans import DAY, SECOND
 from tocsin.streams.rules.state import ConnectionRow
+from tocsin.streams.rules.values import DAY, SECOND
 
 if TYPE_CHECKING:
     from tests.streams.rules.context.conftest import World

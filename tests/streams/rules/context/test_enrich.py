@@ -8,8 +8,8 @@ import pytest
 
 from tocsin.schemas.events import ThreadContext
 from tocsin.streams.rules.context.threads import MAX_PARENTS
-from tocsin.streams.rules.spans import DAY, SECOND
 from tocsin.streams.rules.state import THREAD_CODES
+from tocsin.streams.rules.values import DAY, SECOND
 
 if TYPE_CHECKING:
     from tests.streams.rules.context.conftest import World

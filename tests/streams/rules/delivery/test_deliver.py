@@ -20,8 +20,8 @@ from tocsin.schemas.events import (
 from tocsin.streams.rules.decision import DeadLetter, Decision, Emit
 from tocsin.streams.rules.delivery.deliver import deliver, fire
 from tocsin.streams.rules.delivery.schedule import DeliverConfig
-from tocsin.streams.rules.spans import DAY, HOUR, MINUTE, SECOND
 from tocsin.streams.rules.state import FinishedRow
+from tocsin.streams.rules.values import DAY, HOUR, MINUTE, SECOND
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows

@@ -29,8 +29,8 @@ from tocsin.schemas.events import (
 from tocsin.streams.rules.decision import DeadLetter, Decision
 from tocsin.streams.rules.delivery.deliver import deliver, fire
 from tocsin.streams.rules.delivery.schedule import MAX_RETRY_AFTER, DeliverConfig
-from tocsin.streams.rules.spans import DAY, HOUR, MINUTE, SECOND
 from tocsin.streams.rules.state import DeliveryRow, EndpointRow, FinishedRow, LaneRow
+from tocsin.streams.rules.values import DAY, HOUR, MINUTE, SECOND
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows

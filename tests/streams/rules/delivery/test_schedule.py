@@ -13,7 +13,7 @@ from tocsin.streams.rules.delivery.schedule import (
     schedule_length,
 )
 from tocsin.streams.rules.jitter import jitter, max_jitter
-from tocsin.streams.rules.spans import HOUR, MINUTE, SECOND
+from tocsin.streams.rules.values import HOUR, MINUTE, SECOND
 
 NOW = 1_800_000_000_000_000
 

@@ -21,15 +21,14 @@ from tocsin.schemas.events import (
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.cases import open_or_repeat
 from tocsin.streams.rules.commands import apply_kept, command
-from tocsin.streams.rules.config import DecideConfig, EscalationPolicy, Repeat, Route, Step
+from tocsin.streams.rules.config import DecideConfig, Endpoint, EscalationPolicy, Repeat, Route, RuleBook, Step
 from tocsin.streams.rules.decide import fire
 from tocsin.streams.rules.decision import Decision, Emit
 from tocsin.streams.rules.escalation.raising import escalate
 from tocsin.streams.rules.report import Matched, Report
-from tocsin.streams.rules.rulebook import Endpoint, RuleBook
-from tocsin.streams.rules.spans import HOUR, MINUTE
 from tocsin.streams.rules.state import CaseRow, EscalationRow, SeenRow
 from tocsin.streams.rules.turn import Turn
+from tocsin.streams.rules.values import HOUR, MINUTE
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows

@@ -9,7 +9,7 @@ import pytest
 from tocsin.schemas.events import EscalationCancelled, EscalationSnoozed, EscalationStepped, ProblemResolved
 from tocsin.streams.rules.decide import fire
 from tocsin.streams.rules.decision import DeadLetter
-from tocsin.streams.rules.spans import DAY, HOUR, MINUTE
+from tocsin.streams.rules.values import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:
     from tests.streams.rules.escalation.conftest import Bus

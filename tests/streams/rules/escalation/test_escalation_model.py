@@ -24,8 +24,8 @@ from tocsin.schemas.events import (
     EscalationStepped,
     ProblemResolved,
 )
-from tocsin.streams.rules.spans import DAY, HOUR, MINUTE, SECOND
 from tocsin.streams.rules.state import EscalationRow
+from tocsin.streams.rules.values import DAY, HOUR, MINUTE, SECOND
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows

@@ -10,10 +10,9 @@ import pytest
 
 from tocsin.schemas.events import EscalationCancelled, EscalationExhausted, EscalationRaised, EscalationStepped
 from tocsin.schemas.problem import RetryParty
-from tocsin.streams.rules.config import EscalationPolicy, Repeat, Step
+from tocsin.streams.rules.config import EscalationPolicy, Repeat, Silence, Step
 from tocsin.streams.rules.match import Match
-from tocsin.streams.rules.rulebook import Silence
-from tocsin.streams.rules.spans import DAY, HOUR, MINUTE, SECOND
+from tocsin.streams.rules.values import DAY, HOUR, MINUTE, SECOND
 
 if TYPE_CHECKING:
     from tests.streams.rules.escalation.conftest import Bus

@@ -20,13 +20,11 @@ from tocsin.schemas.events import (
     ProblemSuppressed,
 )
 from tocsin.schemas.problem import Problem, Source
-from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.config import DecideConfig, Endpoint, LoopLimits, Route, RuleBook
 from tocsin.streams.rules.decide import decide, fire
 from tocsin.streams.rules.decision import Decision, Emit
 from tocsin.streams.rules.match import Match
-from tocsin.streams.rules.policies import LoopLimits
-from tocsin.streams.rules.rulebook import Endpoint, Route, RuleBook
-from tocsin.streams.rules.spans import SECOND
+from tocsin.streams.rules.values import SECOND
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows

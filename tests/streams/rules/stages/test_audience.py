@@ -11,13 +11,11 @@ from routing_desk import NOW, Bus, a_book, a_problem, a_report, routed
 
 from tocsin.schemas.events import DeliveryRequested
 from tocsin.schemas.problem import Item, Problem
-from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.config import DecideConfig, LoopLimits, Route
 from tocsin.streams.rules.match import Match
-from tocsin.streams.rules.policies import LoopLimits
 from tocsin.streams.rules.report import case_of
-from tocsin.streams.rules.rulebook import Route
-from tocsin.streams.rules.spans import HOUR, MINUTE, SECOND
 from tocsin.streams.rules.state import CaseRow, row_key
+from tocsin.streams.rules.values import HOUR, MINUTE, SECOND
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows

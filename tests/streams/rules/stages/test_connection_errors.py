@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tocsin.schemas.events import ActivityKind, ProblemOpened, ProblemSuppressed
-from tocsin.streams.rules.spans import DAY, HOUR, MINUTE
 from tocsin.streams.rules.state import CONNECTION_CODES, ConnectionErrorsRow, row_key
+from tocsin.streams.rules.values import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:
     from tests.streams.rules.stages.conftest import Desk

@@ -17,14 +17,12 @@ from tocsin.schemas.events import (
     ProblemSuppressed,
 )
 from tocsin.streams.rules.cases import CASE_ENDPOINTS
-from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.config import DecideConfig, Endpoint
 from tocsin.streams.rules.decide import decide
 from tocsin.streams.rules.decision import Emit
 from tocsin.streams.rules.digest import DIGEST_ENDPOINTS
-from tocsin.streams.rules.rulebook import Endpoint
-from tocsin.streams.rules.spans import HOUR, SECOND
 from tocsin.streams.rules.state import DIGEST_CASES, DigestRow, encode_row
-from tocsin.streams.rules.values import MAX_ENDPOINTS
+from tocsin.streams.rules.values import HOUR, MAX_ENDPOINTS, SECOND
 
 if TYPE_CHECKING:
     from tests.streams.rules.stages.conftest import Desk

@@ -8,11 +8,11 @@ import msgspec
 import pytest
 from routing_desk import NOW, Bus, a_book, a_problem
 
+from tocsin.streams.rules.config import Inhibition, Route, Silence
 from tocsin.streams.rules.match import Match
-from tocsin.streams.rules.rulebook import Inhibition, Route, Silence
-from tocsin.streams.rules.spans import HOUR, SECOND
 from tocsin.streams.rules.state import CaseRow, InhibitRow, row_key
 from tocsin.streams.rules.state.routing import MAX_SOURCES
+from tocsin.streams.rules.values import HOUR, SECOND
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from routing_desk import NOW, Bus, a_book, a_problem, a_report, routed
 
-from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.config import DecideConfig, Grouping, Inhibition, LoopLimits, Route, Silence, TimeOfWeek
 from tocsin.streams.rules.match import Match
-from tocsin.streams.rules.policies import Grouping, LoopLimits, TimeOfWeek
-from tocsin.streams.rules.rulebook import Inhibition, Route, Silence
-from tocsin.streams.rules.spans import HOUR, MINUTE, SECOND
+from tocsin.streams.rules.values import HOUR, MINUTE, SECOND
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tocsin.schemas.events import ActivityKind, ProblemOpened, ProblemRepeated, ProblemSuppressed
 from tocsin.streams.rules.decide import fire
-from tocsin.streams.rules.spans import DAY, MINUTE, SECOND
+from tocsin.streams.rules.values import DAY, MINUTE, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable

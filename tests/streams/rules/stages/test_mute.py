@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.streams.rules.policies import TimeOfWeek
-from tocsin.streams.rules.spans import MINUTE, SECOND
+from tocsin.streams.rules.config import TimeOfWeek
 from tocsin.streams.rules.stages.mute import end_of, muted_until
+from tocsin.streams.rules.values import MINUTE, SECOND
 
 NIGHT = TimeOfWeek(start=22 * 60, end=6 * 60)
 FRIDAY_NIGHT = TimeOfWeek(days=(4,), start=22 * 60, end=6 * 60)

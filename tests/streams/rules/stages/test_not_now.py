@@ -8,10 +8,9 @@ import msgspec
 import pytest
 from routing_desk import Bus, a_book, a_problem
 
+from tocsin.streams.rules.config import Grouping, Route, TimeOfWeek
 from tocsin.streams.rules.facts import values_of
-from tocsin.streams.rules.policies import Grouping, TimeOfWeek
-from tocsin.streams.rules.rulebook import Route
-from tocsin.streams.rules.spans import MINUTE, SECOND
+from tocsin.streams.rules.values import MINUTE, SECOND
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows
@@ -126,7 +125,7 @@ def test_what_problems_may_be_grouped_by() -> None:
 
     from routing_desk import a_report
 
-    from tocsin.streams.rules.policies import GroupBy
+    from tocsin.streams.rules.values import GroupBy
 
     facts = a_report(a_problem(), parents=["p"], trust="high").facts
     subjects = get_args(GroupBy)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tocsin.schemas.events import ProblemOpened, ProblemSuppressed
-from tocsin.streams.rules.spans import MINUTE, SECOND
+from tocsin.streams.rules.values import MINUTE, SECOND
 
 if TYPE_CHECKING:
     from tests.streams.rules.stages.conftest import Desk

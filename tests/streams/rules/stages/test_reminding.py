@@ -9,11 +9,10 @@ import pytest
 from routing_desk import NOW, Bus, a_book, a_problem
 
 from tocsin.schemas.events import ProblemsDigested
+from tocsin.streams.rules.config import Route, Silence, TimeOfWeek
 from tocsin.streams.rules.match import Match
-from tocsin.streams.rules.policies import TimeOfWeek
-from tocsin.streams.rules.rulebook import Route, Silence
-from tocsin.streams.rules.spans import DAY, HOUR, MINUTE
 from tocsin.streams.rules.state import CaseRow, ReminderRow, SeenRow, row_key
+from tocsin.streams.rules.values import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from routing_desk import a_report, routed
 
 from tocsin.connectors.dialects.codes import fold_code, has_token_prefix
+from tocsin.connectors.sinks.webhook import WebhookConfig
 from tocsin.schemas.problem import Problem, Severity, Source
-from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.config import DecideConfig, Endpoint, Route, RuleBook, default_rulebook
 from tocsin.streams.rules.facts import Facts
 from tocsin.streams.rules.match import Match, protocol_fits
-from tocsin.streams.rules.rulebook import Endpoint, Route, RuleBook, default_rulebook
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows
@@ -169,7 +169,8 @@ def test_without_a_file_everything_is_unrouted(rows: DictRows) -> None:
 
 
 def test_secrets_do_not_show() -> None:
-    endpoint = Endpoint(name="owner", sink="webhook", url="https://a.example/?key=tell-no-one", secrets=("whsec_x1y2",))
+    settings = WebhookConfig(url="https://a.example/?key=tell-no-one", secrets=("whsec_x1y2",))
+    endpoint = Endpoint(name="owner", sink="webhook", settings=settings)
     for shown in (repr(endpoint), str(endpoint), repr([endpoint]), repr(endpoint.__rich_repr__())):
         assert "whsec_x1y2" not in shown
         assert "tell-no-one" not in shown

@@ -11,13 +11,11 @@ from routing_desk import NOW, a_book, a_report, routed
 
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules import reminders
-from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.config import DecideConfig, Grouping, Inhibition, Route, RuleBook, Silence, TimeOfWeek
 from tocsin.streams.rules.match import Match
-from tocsin.streams.rules.policies import Grouping, TimeOfWeek
-from tocsin.streams.rules.rulebook import Inhibition, Route, RuleBook, Silence
-from tocsin.streams.rules.spans import HOUR, MINUTE
 from tocsin.streams.rules.stages import group, inhibit
 from tocsin.streams.rules.turn import Turn
+from tocsin.streams.rules.values import HOUR, MINUTE
 from tocsin.streams.rules.verdict import Outcome
 
 if TYPE_CHECKING:

@@ -9,9 +9,8 @@ import pytest
 
 from tocsin.schemas.events import ProblemReported
 from tocsin.schemas.problem import Problem
-from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.config import DecideConfig, default_rulebook
 from tocsin.streams.rules.report import Report
-from tocsin.streams.rules.rulebook import default_rulebook
 from tocsin.streams.rules.stages.same_event import digest_of, judge
 from tocsin.streams.rules.state import SeenRow, row_key
 from tocsin.streams.rules.turn import Turn

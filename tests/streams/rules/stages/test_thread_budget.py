@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tocsin.schemas.events import ProblemOpened, ProblemRepeated, ProblemSuppressed
-from tocsin.streams.rules.spans import DAY
+from tocsin.streams.rules.values import DAY
 
 if TYPE_CHECKING:
     from tests.streams.rules.stages.conftest import Desk

@@ -10,11 +10,11 @@ from waiting import START, TENANT, Story, config_with
 
 from tocsin.schemas.events import ProblemReported, ThreadContext
 from tocsin.schemas.problem import Problem, Severity
-from tocsin.streams.rules.policies import TimeoutPolicy
+from tocsin.streams.rules.config import TimeoutPolicy
 from tocsin.streams.rules.report import Report
-from tocsin.streams.rules.spans import DAY, SECOND
 from tocsin.streams.rules.state import ExpectationRow, LatencyRow, row_key
 from tocsin.streams.rules.timeouts.expectations import close_by_problem
+from tocsin.streams.rules.values import DAY, SECOND
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows

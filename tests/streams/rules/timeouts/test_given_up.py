@@ -20,15 +20,13 @@ from tocsin.schemas.events import (
     TimeoutNoticed,
 )
 from tocsin.schemas.problem import Problem, Source
-from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.config import DecideConfig, Inhibition, Route, Silence, TimeOfWeek
 from tocsin.streams.rules.decide import decide
 from tocsin.streams.rules.decision import INBOX, Decision, Emit
 from tocsin.streams.rules.match import Match
-from tocsin.streams.rules.policies import TimeOfWeek
-from tocsin.streams.rules.rulebook import Inhibition, Route, Silence
-from tocsin.streams.rules.spans import HOUR, SECOND
 from tocsin.streams.rules.state import CaseRow, EscalationRow, row_key
 from tocsin.streams.rules.timeouts.noticing import GIVEN_UP
+from tocsin.streams.rules.values import HOUR, SECOND
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows

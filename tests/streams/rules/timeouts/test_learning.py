@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from waiting import START, TENANT, Story, config_with
 
+from tocsin.streams.rules.config import TimeoutPolicy
 from tocsin.streams.rules.context.threads import MAX_TEXT
-from tocsin.streams.rules.policies import TimeoutPolicy
-from tocsin.streams.rules.spans import DAY, SECOND
 from tocsin.streams.rules.state import ConnectionRow, LatencyRow, row_key
 from tocsin.streams.rules.timeouts.learning import LATENCY_TTL
+from tocsin.streams.rules.values import DAY, SECOND
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows

@@ -14,12 +14,12 @@ from tocsin.schemas.events import (
     CommandKind,
     DeliveryRequested,
 )
+from tocsin.streams.rules.config import Silence
 from tocsin.streams.rules.decision import DeadLetter
 from tocsin.streams.rules.match import Match
-from tocsin.streams.rules.rulebook import Silence
-from tocsin.streams.rules.spans import HOUR, SECOND
 from tocsin.streams.rules.timeouts.expectations import choose
 from tocsin.streams.rules.turn import Turn
+from tocsin.streams.rules.values import HOUR, SECOND
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows

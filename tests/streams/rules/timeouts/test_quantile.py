@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.streams.rules.spans import DAY, HOUR, MINUTE, SECOND
 from tocsin.streams.rules.timeouts.quantile import BOUNDS, LARGEST, SMALLEST, WINDOW, Buckets, quantile_of, with_latency
+from tocsin.streams.rules.values import DAY, HOUR, MINUTE, SECOND
 
 QUANTILES = (0.01, 0.5, 0.9, 0.99, 0.999)
 Draw = Callable[[random.Random], float]

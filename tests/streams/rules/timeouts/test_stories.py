@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from waiting import Story, config_with
 
-from tocsin.streams.rules.policies import TimeoutPolicy
-from tocsin.streams.rules.spans import DAY, HOUR, MINUTE, SECOND
+from tocsin.streams.rules.config import TimeoutPolicy
+from tocsin.streams.rules.values import DAY, HOUR, MINUTE, SECOND
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows

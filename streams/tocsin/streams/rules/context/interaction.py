@@ -16,7 +16,7 @@ from tocsin.connectors.dialects.message_types import MAX_TYPE, parse_piuri
 from tocsin.schemas.events import ActivityKind
 from tocsin.schemas.problem import Severity
 from tocsin.streams.protocols import Direction, Effect, Protocol, after_problem, next_state, protocol_of
-from tocsin.streams.protocols.consequence import STATE_SCOPE
+from tocsin.streams.protocols.stepping import STATE_SCOPE
 from tocsin.streams.rules.context.threads import MAX_TEXT
 from tocsin.streams.rules.state import ThreadRow
 

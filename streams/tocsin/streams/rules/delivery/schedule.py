@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from tocsin.streams.rules.jitter import jitter, max_jitter
-from tocsin.streams.rules.spans import DAY, HOUR, MINUTE, SECOND
+from tocsin.streams.rules.values import DAY, HOUR, MINUTE, SECOND
 
 RETRY_SCHEDULE: tuple[int, ...] = (
     0,

@@ -13,14 +13,15 @@ import msgspec
 from tocsin.schemas.events import EscalationRaised, EventBase
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem, RetryParty
+from tocsin.streams.rules.config import EscalationPolicy
 from tocsin.streams.rules.decision import ESCALATIONS
 from tocsin.streams.rules.derive import about
-from tocsin.streams.rules.policies import EscalationPolicy, Impact
 from tocsin.streams.rules.problem_bytes import problem_bytes
 from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.stages.audience import REPORTS
 from tocsin.streams.rules.state import CaseRow, EscalationRow
 from tocsin.streams.rules.turn import Turn
+from tocsin.streams.rules.values import Impact
 
 MAX_URI = 2048
 """Characters of a URI; a longer one is not kept, since a part of it would be another one."""

@@ -12,14 +12,14 @@ from typing import Literal
 import msgspec
 
 from tocsin.connectors.dialects.codes import fold_code, has_token_prefix
+from tocsin.streams.rules.config import RuleBook
 from tocsin.streams.rules.documents import can_say
 from tocsin.streams.rules.promotion import promotable
 from tocsin.streams.rules.report import Report
-from tocsin.streams.rules.rulebook import RuleBook
-from tocsin.streams.rules.spans import HOUR
 from tocsin.streams.rules.stages.limit_notice import is_limit_notice
 from tocsin.streams.rules.state import PeerRow
 from tocsin.streams.rules.turn import Turn
+from tocsin.streams.rules.values import HOUR
 from tocsin.streams.rules.verdict import Reason
 
 TRUSTED = frozenset({"medium", "normal", "high", "verified"})

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tocsin.streams.rules.config import Grouping
 from tocsin.streams.rules.digest import Window, open_window, window_of
 from tocsin.streams.rules.facts import digest_of_values, values_of
-from tocsin.streams.rules.policies import Grouping
 from tocsin.streams.rules.report import Matched, Report, Waiting
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.verdict import Outcome, Reason

@@ -7,9 +7,9 @@ there, sources that are silenced count too, here they do not: nobody would be to
 
 from __future__ import annotations
 
+from tocsin.streams.rules.config import Inhibition
 from tocsin.streams.rules.facts import Facts, digest_of_values, values_of
 from tocsin.streams.rules.report import Report
-from tocsin.streams.rules.rulebook import Inhibition
 from tocsin.streams.rules.state import InhibitRow, InhibitSource
 from tocsin.streams.rules.state.routing import MAX_SOURCES
 from tocsin.streams.rules.turn import Turn

@@ -12,10 +12,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from tocsin.streams.rules.policies import TimeOfWeek
+from tocsin.streams.rules.config import TimeOfWeek
 from tocsin.streams.rules.report import Report, Waiting
-from tocsin.streams.rules.spans import DAY, SECOND
 from tocsin.streams.rules.turn import Turn
+from tocsin.streams.rules.values import DAY, SECOND
 from tocsin.streams.rules.verdict import Reason
 
 _LAST = 253_402_300_799 * SECOND

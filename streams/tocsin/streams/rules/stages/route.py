@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tocsin.streams.rules.config import Route
 from tocsin.streams.rules.facts import Facts
 from tocsin.streams.rules.report import Matched, Report
-from tocsin.streams.rules.rulebook import Route
 from tocsin.streams.rules.turn import Turn
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from tocsin.streams.rules.config import Silence
 from tocsin.streams.rules.facts import Facts
 from tocsin.streams.rules.report import Report
-from tocsin.streams.rules.rulebook import Silence
-from tocsin.streams.rules.spans import MINUTE
 from tocsin.streams.rules.turn import Turn
+from tocsin.streams.rules.values import MINUTE
 from tocsin.streams.rules.verdict import Reason, Verdict
 
 ASK_AGAIN = 5 * MINUTE

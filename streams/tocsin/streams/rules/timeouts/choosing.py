@@ -6,10 +6,10 @@ import msgspec
 from msgspec import Struct
 
 from tocsin.schemas.events import Choice
+from tocsin.streams.rules.config import TimeoutPolicy
 from tocsin.streams.rules.jitter import jitter
-from tocsin.streams.rules.policies import TimeoutPolicy
-from tocsin.streams.rules.spans import DAY
 from tocsin.streams.rules.state import ExpectationRow
+from tocsin.streams.rules.values import DAY
 
 MOST_DOUBLINGS = 40
 """Of a pause; every policy's `max_backoff` is reached long before."""

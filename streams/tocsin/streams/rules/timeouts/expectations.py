@@ -10,12 +10,11 @@ from tocsin.schemas.events import CHOICES, ActivityKind, ActivityObserved, Comma
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Severity
 from tocsin.streams.protocols import Effect
+from tocsin.streams.rules.config import TimeoutPolicy
 from tocsin.streams.rules.context.threads import MAX_TEXT, clip, thread_of_message
 from tocsin.streams.rules.decision import BUS, INBOX
 from tocsin.streams.rules.derive import about
-from tocsin.streams.rules.policies import TimeoutPolicy
 from tocsin.streams.rules.report import Report
-from tocsin.streams.rules.spans import DAY, MINUTE
 from tocsin.streams.rules.state import ExpectationRow, ReferenceRow
 from tocsin.streams.rules.timeouts.choosing import Advice, advise, choice_of, kept_for
 from tocsin.streams.rules.timeouts.grace import grace_of, unheard
@@ -29,6 +28,7 @@ from tocsin.streams.rules.timeouts.learning import (
 from tocsin.streams.rules.timeouts.noticing import case_of, notice
 from tocsin.streams.rules.timeouts.replies import RETRY_OF, policy_for, wants_reply
 from tocsin.streams.rules.turn import Turn
+from tocsin.streams.rules.values import DAY, MINUTE
 
 REMEMBERED = DAY
 """For how long an answered message is known again; what was recorded longer ago opens nothing."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tocsin.streams.engine.record import Rows
-from tocsin.streams.rules.spans import DAY, SECOND
 from tocsin.streams.rules.state import ExpectationRow, GapsRow
 from tocsin.streams.rules.turn import Turn
+from tocsin.streams.rules.values import DAY, SECOND
 
 GAPS_KEY = "gaps"
 """One row a partition, of no tenant."""

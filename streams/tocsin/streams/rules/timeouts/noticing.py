@@ -18,7 +18,6 @@ from tocsin.streams.rules.escalation.raising import escalate
 from tocsin.streams.rules.notification import timestamp
 from tocsin.streams.rules.notify import notify
 from tocsin.streams.rules.report import Report, case_id
-from tocsin.streams.rules.spans import SECOND
 from tocsin.streams.rules.stages.inhibit import inhibited_by
 from tocsin.streams.rules.stages.mute import muted_until
 from tocsin.streams.rules.stages.route import matching
@@ -27,6 +26,7 @@ from tocsin.streams.rules.state import CaseRow, ExpectationRow, SeenRow
 from tocsin.streams.rules.timeouts.choosing import Advice
 from tocsin.streams.rules.timeouts.learning import Expected
 from tocsin.streams.rules.turn import Turn
+from tocsin.streams.rules.values import SECOND
 
 NOTIFICATION = "timeout.noticed"
 """The `type` of the notification."""

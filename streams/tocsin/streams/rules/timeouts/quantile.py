@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from math import ceil
 
-from tocsin.streams.rules.spans import DAY
+from tocsin.streams.rules.values import DAY
 
 SMALLEST = 1000
 """Microseconds; what is shorter counts as this."""

@@ -1,9 +1,11 @@
-"""One attempt from its record to its outcome."""
+"""One attempt from its event to its outcome in Kafka, and no attempt twice."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from time import monotonic_ns, time_ns
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping
+from time import monotonic_ns, time, time_ns
 
 import msgspec
 import structlog
@@ -11,6 +13,7 @@ import structlog
 from tocsin.connectors.sinks import Delivered, Reason, Rejected, RetryLater, Sink, SinkOutcome
 from tocsin.schemas.events import DeliveryAttempt, DeliveryOutcome, Outcome
 from tocsin.schemas.ids import derived_id
+from tocsin.streams.dispatcher.memory import AttemptMemory, Identity
 
 _log = structlog.get_logger("tocsin.dispatch")
 
@@ -18,8 +21,51 @@ ENDPOINT_UNKNOWN = "endpoint_unknown"
 """The reason when this dispatcher's rules file has no such endpoint: tried again, since it may only be older."""
 
 
+class Attempts:
+    """Makes attempts, at most `per_endpoint` of an endpoint at the same time, and each only once.
+
+    `write` returns when an outcome is in Kafka; only then is the attempt remembered.
+    """
+
+    def __init__(
+        self,
+        sinks: Mapping[str, Sink],
+        per_endpoint: int,
+        write: Callable[[DeliveryOutcome], Awaitable[None]],
+        failpoint: Callable[[str], None] = lambda place: None,
+    ) -> None:
+        self._sinks = sinks
+        self._write = write
+        self._failpoint = failpoint
+        self.memory = AttemptMemory()
+        # Names in records are without number: those that are no endpoint of ours share one turn, that of no name.
+        self.turns = defaultdict[str, asyncio.Semaphore](lambda: asyncio.Semaphore(per_endpoint))
+        self._under_way: dict[Identity, asyncio.Lock] = {}
+
+    async def make(self, attempt: DeliveryAttempt) -> None:
+        """Make it when its endpoint has its turn, unless it was made. The same attempt read twice (produced again, or
+        after a rebalance) waits for the first. Raises what `write` raises."""
+        identity = (attempt.delivery_id, attempt.attempt)
+        async with self.turns[attempt.endpoint if attempt.endpoint in self._sinks else ""]:
+            alone = self._under_way.setdefault(identity, asyncio.Lock())
+            try:
+                async with alone:
+                    if not self.memory.knows(identity, time()):
+                        await self._make(attempt, identity)
+            finally:
+                if not alone.locked():
+                    self._under_way.pop(identity, None)
+
+    async def _make(self, attempt: DeliveryAttempt, identity: Identity) -> None:
+        outcome = await make_attempt(attempt, self._sinks)
+        self._failpoint("sink_answered")
+        await self._write(outcome)
+        self._failpoint("outcome_written")
+        self.memory.add(identity, time())
+
+
 async def make_attempt(attempt: DeliveryAttempt, sinks: Mapping[str, Sink]) -> DeliveryOutcome:
-    """Try once and say how it ended, as the event for `deliveries`. Raises nothing but CancelledError."""
+    """Try once; how it ended is the event for `deliveries`. Raises nothing but CancelledError."""
     started = monotonic_ns()
     sink = sinks.get(attempt.endpoint)
     outcome: SinkOutcome | None = None

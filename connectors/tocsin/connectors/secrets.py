@@ -1,0 +1,97 @@
+"""Secrets in the rules file: as text, in an environment variable or in a file. Settings hold what was found there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from msgspec import Struct
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from tocsin.connectors.sections import Strict, Text, unfit
+
+MAX_SECRET_FILE = 4096
+"""Bytes of a file that holds one secret."""
+
+
+class SecretSources(Struct, frozen=True, kw_only=True):
+    """Where secrets are looked up: the context of a validation. `folder` is where relative paths start."""
+
+    environment: Mapping[str, str]
+    folder: Path
+
+
+class FromEnvironment(Strict):
+    """A secret that stands in an environment variable."""
+
+    env: Text
+
+
+class FromFile(Strict):
+    """A secret that stands in a file; a relative path starts at the rules file's folder."""
+
+    file: Text
+
+
+class Secret:
+    """In `Annotated[str, ...]`: a secret. A file gives it `as_` text, the name of a variable (env), the path of a file
+    (file), or any of them: text, `{env: NAME}` or `{file: PATH}`.
+
+    It is looked up, and `check` asked (it raises ValueError), only in a validation with SecretSources as its context.
+    """
+
+    def __init__(
+        self,
+        as_: Literal["any", "text", "env", "file"] = "any",
+        check: Callable[[str], object] | None = None,
+        remedy: str = "",
+    ) -> None:
+        self._as, self._check, self._remedy = as_, check, remedy
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        written: Any = Text | FromEnvironment | FromFile if self._as == "any" else Text
+        return core_schema.with_info_after_validator_function(self._found, handler.generate_schema(written))
+
+    def _found(self, given: str | FromEnvironment | FromFile, info: core_schema.ValidationInfo[Any]) -> str:
+        kind, name = self._as, given
+        if isinstance(given, FromEnvironment):
+            kind, name = "env", given.env
+        elif isinstance(given, FromFile):
+            kind, name = "file", given.file
+        assert isinstance(name, str)
+        sources: SecretSources | None = info.context
+        if sources is None:
+            return name
+        secret = _LOOK_UP[kind](name, sources) if kind in _LOOK_UP else name
+        try:
+            if self._check is not None:
+                self._check(secret)
+        except ValueError as error:
+            raise unfit(str(error), remedy=self._remedy) from None
+        return secret
+
+
+def _from_environment(variable: str, sources: SecretSources) -> str:
+    value = sources.environment.get(variable, "").strip()
+    if not value:
+        raise unfit(f"the environment variable {variable} is not set", "a secret in it", f"set {variable}")
+    return value
+
+
+def _from_file(name: str, sources: SecretSources) -> str:
+    file = sources.folder / name
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(MAX_SECRET_FILE + 1)
+        value = data.decode().strip() if len(data) <= MAX_SECRET_FILE else ""
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise unfit(f"the secret file {file} cannot be read: {reason}") from None
+    if not value:
+        raise unfit(f"the secret file {file} holds no secret", f"one secret, at most {MAX_SECRET_FILE} bytes")
+    return value
+
+
+_LOOK_UP = {"env": _from_environment, "file": _from_file}

@@ -1,0 +1,128 @@
+"""What the dispatcher holds of each partition: how much may be read of it, and which offset of it may be committed."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable
+from typing import TypeVar
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from aiokafka.structs import OffsetAndMetadata
+
+Place = TypeVar("Place", bound=Hashable)
+
+RECORDS = 64
+"""Attempts of one partition that are under way or wait for their endpoint's turn: several times what one endpoint may
+have under way, so that a slow one does not at once stop the others of its partition. A read may add as many again."""
+SIZE = 4 * 1024 * 1024
+"""Bytes of them; a read may add what one fetch holds."""
+
+
+class Admission:
+    """Counts what is held of each partition. `attempts` is keyed by endpoint, so a partition holds whole endpoints.
+
+    What remains: endpoints that share a partition with a slow one go on until `records` of it are held, and from then
+    on at the pace of the slow one.
+    """
+
+    __slots__ = ("_held", "_records", "_size", "_sizes")
+
+    def __init__(self, records: int = RECORDS, size: int = SIZE) -> None:
+        self._records, self._size = records, size
+        self._held: Counter[Hashable] = Counter()
+        self._sizes: Counter[Hashable] = Counter()
+
+    def begin(self, place: Hashable, size: int) -> None:
+        """A record of `size` bytes was read from `place`."""
+        self._held[place] += 1
+        self._sizes[place] += size
+
+    def end(self, place: Hashable, size: int) -> None:
+        """It is dealt with, or given up."""
+        self._held[place] -= 1
+        self._sizes[place] -= size
+        if self._held[place] <= 0:
+            del self._held[place], self._sizes[place]
+
+    def admits(self, places: Iterable[Place]) -> set[Place]:
+        """Those of `places` that may be read from now."""
+        return {place for place in places if self._held[place] < self._records and self._sizes[place] < self._size}
+
+
+class PartitionProgress:
+    """Tracks attempts under way: the lowest offset that is not done may be committed, nothing is passed over."""
+
+    __slots__ = ("_next", "_under_way")
+
+    def __init__(self) -> None:
+        self._under_way: Counter[int] = Counter()
+        self._next: int | None = None
+
+    def begin(self, offset: int) -> None:
+        """An offset was read. After a rebalance offsets are read again while their first attempt is under way."""
+        self._under_way[offset] += 1
+        self._next = offset + 1
+
+    def end(self, offset: int) -> None:
+        """Its outcome is in Kafka."""
+        self._under_way[offset] -= 1
+        if self._under_way[offset] <= 0:
+            del self._under_way[offset]
+
+    def committable(self) -> int | None:
+        """The offset to read next after a crash now, or None when nothing was read yet."""
+        return min(self._under_way, default=self._next)
+
+    def under_way(self) -> int:
+        return self._under_way.total()
+
+
+class Offsets:
+    """Commits, for the partitions that the consumer holds, what is done of each. A failed commit only means that some
+    attempts may be made again. `on_commit` is called after each commit that Kafka took."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, on_commit: Callable[[], None] = lambda: None) -> None:
+        self._consumer = consumer
+        self._on_commit = on_commit
+        self._progress: dict[TopicPartition, PartitionProgress] = {}
+        self._committed: dict[TopicPartition, int] = {}
+        self._newly_assigned: set[TopicPartition] = set()
+
+    def of(self, partition: TopicPartition) -> PartitionProgress:
+        """The progress of one partition."""
+        return self._progress.setdefault(partition, PartitionProgress())
+
+    def keep_only(self, partitions: set[TopicPartition]) -> None:
+        """Forget what went elsewhere; what we kept still holds its commits back for what is under way."""
+        for partition in self._progress.keys() - partitions:
+            del self._progress[partition]
+        self._committed.clear()
+        self._newly_assigned = set(partitions)
+
+    async def commit(self) -> None:
+        """Commit what is done and not committed yet."""
+        held = self._consumer.assignment()
+        done = {
+            partition: at
+            for partition, progress in self._progress.items()
+            if partition in held and (at := progress.committable()) not in (None, self._committed.get(partition))
+        }
+        if done:
+            with contextlib.suppress(KafkaError):
+                await self._consumer.commit({place: OffsetAndMetadata(at, "") for place, at in done.items()})
+                self._committed.update(done)
+                self._on_commit()
+
+    async def hold_new(self) -> None:
+        """Commit where we stand in newly assigned partitions even if nothing was read there, so that a missing offset
+        means a lost one."""
+        partitions, self._newly_assigned = self._newly_assigned, set()
+        with contextlib.suppress(KafkaError):
+            missing = [place for place in partitions if await self._consumer.committed(place) is None]
+            starts = {place: OffsetAndMetadata(await self._consumer.position(place), "") for place in missing}
+            # Where something was read meanwhile, its own progress says what may be committed.
+            unread = {place: start for place, start in starts.items() if place not in self._progress}
+            if unread:
+                await self._consumer.commit(unread)
