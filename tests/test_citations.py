@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+
 from tests.documents import INDEX, index_of_decisions
 
 ROOT = Path(__file__).parent.parent
