@@ -1,4 +1,4 @@
-"""Owner, peer, operator: who may be told, how much, and in which form (REQUIREMENTS b.1 34 and 35, b.3 1 and 2)."""
+"""Owner, peer, operator: who may be told, how much, and in which form (docs/requirements.md#b1-34)."""
 
 from __future__ import annotations
 
