@@ -40,7 +40,7 @@ fuzz: install ## minutes of arbitrary bytes and JSON against every dialect's rea
 	TOCSIN_FUZZ=6 .venv/bin/pytest -q --timeout 900 tests/connectors/dialects/test_fuzz.py
 
 simulate: install ## years of the bus in minutes, with faults: SEED=1 EVENTS=20000
-	@PYTHONPATH=tests/simulation:tests/streams/engine $(PY) tests/simulation/simulate.py --seed $(SEED) --events $(EVENTS) $(SIMULATE)
+	@$(PY) -m tests.simulation.simulate --seed $(SEED) --events $(EVENTS) $(SIMULATE)
 
 check: install ## lint, format, types, import contracts, schemas, layout
 	.venv/bin/ruff check
@@ -52,13 +52,13 @@ check: install ## lint, format, types, import contracts, schemas, layout
 	.venv/bin/pytest -q tests/test_contracts.py tests/test_layout.py tests/test_citations.py
 
 bench: install ## the figures, measured on this machine
-	$(PY) tests/bench/bench.py
+	$(PY) -m tests.bench.bench
 
 shape: install ## files, lines, imports, what is longest
-	@$(PY) tests/shape.py
+	@$(PY) -m tests.shape
 
 documents: install ## write the pages that are made from other files
-	@$(PY) tests/documents.py
+	@$(PY) -m tests.documents
 
 lock: install ## choose the newest allowed versions anew: requirements.lock
 	.venv/bin/uv pip compile --upgrade --universal --python-version 3.11 --all-extras --group dev --generate-hashes \

@@ -33,8 +33,13 @@ def index_of_decisions() -> str:
     return _HEAD + "".join(rows)
 
 
+WRITERS = (
+    "tocsin.connectors.mediation.tables_document",
+    "tocsin.streams.protocols.diagrams",
+    "tests.scenarios.features_document",
+)
+
 if __name__ == "__main__":
     INDEX.write_text(index_of_decisions(), "utf-8")
-    for module in ("tocsin.connectors.mediation.tables_document", "tocsin.streams.protocols.diagrams"):
+    for module in WRITERS:
         subprocess.run([sys.executable, "-m", module], cwd=ROOT, check=True)
-    subprocess.run([sys.executable, ROOT / "tests" / "scenarios" / "features_document.py"], cwd=ROOT, check=True)

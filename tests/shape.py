@@ -1,4 +1,4 @@
-"""The shape of the source tree in figures: `make shape`, or `python tests/shape.py [--json] [TREE]`.
+"""The shape of the source tree in figures: `make shape`, or `python -m tests.shape [--json] [TREE]`.
 
 Files, lines, the share of import lines, import cycles, what is longest. TREE is another checkout to measure.
 """

@@ -9,15 +9,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+
 from tests.documents import INDEX, index_of_decisions
 
 ROOT = Path(__file__).parent.parent
-
-NOT_CLEAN_YET = (
-    "streams/",
-    "tests/streams/",
-)
-"""Folders that still cite what is not in the repository: this list only shrinks."""
 
 # the brackets keep this file from finding itself
 ELSEWHERE = {
@@ -91,12 +86,7 @@ def exists(page: Path, anchor: str | None) -> bool:
 
 
 def test_nothing_is_cited_that_is_not_in_the_repository() -> None:
-    assert [line for file in texts() if not file.startswith(NOT_CLEAN_YET) for line in cited_elsewhere(file)] == []
-
-
-@pytest.mark.parametrize("folder", NOT_CLEAN_YET)
-def test_the_list_of_what_is_not_clean_yet_is_not_too_long(folder: str) -> None:
-    assert any(cited_elsewhere(file) for file in texts() if file.startswith(folder)), f"{folder} is clean: take it out"
+    assert [line for file in texts() for line in cited_elsewhere(file)] == []
 
 
 def test_every_page_and_heading_that_is_cited_exists() -> None:

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from tests.shape import PORTIONS, import_cycles, sources
 
 ROOT = Path(__file__).parent.parent

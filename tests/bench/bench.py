@@ -16,26 +16,25 @@ import sys
 import tempfile
 from pathlib import Path
 
-from dialects import figures
-from full_traffic import event as full_event
-from full_traffic import tenant_of
 from rich.console import Console
 from rich.progress import Progress
-from workload import TENANTS, activity, fill, make_topics, report
 
+from tests.bench.dialects import figures
+from tests.bench.full_traffic import event as full_event
+from tests.bench.full_traffic import tenant_of
+from tests.bench.workload import TENANTS, activity, fill, make_topics, report
 from tocsin.schemas.codec import encode
 from tocsin.streams.up.broker import EmbeddedBroker
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 Configs = dict[str, dict[str, str]]
 CHANGELOG = {"cleanup.policy": "compact", "max.message.bytes": "4259840"}
 
 
 async def measure(name: str, bootstrap: str, prefix: str, events: int) -> dict[str, float]:
-    environment = {**os.environ, "PYTHONPATH": str(HERE)}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(HERE / "contenders" / f"{name}.py"), bootstrap, prefix, str(events),
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment,
+        sys.executable, "-m", f"tests.bench.contenders.{name}", bootstrap, prefix, str(events),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=ROOT,
     )  # fmt: skip
     try:
         out, problems = await asyncio.wait_for(process.communicate(), 300)
@@ -96,7 +95,7 @@ def _median(found: list[dict[str, float]]) -> dict[str, float]:
 async def latency(progress: Progress, seconds: int) -> dict[str, float]:
     step = progress.add_task("publish -> webhook", total=1)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(HERE / "webhook_latency.py"), str(seconds), stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", "tests.bench.webhook_latency", str(seconds), stdout=asyncio.subprocess.PIPE, cwd=ROOT
     )
     out, _ = await asyncio.wait_for(process.communicate(), 180 + seconds)
     progress.advance(step)

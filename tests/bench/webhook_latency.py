@@ -12,10 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "harness"))
-
-from receiver import Receiver, rules_for
-
+from tests.harness.receiver import Receiver, rules_for
 from tocsin.connectors.publish import Publisher, problem
 
 RATE = 200

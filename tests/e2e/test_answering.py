@@ -9,10 +9,10 @@ from typing import Any
 
 import aiohttp
 import pytest
-from bus import Bus
-from receiver import Receiver, rules_for
-from wiring import said
 
+from tests.harness.bus import Bus
+from tests.harness.receiver import Receiver, rules_for
+from tests.harness.wiring import said
 from tocsin.schemas.events import EscalationAcknowledged, Event
 
 ROUTE = """\

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from bus import Bus
-from receiver import Receiver, rules_for
 
+from tests.harness.bus import Bus
+from tests.harness.receiver import Receiver, rules_for
 from tocsin.streams.up.broker import EmbeddedBroker
 
 Answers = list[tuple[float, int, Mapping[str, str], str]]

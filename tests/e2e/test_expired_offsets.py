@@ -6,12 +6,12 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from bus import Bus
 from confluent_kafka.admin import AdminClient
-from judging import agents, read_topic, rows_differ
-from receiver import Receiver, rules_for
-from traffic import arrived, publish_some
 
+from tests.harness.bus import Bus
+from tests.harness.judging import agents, read_topic, rows_differ
+from tests.harness.receiver import Receiver, rules_for
+from tests.harness.traffic import arrived, publish_some
 from tocsin.streams.rulesfile import load_rulebook
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from bus import Bus, Child
-from judging import read_topic
-from receiver import Receiver, rules_for
-from traffic import arrived
 
+from tests.harness.bus import Bus, Child
+from tests.harness.judging import read_topic
+from tests.harness.receiver import Receiver, rules_for
+from tests.harness.traffic import arrived
 from tocsin.schemas.ids import derived_id
 
 KEYS = 300

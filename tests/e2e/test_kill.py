@@ -15,10 +15,10 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
-from bus import Bus, Child
-from judging import agents, judge, read_topic, rows_differ
-from receiver import Receiver, rules_for
 
+from tests.harness.bus import Bus, Child
+from tests.harness.judging import agents, judge, read_topic, rows_differ
+from tests.harness.receiver import Receiver, rules_for
 from tocsin.connectors.publish import Publisher, problem
 from tocsin.streams.engine.failpoints import FAILPOINTS
 from tocsin.streams.rulesfile import load_rulebook

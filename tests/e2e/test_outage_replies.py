@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from bus import Bus
-from judging import read_topic
 
+from tests.harness.bus import Bus
+from tests.harness.judging import read_topic
 from tocsin.connectors.publish import InboxEvent, Publisher, problem
 from tocsin.schemas.codec import decode
 from tocsin.schemas.events import (

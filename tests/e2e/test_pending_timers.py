@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer
-from bus import Bus, Child
-from judging import read_topic
 
+from tests.harness.bus import Bus, Child
+from tests.harness.judging import read_topic
 from tocsin.connectors.publish import Publisher, problem
 from tocsin.schemas.codec import decode
 from tocsin.schemas.events import DeliveryRequested, EscalationRaised, EscalationStepped

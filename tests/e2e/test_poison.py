@@ -10,11 +10,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiokafka import AIOKafkaProducer
-from bus import Bus, Child
-from judging import agents, read_topic, rows_differ
-from receiver import Receiver, rules_for
-from traffic import arrived
 
+from tests.harness.bus import Bus, Child
+from tests.harness.judging import agents, read_topic, rows_differ
+from tests.harness.receiver import Receiver, rules_for
+from tests.harness.traffic import arrived
 from tocsin.connectors.publish import Origin, Publisher, problem, problem_reported
 from tocsin.schemas.codec import encode
 from tocsin.schemas.events import SchemaInUse

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from bus import Bus, Child
-from receiver import Receiver, rules_for
 
+from tests.harness.bus import Bus, Child
+from tests.harness.receiver import Receiver, rules_for
 from tocsin.connectors.publish import Publisher, problem
 from tocsin.schemas.ids import derived_id
 

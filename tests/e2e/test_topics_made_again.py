@@ -6,10 +6,11 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from bus import Bus
-from judging import read_topic
-from receiver import Receiver, rules_for
-from traffic import arrived, publish_some
+
+from tests.harness.bus import Bus
+from tests.harness.judging import read_topic
+from tests.harness.receiver import Receiver, rules_for
+from tests.harness.traffic import arrived, publish_some
 
 
 @pytest.mark.timeout(180)

@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from bus import Bus
-from receiver import Receiver, rules_for
-from traffic import arrived
-from wiring import KINDS, Relay, folder_of, free_port, rules_of, said, start
 
+from tests.harness.bus import Bus
+from tests.harness.receiver import Receiver, rules_for
+from tests.harness.traffic import arrived
+from tests.harness.wiring import KINDS, Relay, folder_of, free_port, rules_of, said, start
 from tocsin.connectors.publish import Publisher, problem
 from tocsin.schemas.events import Event, ProblemOpened, ProblemRepeated, ProblemSuppressed
 from tocsin.schemas.ids import derived_id

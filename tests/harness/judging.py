@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from receiver import Receiver
 
+from tests.harness.receiver import Receiver
 from tocsin.schemas.codec import decode
 from tocsin.schemas.events import ProblemReported
 from tocsin.schemas.ids import derived_id

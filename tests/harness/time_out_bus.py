@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from waiting import START, TENANT, config_with
-
+from tests.harness.waiting import START, TENANT, config_with
 from tocsin.schemas.events import (
     ActivityKind,
     ActivityObserved,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from receiver import Receiver
-
+from tests.harness.receiver import Receiver
 from tocsin.connectors.publish import Publisher, problem
 from tocsin.schemas.ids import derived_id
 

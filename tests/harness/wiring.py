@@ -11,10 +11,10 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
-from bus import Bus, Child
-from judging import read_topic
-from receiver import SECRET
 
+from tests.harness.bus import Bus, Child
+from tests.harness.judging import read_topic
+from tests.harness.receiver import SECRET
 from tocsin.schemas.codec import decode
 from tocsin.schemas.events import Event
 from tocsin.schemas.ids import new_event_id

@@ -1,6 +1,6 @@
 """Writes streams/FEATURES.md from features.yaml and the tags of the scenarios.
 
-`python tests/scenarios/features_document.py`, in the repository.
+`python -m tests.scenarios.features_document`, or `make documents`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct, field
-from scenario_file import FOLDER, Scenario, all_scenarios
 
+from tests.scenarios.scenario_file import FOLDER, Scenario, all_scenarios
 from tocsin.streams.rulesfile.document import read_document
 
 ROOT = FOLDER.parents[1]

@@ -7,8 +7,8 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from scenario_file import Then, is_span, say_span, span
-from scenario_names import Line
+from tests.scenarios.scenario_file import Then, is_span, say_span, span
+from tests.scenarios.scenario_names import Line
 
 PRESENT = "..."
 """As a wanted value: anything but nothing."""

@@ -6,9 +6,8 @@ import asyncio
 import logging
 from typing import Any
 
-from scenario_file import BadScenario, Given
-from scenario_names import Line
-
+from tests.scenarios.scenario_file import BadScenario, Given
+from tests.scenarios.scenario_names import Line
 from tocsin.connectors.mediation import Context, Handled, Mediation, load_table
 from tocsin.connectors.publish import MemoryPublisher
 from tocsin.schemas.events import ProblemReported

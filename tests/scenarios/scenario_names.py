@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import msgspec
-from scenario_file import START, say_span
 
+from tests.scenarios.scenario_file import START, say_span
 from tocsin.schemas.events import DeliveryRequested, EventBase
 from tocsin.streams.rules.notification import timestamp
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from scenario_file import START, BadScenario, Given, span
 
+from tests.scenarios.scenario_file import START, BadScenario, Given, span
 from tocsin.schemas.codec import decode_as, encode
 from tocsin.schemas.events import SilenceSet
 from tocsin.streams.rules.config import Silence

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from scenario_file import FOLDER, BadScenario, Scenario, Then, all_scenarios, parse_scenarios
-from scenario_matching import differences, fits
-from virtual_bus import VirtualBus
+
+from tests.scenarios.scenario_file import FOLDER, BadScenario, Scenario, Then, all_scenarios, parse_scenarios
+from tests.scenarios.scenario_matching import differences, fits
+from tests.scenarios.virtual_bus import VirtualBus
 
 SCENARIOS = all_scenarios()
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from scenario_file import ACTIVITIES, Given, Scenario, all_scenarios
-from scenario_names import Line
-from virtual_bus import VirtualBus
 
+from tests.scenarios.scenario_file import ACTIVITIES, Given, Scenario, all_scenarios
+from tests.scenarios.scenario_names import Line
+from tests.scenarios.virtual_bus import VirtualBus
 from tocsin.connectors.dialects import DIALECTS
 
 REPORTS = ("report", *DIALECTS)

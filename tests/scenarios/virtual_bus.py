@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from dict_rows import DictRows
-from scenario_file import ACTIVITIES, START, BadScenario, Given, Scenario, is_span, span
-from scenario_mediation import Mediator
-from scenario_names import Line, Names, line_of_event
-from scenario_silences import silences_after
 
+from tests.harness.dict_rows import DictRows
+from tests.scenarios.scenario_file import ACTIVITIES, START, BadScenario, Given, Scenario, is_span, span
+from tests.scenarios.scenario_mediation import Mediator
+from tests.scenarios.scenario_names import Line, Names, line_of_event
+from tests.scenarios.scenario_silences import silences_after
 from tocsin.connectors.dialects import NotAProblem, Unreadable, read_document
 from tocsin.schemas.codec import decode, encode
 from tocsin.schemas.events import (

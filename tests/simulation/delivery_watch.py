@@ -6,9 +6,8 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Sequence
 from typing import Any
 
-from broken import Broken
-from watched import Watcher
-
+from tests.simulation.broken import Broken
+from tests.simulation.watched import Watcher
 from tocsin.schemas.events import DeliveryAttempt, DeliveryRequested
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.decision import DeadLetter, Decision, Emit

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from random import Random
 
-from delivery_watch import DeliveryWatch
-from simulated_kafka import SimulatedKafka
-from virtual_loop import VirtualLoop
-
+from tests.simulation.delivery_watch import DeliveryWatch
+from tests.simulation.simulated_kafka import SimulatedKafka
+from tests.simulation.virtual_loop import VirtualLoop
 from tocsin.connectors.outcomes import Reason
 from tocsin.schemas.codec import decode_as, encode
 from tocsin.schemas.events import DeliveryAttempt, DeliveryOutcome, Outcome

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from broken import Broken
-from delivery_watch import DeliveryWatch
-from problem_watch import ProblemWatch
-from process_log import Witness
-from simulated_kafka import SimulatedKafka
-from simulated_rules import GENERATIONS, decide_config, deliver_config, rule_book
-from speech import Speech
-from timer_watch import TimerWatch
-from twin import Twin
-from watched import Watched
-
+from tests.simulation.broken import Broken
+from tests.simulation.delivery_watch import DeliveryWatch
+from tests.simulation.problem_watch import ProblemWatch
+from tests.simulation.process_log import Witness
+from tests.simulation.simulated_kafka import SimulatedKafka
+from tests.simulation.simulated_rules import GENERATIONS, decide_config, deliver_config, rule_book
+from tests.simulation.speech import Speech
+from tests.simulation.timer_watch import TimerWatch
+from tests.simulation.twin import Twin
+from tests.simulation.watched import Watched
 from tocsin.schemas.codec import SHIPPED
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.agents.decide import DecideAgent

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from msgspec import Struct
-from simulated_log import Faults
 
+from tests.streams.engine.simulated_log import Faults
 from tocsin.streams.engine.partition import PartitionWriter
 
 DAY = 86_400.0

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from unittest.mock import patch
 
 import msgspec
-from broken_writers import ForgetsTheOutbox, LeavesShadows, ProvesNothing, SpeaksFirst
 
+from tests.streams.engine.broken_writers import ForgetsTheOutbox, LeavesShadows, ProvesNothing, SpeaksFirst
 from tocsin.streams.engine.mark import Standing, Verdict
 from tocsin.streams.engine.partition import PartitionWriter
 from tocsin.streams.engine.timers import TimerHeap

@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from broken import Broken
-from watched import Watcher
-
+from tests.simulation.broken import Broken
+from tests.simulation.watched import Watcher
 from tocsin.schemas.events import (
     ProblemOpened,
     ProblemRepeated,

@@ -7,10 +7,9 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import partial
 from random import Random
 
-from simulated_kafka import Item, SimulatedKafka
-from simulated_log import Faults, Killed
-from virtual_loop import VirtualLoop
-
+from tests.simulation.simulated_kafka import Item, SimulatedKafka
+from tests.simulation.virtual_loop import VirtualLoop
+from tests.streams.engine.simulated_log import Faults, Killed
 from tocsin.streams.engine.changelog import OWNER_HEADER, Entry
 from tocsin.streams.engine.outbox import OutboxRecord
 from tocsin.streams.engine.ports import LogUnavailable

@@ -5,10 +5,9 @@ from __future__ import annotations
 from functools import partial
 from random import Random
 
-from problem_watch import ProblemWatch
-from simulated_kafka import SimulatedKafka
-from virtual_loop import VirtualLoop
-
+from tests.simulation.problem_watch import ProblemWatch
+from tests.simulation.simulated_kafka import SimulatedKafka
+from tests.simulation.virtual_loop import VirtualLoop
 from tocsin.schemas.codec import encode
 from tocsin.schemas.events import EndpointCommand, EndpointCommandKind, Event, ProblemReported
 from tocsin.schemas.ids import derived_id

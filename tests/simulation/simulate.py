@@ -9,12 +9,13 @@ from time import perf_counter
 from typing import Any
 
 import msgspec
-import planted_bugs
-from broken import Broken
-from plan import Plan, long_plan
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from simulated_bus import Simulation
+
+from tests.simulation import planted_bugs
+from tests.simulation.broken import Broken
+from tests.simulation.plan import Plan, long_plan
+from tests.simulation.simulated_bus import Simulation
 
 SHORT = 1000
 """Fewer events than this are simulated as in CI: much happens to each of them."""

@@ -11,17 +11,17 @@ from random import Random
 from typing import Any
 
 import structlog
-from broken import Broken
-from bus_traffic import Traffic
-from dispatching import Dispatcher
-from judge import Judge
-from plan import DAY, HEARTBEATS, Plan
-from publishing import Publishing
-from simulated_kafka import LAG, SimulatedKafka
-from simulated_rules import ENDPOINTS
-from virtual_loop import VirtualLoop, run_virtually
-from worker_group import LONGEST_OUTAGE, WorkerGroup
 
+from tests.simulation.broken import Broken
+from tests.simulation.bus_traffic import Traffic
+from tests.simulation.dispatching import Dispatcher
+from tests.simulation.judge import Judge
+from tests.simulation.plan import DAY, HEARTBEATS, Plan
+from tests.simulation.publishing import Publishing
+from tests.simulation.simulated_kafka import LAG, SimulatedKafka
+from tests.simulation.simulated_rules import ENDPOINTS
+from tests.simulation.virtual_loop import VirtualLoop, run_virtually
+from tests.simulation.worker_group import LONGEST_OUTAGE, WorkerGroup
 from tocsin.streams.engine import task as task_module
 from tocsin.streams.engine.fold import Limits
 

@@ -8,11 +8,10 @@ from contextlib import suppress
 from functools import partial
 from random import Random
 
-from process_log import ProcessLog
-from simulated_kafka import SimulatedKafka
-from simulated_log import Faults, Killed
-from virtual_loop import VirtualLoop
-
+from tests.simulation.process_log import ProcessLog
+from tests.simulation.simulated_kafka import SimulatedKafka
+from tests.simulation.virtual_loop import VirtualLoop
+from tests.streams.engine.simulated_log import Faults, Killed
 from tocsin.streams.engine.fold import Folded
 from tocsin.streams.engine.partition import PartitionWriter
 from tocsin.streams.engine.phase import Phase

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from broken import Broken
-
+from tests.simulation.broken import Broken
 from tocsin.streams.engine.outbox import OutboxRecord
 
 REMEMBERED = 3_600_000_000

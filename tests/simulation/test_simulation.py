@@ -8,14 +8,13 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from pathlib import Path
 
 import pytest
-from broken import Broken
-from plan import Plan
-from planted_bugs import RULE_BUGS, WRITE_ORDER_BUGS
-from simulated_bus import simulate
 
+from tests.simulation.broken import Broken
+from tests.simulation.plan import Plan
+from tests.simulation.planted_bugs import RULE_BUGS, WRITE_ORDER_BUGS
+from tests.simulation.simulated_bus import simulate
 from tocsin.streams.engine.partition import PartitionWriter
 
 SEEDS = 200
@@ -67,7 +66,8 @@ def test_a_seed_replays_exactly() -> None:
 
 def test_a_seed_replays_exactly_in_another_process() -> None:
     code = (
-        "from plan import Plan; from simulated_bus import simulate; print(simulate(Plan(seed=7)).kafka.fingerprint())"
+        "from tests.simulation.plan import Plan; from tests.simulation.simulated_bus import simulate; "
+        "print(simulate(Plan(seed=7)).kafka.fingerprint())"
     )
     found = set()
     for hash_seed in ("1", "2"):
@@ -97,7 +97,7 @@ def _simulate_few(writer: type[PartitionWriter]) -> None:
 
 
 def test_the_command_names_the_seed_that_breaks() -> None:
-    command = [sys.executable, str(Path(__file__).with_name("simulate.py")), "--seed", "3", "--events", "60", "--json"]
+    command = [sys.executable, "-m", "tests.simulation.simulate", "--seed", "3", "--events", "60", "--json"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr

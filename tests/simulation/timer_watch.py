@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from broken import Broken
 from msgspec import Struct
-from watched import Watcher
 
+from tests.simulation.broken import Broken
+from tests.simulation.watched import Watcher
 from tocsin.schemas.events import (
     ActivityKind,
     ActivityObserved,

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from broken import Broken
-from simulated_kafka import Place
-
+from tests.simulation.broken import Broken
+from tests.simulation.simulated_kafka import Place
 from tocsin.streams.engine.changelog import Replay, is_owner_record, row_key
 from tocsin.streams.engine.fold import Folded, Folder, Limits
 from tocsin.streams.engine.outbox import OutboxRecord

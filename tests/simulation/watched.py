@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from broken import Broken
-
+from tests.simulation.broken import Broken
 from tocsin.streams.engine.record import Output, Record, Rows, RuleSet
 from tocsin.streams.rules.decision import Decision
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from judge import Judge, agents
-from plan import Plan
-from process_log import ProcessLog
-from simulated_kafka import SimulatedKafka
-from simulated_log import Faults
-from simulated_rules import GENERATIONS
-from simulated_worker import HeldPartition, SimulatedWorker
-from virtual_loop import VirtualLoop
-
+from tests.simulation.judge import Judge, agents
+from tests.simulation.plan import Plan
+from tests.simulation.process_log import ProcessLog
+from tests.simulation.simulated_kafka import SimulatedKafka
+from tests.simulation.simulated_rules import GENERATIONS
+from tests.simulation.simulated_worker import HeldPartition, SimulatedWorker
+from tests.simulation.virtual_loop import VirtualLoop
+from tests.streams.engine.simulated_log import Faults
 from tocsin.schemas.codec import SHIPPED
 from tocsin.streams.engine.fold import Limits
 from tocsin.streams.engine.partition import Names, PartitionWriter

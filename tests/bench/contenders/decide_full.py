@@ -11,9 +11,8 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from full_traffic import RULES
-from workload import run_engine
-
+from tests.bench.full_traffic import RULES
+from tests.bench.workload import run_engine
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.agents.decide import DecideAgent
 from tocsin.streams.rules.config import DecideConfig

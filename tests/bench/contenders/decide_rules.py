@@ -8,8 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from workload import run_engine
-
+from tests.bench.workload import run_engine
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.agents.decide import DecideAgent
 from tocsin.streams.rules.config import DecideConfig, default_rulebook

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from workload import counted, run_engine
 
+from tests.bench.workload import counted, run_engine
 from tocsin.schemas.codec import decode, encode
 from tocsin.streams.engine.record import Output, Record, Rows
 

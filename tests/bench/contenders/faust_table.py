@@ -8,8 +8,8 @@ import tempfile
 
 import faust
 from faust.contrib.asgi import faust_app_running
-from workload import Stopwatch, counted
 
+from tests.bench.workload import Stopwatch, counted
 from tocsin.schemas.codec import decode_as, encode
 from tocsin.schemas.events import ActivityObserved
 

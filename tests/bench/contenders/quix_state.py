@@ -7,8 +7,8 @@ import tempfile
 from typing import Any
 
 from quixstreams import Application
-from workload import Stopwatch, counted
 
+from tests.bench.workload import Stopwatch, counted
 from tocsin.schemas.codec import decode_as, encode
 from tocsin.schemas.events import ActivityObserved
 

@@ -8,8 +8,8 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from workload import Stopwatch, counted
 
+from tests.bench.workload import Stopwatch, counted
 from tocsin.schemas.codec import decode_as, encode
 from tocsin.schemas.events import ActivityObserved
 

@@ -12,8 +12,7 @@ import sys
 import time
 import uuid
 
-from workload import START, TENANTS, cpu_seconds, make_topics
-
+from tests.bench.workload import START, TENANTS, cpu_seconds, make_topics
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.agents.decide import DecideAgent

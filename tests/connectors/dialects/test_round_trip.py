@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from problem_strategies import CARRIED, as_sent
 
+from tests.harness.problem_strategies import CARRIED, as_sent
 from tocsin.connectors.dialects import DIALECTS, load_dialect, read_document
 from tocsin.connectors.dialects.json_text import json_text
 from tocsin.schemas.problem import Problem

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from jsonschema import Draft202012Validator, FormatChecker
-from problem_strategies import as_sent, problems
 
+from tests.harness.problem_strategies import as_sent, problems
 from tocsin.connectors.dialects import DIALECTS, Unwritable, load_dialect, read_document
 from tocsin.connectors.dialects.codes import parse_code
 from tocsin.connectors.dialects.json_text import json_text

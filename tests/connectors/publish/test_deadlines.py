@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from virtual_loop import VirtualLoop, run_virtually
-
+from tests.simulation.virtual_loop import VirtualLoop, run_virtually
 from tocsin.connectors.publish.bounds import SLOT, Deadlines
 from tocsin.connectors.publish.lanes import Outgoing
 

@@ -8,9 +8,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from simulated_log import Faults, SimulatedBroker, SimulatedLog
-from tally import Tally
-
+from tests.streams.engine.simulated_log import Faults, SimulatedBroker, SimulatedLog
+from tests.streams.engine.tally import Tally
 from tocsin.streams.engine.dead import DeadLetterLimit
 from tocsin.streams.engine.fold import Folded
 from tocsin.streams.engine.partition import Names, PartitionWriter

@@ -17,7 +17,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 
-WORKER = Path(__file__).with_name("tally_worker.py")
+ROOT = Path(__file__).parents[3]
 PATIENCE = 90.0
 """Seconds to wait for anything: the machine may be busy with other tests."""
 
@@ -67,12 +67,14 @@ class TallyBus:
         self.runs += 1
         worker = await asyncio.create_subprocess_exec(
             sys.executable,
-            str(WORKER),
+            "-m",
+            "tests.streams.engine.tally_worker",
             self.bootstrap,
             self.prefix,
             group or f"{self.prefix}g{self.runs}",
             str(dead_letters),
             env={**os.environ, "TOCSIN_FAILPOINT": failpoint},
+            cwd=ROOT,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )

@@ -7,8 +7,7 @@ import os
 import signal
 import sys
 
-from tally import Tally
-
+from tests.streams.engine.tally import Tally
 from tocsin.streams.engine.dead import DeadLetterLimit
 from tocsin.streams.engine.engine import Engine, EngineSettings
 from tocsin.streams.engine.worker import build_app, run_worker

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tally import Tally
-
+from tests.streams.engine.tally import Tally
 from tocsin.streams.engine.dead import DeadLetterLimit
 from tocsin.streams.engine.fold import Folded, Folder, Limits
 from tocsin.streams.engine.record import TICK, Halt, Headers, NotYetReadable, Record

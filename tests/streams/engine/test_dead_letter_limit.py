@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from one_partition import Partition, adds
-from tally import Tally
-from tally_bus import PATIENCE, TallyBus, tally_bus
-from tallying import Tallying, reasons, sums
 
+from tests.streams.engine.one_partition import Partition, adds
+from tests.streams.engine.tally import Tally
+from tests.streams.engine.tally_bus import PATIENCE, TallyBus, tally_bus
+from tests.streams.engine.tallying import Tallying, reasons, sums
 from tocsin.streams.engine.dead import DEAD_TOPIC, DeadLetterLimit, DeadLetterLimitReached, RecentDead
 from tocsin.streams.engine.fold import Limits
 from tocsin.streams.engine.phase import Phase

@@ -8,8 +8,8 @@ from typing import cast
 import pytest
 from aiokafka import TopicPartition
 from structlog.testing import capture_logs
-from tally import Tally
 
+from tests.streams.engine.tally import Tally
 from tocsin.streams.engine import audit
 from tocsin.streams.engine.audit import TimerCensus
 from tocsin.streams.engine.engine import Engine, EngineSettings

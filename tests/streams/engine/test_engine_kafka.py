@@ -10,8 +10,8 @@ import time
 from typing import Any
 
 import pytest
-from tally_bus import PATIENCE, tally_bus
 
+from tests.streams.engine.tally_bus import PATIENCE, tally_bus
 from tocsin.streams.engine.failpoints import ENGINE_FAILPOINTS
 
 

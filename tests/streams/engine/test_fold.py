@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from tally import Tally
-from tallying import SECOND, Newer, Tallying, as_bytes, reasons, sums
 
+from tests.streams.engine.tally import Tally
+from tests.streams.engine.tallying import SECOND, Newer, Tallying, as_bytes, reasons, sums
 from tocsin.streams.engine.fold import Limits
 from tocsin.streams.engine.record import TICK, Halt, Output, Record, Rows
 from tocsin.streams.engine.rows import TOMBSTONE_AFTER

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from tallying import Newer, Tallying, as_bytes, sums
 
+from tests.streams.engine.tallying import Newer, Tallying, as_bytes, sums
 from tocsin.streams.engine.fold import Limits
 from tocsin.streams.engine.record import TICK, Record
 

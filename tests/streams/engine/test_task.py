@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from one_partition import NAMES, Newer, Partition, adds
 
+from tests.streams.engine.one_partition import NAMES, Newer, Partition, adds
 from tocsin.streams.engine import task as task_module
 from tocsin.streams.engine.changelog import OWNER_HEADER
 from tocsin.streams.engine.outbox import decode_outbox

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from one_partition import NAMES
-from simulated_log import Faults, SimulatedBroker, SimulatedLog
-from tally import Tally
-
+from tests.streams.engine.one_partition import NAMES
+from tests.streams.engine.simulated_log import Faults, SimulatedBroker, SimulatedLog
+from tests.streams.engine.tally import Tally
 from tocsin.streams.engine.changelog import Entry
 from tocsin.streams.engine.partition import PartitionWriter
 

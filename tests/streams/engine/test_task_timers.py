@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 
-from one_partition import Partition
 from structlog.testing import capture_logs
 
+from tests.streams.engine.one_partition import Partition
 from tocsin.streams.engine.audit import PERIOD, TimerCensus
 
 

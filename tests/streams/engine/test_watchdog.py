@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiokafka import TopicPartition
-from simulated_log import Faults, SimulatedBroker, SimulatedLog
 from structlog.testing import capture_logs
-from tally import Tally
 
+from tests.streams.engine.simulated_log import Faults, SimulatedBroker, SimulatedLog
+from tests.streams.engine.tally import Tally
 from tocsin.streams.engine.changelog import OWNER_HEADER
 from tocsin.streams.engine.engine import Engine, EngineSettings
 from tocsin.streams.engine.outbox import OutboxRecord

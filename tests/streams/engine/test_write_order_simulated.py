@@ -10,10 +10,10 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
-from broken_writers import ForgetsTheOutbox, LeavesShadows, ProvesNothing, SpeaksFirst
-from diary import ALARM_AFTER, Diary
-from simulated_log import COMPACTION_LAG, Faults, Killed, SimulatedBroker, SimulatedLog
 
+from tests.streams.engine.broken_writers import ForgetsTheOutbox, LeavesShadows, ProvesNothing, SpeaksFirst
+from tests.streams.engine.diary import ALARM_AFTER, Diary
+from tests.streams.engine.simulated_log import COMPACTION_LAG, Faults, Killed, SimulatedBroker, SimulatedLog
 from tocsin.streams.engine.changelog import Replay
 from tocsin.streams.engine.fold import Limits
 from tocsin.streams.engine.partition import Names, PartitionWriter, Superseded

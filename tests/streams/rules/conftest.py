@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from dict_rows import DictRows
+
+from tests.harness.dict_rows import DictRows
 
 __all__ = ["DictRows", "new_rows", "rows"]
 

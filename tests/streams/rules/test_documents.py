@@ -6,9 +6,9 @@ import json
 
 import pytest
 from hypothesis import given
-from problem_strategies import problems
-from routing_desk import a_problem
 
+from tests.harness.problem_strategies import problems
+from tests.harness.routing_desk import a_problem
 from tocsin.connectors.dialects import DIALECTS
 from tocsin.schemas.problem import Http, Item, Problem
 from tocsin.streams.rules.documents import MAX_DOCUMENT, can_say, document_of, for_peer, media_type_of

@@ -25,7 +25,7 @@ class Emit(Struct, frozen=True):
 
 
 class DeadLetter(Struct, frozen=True, kw_only=True):
-    """Something that ended without success, for the topic `dead` (RELIABILITY I12).
+    """Something that ended without success, for the topic `dead` (docs/reliability.md#i12).
 
     `event` is what to publish again on `topic` under `key` when it is replayed; None stands for the input record
     that is being folded, whose original bytes the shell has. `reason` is from a closed set and is a metric label.

@@ -1,4 +1,4 @@
-"""Owner, peer, operator: who may be told, how much, and in which form (REQUIREMENTS b.1 34 and 35, b.3 1 and 2)."""
+"""Owner, peer, operator: who may be told, how much, and in which form (docs/requirements.md#b1-34)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import pytest
-from routing_desk import NOW, Bus, a_book, a_problem, a_report, routed
 
+from tests.harness.routing_desk import NOW, Bus, a_book, a_problem, a_report, routed
 from tocsin.schemas.events import DeliveryRequested
 from tocsin.schemas.problem import Item, Problem
 from tocsin.streams.rules.config import DecideConfig, LoopLimits, Route

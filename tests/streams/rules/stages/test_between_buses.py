@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from hypothesis import given
-from problem_strategies import problems
 
+from tests.harness.problem_strategies import problems
 from tocsin.connectors.dialects import read_document
 from tocsin.schemas.events import ProblemOpened, ThreadContext
 from tocsin.schemas.problem import Problem

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from routing_desk import NOW, Bus, a_book, a_problem, a_report, routed
 
+from tests.harness.routing_desk import NOW, Bus, a_book, a_problem, a_report, routed
 from tocsin.streams.rules.config import DecideConfig, Grouping, Inhibition, LoopLimits, Route, Silence, TimeOfWeek
 from tocsin.streams.rules.match import Match
 from tocsin.streams.rules.values import HOUR, MINUTE, SECOND

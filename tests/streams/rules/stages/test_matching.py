@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from problem_strategies import problems
-from routing_desk import a_problem, a_report
 
+from tests.harness.problem_strategies import problems
+from tests.harness.routing_desk import a_problem, a_report
 from tocsin.schemas.events import MatchOperator
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.facts import Facts

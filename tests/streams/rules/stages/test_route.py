@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from routing_desk import a_report, routed
 
+from tests.harness.routing_desk import a_report, routed
 from tocsin.connectors.dialects.codes import fold_code, has_token_prefix
 from tocsin.connectors.sinks.webhook import WebhookConfig
 from tocsin.schemas.problem import Problem, Severity, Source

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from problem_strategies import problems
-from routing_desk import NOW, a_book, a_report, routed
 
+from tests.harness.problem_strategies import problems
+from tests.harness.routing_desk import NOW, a_book, a_report, routed
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules import reminders
 from tocsin.streams.rules.config import DecideConfig, Grouping, Inhibition, Route, RuleBook, Silence, TimeOfWeek

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from waiting import START, TENANT, Story, config_with
 
+from tests.harness.waiting import START, TENANT, Story, config_with
 from tocsin.schemas.events import ProblemReported, ThreadContext
 from tocsin.schemas.problem import Problem, Severity
 from tocsin.streams.rules.config import TimeoutPolicy

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from waiting import START, TENANT, Story, config_with
-
+from tests.harness.waiting import START, TENANT, Story, config_with
 from tocsin.streams.rules.config import TimeoutPolicy
 from tocsin.streams.rules.context.threads import MAX_TEXT
 from tocsin.streams.rules.state import ConnectionRow, LatencyRow, row_key

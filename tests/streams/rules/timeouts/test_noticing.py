@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from time_out_bus import BOOK, CONFIG, OFFER, QUICK, Bus, events, notices, notifications
-from waiting import START, TENANT, Story, config_with
 
+from tests.harness.time_out_bus import BOOK, CONFIG, OFFER, QUICK, Bus, events, notices, notifications
+from tests.harness.waiting import START, TENANT, Story, config_with
 from tocsin.schemas.events import (
     CommandIssued,
     CommandKind,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from waiting import START, Story, config_with
 
+from tests.harness.waiting import START, Story, config_with
 from tocsin.streams.rules.config import TimeoutPolicy
 from tocsin.streams.rules.state import GapsRow, LatencyRow, encode_row
 from tocsin.streams.rules.timeouts.choosing import pause

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from waiting import Story, config_with
 
+from tests.harness.waiting import Story, config_with
 from tocsin.streams.rules.config import TimeoutPolicy
 from tocsin.streams.rules.values import DAY, HOUR, MINUTE, SECOND
 

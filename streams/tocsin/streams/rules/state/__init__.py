@@ -1,7 +1,7 @@
 """The rows of both agents: what is remembered between events, and their bytes in the changelog.
 
 Rows are msgpack arrays that start with a tag. A new field is added at the end with a default and ROW_VERSION goes up
-by one: an older row then still reads, and an older worker halts on a newer row instead of losing it (DESIGN 4).
+by one: an older row then still reads, and an older worker halts on a newer row instead of losing it.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ ROW_VERSION = 3
 
 
 class RowUnreadable(TocsinError):
-    """A row's bytes are of a newer format, or are no row: the partition halts, the row is kept (DESIGN 4)."""
+    """A row's bytes are of a newer format, or are no row: the partition halts, the row is kept."""
 
 
 Row = (
