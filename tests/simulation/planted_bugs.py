@@ -11,7 +11,7 @@ import msgspec
 from tests.streams.engine.broken_writers import ForgetsTheOutbox, LeavesShadows, ProvesNothing, SpeaksFirst
 from tocsin.streams.engine.mark import Standing, Verdict
 from tocsin.streams.engine.partition import PartitionWriter
-from tocsin.streams.engine.timers import TimerHeap
+from tocsin.streams.engine.rows import TimerHeap
 from tocsin.streams.rules import decide as decide_rules
 from tocsin.streams.rules.delivery.deliveries import Deliveries
 from tocsin.streams.rules.report import Report

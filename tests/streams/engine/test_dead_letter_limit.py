@@ -19,9 +19,8 @@ from tests.streams.engine.tally_bus import PATIENCE, TallyBus, tally_bus
 from tests.streams.engine.tallying import Tallying, reasons, sums
 from tocsin.streams.engine.dead import DEAD_TOPIC, DeadLetterLimit, DeadLetterLimitReached, RecentDead
 from tocsin.streams.engine.fold import Limits
-from tocsin.streams.engine.phase import Phase
+from tocsin.streams.engine.phase import DEAD_LETTER_LIMIT, Phase
 from tocsin.streams.engine.record import TICK, Output, Record, Rows
-from tocsin.streams.engine.task import DEAD_LETTER_LIMIT
 
 GOOD, BAD = b'{"name": "a", "add": 1}', b"{"
 THREE_OF_TEN = DeadLetterLimit(3, 10)

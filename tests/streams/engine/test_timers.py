@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.streams.engine.timers import TimerHeap
+from tocsin.streams.engine.rows import TimerHeap
 
 
 def drained(heap: TimerHeap, due: dict[str, int], now: int) -> list[str]:

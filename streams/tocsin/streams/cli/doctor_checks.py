@@ -16,7 +16,7 @@ from urllib.request import urlopen
 
 from aiohttp import ClientError
 
-from tocsin.streams.engine.task import HELP
+from tocsin.streams.engine.phase import HELP
 from tocsin.streams.processes.rules_watch import own_addresses
 from tocsin.streams.rulesfile import read_rules
 from tocsin.streams.settings import Settings

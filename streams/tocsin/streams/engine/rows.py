@@ -1,15 +1,15 @@
-"""The rows of one partition: encoded in memory, decoded on demand, undone event by event."""
+"""The rows of one partition and their timers: encoded in memory, decoded on demand, undone event by event."""
 
 from __future__ import annotations
 
+import heapq
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from msgspec import Struct
 
 from tocsin.streams.engine.record import Halt
-from tocsin.streams.engine.timers import TimerHeap
 
 _LAYOUT = struct.Struct(">BBBq")
 _FORMAT = 1
@@ -60,10 +60,51 @@ class StoredRow(Struct, frozen=True, gc=False):
         )
 
 
+class TimerHeap:
+    """Due times by row key. Entries are checked against the row when popped, so a changed row needs no removal.
+
+    Times are microseconds since the epoch.
+    """
+
+    __slots__ = ("_heap",)
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, str]] = []
+
+    def set(self, key: str, due: int) -> None:
+        heapq.heappush(self._heap, (due, key))
+
+    def rebuild(self, entries: Iterable[tuple[int, str]]) -> None:
+        """Hold exactly these (due, key): what rows no longer carry goes."""
+        self._heap = list(entries)
+        heapq.heapify(self._heap)
+
+    def head(self, due_of: Callable[[str], int | None]) -> int | None:
+        """The earliest due time that a row still carries, or None."""
+        heap = self._heap
+        while heap:
+            due, key = heap[0]
+            if due_of(key) == due:
+                return due
+            heapq.heappop(heap)
+        return None
+
+    def pop_due(self, now: int, due_of: Callable[[str], int | None]) -> str | None:
+        """Take the key of the earliest timer due by `now`, or None; never one that lies in the future."""
+        head = self.head(due_of)
+        if head is None or head > now:
+            return None
+        return heapq.heappop(self._heap)[1]
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+
 class RowStore:
     """All rows of a partition, with the keys changed since the last write and what they were before.
 
-    `encode` and `decode` come from the rule set; a row decoded once is kept until its key changes.
+    `encode` and `decode` come from the rule set. A row is decoded at each `get`: keeping decoded rows was measured and
+    gains nothing, because most of them are put again before they are next read.
     """
 
     def __init__(self, encode: Callable[[Any], bytes], decode: Callable[[bytes, int], Any], version: int) -> None:

@@ -19,7 +19,7 @@ from tocsin.streams.engine.dead import DeadLetterLimitReached
 from tocsin.streams.engine.fold import Folded
 from tocsin.streams.engine.mark import Standing, Verdict
 from tocsin.streams.engine.partition import PartitionWriter, Superseded
-from tocsin.streams.engine.phase import Phase
+from tocsin.streams.engine.phase import DEAD_LETTER_LIMIT, HELP, Phase
 from tocsin.streams.engine.ports import Log, LogUnavailable
 from tocsin.streams.engine.record import Halt, Record, RuleSet
 from tocsin.streams.engine.ticking import Ticking
@@ -35,14 +35,6 @@ IDLE_CHECK = 30.0
 
 HEARTBEAT = 30.0
 """Seconds without input after which the owner appends a tick although no timer is due."""
-
-DEAD_LETTER_LIMIT = "dead_letter_limit"
-"""The reason of a partition that halted rather than dead-letter one record more."""
-HELP = {
-    DEAD_LETTER_LIMIT: "run a release that can read these records, or raise the setting dead_letter_limit; "
-    "then, for those that are in `dead` already: tocsin dead replay"
-}
-"""What helps, by the reason of a halt."""
 
 VAIN_RECOVERIES = 3
 """Recoveries in a row that read the whole changelog and failed behind it, after which reading is no progress."""

@@ -1,7 +1,8 @@
-"""What both agents share: events out of records, decisions into outputs."""
+"""What the agents share: events out of records, rows out of bytes, decisions into outputs."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,22 +13,56 @@ from tocsin.schemas.events import Event, Tick
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.engine.dead import DEAD_TOPIC, dead_headers, dead_letter
-from tocsin.streams.engine.record import TICK, Halt, NotYetReadable, Output, Record, Refused
+from tocsin.streams.engine.record import TICK, Halt, NotYetReadable, Output, Record, Refused, Rows
 from tocsin.streams.rules.decision import DeadLetter, Decision
-from tocsin.streams.rules.state import Row, RowUnreadable, decode_row
+from tocsin.streams.rules.state import ROW_VERSION, Row, RowUnreadable, decode_row, encode_row
 
 TICK_TENANT = "tocsin"
 """The tenant of events that belong to the bus itself."""
 
 
-class AgentShell:
-    """Codec and addresses of one agent; `source` is the CloudEvents source of what it says."""
+class Agent(ABC):
+    """A rule set for the engine over rules that take events and rows and return decisions. A kind of agent adds what
+    it reads, where an event belongs, and its rules; it asks for its configuration at every event, so that rules may be
+    reloaded."""
 
-    def __init__(self, name: str, prefix: str, book: SchemaBook) -> None:
-        self._name = name
+    name: str
+    input_topic: str
+    row_version = ROW_VERSION
+
+    def __init__(self, prefix: str, book: SchemaBook) -> None:
+        self.changelog = f"{self.name}-changelog"
         self._prefix = prefix
         self._book = book
-        self._source = f"/tocsin/{name}".encode()
+        self._source = f"/tocsin/{self.name}".encode()
+
+    @abstractmethod
+    def partition_key(self, event: Any) -> bytes | None:
+        """The key whose partition must hold this event, or None when any will do."""
+
+    @abstractmethod
+    def decide(self, event: Any, rows: Rows, now: int) -> Iterable[Decision]:
+        """What the rules decide on an event."""
+
+    @abstractmethod
+    def decide_timer(self, key: str, rows: Rows, now: int) -> Iterable[Decision]:
+        """What the rules decide when the timer of row `key` is due."""
+
+    def fold(self, event: Any, rows: Rows, now: int, record: Record) -> Iterable[Output]:
+        return self._outputs(self.decide(event, rows, now), record)
+
+    def fire(self, key: str, rows: Rows, now: int) -> Iterable[Output]:
+        return self._outputs(self.decide_timer(key, rows, now), None)
+
+    def encode_row(self, row: Any) -> bytes:
+        return encode_row(row)
+
+    def decode_row(self, data: bytes, version: int) -> Row:
+        """The row, or Halt: a row is never discarded because it cannot be read."""
+        try:
+            return decode_row(data, version)
+        except RowUnreadable as unreadable:
+            raise Halt(str(unreadable)) from unreadable
 
     def decode(self, record: Record) -> Any:
         """The event in a record; raises Refused (poison) or NotYetReadable (a newer version of us wrote it)."""
@@ -39,7 +74,7 @@ class AgentShell:
             raise Refused(undecodable.reason.value, undecodable.detail) from undecodable
         return TICK if isinstance(event, Tick) else event
 
-    def outputs(self, decisions: Iterable[Decision], record: Record | None) -> list[Output]:
+    def _outputs(self, decisions: Iterable[Decision], record: Record | None) -> list[Output]:
         """Decisions as records to produce, in their order; `record` is the input that a dead letter may stand for."""
         return [self._output(decision, record) for decision in decisions]
 
@@ -70,22 +105,14 @@ class AgentShell:
         except Unencodable as unencodable:
             raise Refused("output_unencodable", str(unencodable)) from unencodable
 
-    def tick(self, topic: str, partition: int, now: int) -> Output:
+    def tick(self, partition: int, now: int) -> Output:
         """A tick record; its id says which partition and when, so that two are never taken for one."""
         tick = Tick(
-            event_id=derived_id("tick", self._name, str(partition), str(now)),
+            event_id=derived_id("tick", self.name, str(partition), str(now)),
             tenant=TICK_TENANT,
             occurred_at=now,
             recorded_at=now,
             partition=partition,
         )
         headers = tuple(cloud_event_headers(tick, self._source))
-        return Output(topic, None, encode(tick, book=self._book), headers)
-
-
-def row_from(data: bytes, version: int) -> Row:
-    """The row, or Halt: a row is never discarded because it cannot be read."""
-    try:
-        return decode_row(data, version)
-    except RowUnreadable as unreadable:
-        raise Halt(str(unreadable)) from unreadable
+        return Output(self.input_topic, None, encode(tick, book=self._book), headers)
