@@ -71,6 +71,11 @@ FAULTS = {
         "import tocsin.streams.topology\n",
         "streams: every package has its layer BROKEN",
     ),
+    "a stage that knows what comes after it": (
+        "streams/tocsin/streams/rules/stages/planted.py",
+        "import tocsin.streams.rules.decide\n",
+        "rules: what is decided later stands above BROKEN",
+    ),
     "a library for services that knows a sink": (
         "connectors/tocsin/connectors/mediation/planted.py",
         "import tocsin.connectors.sinks.memory\n",

@@ -13,14 +13,13 @@ from tocsin.schemas.events import DigestedCase, ProblemsDigested
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.cases import open_by_digest
-from tocsin.streams.rules.context.threads import MAX_CODE, linkable
+from tocsin.streams.rules.context.threads import MAX_CODE, is_muted, linkable
 from tocsin.streams.rules.decision import PROBLEMS
+from tocsin.streams.rules.facts import hops_of
 from tocsin.streams.rules.notification import timestamp
 from tocsin.streams.rules.notify import notify
 from tocsin.streams.rules.problem_bytes import problem_bytes, problem_of
 from tocsin.streams.rules.report import Report
-from tocsin.streams.rules.stages.hops import hops_of
-from tocsin.streams.rules.stages.thread_budget import is_muted
 from tocsin.streams.rules.state import DIGEST_CASES, DigestCase, DigestRow, SeenRow
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.verdict import Reason

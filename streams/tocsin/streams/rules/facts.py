@@ -22,6 +22,15 @@ CLIP = 2048
 MAX_LISTED = 50
 """Entries of a list or a mapping that an expression sees."""
 
+HOPS = "tocsin.hops"
+"""The member of `Problem.extensions` that counts the buses it has passed: JSON text, written by the dialect
+`tocsin-notification`."""
+
+MAX_DIGITS = 9
+
+REPORT_DIALECTS = frozenset({"didcomm-2.0", "aries-1.0", "hipe"})
+"""Dialects in which peers report problems to us: such a report is not answered with one."""
+
 _NO_CONTEXT = ThreadContext(first_seen=0, last_seen=0)
 
 
@@ -51,6 +60,12 @@ class Facts:
 def protocol_of(problem: Problem) -> str | None:
     """The protocol that the problem is about, or that its message belongs to."""
     return problem.source.protocol or (problem.message_type or "").rpartition("/")[0] or None
+
+
+def hops_of(problem: Problem) -> int:
+    """How many other buses the problem has passed; 0 when it came from none, or says something that is no count."""
+    stated = problem.extensions.get(HOPS, "") if problem.extensions else ""
+    return int(stated) if stated.isascii() and stated.isdigit() and len(stated) <= MAX_DIGITS else 0
 
 
 def _record(facts: Facts) -> str | None:

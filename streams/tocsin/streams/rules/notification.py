@@ -16,7 +16,7 @@ import msgspec
 
 from tocsin.schemas.events import ProblemOpened, ProblemRepeated, ThreadContext
 from tocsin.schemas.problem import Http, Problem, Source
-from tocsin.streams.rules.stages.hops import hops_of
+from tocsin.streams.rules.facts import hops_of
 
 CONTENT_TYPE = "application/json"
 

@@ -12,9 +12,9 @@ from tocsin.streams.rules.config import NOTIFICATION
 from tocsin.streams.rules.decision import DELIVERIES
 from tocsin.streams.rules.derive import about as common_fields
 from tocsin.streams.rules.documents import document_of, for_peer, media_type_of
+from tocsin.streams.rules.limit_notice import limit_notice
 from tocsin.streams.rules.notification import CONTENT_TYPE, MAX_BODY, Notice, body_of, body_of_notice, instance_of
 from tocsin.streams.rules.report import Report
-from tocsin.streams.rules.stages.limit_notice import limit_notice
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.verdict import Limit
 

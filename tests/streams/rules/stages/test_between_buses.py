@@ -10,8 +10,8 @@ from tests.harness.problem_strategies import problems
 from tocsin.connectors.dialects import read_document
 from tocsin.schemas.events import ProblemOpened, ThreadContext
 from tocsin.schemas.problem import Problem
+from tocsin.streams.rules.facts import HOPS, hops_of
 from tocsin.streams.rules.notification import body_of_notice
-from tocsin.streams.rules.stages.hops import EXTENSION, hops_of
 
 NAMED_ANEW = {"extensions", "noticed_at"}
 """What a journey changes: where it was told is added, and a time is told in milliseconds."""
@@ -32,7 +32,7 @@ def test_nothing_is_lost_on_the_way(problem: Problem) -> None:
     read = travelled(problem)
     for name in set(Problem.__struct_fields__) - NAMED_ANEW:
         assert getattr(read, name) == getattr(problem, name), name
-    for name in problem.extensions.keys() - {EXTENSION}:
+    for name in problem.extensions.keys() - {HOPS}:
         assert json.loads(read.extensions[name]) == json.loads(problem.extensions[name])
     if problem.noticed_at is not None and 0 <= problem.noticed_at < 10**17:
         assert read.noticed_at == problem.noticed_at // 1000 * 1000

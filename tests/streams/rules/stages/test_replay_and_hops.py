@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tocsin.schemas.events import ProblemOpened, ProblemSuppressed
-from tocsin.streams.rules.stages.hops import hops_of
+from tocsin.streams.rules.facts import hops_of
 from tocsin.streams.rules.values import DAY
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from tocsin.schemas.events import ThreadContext
-from tocsin.streams.engine.record import Rows
-from tocsin.streams.rules.state import THREAD_CODES, WAITING, ThreadRow, row_key
+from tocsin.streams.rules.state import THREAD_CODES, WAITING, ThreadRow
 from tocsin.streams.rules.turn import Turn
 
 MAX_PARENTS = 16
@@ -45,12 +44,6 @@ def with_waiting(waiting: Waiting, case: str, report: str) -> Waiting:
         return ((case, report),)
     others = [pair for pair in waiting if pair[0] != case]
     return (*others, (case, report))[-WAITING:]
-
-
-def thread_row(thread_id: str, tenant: str, rows: Rows) -> ThreadRow | None:
-    """What is known of a thread."""
-    row = rows.get(row_key("thread", tenant, thread_id))
-    return row if isinstance(row, ThreadRow) else None
 
 
 def keep_thread(turn: Turn, thread_id: str, row: ThreadRow) -> None:
@@ -145,3 +138,9 @@ def context_from(turn: Turn, row: ThreadRow, affected: ThreadRow, stated: Stated
         last_message_id=affected.last_message_id,
         last_message_type=affected.last_message_type,
     )
+
+
+def is_muted(turn: Turn, thread: str) -> bool:
+    """Whether a limit notice of this thread was told."""
+    inside, about = turn.threads.find(thread), turn.thread_errors.find(thread)
+    return bool((inside is not None and inside.muted) or (about is not None and about.muted))

@@ -16,9 +16,9 @@ from tocsin.schemas.problem import Problem, RetryParty
 from tocsin.streams.rules.config import EscalationPolicy
 from tocsin.streams.rules.decision import ESCALATIONS
 from tocsin.streams.rules.derive import about
+from tocsin.streams.rules.facts import REPORT_DIALECTS
 from tocsin.streams.rules.problem_bytes import problem_bytes
 from tocsin.streams.rules.report import Report
-from tocsin.streams.rules.stages.audience import REPORTS
 from tocsin.streams.rules.state import CaseRow, EscalationRow
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.values import Impact
@@ -116,7 +116,7 @@ def _impact(policy: EscalationPolicy, problem: Problem) -> Impact:
 def _first_due(policy: EscalationPolicy, problem: Problem, now: int) -> int:
     """When the first step is due: after its wait, none when the impact says so; not while the other side retries."""
     wait = 0 if _impact(policy, problem) == "at_once" else policy.steps[0].wait
-    if problem.retry_party in _THEY_RETRY[problem.dialect in REPORTS]:
+    if problem.retry_party in _THEY_RETRY[problem.dialect in REPORT_DIALECTS]:
         wait = max(wait, policy.while_they_retry)
     return now + wait
 

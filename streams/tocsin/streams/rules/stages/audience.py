@@ -14,9 +14,10 @@ import msgspec
 from tocsin.connectors.dialects.codes import fold_code, has_token_prefix
 from tocsin.streams.rules.config import RuleBook
 from tocsin.streams.rules.documents import can_say
+from tocsin.streams.rules.facts import REPORT_DIALECTS
+from tocsin.streams.rules.limit_notice import is_limit_notice
 from tocsin.streams.rules.promotion import promotable
 from tocsin.streams.rules.report import Report
-from tocsin.streams.rules.stages.limit_notice import is_limit_notice
 from tocsin.streams.rules.state import PeerRow
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.values import HOUR
@@ -24,9 +25,6 @@ from tocsin.streams.rules.verdict import Reason
 
 TRUSTED = frozenset({"medium", "normal", "high", "verified"})
 """Words for a connection's trust with which its peer is told; any other word, or none, is low."""
-
-REPORTS = frozenset({"didcomm-2.0", "aries-1.0", "hipe"})
-"""Dialects in which peers report problems to us: such a report is not answered with one."""
 
 RESOURCES = "me.res"
 
@@ -47,7 +45,7 @@ def judge(turn: Turn, report: Report) -> None:
 def note_limit_of_peer(turn: Turn, report: Report) -> None:
     """A peer that says that its limit of errors is crossed has ended the thread: it is told nothing more of that thread
     (DIDComm v2, "Cascading Problems"). The others go on being told."""
-    if report.problem.dialect in REPORTS and is_limit_notice(report.problem):
+    if report.problem.dialect in REPORT_DIALECTS and is_limit_notice(report.problem):
         key, until = _thread_key(turn, report), turn.now + turn.config.thread_ttl
         row = _row(turn, key, until)
         turn.peers.keep(key, msgspec.structs.replace(row, silent=True), row.until)
@@ -103,7 +101,7 @@ def _choose(turn: Turn, report: Report, named: tuple[str, ...]) -> None:
 
 def _why_not(turn: Turn, report: Report) -> str:
     # An error that raises a warning of theirs is the one answer they are owed (DIDComm v2, "Replying to Warnings").
-    if report.problem.dialect in REPORTS and next(promotable(turn, report), None) is None:
+    if report.problem.dialect in REPORT_DIALECTS and next(promotable(turn, report), None) is None:
         return "a report is not answered with a report"
     return "" if (report.context.trust or "").casefold() in TRUSTED else "trust"
 

@@ -9,8 +9,8 @@ from tocsin.connectors.dialects.message_types import is_report
 from tocsin.schemas.events import ActivityKind, ActivityObserved
 from tocsin.streams.rules.context.references import references_of, thread_of
 from tocsin.streams.rules.context.threads import MAX_CODE, clip
+from tocsin.streams.rules.limit_notice import limit_notice
 from tocsin.streams.rules.report import Report
-from tocsin.streams.rules.stages.limit_notice import limit_notice
 from tocsin.streams.rules.state import CONNECTION_CODES, CodeErrors, ConnectionErrorsRow
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.verdict import Limit, Outcome, Reason, Verdict

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from tocsin.schemas.problem import Problem
+from tocsin.streams.rules.facts import hops_of
 from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.verdict import Reason, Verdict
-
-EXTENSION = "tocsin.hops"
-"""The member of `Problem.extensions`: the number as JSON text, written by the dialect `tocsin-notification`."""
-
-MAX_DIGITS = 9
 
 
 def judge(turn: Turn, report: Report) -> Verdict | None:
@@ -21,9 +16,3 @@ def judge(turn: Turn, report: Report) -> Verdict | None:
     case = turn.cases.find(report.case)
     told = case.represented_by if case else ""
     return Verdict(reason=Reason.HOPS, detail=f"passed {hops} buses, at most {allowed}", represented_by=told or None)
-
-
-def hops_of(problem: Problem) -> int:
-    """How many other buses the problem has passed; 0 when it came from none, or says something that is no count."""
-    stated = problem.extensions.get(EXTENSION, "") if problem.extensions else ""
-    return int(stated) if stated.isascii() and stated.isdigit() and len(stated) <= MAX_DIGITS else 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from tocsin.streams.rules.context.threads import clip
+from tocsin.streams.rules.limit_notice import limit_notice
 from tocsin.streams.rules.report import Report
-from tocsin.streams.rules.stages.limit_notice import limit_notice
 from tocsin.streams.rules.state import ErrorsRow
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.verdict import Limit, Outcome, Reason, Verdict

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import msgspec
 
+from tocsin.streams.rules.limit_notice import limit_notice
 from tocsin.streams.rules.report import Report
-from tocsin.streams.rules.stages.limit_notice import limit_notice
 from tocsin.streams.rules.state import ThreadErrorsRow
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.verdict import Limit, Outcome, Reason, Verdict
@@ -50,9 +50,3 @@ def after(turn: Turn, report: Report, outcome: Outcome) -> None:
     about = turn.thread_errors.get(key)
     if about is not None:
         turn.thread_errors.replace(key, msgspec.structs.replace(about, muted=outcome.represented_by))
-
-
-def is_muted(turn: Turn, thread: str) -> bool:
-    """Whether a limit notice of this thread was told."""
-    inside, about = turn.threads.find(thread), turn.thread_errors.find(thread)
-    return bool((inside is not None and inside.muted) or (about is not None and about.muted))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tocsin.schemas.problem import Item, Problem, Severity
 from tocsin.streams.rules.context.threads import MAX_CODE
-from tocsin.streams.rules.stages.hops import EXTENSION
+from tocsin.streams.rules.facts import HOPS
 from tocsin.streams.rules.verdict import Limit, Verdict
 
 MAX_ERRORS = "e.p.req.max-errors-exceeded"
@@ -24,7 +24,7 @@ def limit_notice(problem: Problem, limit: Limit, allowed: int) -> Verdict:
     travel in rings for ever."""
     last = problem.code[:MAX_CODE]
     args = [limit.value, str(allowed), last]
-    passed = problem.extensions.get(EXTENSION)
+    passed = problem.extensions.get(HOPS)
     instead = Problem(
         dialect="canonical",
         code=MAX_ERRORS,
@@ -42,6 +42,6 @@ def limit_notice(problem: Problem, limit: Limit, allowed: int) -> Verdict:
         items=[Item(key=key, value=value) for key, value in zip(("limit", "allowed", "last_code"), args, strict=True)],
         source=problem.source,
         request_id=problem.request_id,
-        extensions={} if passed is None else {EXTENSION: passed},
+        extensions={} if passed is None else {HOPS: passed},
     )
     return Verdict(instead=instead, limit=limit)
