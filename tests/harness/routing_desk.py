@@ -16,8 +16,9 @@ from tocsin.schemas.events import (
 )
 from tocsin.schemas.problem import Problem, Severity, Source
 from tocsin.streams.rules.config import DecideConfig, Endpoint, LoopLimits, RuleBook, Silence
-from tocsin.streams.rules.decide import STAGES, decide, fire
-from tocsin.streams.rules.decision import Decision, Emit
+from tocsin.streams.rules.decide import STAGES
+from tocsin.streams.rules.decision import Emit
+from tocsin.streams.rules.replay import Decided, MemoryRows, Replay
 from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.stages import audience
 from tocsin.streams.rules.turn import Turn
@@ -66,36 +67,30 @@ def a_book(*routes: Any, **more: Any) -> RuleBook:
     return RuleBook(**{**known, **more})
 
 
-class Bus:
-    """Reports go in, what is said comes out as short words; `at` counts seconds from NOW."""
+class Bus(Replay):
+    """Reports go in, what is emitted comes out as short words; `at` counts seconds from NOW."""
 
-    def __init__(self, rows: Any, book: RuleBook, silences: tuple[Silence, ...] = ()) -> None:
-        self.rows, self.config = rows, DecideConfig(book=book, silences=silences)
+    def __init__(self, rows: MemoryRows, book: RuleBook, silences: tuple[Silence, ...] = ()) -> None:
+        super().__init__(DecideConfig(book=book, silences=silences), rows, NOW)
         self.reports = 0
         self.events: list[Any] = []
 
     def report(self, at: float, problem: Problem, tenant: str = "acme") -> list[str]:
-        """What is said of it, after what the timers until then say."""
+        """What becomes of it, after what the timers until then decide."""
         now = NOW + int(at * SECOND)
-        said = self.until(at)
         self.reports += 1
         event_id = f"r{self.reports}"
         event = ProblemReported(event_id=event_id, tenant=tenant, occurred_at=now, recorded_at=now, problem=problem)
-        return said + self._words(decide(event, self.rows, now, self.config))
+        return self._words(self.hear(event, now))
 
     def until(self, at: float) -> list[str]:
-        """What the timers until then say."""
-        said: list[str] = []
-        now = NOW + int(at * SECOND)
-        while (key := self.rows.next_due(now)) is not None:
-            due = self.rows.due(key)
-            said += self._words(fire(key, self.rows, due, self.config))
-            assert self.rows.due(key) is None or self.rows.due(key) > due, f"{key} leaves its timer due"
-        return said
+        """What the timers until then decide."""
+        return self._words(self.wait(NOW + int(at * SECOND)))
 
-    def _words(self, decisions: list[Decision]) -> list[str]:
+    def _words(self, decided: list[Decided]) -> list[str]:
+        assert self.left_due == []
         words = []
-        for decision in decisions:
+        for decision in (decision for one in decided for decision in one.decisions):
             assert isinstance(decision, Emit)
             said = decision.event
             self.events.append(said)

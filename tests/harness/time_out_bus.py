@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tests.harness.waiting import START, TENANT, config_with
 from tocsin.schemas.events import (
@@ -15,13 +15,10 @@ from tocsin.schemas.events import (
     TimeoutNoticed,
 )
 from tocsin.streams.rules.config import DecideConfig, Endpoint, EscalationPolicy, Route, RuleBook, Step, TimeoutPolicy
-from tocsin.streams.rules.decide import decide, fire
 from tocsin.streams.rules.decision import Decision, Emit
 from tocsin.streams.rules.match import Match
+from tocsin.streams.rules.replay import MemoryRows, Replay
 from tocsin.streams.rules.values import MINUTE, SECOND
-
-if TYPE_CHECKING:
-    from tests.streams.rules.conftest import DictRows
 
 OFFER = "https://didcomm.org/issue-credential/2.0/offer-credential"
 QUICK = TimeoutPolicy(floor=10 * SECOND, unlearned=10 * SECOND, waits=1, retries=1, backoff=20 * SECOND)
@@ -42,11 +39,12 @@ BOOK = RuleBook(
 CONFIG = config_with(QUICK, book=BOOK)
 
 
-class Bus:
-    """The whole of `decide`, with its timers."""
+class Bus(Replay):
+    """The whole of `decide`; its timers fire when `until` lets them."""
 
-    def __init__(self, rows: DictRows, config: DecideConfig = CONFIG) -> None:
-        self.rows, self.config, self.number = rows, config, 0
+    def __init__(self, rows: MemoryRows, config: DecideConfig = CONFIG) -> None:
+        super().__init__(config, rows, START)
+        self.number = 0
 
     def send(self, at: int, message_type: str = OFFER, message_id: str = "offer-1") -> list[Decision]:
         """A message goes out, `at` seconds after the start."""
@@ -68,14 +66,12 @@ class Bus:
             by="the keeper",
             choice=choice,
         )
-        return decide(issued, self.rows, START + at * SECOND, self.config)
+        self.now = START + at * SECOND
+        return self.decide(issued)
 
     def until(self, at: int) -> list[Decision]:
         """Every timer that is due by then fires at its due."""
-        decisions: list[Decision] = []
-        while (key := self.rows.next_due(START + at * SECOND)) is not None:
-            decisions += fire(key, self.rows, self.rows.dues[key], self.config)
-        return decisions
+        return [decision for one in self.wait(START + at * SECOND) for decision in one.decisions]
 
     def _activity(self, at: int, kind: ActivityKind, message_type: str, message_id: str) -> list[Decision]:
         self.number += 1
@@ -91,7 +87,8 @@ class Bus:
             thread_id="t",
             connection="lighthouse",
         )
-        return decide(activity, self.rows, START + at * SECOND, self.config)
+        self.now = START + at * SECOND
+        return self.decide(activity)
 
 
 def events(decisions: list[Decision]) -> list[object]:

@@ -30,8 +30,8 @@ from tocsin.schemas.events import (
 )
 from tocsin.schemas.ids import derived_id
 from tocsin.streams.rules.config import DecideConfig, RuleBook, Silence
-from tocsin.streams.rules.decide import decide, fire
 from tocsin.streams.rules.decision import INBOX, Decision, Emit
+from tocsin.streams.rules.replay import Replay
 from tocsin.streams.rules.report import case_of
 from tocsin.streams.rules.timeouts.grace import note_gap
 from tocsin.streams.rulesfile import load_rulebook
@@ -42,20 +42,34 @@ YEAR = 366 * 86_400_000_000
 """After this long without anything new, nothing may be remembered."""
 
 
+class Partition(Replay):
+    """One partition that is deaf at times (`gaps`, microseconds): a timer of such a time fires when it hears again,
+    behind what came meanwhile."""
+
+    def __init__(self, config: DecideConfig, gaps: list[tuple[int, int]]) -> None:
+        super().__init__(config, DictRows(), START)
+        self._gaps = gaps
+
+    def fires_at(self, due: int, until: int) -> int | None:
+        end = next((end for since, end in self._gaps if since < due <= end), None)
+        if end is None:
+            return super().fires_at(due, until)
+        return end if end < until else None
+
+
 class VirtualBus:
     """Runs one scenario; `said` is what came of it."""
 
     def __init__(self, scenario: Scenario, folder: Path) -> None:
         self.scenario = scenario
         self.said: list[Line] = []
-        self.rows = DictRows()
         self.ends: Counter[str] = Counter()
         self._folder = folder
         self._names = Names()
-        self._now = START
         self._silences: dict[str, Silence] = {}
-        self._config = DecideConfig(book=self._book(scenario.rules), **_settings(scenario.settings))
-        self._gaps = [(START + span(one.body["since"]), START + one.at) for one in scenario.given if one.what == "deaf"]
+        gaps = [(START + span(one.body["since"]), START + one.at) for one in scenario.given if one.what == "deaf"]
+        config = DecideConfig(book=self._book(scenario.rules), **_settings(scenario.settings))
+        self._partition = Partition(config, gaps)
         self._mediator = Mediator(scenario.mediation) if scenario.mediation else None
         self._reports = {one.name: one for one in scenario.given if one.name}
 
@@ -69,30 +83,22 @@ class VirtualBus:
 
     def leftovers(self) -> list[str]:
         """Row keys that are still there a year later: rows that no timer forgets."""
-        self._advance(self._now + YEAR)
-        return sorted(self.rows.rows)
+        self._advance(self._partition.now + YEAR)
+        return sorted(self._partition.rows.rows)
 
     def _advance(self, until: int) -> None:
-        while (first := self.rows.earliest()) is not None:
-            due, key = first
-            moment = next((end for since, end in self._gaps if since < due <= end), max(due, self._now))
-            held_back = moment != due
-            if moment > until or (held_back and moment == until):
-                break  # what came while it was deaf is heard before the timers of that time
-            self._now = moment
-            self._hear(fire(key, self.rows, moment, self._config))
-            left = self.rows.due(key)
-            assert left is None or left > moment, f"the rule left the timer of {key} due: it would fire for ever"
-        self._now = max(self._now, until)
+        for decided in self._partition.wait(until):
+            self._hear(decided.at, decided.decisions)
+        assert self._partition.left_due == [], "a rule left its timer due: it would fire for ever"
 
     def _take(self, given: Given) -> None:
         match given.what:
             case "rules":
-                self._config = msgspec.structs.replace(self._config, book=self._book(given.body))
+                self._partition.config = msgspec.structs.replace(self._partition.config, book=self._book(given.body))
             case "silence":
                 self._silence(given)
             case "deaf":
-                note_gap(self.rows, START + span(given.body["since"]), START + given.at)
+                note_gap(self._partition.rows, START + span(given.body["since"]), START + given.at)
             case "command":
                 self._decide(self._command(given))
             case "trouble" | "exception":
@@ -145,7 +151,7 @@ class VirtualBus:
 
     def _silence(self, given: Given) -> None:
         silences = silences_after(self._silences, given, self._common(given))
-        self._config = msgspec.structs.replace(self._config, silences=silences)
+        self._partition.config = msgspec.structs.replace(self._partition.config, silences=silences)
 
     def _trouble(self, given: Given) -> None:
         assert self._mediator is not None, "a scenario with trouble says which `mediation` holds"
@@ -162,10 +168,10 @@ class VirtualBus:
             name = self._names.of.get(heard.event_id, heard.event_id)
             self._names.learn_case(case_of(heard), name, heard.tenant)
             self.ends[f"{heard.event_id} came"] += 1
-        self._hear(decide(heard, self.rows, self._now, self._config))
+        self._hear(self._partition.now, self._partition.decide(heard))
 
-    def _hear(self, decisions: list[Decision]) -> None:
-        at = self._now - START
+    def _hear(self, moment: int, decisions: list[Decision]) -> None:
+        at = moment - START
         for decision in decisions:
             if not isinstance(decision, Emit):
                 fields = {"stage": decision.stage, "detail": decision.detail, "topic": decision.topic}

@@ -93,8 +93,8 @@ class Replay:
         decided = []
         while (first := self.rows.earliest()) is not None:
             due, key = first
-            moment = self.moment(due)
-            if moment > until:
+            moment = self.fires_at(due, until)
+            if moment is None:
                 break
             self.now = moment
             decided.append(Decided(moment, None, fire(key, self.rows, moment, self.config)))
@@ -105,6 +105,7 @@ class Replay:
         self.now = max(self.now, until)
         return decided
 
-    def moment(self, due: int) -> int:
-        """When a timer fires: never early, and never before what was replayed already."""
-        return max(due, self.now)
+    def fires_at(self, due: int, until: int) -> int | None:
+        """When a timer fires: never early, and never before what was replayed already; None: not until then."""
+        moment = max(due, self.now)
+        return moment if moment <= until else None

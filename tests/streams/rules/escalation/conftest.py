@@ -22,9 +22,9 @@ from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.cases import open_or_repeat
 from tocsin.streams.rules.commands import apply_kept, command
 from tocsin.streams.rules.config import DecideConfig, Endpoint, EscalationPolicy, Repeat, Route, RuleBook, Step
-from tocsin.streams.rules.decide import fire
 from tocsin.streams.rules.decision import Decision, Emit
 from tocsin.streams.rules.escalation.raising import escalate
+from tocsin.streams.rules.replay import MemoryRows, Replay
 from tocsin.streams.rules.report import Matched, Report
 from tocsin.streams.rules.state import CaseRow, EscalationRow, SeenRow
 from tocsin.streams.rules.turn import Turn
@@ -59,12 +59,12 @@ def book_of(*policies: EscalationPolicy) -> RuleBook:
     )
 
 
-class Bus:
+class Bus(Replay):
     """Plays one partition: `now` is its clock. Every method returns the events that were decided, deliveries last."""
 
-    def __init__(self, rows: DictRows, *policies: EscalationPolicy) -> None:
-        self.rows, self.now = rows, START
-        self.config = DecideConfig(book=book_of(*(policies or (PAGER,))), public_url="https://bus.example")
+    def __init__(self, rows: MemoryRows, *policies: EscalationPolicy) -> None:
+        config = DecideConfig(book=book_of(*(policies or (PAGER,))), public_url="https://bus.example")
+        super().__init__(config, rows, START)
         self.requested: list[DeliveryRequested] = []
 
     def report(
@@ -107,14 +107,11 @@ class Bus:
         command(turn, issued)
         return turn.decisions
 
-    def wait(self, span: int) -> list[Event]:
+    def pass_time(self, span: int) -> list[Event]:
         """Time passes and then, once, every timer that is due fires."""
         self.now += span
-        events: list[Event] = []
-        while (key := self.rows.next_due(self.now)) is not None:
-            events += self._events(fire(key, self.rows, self.now, self.config))
-            due = self.rows.due(key)
-            assert due is None or due > self.now, "a timer that stays due fires for ever"
+        events = [event for one in self.wait(self.now) for event in self._events(one.decisions)]
+        assert self.left_due == [], "a timer that stays due fires for ever"
         return events
 
     def pages(self, span: int) -> list[tuple[str, ...]]:
@@ -122,7 +119,7 @@ class Bus:
         steps: list[tuple[str, ...]] = []
         end = self.now + span
         while self.now < end:
-            steps += [tuple(one.endpoints) for one in self.wait(MINUTE) if isinstance(one, EscalationStepped)]
+            steps += [tuple(one.endpoints) for one in self.pass_time(MINUTE) if isinstance(one, EscalationStepped)]
         return steps
 
     @property

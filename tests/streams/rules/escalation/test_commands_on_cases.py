@@ -35,7 +35,7 @@ def test_an_acknowledge_that_comes_before_a_late_timer_stops_it(bus: Bus) -> Non
     bus.report("r1")
     bus.now += 3 * HOUR
     bus.command("acknowledge", "r1")
-    assert bus.wait(0) == []
+    assert bus.pass_time(0) == []
 
 
 def test_resolve_cancels_and_tells_everybody_who_was_told(bus: Bus) -> None:
@@ -69,8 +69,8 @@ def test_a_snooze_keeps_quiet_and_then_goes_on_at_once_with_the_fresh_state(bus:
     assert isinstance(snoozed, EscalationSnoozed)
     assert (snoozed.until, snoozed.by, bus.case.status) == (until, "ann", "snoozed")
     assert kinds(bus.report("r2")) == ["ProblemRepeated"]
-    assert bus.wait(HOUR - 1) == []
-    (stepped,) = bus.wait(1)
+    assert bus.pass_time(HOUR - 1) == []
+    (stepped,) = bus.pass_time(1)
     assert isinstance(stepped, EscalationStepped)
     assert (stepped.repeat, stepped.count, bus.notification["data"]["status"]) == (1, 2, "open")
     assert bus.case.status == "open"
@@ -79,15 +79,15 @@ def test_a_snooze_keeps_quiet_and_then_goes_on_at_once_with_the_fresh_state(bus:
 def test_a_snooze_shorter_than_the_wait_brings_no_step_forward(bus: Bus) -> None:
     bus.report("r1")
     bus.command("snooze", "r1", until=bus.now + MINUTE)
-    assert bus.wait(5 * MINUTE - 1) == []
-    assert kinds(bus.wait(1)) == ["EscalationStepped"]
+    assert bus.pass_time(5 * MINUTE - 1) == []
+    assert kinds(bus.pass_time(1)) == ["EscalationStepped"]
 
 
 def test_a_later_snooze_takes_the_place_of_an_earlier_one(bus: Bus) -> None:
     bus.report("r1")
     bus.command("snooze", "r1", "c1", until=bus.now + DAY)
     bus.command("snooze", "r1", "c2", until=bus.now + HOUR)
-    assert kinds(bus.wait(HOUR)) == ["EscalationStepped"]
+    assert kinds(bus.pass_time(HOUR)) == ["EscalationStepped"]
 
 
 def test_no_snooze_is_longer_than_the_policy_allows(bus: Bus) -> None:
@@ -101,7 +101,7 @@ def test_what_was_acknowledged_may_be_put_off(bus: Bus) -> None:
     bus.report("r1")
     bus.command("acknowledge", "r1", "c1")
     assert kinds(bus.command("snooze", "r1", "c2", until=bus.now + HOUR)) == ["EscalationSnoozed"]
-    assert kinds(bus.wait(HOUR)) == ["EscalationStepped"]
+    assert kinds(bus.pass_time(HOUR)) == ["EscalationStepped"]
 
 
 def test_a_snoozed_one_may_be_taken(bus: Bus) -> None:
@@ -116,7 +116,7 @@ def test_a_snooze_without_an_escalation_ends_by_itself(bus: Bus) -> None:
     bus.command("snooze", "r1", until=bus.now + HOUR)
     assert kinds(bus.report("r2")) == ["ProblemRepeated", "EscalationRaised"], "raised, but it waits"
     assert bus.pages(HOUR - MINUTE) == []
-    assert kinds(bus.wait(MINUTE)) == ["EscalationStepped"]
+    assert kinds(bus.pass_time(MINUTE)) == ["EscalationStepped"]
     bus.command("resolve", "r1", "c2")
     bus.report("r3", policies=())
     bus.command("snooze", "r3", "c3", until=bus.now + MINUTE)
@@ -198,7 +198,7 @@ def test_a_case_may_be_answered_hours_later_by_what_people_were_told(bus: Bus, n
     for each in ("r4", "r5"):
         bus.report(each)
     for _ in range(20):
-        bus.wait(HOUR)
+        bus.pass_time(HOUR)
     assert sorted(key for key in bus.rows.rows if key.startswith("seen/")) == [
         "seen/acme/r1", "seen/acme/r3", "seen/acme/r5",
     ]  # fmt: skip
@@ -210,5 +210,5 @@ def test_what_was_named_is_forgotten_in_the_end(bus: Bus) -> None:
     bus.pages(6 * MINUTE)
     bus.command("resolve", "r1")
     for _ in range(3):
-        bus.wait(bus.config.case_ttl)
+        bus.pass_time(bus.config.case_ttl)
     assert bus.rows.rows == {}

@@ -106,7 +106,7 @@ class EscalationMachine(RuleBasedStateMachine):
 
     @rule(gap=GAPS)
     def wait(self, gap: int) -> None:
-        for one in self.bus.wait(gap):
+        for one in self.bus.pass_time(gap):
             self.by_timer(one)
 
     # -- what the model makes of it -------------------------------------------------------------------------------

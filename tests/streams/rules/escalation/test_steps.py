@@ -63,8 +63,8 @@ def test_the_first_step(bus: Bus, members: dict[str, Any], wait: int | None) -> 
         assert (raised, bus.row) == ([], None)
         return
     if wait:
-        assert bus.wait(wait - 1) == []
-    assert kinds(bus.wait(1)) == ["EscalationStepped"]
+        assert bus.pass_time(wait - 1) == []
+    assert kinds(bus.pass_time(1)) == ["EscalationStepped"]
 
 
 def test_steps_repeats_and_rounds_in_order(bus: Bus) -> None:
@@ -72,7 +72,7 @@ def test_steps_repeats_and_rounds_in_order(bus: Bus) -> None:
     told: list[tuple[int, tuple[str, ...], tuple[int, int, int]]] = []
     start, events = bus.now, list[Any]()
     while not events or not isinstance(events[-1], EscalationExhausted):
-        events = bus.wait(MINUTE)
+        events = bus.pass_time(MINUTE)
         told += [
             ((bus.now - start) // MINUTE, tuple(one.endpoints), (one.cycle, one.step, one.repeat))
             for one in events
@@ -103,16 +103,16 @@ def test_steps_repeats_and_rounds_in_order(bus: Bus) -> None:
 
 def test_a_late_timer_fires_once_and_the_next_wait_counts_from_then(bus: Bus) -> None:
     bus.report("r1")
-    assert kinds(bus.wait(3 * HOUR)) == ["EscalationStepped"]
-    assert bus.wait(2 * MINUTE - 1) == []
-    assert kinds(bus.wait(1)) == ["EscalationStepped"]
+    assert kinds(bus.pass_time(3 * HOUR)) == ["EscalationStepped"]
+    assert bus.pass_time(2 * MINUTE - 1) == []
+    assert kinds(bus.pass_time(1)) == ["EscalationStepped"]
 
 
 def test_a_policy_without_waits_ends_all_the_same(bus_of: Callable[..., Bus]) -> None:
     at_once = Step(wait=0, endpoints=("phone",), repeat=Repeat(every=0, times=2))
     bus = bus_of(EscalationPolicy(name="pager", steps=(at_once,), cycles=2))
     bus.report("r1")
-    ends = [end for _ in range(10) for end in kinds(bus.wait(SECOND))]
+    ends = [end for _ in range(10) for end in kinds(bus.pass_time(SECOND))]
     assert ends == ["EscalationStepped"] * 6 + ["EscalationExhausted"]
 
 
@@ -122,14 +122,14 @@ def test_an_exhausted_one_is_raised_again_only_after_it_was_resolved(bus: Bus) -
     assert kinds(bus.report("r2")) == ["ProblemRepeated"]
     assert kinds(bus.command("resolve", "r1")) == ["ProblemResolved"]
     assert kinds(bus.report("r3")) == ["ProblemOpened", "EscalationRaised"]
-    assert kinds(bus.wait(5 * MINUTE)) == ["EscalationStepped"]
+    assert kinds(bus.pass_time(5 * MINUTE)) == ["EscalationStepped"]
 
 
 def test_a_step_says_how_the_case_is_now(bus: Bus) -> None:
     bus.report("r1", text="first")
     bus.now += MINUTE
     bus.report("r2", text="second", tracking_uri="https://status.example/2")
-    (stepped,) = bus.wait(4 * MINUTE)
+    (stepped,) = bus.pass_time(4 * MINUTE)
     assert isinstance(stepped, EscalationStepped)
     notification = bus.notification
     data = notification["data"]
@@ -160,7 +160,7 @@ URIS: dict[str, tuple[str, str | None]] = {
 @pytest.mark.parametrize(("uri", "used"), URIS.values(), ids=list(URIS))
 def test_an_escalation_uri_is_used_only_when_it_is_allowed(bus: Bus, uri: str, used: str | None) -> None:
     bus.report("r1", escalation_uri=uri)
-    (stepped,) = bus.wait(5 * MINUTE)
+    (stepped,) = bus.pass_time(5 * MINUTE)
     assert isinstance(stepped, EscalationStepped)
     assert stepped.endpoints == (["phone", "outside"] if used else ["phone"])
     assert bus.notification["data"].get("escalation_uri") == used
@@ -169,7 +169,7 @@ def test_an_escalation_uri_is_used_only_when_it_is_allowed(bus: Bus, uri: str, u
 def test_no_scheme_but_mail_and_https_whatever_the_rules_allow(bus_of: Callable[..., Bus], pager: Any) -> None:
     bus = bus_of(msgspec.structs.replace(pager, uris=("*",)))
     bus.report("r1", escalation_uri="file:///etc/passwd")
-    bus.wait(5 * MINUTE)
+    bus.pass_time(5 * MINUTE)
     assert "escalation_uri" not in bus.notification["data"]
 
 
@@ -195,7 +195,7 @@ def test_the_rules_change_while_it_runs(bus: Bus, policies: tuple[EscalationPoli
     bus.pages(10 * MINUTE)
     book = msgspec.structs.replace(bus.config.book, escalations={policy.name: policy for policy in policies})
     bus.config = msgspec.structs.replace(bus.config, book=book)
-    assert [kind for _ in range(30) for kind in kinds(bus.wait(MINUTE))] == ends
+    assert [kind for _ in range(30) for kind in kinds(bus.pass_time(MINUTE))] == ends
 
 
 def silenced(bus: Bus, *silences: Silence) -> None:
@@ -240,7 +240,7 @@ def test_when_its_case_is_forgotten_it_ends(bus: Bus) -> None:
     bus.report("r1")
     (key,) = [key for key in bus.rows.rows if key.startswith("case/")]
     bus.rows.delete(key)
-    (cancelled,) = bus.wait(5 * MINUTE)
+    (cancelled,) = bus.pass_time(5 * MINUTE)
     assert isinstance(cancelled, EscalationCancelled)
     assert (cancelled.reason, bus.row) == ("case_forgotten", None)
 
@@ -248,10 +248,10 @@ def test_when_its_case_is_forgotten_it_ends(bus: Bus) -> None:
 def test_everything_is_forgotten_in_the_end(bus: Bus) -> None:
     bus.report("r1")
     bus.command("acknowledge", "r1")
-    events = bus.wait(bus.config.case_ttl) + bus.wait(1)
+    events = bus.pass_time(bus.config.case_ttl) + bus.pass_time(1)
     assert [getattr(one, "reason", None) for one in events] == ["case_forgotten"]
     bus.report("r2")
     bus.pages(HOUR)
     for _ in range(3):
-        bus.wait(bus.config.case_ttl)
+        bus.pass_time(bus.config.case_ttl)
     assert not [key for key in bus.rows.rows if not key.startswith("seen/")]

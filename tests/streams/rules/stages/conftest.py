@@ -21,9 +21,9 @@ from tocsin.schemas.events import (
 )
 from tocsin.schemas.problem import Problem, Source
 from tocsin.streams.rules.config import DecideConfig, Endpoint, LoopLimits, Route, RuleBook
-from tocsin.streams.rules.decide import decide, fire
 from tocsin.streams.rules.decision import Decision, Emit
 from tocsin.streams.rules.match import Match
+from tocsin.streams.rules.replay import MemoryRows, Replay
 from tocsin.streams.rules.values import SECOND
 
 if TYPE_CHECKING:
@@ -37,19 +37,17 @@ OFF = LoopLimits(
 """No rule of these at all; a test switches on what it is about."""
 
 
-class Desk:
-    """What one partition hears and says; `now` in microseconds."""
+class Desk(Replay):
+    """One partition, whose events are kept."""
 
-    def __init__(self, rows: DictRows, limits: LoopLimits) -> None:
+    def __init__(self, rows: MemoryRows, limits: LoopLimits) -> None:
         book = RuleBook(
             endpoints={name: Endpoint(name=name, sink="memory") for name in ("owner", "fallback")},
             default_endpoint="fallback",
             routes=(Route(name="everything", match=Match(), endpoints=("owner",)),),
             limits=limits,
         )
-        self.rows = rows
-        self.config = DecideConfig(book=book)
-        self.now = NOW
+        super().__init__(DecideConfig(book=book), rows, NOW)
         self.events: list[Event] = []
         self.reports = 0
 
@@ -74,7 +72,7 @@ class Desk:
         report = ProblemReported(
             event_id=event_id, tenant="acme", occurred_at=self.now, recorded_at=self.now, problem=problem
         )
-        self._note(decide(report, self.rows, self.now, self.config))
+        self._note(self.decide(report))
         return next(event for event in reversed(self.events) if getattr(event, "report", None) == event_id)
 
     def message(
@@ -89,15 +87,13 @@ class Desk:
             event_id=f"a{self.now}", tenant="acme", occurred_at=self.now, recorded_at=self.now, kind=kind,
             message_type=message_type, connection=connection, thread_id=thread,
         )  # fmt: skip
-        self._note(decide(activity, self.rows, self.now, self.config))
+        self._note(self.decide(activity))
 
     def pass_time(self, span: int) -> None:
         """Time goes on, and every timer fires when it is due."""
-        until = self.now + span
-        while (key := self.rows.next_due(until)) is not None:
-            self.now = max(self.now, self.rows.due(key) or 0)
-            self._note(fire(key, self.rows, self.now, self.config))
-        self.now = until
+        for decided in self.wait(self.now + span):
+            self._note(decided.decisions)
+        assert self.left_due == []
 
     def _note(self, decisions: list[Decision]) -> None:
         self.events += [one.event for one in decisions if isinstance(one, Emit)]
