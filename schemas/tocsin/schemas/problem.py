@@ -50,7 +50,8 @@ class Http(Struct, frozen=True, kw_only=True):
 
 
 class Source(Struct, frozen=True, kw_only=True):
-    """Where a problem comes from, as far as its publisher says: the service and what it was working on."""
+    """Where a problem comes from, as far as its publisher says: the service and what it was working on. `side` is `own`
+    or `peer`: where the problem stood; `trust` is the connection's."""
 
     service: str | None = None
     wallet: str | None = None
@@ -60,6 +61,9 @@ class Source(Struct, frozen=True, kw_only=True):
     recipients: list[str] = field(default_factory=list)
     record_type: str | None = None
     record_id: str | None = None
+    job: str | None = None
+    trust: str | None = None
+    side: str | None = None
 
 
 class Problem(Struct, frozen=True, kw_only=True, dict=True):

@@ -37,6 +37,7 @@ class DeliveryRequested(EventBase, frozen=True, kw_only=True):
     content_type: str
     body: bytes
     replay: int = 0
+    tracestate: str | None = None
 
 
 class DeliveryOutcome(EventBase, frozen=True, kw_only=True):
@@ -74,3 +75,4 @@ class DeliveryAttempt(EventBase, frozen=True, kw_only=True):
     content_type: str
     body: bytes
     replay: int = 0
+    tracestate: str | None = None

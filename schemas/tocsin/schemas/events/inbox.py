@@ -47,6 +47,7 @@ class ProblemReported(EventBase, frozen=True, kw_only=True):
     raw: bytes = b""
     raw_media_type: str = "application/octet-stream"
     idempotency_key: str | None = None
+    tracestate: str | None = None
 
 
 class ActivityObserved(EventBase, frozen=True, kw_only=True):

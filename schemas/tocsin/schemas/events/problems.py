@@ -45,6 +45,7 @@ class ProblemOpened(EventBase, frozen=True, kw_only=True):
     problem: Problem
     thread: ThreadContext
     endpoints: list[str] = field(default_factory=list)
+    tracestate: str | None = None
 
 
 class ProblemRepeated(EventBase, frozen=True, kw_only=True):
@@ -56,6 +57,7 @@ class ProblemRepeated(EventBase, frozen=True, kw_only=True):
     thread: ThreadContext
     endpoints: list[str] = field(default_factory=list)
     count: int
+    tracestate: str | None = None
 
 
 class ProblemSuppressed(EventBase, frozen=True, kw_only=True):
@@ -118,12 +120,19 @@ class TimeoutNoticed(EventBase, frozen=True, kw_only=True):
 
 
 class DigestedCase(Struct, frozen=True, kw_only=True):
-    """What a digest says of one case: how many of its reports are in the digest, and the last one."""
+    """What a digest says of one case: how many of its reports are in the digest, and the last one with what it is
+    about."""
 
     case: str
     code: str
     count: int
     last_report: str
+    thread: str | None = None
+    connection: str | None = None
+    record_type: str | None = None
+    record_id: str | None = None
+    job: str | None = None
+    instance: str | None = None
 
 
 class ProblemsDigested(EventBase, frozen=True, kw_only=True):
