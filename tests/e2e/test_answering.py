@@ -12,7 +12,7 @@ import pytest
 
 from tests.harness.bus import Bus
 from tests.harness.receiver import Receiver, rules_for
-from tests.harness.wiring import said
+from tests.harness.wiring import events_on
 from tocsin.schemas.events import EscalationAcknowledged, Event
 
 ROUTE = """\
@@ -49,10 +49,10 @@ async def post(http: aiohttp.ClientSession, path: str, document: object = None) 
         return found
 
 
-async def until_said(bus: Bus, topic: str, holds: Callable[[list[Event]], bool]) -> list[Event]:
+async def until_events(bus: Bus, topic: str, holds: Callable[[list[Event]], bool]) -> list[Event]:
     """What a topic holds, as soon as `holds` says that it is enough; fails after a minute."""
     async with asyncio.timeout(60):
-        while not holds(events := await said(bus.bootstrap, bus.prefix, topic)):  # noqa: ASYNC110
+        while not holds(events := await events_on(bus.bootstrap, bus.prefix, topic)):  # noqa: ASYNC110
             await asyncio.sleep(0.3)
     return events
 
@@ -72,9 +72,9 @@ async def a_page_is_taken_and_resolved(bus: Bus, http: aiohttp.ClientSession, re
     report = (await post(http, "/v1/problems", {"code": "e.p.page", "thread_id": "t"}))["event_id"]
     await until(lambda: len(told(receiver, "escalation.stepped", "e.p.page")) >= 2)
     await post(http, f"/v1/problems/{report}/acknowledge")
-    await until_said(bus, "escalations", lambda events: isinstance(events[-1], EscalationAcknowledged))
+    await until_events(bus, "escalations", lambda events: isinstance(events[-1], EscalationAcknowledged))
     await asyncio.sleep(4)  # two more pages would have their chance
-    last = (await said(bus.bootstrap, bus.prefix, "escalations"))[-1]
+    last = (await events_on(bus.bootstrap, bus.prefix, "escalations"))[-1]
     assert isinstance(last, EscalationAcknowledged), "nobody is paged of what somebody has"
     await post(http, f"/v1/problems/{report}/resolve", {"why": "a new cable"})
     await until(lambda: bool(told(receiver, "problem.resolved", "e.p.page")))
@@ -110,7 +110,7 @@ async def until_suppressed(bus: Bus, http: aiohttp.ClientSession) -> None:
 
 async def outcome(bus: Bus, report: str) -> str:
     """Why a report was suppressed, or `told`."""
-    events = await until_said(bus, "problems", lambda events: any(about(event, report) for event in events))
+    events = await until_events(bus, "problems", lambda events: any(about(event, report) for event in events))
     return next(str(getattr(event, "reason", "told")) for event in events if about(event, report))
 
 

@@ -96,7 +96,7 @@ async def publish(publisher: Publisher, events: Iterable[InboxEvent]) -> None:
         del waiting[:500]
 
 
-async def said(bootstrap: str, topic: str) -> list[Event]:
+async def events_on(bootstrap: str, topic: str) -> list[Event]:
     records = await read_topic(bootstrap, topic)
     return [decode(record.value) for partition in records.values() for record in partition]
 
@@ -105,7 +105,7 @@ async def heard(bootstrap: str, topic: str, kind: type[Said], count: int, within
     """Until the topic holds `count` events of this kind; whatever it holds after `within` seconds."""
     deadline = time.monotonic() + within
     while True:
-        found: list[Said] = [event for event in await said(bootstrap, topic) if isinstance(event, kind)]
+        found: list[Said] = [event for event in await events_on(bootstrap, topic) if isinstance(event, kind)]
         if len(found) >= count or time.monotonic() > deadline:
             return found
         await asyncio.sleep(0.5)

@@ -56,7 +56,7 @@ routes:
 
 @dataclass
 class Escalations:
-    """What the topic `escalations` says, as it is said: a repeat counts once if it has the same bytes."""
+    """What the topic `escalations` holds, as it comes: a repeat counts once if it has the same bytes."""
 
     raised: dict[str, EscalationRaised] = field(default_factory=dict)
     stepped: dict[str, EscalationStepped] = field(default_factory=dict)
@@ -117,13 +117,13 @@ async def test_ten_thousand_pending_timers_outlive_the_death_of_everything(
     async with Bus(bootstrap, prefix, tmp_path) as bus:
         bus.environment["TOCSIN_SESSION_TIMEOUT"] = "6"
         bus.rules(RULES)
-        said = Escalations()
-        following = asyncio.create_task(said.follow(bootstrap, prefix + "escalations"))
+        seen = Escalations()
+        following = asyncio.create_task(seen.follow(bootstrap, prefix + "escalations"))
         children = await everything(bus)
         began_at = time.time()
         await publish(bootstrap, prefix)
-        await said.until(lambda: len(said.raised) == PENDING, 90)
-        pending = PENDING - len(said.stepped)
+        await seen.until(lambda: len(seen.raised) == PENDING, 90)
+        pending = PENDING - len(seen.stepped)
         await asyncio.gather(*(child.kill() for child in children))
         killed_at = time.time()
         print(f"{pending} pending {killed_at - began_at:.0f} s after the first was published")
@@ -132,22 +132,22 @@ async def test_ten_thousand_pending_timers_outlive_the_death_of_everything(
         await asyncio.sleep(OUTAGE)
         await everything(bus)
         ready_at = time.time()
-        await said.until(lambda: len(said.stepped) >= PENDING, 90)
+        await seen.until(lambda: len(seen.stepped) >= PENDING, 90)
         await asyncio.sleep(2.0)  # a second page of a case would have its chance
         following.cancel()
         await asyncio.wait([following])
         await bus.stop()
 
-        due = {event.case: event.first_step_at or 0 for event in said.raised.values()}
-        late = {event.case: event.recorded_at - due[event.case] for event in said.stepped.values()}
+        due = {event.case: event.first_step_at or 0 for event in seen.raised.values()}
+        late = {event.case: event.recorded_at - due[event.case] for event in seen.stepped.values()}
         after = [late[case] / 1e6 for case in late if due[case] > ready_at * 1e6]
-        print(f"down for {ready_at - killed_at:.0f} s; the last one {said.last_at - ready_at:.1f} s after all was up")
-        print(f"lateness up to {max(late.values()) / 1e6:.1f} s, {said.repeats} repeats")
+        print(f"down for {ready_at - killed_at:.0f} s; the last one {seen.last_at - ready_at:.1f} s after all was up")
+        print(f"lateness up to {max(late.values()) / 1e6:.1f} s, {seen.repeats} repeats")
         print(f"{len(after)} were due when all was up again: lateness up to {max(after, default=0.0):.1f} s")
-        assert len(due) == len(said.raised) == len(said.stepped) == len(late) == PENDING
+        assert len(due) == len(seen.raised) == len(seen.stepped) == len(late) == PENDING
         assert min(late.values()) >= 0, "early"
         assert max(late.values()) < (ready_at - killed_at + 90) * 1e6
-        assert all(len(found) == 1 for found in said.bytes_of.values()), "a repeat has other bytes"
+        assert all(len(found) == 1 for found in seen.bytes_of.values()), "a repeat has other bytes"
         records = await read_topic(bootstrap, prefix + "deliveries")
         asked = [decode(record.value) for partition in records.values() for record in partition]
         pages = {

@@ -13,7 +13,7 @@ import pytest
 from tests.harness.bus import Bus
 from tests.harness.receiver import Receiver, rules_for
 from tests.harness.traffic import arrived
-from tests.harness.wiring import KINDS, Relay, folder_of, free_port, rules_of, said, start
+from tests.harness.wiring import KINDS, Relay, events_on, folder_of, free_port, rules_of, start
 from tocsin.connectors.publish import Publisher, problem
 from tocsin.schemas.events import Event, ProblemOpened, ProblemRepeated, ProblemSuppressed
 from tocsin.schemas.ids import derived_id
@@ -22,7 +22,7 @@ THREAD_ERRORS = 4
 """As in the rules of both buses."""
 HOPS = 8
 """As it is without a word about it."""
-LAST_WORD = "e.p.req.max-errors-exceeded"
+LIMIT_NOTICE = "e.p.req.max-errors-exceeded"
 
 
 def told(events: list[Event], tenant: str, thread: str | None) -> list[ProblemOpened | ProblemRepeated]:
@@ -34,28 +34,28 @@ def told(events: list[Event], tenant: str, thread: str | None) -> list[ProblemOp
     ]
 
 
-def last_words(events: list[Event], tenant: str) -> int:
-    return sum(event.problem.code == LAST_WORD for event in told(events, tenant, "loop"))
+def limit_notices(events: list[Event], tenant: str) -> int:
+    return sum(event.problem.code == LIMIT_NOTICE for event in told(events, tenant, "loop"))
 
 
-async def both_said(bootstrap: str, prefixes: list[str]) -> list[list[Event]]:
-    return [await said(bootstrap, prefix) for prefix in prefixes]
+async def events_of_both(bootstrap: str, prefixes: list[str]) -> list[list[Event]]:
+    return [await events_on(bootstrap, prefix) for prefix in prefixes]
 
 
 async def until(bootstrap: str, prefixes: list[str], done: Callable[[list[list[Event]]], bool]) -> list[list[Event]]:
-    """What both buses said, as soon as `done` says that it is enough; fails after 60 s."""
+    """What both buses emitted, as soon as `done` says that it is enough; fails after 60 s."""
     deadline = time.monotonic() + 60
-    while not done(events := await both_said(bootstrap, prefixes)):
+    while not done(events := await events_of_both(bootstrap, prefixes)):
         assert time.monotonic() < deadline, [[type(one).__name__ for one in each] for each in events]
         await asyncio.sleep(0.3)
     return events
 
 
 def all_ended(events: list[list[Event]]) -> bool:
-    """Every loop had its last word, and the other side heard it (or said its own); the one without a thread ended."""
+    """Every loop had its limit notice, and the other side received it or emitted its own; the threadless one ended."""
     by_hops = any(isinstance(one, ProblemSuppressed) and one.reason == "hops" for each in events for one in each)
     heard = [
-        sum(last_words(each, kind) for each in events)
+        sum(limit_notices(each, kind) for each in events)
         + sum(isinstance(one, ProblemSuppressed) and one.tenant == kind for each in events for one in each)
         for kind in KINDS
     ]
@@ -66,7 +66,7 @@ def check_limits(events: list[list[Event]]) -> None:
     for kind in KINDS:
         counts = [len(told(each, kind, "loop")) for each in events]
         assert max(counts) <= THREAD_ERRORS + 1, (kind, counts)
-        words = [last_words(each, kind) for each in events]
+        words = [limit_notices(each, kind) for each in events]
         assert max(words) == 1, (kind, words)
     assert sum(len(told(each, "webhook", None)) for each in events) == HOPS + 1
 
@@ -98,20 +98,20 @@ async def test_loops_end_and_stay_ended(bootstrap: str, prefix: str, tmp_path: P
         async with Publisher(bootstrap, prefix=prefixes[0]) as publisher:
             await publisher.publish(problem("e.p.msg", text="of no thread"), tenant="webhook")
         await until(bootstrap, prefixes, all_ended)
-        check_limits(await both_said(bootstrap, prefixes))
+        check_limits(await events_of_both(bootstrap, prefixes))
 
         await asyncio.gather(*(worker.kill() for worker in workers))
         again = await asyncio.gather(first.start("worker"), second.start("worker"))
         await asyncio.gather(*(worker.ready() for worker in again))
-        await publish_and_wait(bootstrap, prefixes)  # spends the budget where hops hid the other's last word
+        await publish_and_wait(bootstrap, prefixes)  # spends the budget where hops hid the other's limit notice
         for events, reports in await publish_and_wait(bootstrap, prefixes):
             assert {getattr(one, "reason", "told") for one in events if report_of(one) in reports} == {"thread_muted"}
-        await asyncio.sleep(1)  # whatever was still said would be on its way by now
-        check_limits(await both_said(bootstrap, prefixes))
+        await asyncio.sleep(1)  # whatever was still emitted would be on its way by now
+        check_limits(await events_of_both(bootstrap, prefixes))
 
 
 async def publish_and_wait(bootstrap: str, prefixes: list[str]) -> list[tuple[list[Event], set[str]]]:
-    """One more report on every thread of both buses: what each bus said when it had decided, and the reports' ids."""
+    """One more report on every thread of both buses: what each bus decided, and the reports' ids."""
     more = [await publish_on_every_thread(bootstrap, prefix) for prefix in prefixes]
     decided = await until(bootstrap, prefixes, lambda events: all(map(heard_all, events, more)))
     return list(zip(decided, more, strict=True))
@@ -185,7 +185,7 @@ async def test_what_others_report_arrives_while_one_thread_floods(bootstrap: str
             await arrived(receiver, wanted)  # the flood goes on all the while
             at_arrival = counted[0]
             await more_than(counted, max(FLOOD, at_arrival))
-        assert len(told(await said(bootstrap, prefix), "flooder", "flooded")) == BUDGET + 1
+        assert len(told(await events_on(bootstrap, prefix), "flooder", "flooded")) == BUDGET + 1
         await until_delivered(receiver, CALM + BUDGET + 1)
         documents = [arrivals[0].document["data"] for arrivals in receiver.delivered().values()]
         assert sum(document["tenant"] == "flooder" for document in documents) == BUDGET + 1

@@ -99,7 +99,7 @@ async def start(bus: Bus, port: int) -> Child:
     return worker
 
 
-async def said(bootstrap: str, prefix: str, topic: str = "problems") -> list[Event]:
+async def events_on(bootstrap: str, prefix: str, topic: str = "problems") -> list[Event]:
     """Every event on a topic of one bus, each once: after a kill some are written again."""
     partitions = await read_topic(bootstrap, prefix + topic)
     events = [decode(record.value) for records in partitions.values() for record in records if record.value is not None]

@@ -31,14 +31,14 @@ ACTIVITIES = {"sent": "message_sent", "received": "message_received", "connected
 WHAT = ("report", *DIALECTS, *ACTIVITIES, "activity", "command", "silence", "deaf", "rules", "trouble", "exception")
 """What may be given at a time: one of them in each entry of `given`."""
 
-HEADS = ("event", "tell", "dead", "refused", "no problem", "handled", "log")
+HEADS = ("event", "notify", "dead", "refused", "no problem", "handled", "log")
 """What may follow: one of them in each entry of `then`."""
 
-_LETTER = frozenset(
-    {"letter", "data", "body", "lane", "about", "case", "content_type", "cause", "tenant", "traceparent"}
+_NOTIFICATION = frozenset(
+    {"type", "data", "body", "lane", "about", "case", "content_type", "cause", "tenant", "traceparent"}
 )
 _NOT_EVENTS: dict[str, frozenset[str]] = {
-    "tell": _LETTER,
+    "notify": _NOTIFICATION,
     "dead": frozenset({"stage", "detail", "topic"}),
     "refused": frozenset({"pointer", "expected"}),
     "no problem": frozenset(),
@@ -65,7 +65,7 @@ class Given(Struct, frozen=True, kw_only=True):
 
 
 class Then(Struct, frozen=True, kw_only=True):
-    """What must be said at `at`: `head` names the kind of line, `value` which one, `wanted` the fields that matter."""
+    """What must happen at `at`: `head` names the kind of line, `value` which one, `wanted` the fields that matter."""
 
     at: int
     head: str

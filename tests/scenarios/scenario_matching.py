@@ -1,4 +1,4 @@
-"""What was said against what should have been: exactly these lines in this order, of each the fields that matter."""
+"""What happened against what should have: exactly these lines in this order, of each the fields that matter."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ PRESENT = "..."
 """As a wanted value: anything but nothing."""
 
 _RANGE = re.compile(r"(\w+)\.\.(\w+)")
-_ALWAYS = ("report", "case", "reason", "survivor", "endpoints", "letter", "choice", "detail")
+_ALWAYS = ("report", "case", "reason", "survivor", "endpoints", "type", "choice", "detail")
 _WIDTH = 76
 
 
-def differences(wanted: Sequence[Then], said: Sequence[Line]) -> str | None:
+def differences(wanted: Sequence[Then], lines: Sequence[Line]) -> str | None:
     """None when they agree; else both side by side, a line that differs marked with `!`."""
     rows = []
-    agree = len(wanted) == len(said)
-    for number in range(max(len(wanted), len(said))):
+    agree = len(wanted) == len(lines)
+    for number in range(max(len(wanted), len(lines))):
         want = wanted[number] if number < len(wanted) else None
-        have = said[number] if number < len(said) else None
+        have = lines[number] if number < len(lines) else None
         wrong = _wrong(want, have)
         agree = agree and not wrong
         rows.append(("!" if wrong else " ", _say_wanted(want), _say_line(have, want, wrong)))

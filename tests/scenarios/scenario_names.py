@@ -1,4 +1,4 @@
-"""Names instead of ids, times from the start instead of microseconds: what was said, as a scenario writes it."""
+"""Names instead of ids, times from the start instead of microseconds: what was emitted, as a scenario writes it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COMMON = ("event_id", "occurred_at", "recorded_at")
 
 
 class Line:
-    """One thing that was said at `at` (microseconds from the start): `head` and `value` name it, `fields` tell it."""
+    """One thing that happened at `at` (microseconds from the start): `head` and `value` name it, `fields` tell it."""
 
     def __init__(self, at: int, head: str, value: str, fields: dict[str, Any], tenant: str) -> None:
         self.at = at
@@ -48,13 +48,13 @@ class Names:
         """The case is called `case of <report>`."""
         self.learn(case, f"case of {report}", tenant)
 
-    def say(self, value: Any) -> Any:
+    def named(self, value: Any) -> Any:
         """A value with names in place of ids, at any depth."""
         if isinstance(value, str):
             return self.of.get(value) or self._inside(value)
         if isinstance(value, dict):
-            return {key: self.say(one) for key, one in value.items()}
-        return [self.say(one) for one in value] if isinstance(value, list | tuple) else value
+            return {key: self.named(one) for key, one in value.items()}
+        return [self.named(one) for one in value] if isinstance(value, list | tuple) else value
 
     def _inside(self, text: str) -> str:
         head, mark, tail = text.rpartition(":" if text.startswith("urn:uuid:") else "/")
@@ -75,7 +75,7 @@ def line_of_event(event: EventBase, at: int, names: Names) -> Line:
         names.learn_case(fields["case"], names.of.get(about, about), event.tenant)
     if "problem" in fields:
         fields["code"] = fields["problem"]["code"]
-    return Line(at, "event", kind, names.say(fields), event.tenant)
+    return Line(at, "event", kind, names.named(fields), event.tenant)
 
 
 def _name_of(kind: str, fields: dict[str, Any], names: Names) -> str:
@@ -89,7 +89,7 @@ def _name_of(kind: str, fields: dict[str, Any], names: Names) -> str:
 def _letter(request: DeliveryRequested, at: int, names: Names) -> Line:
     body = json.loads(request.body)
     fields = {
-        "letter": body.get("type") if "data" in body else None,
+        "type": body.get("type") if "data" in body else None,
         "data": body.get("data"),
         "body": body,
         "lane": request.lane,
@@ -100,7 +100,7 @@ def _letter(request: DeliveryRequested, at: int, names: Names) -> Line:
         "tenant": request.tenant,
         "traceparent": request.traceparent,
     }
-    return Line(at, "tell", request.endpoint, names.say(fields), request.tenant)
+    return Line(at, "notify", request.endpoint, names.named(fields), request.tenant)
 
 
 def _told(name: str, value: Any) -> Any:

@@ -23,7 +23,7 @@ def test_scenario(scenario: Scenario, tmp_path: Path) -> None:
     for name in (key.removesuffix(" came") for key in list(bus.ends) if key.endswith(" came")):
         assert bus.ends[f"{name} ended"] == bus.ends[f"{name} came"], f"{name} must end in exactly one way each time"
     for spoilt in _spoilt(scenario.then):
-        assert differences(spoilt, bus.said[: len(scenario.then)]) is not None, "a wrong `then` must not pass"
+        assert differences(spoilt, bus.lines[: len(scenario.then)]) is not None, "a wrong `then` must not pass"
     assert bus.leftovers() == [], "rows that nothing ever forgets"
 
 
@@ -95,7 +95,7 @@ def test_what_differs_is_shown_side_by_side(tmp_path: Path, changed: str, shown:
     assert wrong is not None
     assert shown in wrong
     assert "| 0s ProblemOpened" in wrong
-    assert "| 0s tell owner" in wrong, "and what is missing from the file is shown too"
+    assert "| 0s notify owner" in wrong, "and what is missing from the file is shown too"
 
 
 @pytest.mark.parametrize(

@@ -58,11 +58,11 @@ class Partition(Replay):
 
 
 class VirtualBus:
-    """Runs one scenario; `said` is what came of it."""
+    """Runs one scenario; `lines` is what came of it."""
 
     def __init__(self, scenario: Scenario, folder: Path) -> None:
         self.scenario = scenario
-        self.said: list[Line] = []
+        self.lines: list[Line] = []
         self.ends: Counter[str] = Counter()
         self._folder = folder
         self._names = Names()
@@ -79,7 +79,7 @@ class VirtualBus:
             self._advance(START + given.at)
             self._take(given)
         self._advance(START + self.scenario.until)
-        return self.said
+        return self.lines
 
     def leftovers(self) -> list[str]:
         """Row keys that are still there a year later: rows that no timer forgets."""
@@ -88,7 +88,7 @@ class VirtualBus:
 
     def _advance(self, until: int) -> None:
         for decided in self._partition.wait(until):
-            self._hear(decided.at, decided.decisions)
+            self._emitted(decided.at, decided.decisions)
         assert self._partition.left_due == [], "a rule left its timer due: it would fire for ever"
 
     def _take(self, given: Given) -> None:
@@ -115,10 +115,10 @@ class VirtualBus:
             problem = read_document(raw, dialect)
         except Unreadable as refused:
             fields = {"pointer": refused.pointer, "expected": refused.expected}
-            self.said.append(Line(given.at, "refused", str(refused.reason), fields, given.tenant))
+            self.lines.append(Line(given.at, "refused", str(refused.reason), fields, given.tenant))
             return
         if isinstance(problem, NotAProblem):
-            self.said.append(Line(given.at, "no problem", problem.why, {}, given.tenant))
+            self.lines.append(Line(given.at, "no problem", problem.why, {}, given.tenant))
             return
         assert given.name, f"the report at {given.at} needs a name (as: ...)"
         self._decide(self._reported(given, problem, raw))
@@ -156,32 +156,32 @@ class VirtualBus:
     def _trouble(self, given: Given) -> None:
         assert self._mediator is not None, "a scenario with trouble says which `mediation` holds"
         lines, events = self._mediator.handle(given)
-        self.said.extend(lines)
+        self.lines.extend(lines)
         for event in events:
             times = {"occurred_at": START + given.at, "recorded_at": START + given.at, "tenant": given.tenant}
             self._names.learn(event.event_id, given.name or "trouble", given.tenant)
             self._decide(msgspec.structs.replace(event, **times))
 
     def _decide(self, event: Event) -> None:
-        heard = decode(encode(event))
-        if isinstance(heard, ProblemReported):
-            name = self._names.of.get(heard.event_id, heard.event_id)
-            self._names.learn_case(case_of(heard), name, heard.tenant)
-            self.ends[f"{heard.event_id} came"] += 1
-        self._hear(self._partition.now, self._partition.decide(heard))
+        event = decode(encode(event))
+        if isinstance(event, ProblemReported):
+            name = self._names.of.get(event.event_id, event.event_id)
+            self._names.learn_case(case_of(event), name, event.tenant)
+            self.ends[f"{event.event_id} came"] += 1
+        self._emitted(self._partition.now, self._partition.decide(event))
 
-    def _hear(self, moment: int, decisions: list[Decision]) -> None:
+    def _emitted(self, moment: int, decisions: list[Decision]) -> None:
         at = moment - START
         for decision in decisions:
             if not isinstance(decision, Emit):
                 fields = {"stage": decision.stage, "detail": decision.detail, "topic": decision.topic}
-                self.said.append(Line(at, "dead", decision.reason, fields, decision.key))
+                self.lines.append(Line(at, "dead", decision.reason, fields, decision.key))
                 continue
             event = decision.event
             assert decode(encode(event)) == event, f"{type(event).__name__} does not survive the topic {decision.topic}"
             if isinstance(event, ProblemOpened | ProblemRepeated | ProblemSuppressed):
                 self.ends[f"{event.report} ended"] += 1
-            self.said.append(line_of_event(event, at, self._names))
+            self.lines.append(line_of_event(event, at, self._names))
             if decision.topic == INBOX:
                 self._decide(event)
 

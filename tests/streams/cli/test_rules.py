@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.harness.routing_desk import NOW, a_problem
+from tests.harness.routed_reports import NOW, a_problem
 from tocsin.schemas.events import CommandIssued, CommandKind, Event, ProblemReported
 from tocsin.streams.cli.rules_test import Recorded, Rehearsing, recorded_in
 from tocsin.streams.processes.exit_codes import CommandFailed

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from tests.harness.problem_strategies import problems
-from tests.harness.routing_desk import a_problem
+from tests.harness.routed_reports import a_problem
 from tocsin.connectors.dialects import DIALECTS
 from tocsin.schemas.problem import Http, Item, Problem
 from tocsin.streams.rules.documents import MAX_DOCUMENT, can_say, document_of, for_peer, media_type_of

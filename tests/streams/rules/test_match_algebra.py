@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.harness.problem_strategies import problems
-from tests.harness.routing_desk import a_problem, a_report
+from tests.harness.routed_reports import a_problem, a_report
 from tocsin.connectors.commands.silence import FIELDS as COMMAND_FIELDS
 from tocsin.schemas.events import Matcher as SilenceMatcher
 from tocsin.schemas.events import MatchOperator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 import pytest
 
-from tests.harness.routing_desk import NOW, Bus, a_book, a_problem, a_report, routed
+from tests.harness.routed_reports import NOW, Bus, a_book, a_problem, a_report, routed
 from tocsin.schemas.events import DeliveryRequested
 from tocsin.schemas.problem import Item, Problem
 from tocsin.streams.rules.config import DecideConfig, LoopLimits, Route

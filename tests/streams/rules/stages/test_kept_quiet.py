@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from tests.harness.routing_desk import NOW, Bus, a_book, a_problem
+from tests.harness.routed_reports import NOW, Bus, a_book, a_problem
 from tocsin.streams.rules.config import Inhibition, Route, Silence
 from tocsin.streams.rules.match import Match
 from tocsin.streams.rules.state import CaseRow, InhibitRow, row_key

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.harness.problem_strategies import problems
-from tests.harness.routing_desk import a_problem, a_report
+from tests.harness.routed_reports import a_problem, a_report
 from tocsin.schemas.events import MatchOperator
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.facts import Facts

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from tests.harness.routing_desk import Bus, a_book, a_problem
+from tests.harness.routed_reports import Bus, a_book, a_problem
 from tocsin.streams.rules.config import Grouping, Route, TimeOfWeek
 from tocsin.streams.rules.facts import values_of
 from tocsin.streams.rules.values import MINUTE, SECOND
@@ -123,7 +123,7 @@ def test_whoever_takes_single_problems_only_gets_them_one_by_one(rows: DictRows)
 def test_what_problems_may_be_grouped_by() -> None:
     from typing import get_args
 
-    from tests.harness.routing_desk import a_report
+    from tests.harness.routed_reports import a_report
     from tocsin.streams.rules.values import GroupBy
 
     facts = a_report(a_problem(), parents=["p"], trust="high").facts

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from tests.harness.routing_desk import NOW, Bus, a_book, a_problem
+from tests.harness.routed_reports import NOW, Bus, a_book, a_problem
 from tocsin.schemas.events import ProblemsDigested
 from tocsin.streams.rules.config import Route, Silence, TimeOfWeek
 from tocsin.streams.rules.match import Match

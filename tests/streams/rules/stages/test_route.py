@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.harness.routing_desk import a_report, routed
+from tests.harness.routed_reports import a_report, routed
 from tocsin.connectors.dialects.codes import fold_code, has_token_prefix
 from tocsin.connectors.sinks.webhook import WebhookConfig
 from tocsin.schemas.problem import Problem, Severity, Source

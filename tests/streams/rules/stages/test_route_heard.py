@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.harness.problem_strategies import problems
-from tests.harness.routing_desk import NOW, a_book, a_report, routed
+from tests.harness.routed_reports import NOW, a_book, a_report, routed
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules import reminders
 from tocsin.streams.rules.config import DecideConfig, Grouping, Inhibition, Route, RuleBook, Silence, TimeOfWeek

@@ -1,4 +1,4 @@
-"""One report after another through `decide`, with time passing in between, and what was said."""
+"""One report after another through `decide`, with time passing in between, and what came of it."""
 
 from __future__ import annotations
 
@@ -92,17 +92,19 @@ class Bus(Replay):
         words = []
         for decision in (decision for one in decided for decision in one.decisions):
             assert isinstance(decision, Emit)
-            said = decision.event
-            self.events.append(said)
-            match said:
+            event = decision.event
+            self.events.append(event)
+            match event:
                 case ProblemOpened() | ProblemRepeated():
-                    words.append(f"{said.problem.code}: {'opened' if isinstance(said, ProblemOpened) else 'repeated'}")
+                    words.append(
+                        f"{event.problem.code}: {'opened' if isinstance(event, ProblemOpened) else 'repeated'}"
+                    )
                 case ProblemSuppressed():
-                    words.append(f"suppressed: {said.reason}")
+                    words.append(f"suppressed: {event.reason}")
                 case ProblemsDigested():
-                    words.append(f"digest of {said.count}: {said.why}")
+                    words.append(f"digest of {event.count}: {event.why}")
                 case DeliveryRequested():
-                    words.append(f"-> {said.endpoint}")
+                    words.append(f"-> {event.endpoint}")
                 case _:
-                    words.append(type(said).__name__)
+                    words.append(type(event).__name__)
         return words
