@@ -86,7 +86,7 @@ class Partition:
         heapq.heapify(heap)
 
     async def until(self, what: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not what():  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
 

@@ -69,7 +69,7 @@ def engine_of(*partitions: Partition, fatal: list[str]) -> Engine:
 
 
 async def until_ticked(partition: Partition, times: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while partition.ticks < times:  # noqa: ASYNC110
             await asyncio.sleep(0.002)
 
@@ -101,7 +101,7 @@ async def test_every_partition_is_audited_and_what_was_put_back_is_counted(monke
     first, second = Partition(), Partition()
     engine = engine_of(first, second, fatal=[])
     await engine.start(lambda partition, offset: None)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while second.audits < 3:  # noqa: ASYNC110
             await asyncio.sleep(0.002)
     assert engine.timers("tally") == TimerCensus(pending=4, failed=2)
@@ -114,7 +114,7 @@ async def test_ticking_that_ends_is_fatal() -> None:
     engine = engine_of(Unticked(), fatal=fatal)
     with capture_logs():
         await engine.start(lambda partition, offset: None)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not fatal:  # noqa: ASYNC110
                 await asyncio.sleep(0.002)
         await engine.stop()

@@ -1,17 +1,21 @@
-"""The eye on what stands still: whom it calls stalled, whom it gives up, and whom it leaves alone."""
+"""The watchdog, in virtual time: what it calls stalled, what it gives up, and what it leaves alone."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from functools import wraps
+from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
 from structlog.testing import capture_logs
 
+from tests.simulation.virtual_loop import VirtualLoop, run_virtually
 from tests.streams.engine.simulated_log import Faults, SimulatedBroker, SimulatedLog
 from tests.streams.engine.tally import Tally
+from tocsin.streams.engine import task, watchdog
 from tocsin.streams.engine.changelog import OWNER_HEADER
 from tocsin.streams.engine.engine import Engine, EngineSettings
 from tocsin.streams.engine.outbox import OutboxRecord
@@ -23,6 +27,23 @@ from tocsin.streams.engine.task import PartitionTask
 
 PLACE = TopicPartition("numbers", 0)
 STALL_AFTER, FATAL_AFTER = 0.06, 0.15
+
+
+@pytest.fixture(autouse=True)
+def virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the machine does meanwhile, no partition stalls because of it."""
+    for module in (task, watchdog):
+        monkeypatch.setattr(module, "monotonic", lambda: asyncio.get_running_loop().time())
+
+
+def virtually(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run the test in a loop whose time passes when nothing is left to do."""
+
+    @wraps(test)
+    def run(*args: Any, **fixtures: Any) -> None:
+        run_virtually(VirtualLoop(), test(*args, **fixtures))
+
+    return run
 
 
 class WatchedLog(SimulatedLog):
@@ -55,7 +76,7 @@ class Watched:
         return self.engine.tasks[PLACE]
 
     async def until(self, what: Callable[[], object]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not what():  # noqa: ASYNC110
                 await asyncio.sleep(0.002)
 
@@ -80,6 +101,7 @@ async def watched(
         await one.engine.stop()
 
 
+@virtually
 async def test_a_partition_with_input_that_does_not_move_is_stalled_then_fatal() -> None:
     with capture_logs() as logs:
         async with watched() as one:
@@ -90,6 +112,7 @@ async def test_a_partition_with_input_that_does_not_move_is_stalled_then_fatal()
             assert one.fatal[0].startswith("numbers/0 has not moved for")
 
 
+@virtually
 async def test_a_partition_that_moves_again_is_not_stalled() -> None:
     async with watched() as one:
         await one.until(lambda: one.task.stalled)
@@ -105,6 +128,7 @@ class SlowReading(WatchedLog):
             yield record
 
 
+@virtually
 async def test_a_long_recovery_is_not_fatal_as_long_as_it_reads() -> None:
     rows = [(b"rn%d" % number, StoredRow(b"{}", 1).encode()) for number in range(40)]
     async with watched(SlowReading, rows) as one:
@@ -121,6 +145,7 @@ class NothingToRead(WatchedLog):
             yield record
 
 
+@virtually
 async def test_a_recovery_that_reads_nothing_is_fatal() -> None:
     async with watched(NothingToRead) as one:
         await one.until(lambda: one.fatal)
@@ -132,11 +157,13 @@ class Speechless(WatchedLog):
         raise LogUnavailable("topic sums does not exist")
 
 
+@virtually
 async def test_a_recovery_that_always_fails_behind_its_reading_is_fatal() -> None:
     async with watched(Speechless) as one:
         await one.until(lambda: one.fatal)
 
 
+@virtually
 async def test_a_halted_partition_is_not_fatal() -> None:
     async with watched(rows=[(b"ra", StoredRow(b"?", 99).encode())], retry_delay=60.0) as one:
         await one.until(lambda: one.task.phase is Phase.HALTED)
@@ -144,6 +171,7 @@ async def test_a_halted_partition_is_not_fatal() -> None:
         assert not one.task.stalled
 
 
+@virtually
 async def test_a_partition_given_up_and_got_back_is_not_fatal() -> None:
     async with watched() as one:
         await one.until(lambda: one.task.stalled)
@@ -163,6 +191,7 @@ class Unreachable(WatchedLog):
         return await super().bounds(topic, partition)
 
 
+@virtually
 async def test_kafka_that_does_not_answer_is_not_fatal(monkeypatch: pytest.MonkeyPatch) -> None:
     async with watched(Unreachable) as one:
         await one.until(lambda: one.task.phase is Phase.RUNNING)
@@ -180,6 +209,7 @@ class Bug(WatchedLog):
         return await super().bounds(topic, partition)
 
 
+@virtually
 async def test_a_watchdog_that_fails_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     with capture_logs() as logs:
         async with watched(Bug) as one:
