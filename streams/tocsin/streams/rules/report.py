@@ -44,7 +44,7 @@ class Report:
     report: `context` is what is known of its thread; `peer` the other side (the connection, else the sender); `thread`
     the thread whose budgets it uses: the one that it states, else the one that its ids led to; a report in no thread
     but its own message's is about its parent thread, known or not (DIDComm v2: `pthid` is the thread in which the
-    problem occurred).
+    problem occurred); and one about another report is about the thread of that one (`context.chains`).
 
     Routing adds: `matched` (routes), `waiting` (path of a matched route -> why it does not tell now), `endpoints` (who
     is told), `over_limit` (those of them that get a limit notice instead), `left_out` (why peers are told nothing).

@@ -91,12 +91,19 @@ def _note_connection(turn: Turn, activity: ActivityObserved) -> None:
 
 
 def _noted(row: ThreadRow, activity: ActivityObserved, own: str, now: int) -> ThreadRow:
-    """The row with what an activity says. The message of a report says nothing that the report does not."""
+    """The row with what an activity says. The message of a report is no activity of its thread, but says where it came
+    from, which the report may not."""
     parent = row.parent or linkable(activity.parent_thread_id, own)
     message_id, message_type = row.last_message_id, row.last_message_type
     if activity.kind in DIRECTIONS:
         if is_report(activity.message_type):
-            return msgspec.structs.replace(row, parent=parent, last_seen=now)
+            return msgspec.structs.replace(
+                row,
+                parent=parent,
+                last_seen=now,
+                connection=row.connection or clip(activity.connection),
+                job=row.job or clip(activity.job),
+            )
         message_id, message_type = clip(activity.message_id), clip(activity.message_type) or message_type
     record_type, record_id, record_state = row.record_type, row.record_id, row.record_state
     if activity.record_id:

@@ -12,7 +12,15 @@ from msgspec import Struct
 from tocsin.schemas.events import ProblemReported, ThreadContext
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.context.interaction import ProblemEffect, apply_problem, known_protocol
-from tocsin.streams.rules.context.references import Found, find, is_stated, point_report, record_of, wait
+from tocsin.streams.rules.context.references import (
+    Found,
+    connection_of,
+    find,
+    is_stated,
+    point_report,
+    record_of,
+    wait,
+)
 from tocsin.streams.rules.context.threads import (
     MAX_CODE,
     Stated,
@@ -112,7 +120,9 @@ def _stated(
         state=affected.state,
         effect=effect.effect if effect else None,
         state_after=effect.state if effect else None,
-        connection=clip(source.connection) or (record.connection if record else None),
+        connection=clip(source.connection)
+        or (record.connection if record else None)
+        or connection_of(turn, problem, affected, place.row),
         record_type=clip(source.record_type),
         record_id=clip(source.record_id),
         record_state=record.record_state if record else state,

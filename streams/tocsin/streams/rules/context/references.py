@@ -20,7 +20,9 @@ from tocsin.streams.rules.context.threads import (
     Waiting,
     clip,
     keep_thread,
+    known_thread,
     linkable,
+    parents_of,
     thread_of_message,
     with_waiting,
 )
@@ -91,6 +93,29 @@ def record_of(turn: Turn, problem: Problem) -> ReferenceRow | None:
     """What is known of the record that a problem names."""
     named = _record(turn, problem.source.record_type, problem.source.record_id)
     return None if named is None else turn.references.get(named.key)
+
+
+def connection_of(turn: Turn, problem: Problem, *rows: ThreadRow) -> str | None:
+    """The connection that the first of these threads, of the problem's own ids or of the threads above knows: what
+    explains a problem best need not know where it came from."""
+    for row in rows:
+        if row.connection is not None:
+            return row.connection
+    only_thread = is_stated(problem) and _names_only_its_thread(problem)
+    for _, named in () if only_thread else _named_threads(problem):
+        known = known_thread(turn, named)[1]
+        if known is not None and known.connection is not None:
+            return known.connection
+    for found in () if only_thread else _by_reference(turn, problem):
+        pointed = found.row or found.record
+        if pointed is not None and pointed.connection is not None:
+            return pointed.connection
+    for row in rows:
+        for parent in parents_of(turn, row.parent, row.thread_id):
+            above = turn.threads.find(parent)
+            if above is not None and above.connection is not None:
+                return above.connection
+    return None
 
 
 def wait(turn: Turn, problem: Problem, case: str, report: str) -> None:

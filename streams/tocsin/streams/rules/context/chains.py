@@ -1,0 +1,56 @@
+"""Chains: a report about a report counts on the thread of the first one.
+
+Two agents that do not understand each other's reports answer each with another (RFC 0035, "Problem Report Loops"), and
+each may name the one before as its thread or its parent: counted apart, such a loop would never end.
+"""
+
+from __future__ import annotations
+
+from tocsin.schemas.problem import Problem
+from tocsin.streams.rules.context.references import is_stated
+from tocsin.streams.rules.context.threads import linkable
+from tocsin.streams.rules.state import ReferenceRow
+from tocsin.streams.rules.turn import Turn
+
+_KIND = "report"
+"""References by the id of a report's own message, or of the thread that it opened for itself."""
+
+
+def first_thread(turn: Turn, problem: Problem, thread: str | None) -> str | None:
+    """The thread on which a report counts that is about `thread`: that of the first report, when it is about one."""
+    if thread is None:
+        return None
+    first = _first(turn, thread)
+    if first is None and is_stated(problem) and problem.parent_thread_id:
+        first = _first(turn, problem.parent_thread_id)
+    return first or thread
+
+
+def remember_report(turn: Turn, problem: Problem, thread: str | None) -> None:
+    """What answers this report counts on `thread` too, by whichever id it names the report."""
+    named = [problem.message_id]
+    if is_stated(problem) and problem.parent_thread_id and _opened_by_report(turn, problem.thread_id or ""):
+        named.append(problem.thread_id)
+    for one in named:
+        if one is not None and linkable(one) and linkable(thread) and (one != thread or one != problem.message_id):
+            row = ReferenceRow(thread, turn.now)
+            turn.references.keep(turn.references.key(_KIND, one), row, turn.now + turn.config.thread_ttl)
+
+
+def is_reported(turn: Turn, message_id: str | None) -> bool:
+    """Whether a message is a report that came before."""
+    if message_id is None or not linkable(message_id):
+        return False
+    own = turn.threads.find(message_id)
+    return _first(turn, message_id) is not None or (own is not None and own.count > 0 and own.activity == 0)
+
+
+def _first(turn: Turn, named: str) -> str | None:
+    row = turn.references.find(_KIND, named)
+    return None if row is None else row.thread_id
+
+
+def _opened_by_report(turn: Turn, thread: str) -> bool:
+    """Whether nothing else is in the thread: a report made it for itself, and says in which one the problem is."""
+    row = turn.threads.find(thread)
+    return row is not None and row.count == 1 and row.activity == 0
