@@ -61,10 +61,13 @@ NOT_FOUND = {"status": {"code": 404, "detail": "Not Found"}}
             {"ok": False, "status": {"code": 500, "message": "boom"}}, "dwn-reply", True, False, (500, "boom"),
             {"ok": False}, id="/connect",
         ),
+        pytest.param({"code": 404, "detail": "d"}, "dwn-reply", True, False, (404, "d"), {}, id="a status alone"),
         pytest.param(
-            rpc({"status": 200, "detail": "Accepted"}), "dwn-reply", True, True, (200, "Accepted"),
-            {"detail": "Accepted"}, id="rpc.subscribe.close",
+            rpc({"status": {"code": 401, "detail": {"why": 1}}}), "dwn-reply", True, False, (401, '{"why":1}'), {},
+            id="a detail that is an object",
         ),
+        pytest.param(error(-50999), "rpc-error", False, False, (500, "text"), {}, id="no status is negative"),
+        pytest.param(error(-32100), "rpc-error", False, False, (500, "text"), {}, id="nor without an equivalent"),
         pytest.param(error(-50400), "rpc-error", False, False, (400, "text"), {}, id="-50400"),
         pytest.param(
             error(-50400, "Conflict", data={"status": {"code": 409, "detail": "c"}}), "rpc-error", True, False,
@@ -152,6 +155,7 @@ PAGE = b"<!DOCTYPE html>"
         pytest.param(200, b"", "empty", id="nothing"),
         pytest.param(200, PAGE, "not-json", id="a page with 200"),
         pytest.param(418, b"\xff", "not-json", id="no UTF-8"),
+        pytest.param(204, b"", "no-content", id="204, as it should be: empty"),
         pytest.param(None, b"", "empty", id="no bytes"),
         pytest.param(None, PAGE, "not-json", id="bytes of a page"),
     ],
@@ -165,24 +169,72 @@ def test_what_is_no_answer_has_a_name(status: int | None, body: bytes, case: str
 
 
 @pytest.mark.parametrize(
-    ("answer", "pointer"),
+    ("answer", "pointer", "case"),
     [
-        pytest.param([error(1)], "", id="a batch"),
-        pytest.param(None, "", id="null"),
-        pytest.param(7, "", id="a number"),
-        pytest.param({}, "/error", id="an empty object"),
-        pytest.param({"jsonrpc": "2.0", "id": 1, "method": "m"}, "", id="a request"),
-        pytest.param({"jsonrpc": "2.0", "id": 1, "error": "boom"}, "/error", id="an error that is text"),
-        pytest.param(b"[" * 100_000, "", id="deep nesting"),
-        pytest.param(b'{"a":1,"a":2}', "", id="a member twice"),
-        pytest.param({"jsonrpc": "2.0", "id": 1, "error": {"code": 1, "data": {1, 2}}}, "", id="no JSON value"),
-        pytest.param(HttpAnswer(status=500, body=b'{"jsonrpc":"2.0"}'), "/error", id="JSON-RPC with 500"),
+        pytest.param([error(1)], "", "other", id="a batch"),
+        pytest.param(None, "", "null", id="null"),
+        pytest.param(7, "", "other", id="a number"),
+        pytest.param({}, "/error", "other", id="an empty object"),
+        pytest.param({"jsonrpc": "2.0", "id": 1, "method": "m"}, "", "other", id="a request"),
+        pytest.param({"jsonrpc": "2.0", "id": 1, "error": "boom"}, "/error", "other", id="an error that is text"),
+        pytest.param(b"[" * 100_000, "", "other", id="deep nesting"),
+        pytest.param(b'{"a":1,"a":2}', "", "other", id="a member twice"),
+        pytest.param({"jsonrpc": "2.0", "id": 1, "error": {"code": 1, "data": {1, 2}}}, "", "other", id="no JSON"),
+        pytest.param(HttpAnswer(status=500, body=b'{"jsonrpc":"2.0"}'), "/error", "other", id="JSON-RPC with 500"),
+        pytest.param(
+            HttpAnswer(status=502, body=as_bytes(rpc({"status": {"code": 200, "detail": "OK"}}))), "", "contradiction",
+            id="a success with 502",
+        ),
+        pytest.param({"jsonrpc": "2.0", "id": 1, "result": None}, "/result", "null", id="a result that is null"),
+        pytest.param(rpc({}), "/result/reply/status", "no-status", id="an empty reply"),
+        pytest.param({"reply": {}}, "/reply/status", "no-status", id="an empty reply without JSON-RPC"),
+        pytest.param(rpc(None), "/result/reply/status", "no-status", id="a reply that is null"),
+        pytest.param(
+            rpc({"status": 200, "detail": "Accepted"}), "/result/reply/status", "status-is-no-object",
+            id="rpc.subscribe.close",
+        ),
+        pytest.param(
+            rpc({"status": 404, "detail": "d"}), "/result/reply/status", "status-is-no-object",
+            id="a failing status that is a number",
+        ),
+        pytest.param(
+            {"jsonrpc": "2.0", "id": 1, "result": {"status": 200}}, "/result/status", "status-is-no-object",
+            id="a number in the result",
+        ),
+        *(
+            pytest.param(
+                rpc({"status": {"code": code}}), "/result/reply/status/code", "status-code-not-an-integer",
+                id=f"the code {code!r}",
+            )
+            for code in (200.5, "OK", None, True, [200], {"code": 200})
+        ),
     ],
-)
-def test_malformed(answer: object, pointer: str) -> None:
+)  # fmt: skip
+def test_malformed(answer: object, pointer: str, case: str) -> None:
     with pytest.raises(MalformedAnswer) as caught:
         unwrap(answer)
-    assert caught.value.pointer == pointer
+    assert (caught.value.pointer, caught.value.case) == (pointer, case)
+
+
+def test_a_method_that_is_not_known_is_no_missing_record() -> None:
+    reply = unwrap(error(-32601, "Method not found"), operation="RecordsRead")
+    assert (reply.status.code, reply.meaning) == (404, None)
+    assert "method" in (reply.advice or "")
+    assert "record" not in (reply.advice or "")
+
+
+def test_a_problem_document_of_http_is_kept() -> None:
+    body = {"type": "about:blank", "title": "Not Found", "status": 404, "trace": "t"}
+    with pytest.raises(NotAnAnswer) as caught:
+        unwrap(HttpAnswer(status=404, body=as_bytes(body)))
+    problem = caught.value.problem
+    assert problem is not None
+    assert problem.http is not None
+    assert (caught.value.case, problem.http.title, problem.extensions) == (
+        "no-such-endpoint",
+        "Not Found",
+        {"trace": '"t"'},
+    )
 
 
 def test_a_record_may_nest_deeper_than_a_report() -> None:

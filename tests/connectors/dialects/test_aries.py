@@ -143,6 +143,12 @@ FLAGGED: dict[str, tuple[dict[str, Any], str, str]] = {
     "time without zone": (report(noticed_time="2019-05-27T18:23:06"), "time-without-zone", "/noticed_time"),
     "time elsewhere": (report(noticed_time="2019-05-27T18:23:06+02:00"), "time-not-utc", "/noticed_time"),
     "epoch": (report(noticed_time=1558981386), "time-not-iso-8601", "/noticed_time"),
+    "milliseconds": (report(noticed_time="1558981386000"), "time-not-iso-8601", "/noticed_time"),
+    "small letters": (report(noticed_time="2019-05-27t18:23:06z"), "time-not-iso-8601", "/noticed_time"),
+    "UTC": (report(noticed_time="2019-05-27T18:23:06 UTC"), "time-not-iso-8601", "/noticed_time"),
+    "sender": (report(**{"from": "did:a"}), "member-of-didcomm-v2", "/from"),
+    "recipients": (report(to=["did:a"]), "member-of-didcomm-v2", "/to"),
+    "thread of v2": (report(thid="t"), "member-of-didcomm-v2", "/thid"),
     "bare address": (report(escalation_uri="a@b.c"), "escalation-uri-not-a-uri", "/escalation_uri"),
     "thread as text": (report(_thread="t"), "not-an-object", "/~0thread"),
     "thread id as number": (report(_thread={"thid": 5}), "not-a-string", "/~0thread/thid"),
@@ -175,6 +181,8 @@ def test_read_and_flagged(case: str) -> None:
         report(**{"@type": "https://didcomm.org/connections/1.0/problem_report", "problem-code": "c"}),
         report(who_retries=None, fix_hint={}, tracking_uri="", trace={"a": None}),
         report(where="you - agency", noticed_time="2019-05-27"),
+        report(noticed_time="2019-05-26T24:00:00Z"),
+        report(noticed_time="2016-12-31T23:59:60Z"),
     ],
 )
 def test_conformant(document: object) -> None:
@@ -219,6 +227,17 @@ def test_where(where: str, party: str | None, place: str | None) -> None:
         ("2019-05-27", 1558915200),
         ("1558981386", 1558981386),
         (1558981386.5, 1558981386.5),
+        ("1558981386.5", 1558981386.5),
+        (1558981386500, 1558981386.5),
+        ("1558981386500", 1558981386.5),
+        ("2019-05-27t18:23:06z", 1558981386),
+        ("2019-05-27 18:23:06 UTC", 1558981386),
+        ("2019-05-26T24:00:00Z", 1558915200),
+        ("2019-05-26T24:00Z", 1558915200),
+        ("2019-05-26T23:59:60Z", 1558915200),
+        ("2019-05-26T24:00:01Z", None),
+        ("20190527T182306Z", 1558981386),
+        ("2019-05-27T18:23:06,5Z", 1558981386.5),
         ("1969-12-31T23:59:59Z", None),
         ("9999-12-31T23:59:59-23:00", None),
         (10**30, None),
@@ -228,7 +247,43 @@ def test_where(where: str, party: str | None, place: str | None) -> None:
 def test_time(time: object, seconds: float | None) -> None:
     problem = read(report(noticed_time=time))
     assert problem.noticed_at == (None if seconds is None else round(seconds * 1_000_000))
-    assert ("noticed_time" in problem.extensions) is (seconds is None)
+    assert ("noticed_time" in problem.extensions) is (seconds is None or time == "2019-05-27")
+
+
+def test_a_message_without_at_signs_is_read() -> None:
+    document = {
+        "type": TYPE, "id": "m", "thid": "t", "pthid": "p", "from": "did:a", "to": "did:b",
+        "description": {"code": "c", "en": "x"}, "fix-hint-ltxt": {"en": "h"},
+    }  # fmt: skip
+    assert detect(document) == "aries-1.0"
+    problem = read(document)
+    assert (problem.message_type, problem.message_id, problem.thread_id) == (TYPE, "m", "t")
+    assert (problem.parent_thread_id, problem.thread_id_derived) == ("p", False)
+    assert (problem.source.sender, problem.source.recipients) == ("did:a", ["did:b"])
+    assert {each.pointer for each in problem.violations} == {
+        *("/type", "/id", "/thid", "/pthid", "/from", "/to", "/fix-hint-ltxt"),
+    }
+
+
+def test_a_type_that_can_be_none_of_a_message_is_only_a_member() -> None:
+    problem = read({"type": "error", "description": {"code": "c"}})
+    assert (problem.message_type, problem.extensions) == (None, {"type": '"error"'})
+
+
+@pytest.mark.parametrize("name", ["@type", "type"])
+def test_the_type_of_v2_in_a_report_of_v1_is_flagged(name: str) -> None:
+    problem = read({name: "https://didcomm.org/report-problem/2.0/problem-report", "description": {"code": "c"}})
+    assert "type-of-another-version" in [each.rule for each in problem.violations]
+
+
+def test_what_a_report_says_in_its_own_types_is_written_so_again() -> None:
+    document = report(
+        _thread={"thid": "t", "sender_order": 0, "received_orders": {"did:a": 1}},
+        description={"code": "c", "und": "no language"},
+        problem_items=[{"a": 5}, {"b": None}, {"c": [1, "x"]}, {"d": "5"}],
+        noticed_time="2019-05-27",
+    )
+    assert aries.write(read(document)) == document
 
 
 def test_impact_is_verbatim_and_the_scope_is_what_it_means() -> None:

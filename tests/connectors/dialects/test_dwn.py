@@ -55,6 +55,11 @@ def read(document: object) -> Problem:
             id="detail and message",
         ),
         pytest.param({"status": 404, "detail": "Not Found"}, ["status-is-a-number"], {}, id="flat"),
+        pytest.param({"code": 404, "detail": "Not Found"}, ["required-member-missing"], {}, id="the status alone"),
+        pytest.param(
+            {"code": 404.0, "message": "Not Found", "trace": 1},
+            ["required-member-missing", "status-message-for-detail"], {"trace": 1}, id="the agent's status alone",
+        ),
     ],
 )  # fmt: skip
 def test_forms(document: dict[str, object], rules: list[str], kept: dict[str, object]) -> None:
@@ -114,6 +119,10 @@ def test_an_odd_status_is_a_problem_and_flagged(code: int, http: int | None) -> 
         pytest.param({"status": {"code": "Not Found"}}, id="words"),
         pytest.param({"status": {"code": 10**99}}, id="a huge code"),
         pytest.param({"status": "ok"}, id="a word as status"),
+        pytest.param({"status": 404}, id="a number and nothing else"),
+        pytest.param({"status": 200, "detail": "OK"}, id="a number that would be a success"),
+        pytest.param({"reply": {"status": 200, "detail": "OK"}}, id="the same within a reply"),
+        pytest.param({"reply": {}}, id="an empty reply"),
         pytest.param({"jsonrpc": "2.0", "id": 1, "error": {"code": -50404, "message": "m"}}, id="a JSON-RPC error"),
     ],
 )
@@ -126,6 +135,11 @@ def test_refused(document: object) -> None:
     ("document", "yes"),
     [
         ({"status": NOT_FOUND}, True),
+        ({"code": 404, "detail": "Not Found"}, True),
+        ({"code": 404, "message": "Not Found"}, True),
+        ({"code": 404}, False),
+        ({"code": "404", "detail": "Not Found"}, False),
+        ({"code": 404, "detail": "Not Found", "title": "Not Found"}, False),
         ({"reply": {"status": 200}}, True),
         ({"jsonrpc": "2.0", "id": 1, "result": {"reply": {"status": NOT_FOUND}}}, True),
         ({"status": 404, "title": "Not Found"}, False),
@@ -183,6 +197,15 @@ def test_each_operation_has_its_table(operation: str, codes: set[int]) -> None:
     assert {row.code for row in STATUS_MEANINGS if row.operation == operation} == codes
     assert all(status_meaning(operation, code) for code in codes)
     assert status_meaning(operation, 418) is None
+
+
+@pytest.mark.parametrize("code", [404, 200])
+def test_a_detail_that_is_no_text_is_kept_as_json_text(code: int) -> None:
+    found = dwn.read({"status": {"code": code, "detail": {"why": ["a", 1]}}})
+    said = found.text if isinstance(found, Problem) else found.status_detail if isinstance(found, Success) else None
+    assert said == '{"why":["a",1]}'
+    if isinstance(found, Problem):
+        assert [(each.rule, each.pointer) for each in found.violations] == [("not-a-string", "/status/detail")]
 
 
 def test_no_row_is_there_twice() -> None:

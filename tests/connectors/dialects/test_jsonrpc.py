@@ -101,6 +101,7 @@ def test_the_id_is_a_correlation_only(
         (answer(result=7), "result-and-error", "/result"),
         (answer("-32603"), "not-a-number", "/error/code"),
         (answer("ENOTFOUND"), "not-a-number", "/error/code"),
+        (answer(message={"why": "x"}), "not-a-string", "/error/message"),
         (answer(message=None), "required-member-missing", "/error/message"),
         ({"jsonrpc": "2.0", "id": 1, "error": {"code": 1, "Message": "m"}}, "member-spelling", "/error/Message"),
     ],
@@ -125,6 +126,14 @@ def test_a_broken_rule_is_named(document: object, rule: str, pointer: str) -> No
         pytest.param(answer(1.5), id="a fraction as code"),
         pytest.param(answer(10**99), id="a huge code"),
         pytest.param(answer("x" * 1025), id="a long code"),
+        pytest.param({"jsonrpc": "2.0", "id": "1", "result": None}, id="a result that is null"),
+        pytest.param({"jsonrpc": "2.0", "id": "1", "result": {"reply": {}}}, id="a reply without a status"),
+        pytest.param({"jsonrpc": "2.0", "id": "1", "result": {"reply": None}}, id="a reply that is null"),
+        pytest.param({"jsonrpc": "2.0", "id": "1", "result": {"status": 200}}, id="a status that is a number"),
+        pytest.param(
+            {"jsonrpc": "2.0", "id": "1", "result": {"reply": {"status": {"code": "OK"}}}}, id="a code that is a word"
+        ),
+        pytest.param({"jsonrpc": "2.0", "id": "1", "result": {"status": {"code": 200.5}}}, id="a fraction as status"),
     ],
 )
 def test_refused(document: object) -> None:
@@ -135,7 +144,6 @@ def test_refused(document: object) -> None:
 @pytest.mark.parametrize(
     ("document", "expected"),
     [
-        ({"jsonrpc": "2.0", "id": "1", "result": None}, Success("jsonrpc", "a success", rpc_id="1")),
         ({"id": 1, "result": 7, "error": None}, Success("jsonrpc", "a success", rpc_id=1)),
         ({"jsonrpc": "2.0", "method": "m"}, NotAProblem("jsonrpc", "a request")),
         ({"jsonrpc": "2.0", "id": 1, "result": {"status": "ok"}}, Success("jsonrpc", "a success", rpc_id=1)),

@@ -8,8 +8,8 @@ A report without a code is taken, and flagged, if its type says that it is one a
 from __future__ import annotations
 
 from tocsin.connectors.dialects import didcomm1_writing as out
-from tocsin.connectors.dialects.didcomm1 import Spelling, as_problem
-from tocsin.connectors.dialects.members import sort_members
+from tocsin.connectors.dialects.didcomm1 import Spelling, as_problem, sort_report, type_of
+from tocsin.connectors.dialects.members import fold
 from tocsin.connectors.dialects.message_types import NEW_PREFIX, is_message_type, is_report
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason, Unwritable
 from tocsin.connectors.dialects.values import as_uri
@@ -30,18 +30,19 @@ SPELLING = Spelling(
     ("description", "explain", "explain-ltxt", "friendly-ltxt", "comment"),
 )
 _FAMILIES = ("report-problem/", "notification/")
-_TEXT_MEMBERS = ("explain", "comment", "problem-code", "problem_code")
+_TEXT_MEMBERS = frozenset({"explain", "comment", "problemcode"})
+_OF_RFC9457 = frozenset({"title", "status", "detail"})
+_OF_V1 = frozenset({*_TEXT_MEMBERS, "description", "~thread"})
+"""Folded names by which a report is one of v1 though its `type` is spelt as in v2."""
 
 
 def read(document: object) -> Problem | NotAProblem:
     """A plaintext message as a canonical problem, whatever the case of its names. Raises Unreadable when it has
     neither code nor text, or an id or code that is too long."""
-    if not isinstance(document, dict):
-        raise Unreadable(UnreadableReason.WRONG_TYPE, expected="an object")
-    kind = document.get("@type")
-    if isinstance(kind, str) and not is_report(kind):
-        return NotAProblem(NAME, "a message of another type")
-    known = sort_members(document, SPELLING.own)
+    known = sort_report(document, SPELLING)
+    if isinstance(known, NotAProblem):
+        return known
+    kind = known.slots.get("@type")
     wording = read_wording(known, SPELLING.texts)
     if wording.code is None and (wording.text is None or not isinstance(kind, str)):
         raise Unreadable(UnreadableReason.MISSING_MEMBER, "/description/code", "a problem code")
@@ -62,7 +63,7 @@ def write(problem: Problem) -> dict[str, object]:
         {
             "@type": out.message_type(problem, NEW_PREFIX, MESSAGE_TYPE),
             "@id": problem.message_id,
-            "~thread": out.thread(problem),
+            "~thread": out.thread(problem, NAME),
             "~l10n": {"catalog": catalogue} if catalogue else None,
             "description": out.texts(problem),
             "problem_items": out.items(problem),
@@ -78,16 +79,19 @@ def write(problem: Problem) -> dict[str, object]:
 
 
 def looks_like(document: dict[str, object]) -> bool:
-    """Any DIDComm v1 message; without `@type`, a description with a code, or a `~thread` with a v1 text or code."""
-    kind = document.get("@type")
-    if isinstance(kind, str):
+    """Any DIDComm v1 message, also with a `type` for its `@type`; without any, a description with a code, or a
+    `~thread` with a v1 text or code."""
+    kind, names = type_of(document), {fold(name) for name in document}
+    if "@type" in names and kind is not None:
         return is_report(kind) or (is_message_type(kind) and "@context" not in document)
-    if "type" in document or "body" in document or isinstance(document.get("code"), str):
+    if "body" in document or isinstance(document.get("code"), str):
         return False
+    if kind is not None:
+        return is_report(kind) and not names.isdisjoint(_OF_V1) and names.isdisjoint(_OF_RFC9457)
     description = document.get("description")
     if isinstance(description, dict) and isinstance(description.get("code"), str):
-        return True
-    return "~thread" in document and any(name in document for name in _TEXT_MEMBERS)
+        return "type" not in document
+    return "~thread" in names and not names.isdisjoint(_TEXT_MEMBERS) and "type" not in document
 
 
 def _is_adopted(kind: object) -> bool:

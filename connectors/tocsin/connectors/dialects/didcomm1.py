@@ -5,20 +5,37 @@ Each fact is taken from whichever known member holds it; what has another shape 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
 from msgspec import Struct
 
+from tocsin.connectors.dialects.answers import kept_value
 from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, Code, parse_code
 from tocsin.connectors.dialects.json_text import json_text
-from tocsin.connectors.dialects.members import L10N, MAX_ID_LENGTH, Known, as_extensions, distinct, escape, fold
-from tocsin.connectors.dialects.reading import Unreadable, UnreadableReason
-from tocsin.connectors.dialects.values import is_uri, read_time, retry_party_of, scope_of_impact, take_place
+from tocsin.connectors.dialects.members import (
+    L10N,
+    MAX_ID_LENGTH,
+    Known,
+    as_extensions,
+    distinct,
+    escape,
+    fold,
+    sort_members,
+)
+from tocsin.connectors.dialects.message_types import is_message_type, is_report
+from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason
+from tocsin.connectors.dialects.values import is_date, is_uri, read_time, retry_party_of, scope_of_impact, take_place
 from tocsin.connectors.dialects.wording import Wording, read_languages
-from tocsin.schemas.problem import Item, Problem, Violation
+from tocsin.schemas.problem import Item, Problem, Source, Violation
 
 MAX_TEXT = 4096
 """A longer text is flagged (docs/reliability.md#limits)."""
 
 _MISSPELT = ("~i10n", "i10n")
+_TYPE_OF_V2 = re.compile(r"report-?problem/2\.[0-9.]+/", re.IGNORECASE)
+_ORDER = {"seqnum": int, "sender_order": int, "received_orders": dict}
+"""What a thread decorator says of the order of messages, and in which type (HIPE; RFC 0008)."""
 
 
 class Spelling(Struct, frozen=True):
@@ -27,6 +44,34 @@ class Spelling(Struct, frozen=True):
     name: str
     own: frozenset[str]
     texts: tuple[str, ...]
+
+
+def type_of(document: Mapping[str, object]) -> str | None:
+    """The type of a message: `@type`, however it is spelt, else a `type` that can be one."""
+    for name in ("@type", *document):
+        value = document.get(name)
+        if fold(name) == "@type" and isinstance(value, str):
+            return value
+    kind = document.get("type")
+    return kind if isinstance(kind, str) and (is_message_type(kind) or is_report(kind)) else None
+
+
+def sort_report(document: object, spelling: Spelling) -> Known | NotAProblem:
+    """The members of a message by slot, or that it is of another type than a report. Raises Unreadable(wrong_type)."""
+    if not isinstance(document, dict):
+        raise Unreadable(UnreadableReason.WRONG_TYPE, expected="an object")
+    kind = type_of(document)
+    if kind is not None and not is_report(kind):
+        return NotAProblem(spelling.name, "a message of another type")
+    if kind is None and "type" in document:
+        # What is no message type stays a member that nobody knows.
+        known = sort_members({name: value for name, value in document.items() if name != "type"}, spelling.own)
+        known.rest["type"] = document["type"]
+        return known
+    known = sort_members(document, spelling.own)
+    if kind is not None and _TYPE_OF_V2.search(kind):
+        known.flag("type-of-another-version", "@type")
+    return known
 
 
 def take_id(members: dict[str, object], name: str, at: str, violations: list[Violation]) -> str | None:
@@ -48,6 +93,8 @@ def as_problem(known: Known, wording: Wording, spelling: Spelling) -> Problem:
     if "@id" in known.slots:
         known.rest[known.spelt["@id"]] = known.slots["@id"]
     thid, pthid = _thread(known)
+    thid = thid or take_id(known.slots, "thid", "", known.violations)
+    pthid = pthid or take_id(known.slots, "pthid", "", known.violations)
     code = _code(known, wording)
     retries, impact = known.text("who-retries"), known.text("impact")
     folded_impact = scope_of_impact(known, impact)
@@ -57,6 +104,7 @@ def as_problem(known: Known, wording: Wording, spelling: Spelling) -> Problem:
     tracking, escalation = _uri(known, "tracking-uri"), _uri(known, "escalation-uri")
     message_type = known.text("@type")
     retry_party = retry_party_of(known, retries)
+    source = Source(sender=known.text("from"), recipients=_recipients(known))
     _leave_rest(known)
     return Problem(
         dialect=spelling.name,
@@ -86,6 +134,7 @@ def as_problem(known: Known, wording: Wording, spelling: Spelling) -> Problem:
         time_source=None if noticed_at is None else known.spelt["noticed-time"],
         tracking_uri=tracking,
         escalation_uri=escalation,
+        source=source,
         extensions=as_extensions(("", known.rest)),
     )
 
@@ -129,6 +178,8 @@ def _noticed(known: Known) -> int | None:
         known.refuse("not-a-time", "noticed-time")
     elif rule is not None:
         known.flag(rule, "noticed-time")
+    if at is not None and is_date(said):
+        known.rest[known.spelt["noticed-time"]] = said  # so that it is written as a day again
     return at
 
 
@@ -147,6 +198,9 @@ def _items(known: Known) -> list[Item]:
         return []
     if not isinstance(said, list):
         known.flag("not-a-list", "problem-items")
+    pairs = [entry for entry in (said if isinstance(said, list) else [said]) if isinstance(entry, dict)]
+    if any(not isinstance(value, str) for entry in pairs for value in entry.values()):
+        known.rest[known.spelt["problem-items"]] = said  # items are text: what is not keeps its type here
     items: list[Item] = []
     for position, entry in enumerate(said if isinstance(said, list) else [said]):
         if isinstance(entry, dict):
@@ -157,6 +211,40 @@ def _items(known: Known) -> list[Item]:
             known.flag("not-one-pair", "problem-items", str(position) if isinstance(said, list) else None)
             items.append(Item(value=_item_text(entry)))
     return items
+
+
+def _recipients(known: Known) -> list[str]:
+    said = known.slots.get("to")
+    if isinstance(said, str):
+        known.flag("not-a-list", "to")
+        return [said]
+    if said is None or (isinstance(said, list) and all(isinstance(each, str) for each in said)):
+        return said or []
+    known.refuse("not-a-list" if not isinstance(said, list) else "not-a-string", "to")
+    return []
+
+
+def typed_items(problem: Problem) -> list[tuple[str | None, object]]:
+    """The items as (key, value), each value in the JSON type that it came in."""
+    plain: list[tuple[str | None, object]] = [(item.key, item.value) for item in problem.items]
+    kept = next((kept_value(problem, name) for name in problem.extensions if fold(name) == "problemitems"), None)
+    entries = kept if isinstance(kept, list) else [kept]
+    typed: list[tuple[str | None, object]] = []
+    for entry in entries:
+        typed.extend(entry.items() if isinstance(entry, dict) else [(None, entry)])
+    return typed if [(key, _item_text(value)) for key, value in typed] == plain else plain
+
+
+def thread_order(problem: Problem) -> dict[str, object]:
+    """What the report's thread decorator said of the order of messages, to be written again."""
+    order: dict[str, object] = {}
+    for name in problem.extensions:
+        decorator, _, member = name.partition(".")
+        if member in _ORDER and fold(decorator) in ("@thread", "~thread"):
+            value = kept_value(problem, name)
+            if isinstance(value, _ORDER[member]) and not isinstance(value, bool) and value != {}:
+                order[member] = value
+    return order
 
 
 def _item_text(value: object) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 from tocsin.connectors.dialects.answers import kept_value
+from tocsin.connectors.dialects.didcomm1 import thread_order, typed_items
+from tocsin.connectors.dialects.members import fold
 from tocsin.connectors.dialects.message_types import NEW_PREFIX, OLD_PREFIX, is_message_type, is_report
-from tocsin.connectors.dialects.values import IMPACTS, PARTIES, as_uri, write_time
+from tocsin.connectors.dialects.values import IMPACTS, PARTIES, as_uri, is_date, read_time, write_time
 from tocsin.connectors.dialects.wording import UNDETERMINED, is_language
 from tocsin.schemas.problem import Problem, RetryParty
 
@@ -16,6 +18,7 @@ _WHO_RETRIES = {
     RetryParty.RECIPIENT: "you", RetryParty.REPORTER: "me", RetryParty.BOTH: "both", RetryParty.NONE: "none",
 }  # fmt: skip
 _DIALECTS = ("hipe", "aries-1.0")
+_TIMES = ("noticedtime", "timenoticed", "createdtime")
 _NAMES = ("problem-report", "problem_report")
 _NEVER = re.compile(r"(?:^|[/;])(?:spec/)?(?:report-problem/(?!1\.)|connection/)[^/]*/[^/]*$", re.IGNORECASE)
 
@@ -35,11 +38,13 @@ def message_type(problem: Problem, prefix: str, otherwise: str) -> str:
     return kind
 
 
-def thread(problem: Problem) -> dict[str, str]:
-    """The thread decorator: a thread id that is only the message's own says nothing."""
+def thread(problem: Problem, dialect: str) -> dict[str, object]:
+    """The thread decorator: a thread id that is only the message's own says nothing. The order of messages is said
+    again in the dialect that said it."""
     thid = None if problem.thread_id_derived else problem.thread_id
     pairs = {"thid": thid, "pthid": problem.parent_thread_id}
-    return {name: value for name, value in pairs.items() if value}
+    order = thread_order(problem) if problem.dialect == dialect else {}
+    return {name: value for name, value in pairs.items() if value} | order
 
 
 def texts(problem: Problem) -> dict[str, str]:
@@ -62,9 +67,9 @@ def hints(problem: Problem) -> dict[str, str]:
     return languages(problem.fix_hint)
 
 
-def items(problem: Problem) -> list[dict[str, str]]:
+def items(problem: Problem) -> list[dict[str, object]]:
     """Each item as one pair."""
-    return [{item.key or KEYLESS: item.value} for item in problem.items]
+    return [{key or KEYLESS: value} for key, value in typed_items(problem)]
 
 
 def who_retries(problem: Problem) -> str | None:
@@ -86,7 +91,11 @@ def where(problem: Problem) -> str | None:
 
 
 def noticed(problem: Problem) -> str | None:
-    """The time, to the millisecond, if it is the report's own."""
+    """The time, to the millisecond; a day, if a day is what the report said."""
+    for name in problem.extensions:
+        said = kept_value(problem, name) if fold(name) in _TIMES else None
+        if isinstance(said, str) and is_date(said) and read_time(said)[0] == problem.noticed_at:
+            return said
     return write_time(problem.noticed_at)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from tocsin.connectors.dialects import AUTO, detect, dwn, jsonrpc, load_dialect, read_parsed
 from tocsin.connectors.dialects.answers import Success, as_number, kept_value, split_detail, status_in_data
 from tocsin.connectors.dialects.codes import parse_code, read_code
+from tocsin.connectors.dialects.didcomm1 import typed_items
 from tocsin.connectors.dialects.json_text import parse_json
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable
 from tocsin.schemas.problem import Problem
@@ -108,7 +109,7 @@ def _common_facts(found: Problem) -> dict[str, Any]:
         "comment": found.text_template,
         "args": found.args,
         "localized": found.localized,
-        "problem_items": [{each.key: each.value} if each.key else each.value for each in found.items],
+        "problem_items": [{key: value} if key else value for key, value in typed_items(found)],
         "who_retries": found.who_retries,
         "retry_party": found.retry_party.value,
         "fix_hint": found.fix_hint,

@@ -6,8 +6,8 @@ See docs/requirements.md#indy-hipe-problem-report.
 from __future__ import annotations
 
 from tocsin.connectors.dialects import didcomm1_writing as out
-from tocsin.connectors.dialects.didcomm1 import Spelling, as_problem
-from tocsin.connectors.dialects.members import Known, fold, sort_members
+from tocsin.connectors.dialects.didcomm1 import Spelling, as_problem, sort_report, type_of
+from tocsin.connectors.dialects.members import Known, fold
 from tocsin.connectors.dialects.message_types import OLD_PREFIX, is_message_type, is_report
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason, Unwritable
 from tocsin.connectors.dialects.values import as_uri
@@ -29,20 +29,20 @@ SPELLING = Spelling(
 )
 _LTXT = frozenset({"friendlyltxt", "explainltxt", "fixhintltxt"})
 _HIPE_ONLY = frozenset({"@thread", "@msgcatalog", "timenoticed"})
-_UNTYPED = ("friendly-ltxt", "friendly_ltxt", "explain-ltxt", "explain_ltxt")
+_UNTYPED = frozenset({"friendlyltxt", "explainltxt"})
+"""Folded names of texts that only this dialect has: they mark a message without a type."""
 
 
 def read(document: object) -> Problem | NotAProblem:
     """A plaintext message as a canonical problem, whatever the case of its names. Raises Unreadable when it has
     neither code nor text, or an id or code that is too long."""
-    if not isinstance(document, dict):
-        raise Unreadable(UnreadableReason.WRONG_TYPE, expected="an object")
-    kind = document.get("@type")
-    if isinstance(kind, str) and not is_report(kind):
-        return NotAProblem(NAME, "a message of another type")
-    known = sort_members(document, SPELLING.own)
+    known = sort_report(document, SPELLING)
+    if isinstance(known, NotAProblem):
+        return known
+    kind = known.slots.get("@type")
     wording = read_wording(known, SPELLING.texts)
-    if wording.code is None and wording.text is None:
+    marked = isinstance(kind, str) or not known.slots.keys().isdisjoint(("friendly-ltxt", "explain-ltxt"))
+    if wording.code is None and (wording.text is None or not marked):
         raise Unreadable(UnreadableReason.MISSING_MEMBER, "/friendly-ltxt", "a code or a text")
     if not isinstance(kind, str):
         known.flag("required-member-missing", "@type")
@@ -60,7 +60,7 @@ def write(problem: Problem) -> dict[str, object]:
         {
             "@type": out.message_type(problem, OLD_PREFIX, MESSAGE_TYPE),
             "@id": problem.message_id,
-            "@thread": out.thread(problem),
+            "@thread": out.thread(problem, NAME),
             "@msg_catalog": catalogue,
             "friendly-ltxt": texts,
             "problem-items": out.items(problem),
@@ -78,15 +78,19 @@ def write(problem: Problem) -> dict[str, object]:
 def looks_like(document: dict[str, object]) -> bool:
     """A DIDComm v1 message with names that only HIPE has, or with its `did:sov` type and no name that only RFC 0035
     has; without `@type`, a `*-ltxt` text."""
-    kind = document.get("@type")
-    if not isinstance(kind, str):
-        return "type" not in document and any(name in document for name in _UNTYPED)
+    kind, names = type_of(document), {fold(name) for name in document}
+    if kind is None:
+        return "type" not in document and "description" not in names and not names.isdisjoint(_UNTYPED)
     if not is_report(kind):
-        return kind.startswith(OLD_PREFIX) and is_message_type(kind)
-    names = {fold(name) for name in document}
-    if names & _LTXT:
+        return "@type" in names and kind.startswith(OLD_PREFIX) and is_message_type(kind)
+    if "body" in document:
+        return False
+    if "description" in names:
+        # RFC 0035 wrote `description`; one of its reports may borrow a name of HIPE, and stays one of its reports.
+        return kind.startswith(OLD_PREFIX) and "friendlyltxt" in names
+    if names & _LTXT or not names.isdisjoint(_HIPE_ONLY):
         return True
-    return "description" not in names and (not names.isdisjoint(_HIPE_ONLY) or kind.startswith(OLD_PREFIX))
+    return "@type" in names and kind.startswith(OLD_PREFIX)
 
 
 def _check_wording(known: Known, wording: Wording) -> None:

@@ -114,7 +114,10 @@ def write(problem: Problem) -> dict[str, object]:
 
 def _without_error(document: dict[str, object]) -> NotAProblem | Problem:
     if "result" in document:
-        if dwn.looks_like(document):
+        result = document["result"]
+        if result is None:
+            raise Unreadable(UnreadableReason.WRONG_TYPE, "/result", "a result, not null")
+        if dwn.looks_like(document) or _speaks_of_a_status(result):
             return dwn.read(document)
         return Success(NAME, "a success", rpc_id=document.get("id"))
     if "method" in document:
@@ -122,9 +125,17 @@ def _without_error(document: dict[str, object]) -> NotAProblem | Problem:
     raise Unreadable(UnreadableReason.MISSING_MEMBER, "/error", "a result or an error")
 
 
+def _speaks_of_a_status(result: object) -> bool:
+    """Whether a result is a DWN's, well-formed or not: what cannot be understood there is no success."""
+    if not isinstance(result, dict):
+        return False
+    status = result.get("status")
+    return "reply" in result or isinstance(status, dict) or as_number(status) is not None
+
+
 def _problem(error: Members, violations: list[Violation]) -> Problem:
     code = _take_code(error)
-    message = error.take_text("message")
+    message = error.take_said("message")
     if message is None:
         error.flag("required-member-missing", "message")
     data = error.left.get("data")

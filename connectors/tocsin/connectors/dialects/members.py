@@ -29,6 +29,12 @@ _SLOTS = {
     )
 }
 _SLOTS |= {"~thread": "thread", "@thread": "thread", "time-noticed": "noticed-time", "fix-hint-ltxt": "fix-hint"}
+_OF_V2 = {
+    "type": "@type", "id": "@id", "thid": "thid", "pthid": "pthid", "from": "from", "to": "to",
+    "created-time": "noticed-time",
+}  # fmt: skip
+"""Members of DIDComm v2 messages that are found in v1 messages, and their slots."""
+_SLOTS |= _OF_V2
 _SLOTS |= {f"{name}{L10N}": f"{slot}{L10N}" for name, slot in _SLOTS.items() if slot in (*TEXTS, "fix-hint")}
 
 
@@ -45,6 +51,9 @@ def escape(name: str) -> str:
 _SLOT_OF = {fold(name): slot for name, slot in _SLOTS.items()} | {
     spelling: slot for name, slot in _SLOTS.items() for spelling in (name, name.replace("-", "_"))
 }
+
+
+_SLOT_OF_V2 = {fold(name): slot for name, slot in _OF_V2.items()}
 
 
 class Members:
@@ -99,6 +108,14 @@ class Members:
             return value
         self.refuse("not-a-string", spelling, value)
         return None
+
+    def take_said(self, name: str) -> str | None:
+        """A member that should be a string; of any other value the JSON text, flagged."""
+        spelling, value = self._take(name)
+        if value is None or isinstance(value, str):
+            return value
+        self.flag("not-a-string", spelling)
+        return json_text(value)
 
     def take_id(self, name: str) -> str | None:
         """A string member that names a message or thread; empty counts as absent. Raises Unreadable(too_long)."""
@@ -173,7 +190,7 @@ def sort_members(document: Mapping[str, object], own: frozenset[str]) -> Known:
             known.rest[name] = value
     for slot, name in known.spelt.items():
         if name not in own:
-            known.flag("member-spelling", slot)
+            known.flag("member-of-didcomm-v2" if _SLOT_OF_V2.get(fold(name)) == slot else "member-spelling", slot)
     return known
 
 

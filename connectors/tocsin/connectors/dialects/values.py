@@ -23,6 +23,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LIMIT = 10**11 * 1_000_000
 """Microseconds; times from here on (the year 5138) are taken for mistakes, as in DIDComm v2 reports."""
+_SECONDS = 10**11
+"""A number from here on counts milliseconds, not seconds."""
+_EPOCH_TEXT = re.compile(r"[0-9]{9,14}(?:\.[0-9]{1,9})?")
+"""A count as text; eight digits are a date (20190527)."""
+_ISO = re.compile(
+    r"(?P<day>[0-9]{4}-?[0-9]{2}-?[0-9]{2})(?P<t>[Tt]| +)(?P<hour>[0-9]{2})(?P<rest>(?::?[0-5][0-9])?)"
+    r"(?P<second>(?::?(?:[0-5][0-9]|60)(?:[.,][0-9]+)?)?) *(?P<zone>Z|z|UTC|utc|GMT|gmt|[+-][0-9]{2}(?::?[0-9]{2})?)?"
+)
+_MIDNIGHT = re.compile(r"[:0.,]*")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+")
 _MAIL_ADDRESS = re.compile(r"[^\s@:/]+@[^\s@:/]+")
@@ -75,15 +85,23 @@ def take_place(known: Known) -> Place:
 def read_time(value: object) -> tuple[int | None, str | None]:
     """The time in microseconds since the epoch, None if it is none; and the rule that it breaks, if any.
 
-    A space for the T is allowed (RFC 0035's own sample). A time without a zone is taken as UTC, and flagged; so are
-    seconds since the epoch, as DIDComm v2 counts.
+    A space for the T is allowed (RFC 0035's own sample), and so is what ISO 8601 allows: midnight as 24:00, a leap
+    second (the second after it). Read and flagged: a time without a zone, which is taken as UTC; one of another zone;
+    `t`, `z` and `UTC`; seconds since the epoch, as DIDComm v2 counts, and milliseconds, as numbers or text.
     """
-    if isinstance(value, str) and not (value.isascii() and value.isdigit() and len(value) > 8):
-        return _read_iso(value)
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, str):
+        text = value.strip()
+        if not _EPOCH_TEXT.fullmatch(text):
+            return _read_iso(text)
+        value = float(text)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _SECONDS * 1000:
         return None, "not-a-time"
-    seconds = float(value[:20]) if isinstance(value, str) else value
-    return (round(seconds * 1_000_000), "time-not-iso-8601") if 0 <= seconds < 10**11 else (None, "not-a-time")
+    return round(value * (1_000_000 if value < _SECONDS else 1000)), "time-not-iso-8601"
+
+
+def is_date(value: object) -> bool:
+    """Whether a time is only a day (`2019-05-27`)."""
+    return isinstance(value, str) and _DATE.fullmatch(value) is not None
 
 
 def write_time(at: int | None) -> str | None:
@@ -119,14 +137,30 @@ def _folded(known: Known, slot: str, text: str) -> str:
 
 
 def _read_iso(text: str) -> tuple[int | None, str | None]:
+    rule, later = None, timedelta()
+    found = _ISO.fullmatch(text)
+    if found is not None:
+        text, rule, later = _plain_iso(found)
     try:
-        time = datetime.fromisoformat(text.strip())
-    except ValueError:
+        time = datetime.fromisoformat(text)
+        if time.tzinfo is None:
+            time, rule = time.replace(tzinfo=UTC), rule or ("time-without-zone" if len(text) > 10 else None)
+        elif time.utcoffset():
+            rule = rule or "time-not-utc"
+        at = (time + later - _EPOCH) // _MICROSECOND
+    except (ValueError, OverflowError):
         return None, "not-a-time"
-    rule = None
-    if time.tzinfo is None:
-        time, rule = time.replace(tzinfo=UTC), "time-without-zone" if len(text) > 10 else None
-    elif time.utcoffset():
-        rule = "time-not-utc"
-    at = (time - _EPOCH) // _MICROSECOND
     return (at, rule) if 0 <= at < _LIMIT else (None, "not-a-time")
+
+
+def _plain_iso(found: re.Match[str]) -> tuple[str, str | None, timedelta]:
+    """A time as `fromisoformat` takes it, the rule that its form breaks, and what is to be added to it."""
+    hour, second, zone = found["hour"], found["second"], found["zone"] or ""
+    later = timedelta()
+    if hour == "24" and _MIDNIGHT.fullmatch(found["rest"] + second):
+        hour, later = "00", timedelta(days=1)
+    if second.lstrip(":").startswith("60"):
+        second, later = second.replace("60", "59", 1), later + timedelta(seconds=1)
+    deviant = found["t"] == "t" or (zone.isalpha() and zone != "Z")
+    text = f"{found['day']}T{hour}{found['rest']}{second}{'Z' if zone.isalpha() else zone}"
+    return text, "time-not-iso-8601" if deviant else None, later

@@ -11,7 +11,7 @@ import msgspec
 
 from tocsin.connectors.publish.port import EventPublisher, Receipt
 from tocsin.connectors.publish.reporting import problem
-from tocsin.connectors.web5.errors import ConnectionFailed, NoAnswerInTime, Web5Failed
+from tocsin.connectors.web5.errors import ConnectionFailed, NoAnswerInTime, NotAnAnswer, Web5Failed
 from tocsin.connectors.web5.reply import Reply, unwrap
 from tocsin.schemas.errors import TocsinError
 from tocsin.schemas.problem import Problem
@@ -76,4 +76,8 @@ async def _publish(publisher: EventPublisher, found: Problem, document: object) 
 
 
 def _as_problem(failed: Web5Failed) -> Problem:
-    return problem(failed.code, text=failed.message, request_completed=False, outcome_ok=False)
+    stated = failed.problem if isinstance(failed, NotAnAnswer) else None
+    http, more = (stated.http, stated.extensions) if stated is not None else (None, {})
+    return problem(
+        failed.code, text=failed.message, http=http, extensions=more, request_completed=False, outcome_ok=False
+    )

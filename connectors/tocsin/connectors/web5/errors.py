@@ -19,6 +19,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from tocsin.schemas.errors import TocsinError
+from tocsin.schemas.problem import Problem
 
 
 class AnswerCase(StrEnum):
@@ -32,6 +33,7 @@ class AnswerCase(StrEnum):
     RATE_LIMITED = "rate-limited"
     REDIRECTED = "redirected"
     SERVER_FAILED = "server-failed"
+    NO_CONTENT = "no-content"
     EMPTY = "empty"
     NOT_JSON = "not-json"
 
@@ -42,6 +44,8 @@ CASE_OF_STATUS = {
     403: AnswerCase.ACCESS_REFUSED,
     404: AnswerCase.NO_SUCH_ENDPOINT,
     413: AnswerCase.BODY_TOO_LARGE,
+    204: AnswerCase.NO_CONTENT,
+    205: AnswerCase.NO_CONTENT,
     429: AnswerCase.RATE_LIMITED,
     431: AnswerCase.HEADERS_TOO_LARGE,
 }
@@ -55,10 +59,22 @@ ADVICE_OF_CASE = {
     AnswerCase.RATE_LIMITED: "wait as long as Retry-After says, then try again",
     AnswerCase.REDIRECTED: "no DWN redirects: check the service endpoint of the DID document",
     AnswerCase.SERVER_FAILED: "the server, or a proxy before it, is failing: try again later",
+    AnswerCase.NO_CONTENT: "what answers says that it has nothing to say, as no DWN does: check the service endpoint",
     AnswerCase.EMPTY: "try again; if it stays empty, what answers is no DWN",
     AnswerCase.NOT_JSON: "what answers is no DWN: check the service endpoint of the DID document",
 }
 """What to do about each case."""
+
+
+class MalformedCase(StrEnum):
+    """What about a JSON answer is not understood: a closed set, safe as a metric label."""
+
+    STATUS_CODE = "status-code-not-an-integer"
+    STATUS_IS_NO_OBJECT = "status-is-no-object"
+    NO_STATUS = "no-status"
+    NULL = "null"
+    CONTRADICTION = "contradiction"
+    OTHER = "other"
 
 
 class Unfit(StrEnum):
@@ -126,29 +142,33 @@ class NoAnswerInTime(TransportFailed):
 
 
 class NotAnAnswer(TransportFailed):
-    """HTTP answered `status` with something that is no JSON; `case` names it. `status` is None for bare bytes."""
+    """HTTP answered `status` with something that is no answer of a DWN; `case` names it. `status` is None for bare
+    bytes, `problem` the problem document (RFC 9457) if that is what came."""
 
-    def __init__(self, case: AnswerCase, status: int | None) -> None:
+    def __init__(self, case: AnswerCase, status: int | None, problem: Problem | None = None) -> None:
         super().__init__(
             f"not an answer of a DWN: {case}" + ("" if status is None else f" (HTTP {status})"), ADVICE_OF_CASE[case]
         )
         self.case = case
         self.status = status
+        self.problem = problem
         self.code = f"e.p.xfer.{case}"
 
 
 class MalformedAnswer(Web5Failed):
-    """JSON came that is neither JSON-RPC nor a DWN reply; `pointer` (RFC 6901) says where, `expected` what."""
+    """JSON came that is neither JSON-RPC nor a DWN reply; `case` names what is wrong, `pointer` (RFC 6901) says where,
+    `expected` what should stand there."""
 
     code = "e.p.msg.malformed-answer"
 
-    def __init__(self, pointer: str, expected: str) -> None:
+    def __init__(self, pointer: str, expected: str, case: MalformedCase = MalformedCase.OTHER) -> None:
         super().__init__(
             f"the answer is malformed at {pointer or 'its root'}, expected {expected}",
             "check that the URL is a DWN's; if it is, report it to its makers with the answer's bytes",
         )
         self.pointer = pointer
         self.expected = expected
+        self.case = case
 
 
 class RequestRefused(Web5Failed):

@@ -7,13 +7,14 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
-from tocsin.connectors.dialects import dwn, jsonrpc
+from tocsin.connectors.dialects import dwn, jsonrpc, rfc9457
 from tocsin.connectors.dialects.answers import Success
 from tocsin.connectors.dialects.facts import answer_facts
 from tocsin.connectors.dialects.json_text import parse_json
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason
 from tocsin.connectors.web5.errors import (
     MalformedAnswer,
+    MalformedCase,
     NotAnAnswer,
     RequestMalformed,
     RequestRefused,
@@ -59,12 +60,12 @@ class Reply(Struct, frozen=True, kw_only=True):
     """An answer without its wrappings.
 
     `request_completed`: the node carried the request out and said how it ended. `outcome_ok`: it ended well (2xx).
-    `status` is always there: the node's, else the HTTP equivalent of the JSON-RPC error, else that error's own code;
-    200 for a result that states none. `rest` is what else the answer holds (`entries`, `record`, `messageCid`...),
-    `data` the bytes of a record read over HTTP. `advice` says what to do, where there is something to know; `meaning`
-    is the row of the operation's status table. `problem` is a failing outcome in canonical form, `document` the parsed
-    answer with its wrappings. `report` is what came of publishing the problem: a Receipt, the exception, or None if
-    nobody asked.
+    `status` is always there: the node's, else the HTTP equivalent of the JSON-RPC error, else that error's own code
+    (500 for a negative one); 200 for a result that states none. `rest` is what else the answer holds (`entries`,
+    `record`, `messageCid`...), `data` the bytes of a record read over HTTP. `advice` says what to do, where there is
+    something to know; `meaning` is the row of the operation's status table. `problem` is a failing outcome in canonical
+    form, `document` the parsed answer with its wrappings. `report` is what came of publishing the problem: a Receipt,
+    the exception, or None if nobody asked.
     """
 
     kind: AnswerKind
@@ -104,26 +105,53 @@ def unwrap(answer: object, *, operation: str | None = None) -> Reply:
     (`RecordsWrite`...) the status is looked up in its table. Raises NotAnAnswer or MalformedAnswer, nothing else."""
     document, data, status = _document(answer)
     if not isinstance(document, dict):
-        raise _no_answer(status, "", "one answer, an object (split a batch with jsonrpc.elements)")
-    reader = dwn if dwn.looks_like(document) else jsonrpc
+        expected = "one answer, an object (split a batch with jsonrpc.elements)"
+        raise _no_answer(status, "", expected if document is not None else "one answer, not null", document)
+    given, document = document, dwn.within_reply(document)
+    bare = "reply" in document and "jsonrpc" not in document
+    reader = dwn if bare or dwn.looks_like(document) else jsonrpc
     try:
-        found = reader.read(document)
+        found = reader.read(given)
         if isinstance(found, NotAProblem) and not isinstance(found, Success):
             raise MalformedAnswer("", "an answer, not a request")
+        if isinstance(found, Problem):
+            for broken in found.violations:
+                if broken.rule == "status-is-a-number":
+                    expected = "a status, an object with code and detail"
+                    raise MalformedAnswer(broken.pointer, expected, MalformedCase.STATUS_IS_NO_OBJECT)
+        elif status is not None and status >= 400:
+            raise MalformedAnswer("", f"no success beside HTTP status {status}", MalformedCase.CONTRADICTION)
         return _reply(document, found, data, operation)
     except Unreadable as unreadable:
         known = None if "jsonrpc" in document else status
-        raise _no_answer(known, unreadable.pointer, unreadable.expected) from None
+        raise _no_answer(known, unreadable.pointer, unreadable.expected, document) from None
     except (RecursionError, TypeError, ValueError):
         # A caller may hand in a parsed document that JSON could not hold, or that is nested beyond any limit.
         raise MalformedAnswer("", "JSON, not nested too deeply") from None
 
 
-def _no_answer(status: int | None, pointer: str, expected: str) -> Web5Failed:
-    """JSON that is no answer: under a failing HTTP status it is an error page, of a proxy perhaps."""
+def _no_answer(status: int | None, pointer: str, expected: str, document: object) -> Web5Failed:
+    """JSON that is no answer: under a failing HTTP status it is an error page, of a proxy perhaps; a problem document
+    (RFC 9457) is kept."""
     if status is not None and status >= 300:
-        return NotAnAnswer(case_of(status, False), status)
-    return MalformedAnswer(pointer, expected)
+        told = isinstance(document, dict) and rfc9457.looks_like(document)
+        body = rfc9457.read(document) if told else None
+        return NotAnAnswer(case_of(status, False), status, body if isinstance(body, Problem) else None)
+    return MalformedAnswer(pointer, expected, _malformed(pointer, document))
+
+
+def _malformed(pointer: str, document: object) -> MalformedCase:
+    """What is wrong at `pointer`."""
+    if document is None or pointer == "/result":
+        return MalformedCase.NULL
+    if pointer.endswith("/status/code"):
+        return MalformedCase.STATUS_CODE
+    if pointer.endswith("/status"):
+        reply: object = document
+        for step in pointer.split("/")[1:]:
+            reply = reply.get(step) if isinstance(reply, dict) else None
+        return MalformedCase.NO_STATUS if reply is None else MalformedCase.STATUS_IS_NO_OBJECT
+    return MalformedCase.OTHER
 
 
 def _document(answer: object) -> tuple[object, bytes | None, int | None]:
@@ -155,13 +183,21 @@ def _reply(
     facts = answer_facts(found)
     rpc_code = facts.get("rpc_code")
     stated = [facts.get(name) for name in ("status_code", "http_equivalent", "rpc_code")]
-    # Neither a result without a status nor an error whose code is a word has a number to give.
+    if isinstance(rpc_code, int) and rpc_code < 0:
+        stated[-1] = None
+    # Neither a result without a status has a number to give, nor an error whose code is a word, or below zero and
+    # without an equivalent: no status is negative.
     unstated = 200 if isinstance(found, Success) else 500
     number = next((code for code in stated if isinstance(code, int)), unstated)
-    detail = facts.get("status_detail") or facts.get("rpc_message") or ("OK" if stated == [None] * 3 else None)
+    completed = facts["request_completed"]
+    detail = (
+        facts.get("status_detail")
+        or facts.get("rpc_message")
+        or ("OK" if isinstance(found, Success) and stated == [None] * 3 else None)
+    )
     return Reply(
         kind=_kind(found, facts),
-        request_completed=facts["request_completed"],
+        request_completed=completed,
         outcome_ok=facts["status_ok"],
         status=Status(number, detail),
         rest=_rest(document, found),
@@ -169,8 +205,9 @@ def _reply(
         rpc_code=rpc_code if isinstance(rpc_code, int) else None,
         dwn_code=facts.get("dwn_code"),
         data=data,
-        advice=advice_for(number),
-        meaning=status_meaning(operation, number) if operation else None,
+        advice=advice_for(number, None if completed or not isinstance(rpc_code, int) else rpc_code),
+        # The tables say what a DWN means by a status: not what a server does that did not get that far.
+        meaning=status_meaning(operation, number) if operation and completed else None,
         problem=found if isinstance(found, Problem) else None,
         document=document,
     )

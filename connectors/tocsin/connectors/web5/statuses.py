@@ -91,10 +91,20 @@ ADVICE_OF_STATUS = {
     503: "the server is short of something: try again later",
 }
 """What to do about a failing status."""
+ADVICE_OF_RPC = {
+    -32700: "the server could not parse the request: correct it before sending it again",
+    -32600: "the request is no JSON-RPC request of this server: correct it before sending it again",
+    -32601: "the server does not know the method: check the method's name, and which version the server has",
+    -32602: "the parameters are at fault: correct them before sending the request again",
+    -32300: "the request did not get through to the server: try again later",
+}
+"""What to do about an error by which the server says that it did not carry out the request, whatever HTTP status is
+said to mean the same: a method that is not known is no missing record."""
 MALFORMED_REQUEST = frozenset({-32700, -32600, -32601, -32602, -50400})
 """The JSON-RPC errors by which a server says that it could not read the request."""
 
 
-def advice_for(status: int) -> str | None:
-    """What to do about a status; None for a success, or a status about which nothing is known."""
-    return ADVICE_OF_STATUS.get(status)
+def advice_for(status: int, rpc_code: int | None = None) -> str | None:
+    """What to do about a status, or about the JSON-RPC error in which no status was stated; None for a success, or
+    where nothing is known."""
+    return ADVICE_OF_RPC.get(rpc_code or 0) or ADVICE_OF_STATUS.get(status)
