@@ -3,7 +3,6 @@
 .PHONY: help install up down demo test e2e fuzz simulate check bench shape documents lock lock-broker clean
 
 PY := .venv/bin/python
-UV_VERSION := 0.13.9
 TOCSIN_HOME ?= .tocsin
 SEED ?= 1
 EVENTS ?= 20000
@@ -79,7 +78,8 @@ clean: ## remove .venv and caches (not the data in TOCSIN_HOME)
 	    "python3 is one. Install it, then run make again." >&2; exit 1; }; \
 	  echo "making .venv with $$($$python --version)"; \
 	  $$python -m venv --clear .venv || { echo "$$python has no working venv module (Debian, Ubuntu: python3-venv)." >&2; exit 1; }; }
-	@$(PY) -m pip install -q --disable-pip-version-check uv==$(UV_VERSION) \
+	@awk '/^uv==/, !/\\$$/' requirements.lock > .venv/uv.txt
+	@$(PY) -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r .venv/uv.txt \
 	  || echo "uv cannot be had; going on with pip, which is slower"
 	@if [ -x .venv/bin/uv ]; then install="env VIRTUAL_ENV=.venv .venv/bin/uv pip install -q"; \
 	  else install="$(PY) -m pip install -q --disable-pip-version-check"; fi; \

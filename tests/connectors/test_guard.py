@@ -5,8 +5,9 @@ from __future__ import annotations
 import socket
 
 import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
 
-from tocsin.connectors.guard import AddressRefused, dial_any, dial_public, is_public
+from tocsin.connectors.guard import AddressRefused, PublicResolver, dial_any, dial_public, is_public
 
 PUBLIC = [
     "1.1.1.1", "8.8.8.8", "93.184.216.34", "100.63.255.255", "100.128.0.0", "172.15.255.255", "172.32.0.0",
@@ -47,3 +48,41 @@ def test_the_socket_of_a_private_address_is_never_made() -> None:
 def test_sockets_that_are_made() -> None:
     dial_public((socket.AF_INET, socket.SOCK_STREAM, 0, "", ("1.1.1.1", 443))).close()
     dial_any((socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 443))).close()
+
+
+class Answers(AbstractResolver):
+    """A resolver that always gives these addresses."""
+
+    def __init__(self, *addresses: str) -> None:
+        self._addresses = addresses
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        return [
+            ResolveResult(hostname=host, host=each, port=port, family=family, proto=0, flags=0)
+            for each in self._addresses
+        ]
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        pytest.param(("127.0.0.1",), id="private"),
+        pytest.param(("1.1.1.1", "127.0.0.1"), id="public first"),
+        pytest.param(("::1", "1.1.1.1"), id="public last"),
+        pytest.param(("1.1.1.1",) * 199 + ("169.254.169.254",), id="one of two hundred"),
+        pytest.param(("1.1.1.1", "not an address"), id="no address"),
+    ],
+)
+async def test_an_answer_with_a_forbidden_address_is_refused_whole(addresses: tuple[str, ...]) -> None:
+    with pytest.raises(AddressRefused):
+        await PublicResolver(Answers(*addresses)).resolve("two-faced.example", 443)
+
+
+async def test_an_answer_of_public_addresses_is_taken_as_it_is() -> None:
+    answer = await PublicResolver(Answers("1.1.1.1", "2606:4700:4700::1111")).resolve("example.org", 443)
+    assert [each["host"] for each in answer] == ["1.1.1.1", "2606:4700:4700::1111"]

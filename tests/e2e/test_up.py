@@ -100,6 +100,8 @@ def test_it_runs_mends_itself_and_drains(tmp_path: Path) -> None:
         assert set(line) == {"ready", "api", "bootstrap", "metrics"}
         assert (home / "up.pid").read_text() == f"{process.pid}\n"
         asyncio.run(ask(line))
+        readable = [one for one in home.rglob("*") if one.stat().st_mode & 0o077]
+        assert not readable, "all that it writes is for its user alone"
         again = subprocess.run(
             [sys.executable, "-m", "tocsin.streams.cli.main", "up", "--home", str(home)], capture_output=True, text=True
         )

@@ -1,7 +1,7 @@
 """Which addresses we may connect to on behalf of a stranger (SSRF): only public ones (docs/reliability.md#webhooks).
 
-`dial_public` is a socket factory: it sees the very address that is about to be connected, so a name that answers
-differently the second time gains nothing.
+`PublicResolver` refuses a name as a whole when one of its addresses is not public. `dial_public` is a socket factory:
+it sees the very address that is about to be connected, so a name that answers differently the next time gains nothing.
 """
 
 from __future__ import annotations
@@ -9,6 +9,9 @@ from __future__ import annotations
 import socket
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import DefaultResolver
 
 REFUSED_IPV4 = tuple(
     IPv4Network(network)
@@ -44,6 +47,27 @@ def _is_public_ipv6(address: IPv6Address) -> bool:
     if address.scope_id is not None:
         return False
     return address in ALLOWED_IPV6 and not any(address in network for network in REFUSED_IPV6)
+
+
+class PublicResolver(AbstractResolver):
+    """Resolves names as `resolver` does. An answer that holds one forbidden address is refused whole: who mixes them
+    tries which one is taken."""
+
+    def __init__(self, resolver: AbstractResolver | None = None) -> None:
+        self._resolver = resolver or DefaultResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """The addresses of a host. Raises AddressRefused, or the OSError of the resolver."""
+        answer = await self._resolver.resolve(host, port, family)
+        if not all(is_public(each["host"]) for each in answer):
+            raise AddressRefused("the name has an address that is not public")
+        return answer
+
+    async def close(self) -> None:
+        """Close the resolver."""
+        await self._resolver.close()
 
 
 def dial_public(target: tuple[Any, Any, int, str, tuple[Any, ...]]) -> socket.socket:

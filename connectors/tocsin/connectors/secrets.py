@@ -10,6 +10,7 @@ from msgspec import Struct
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from tocsin.connectors.files import read_file
 from tocsin.connectors.sections import Strict, Text, unfit
 
 MAX_SECRET_FILE = 4096
@@ -83,8 +84,7 @@ def _from_environment(variable: str, sources: SecretSources) -> str:
 def _from_file(name: str, sources: SecretSources) -> str:
     file = sources.folder / name
     try:
-        with file.open("rb") as opened:
-            data = opened.read(MAX_SECRET_FILE + 1)
+        data = read_file(file, MAX_SECRET_FILE + 1)
         value = data.decode().strip() if len(data) <= MAX_SECRET_FILE else ""
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from tocsin.connectors.dialects import didcomm2
-from tocsin.connectors.dialects.didcomm2 import interpolate
+from tocsin.connectors.dialects.didcomm2 import MAX_TEXT, interpolate
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, Unwritable
+from tocsin.connectors.publish.reporting import problem
 from tocsin.schemas.problem import Problem, Severity
 
 TYPE = didcomm2.MESSAGE_TYPE
@@ -266,3 +269,31 @@ def test_the_thread_of_the_report(dialect: str, thread: str, derived: bool, pare
 def test_a_report_without_any_thread_is_not_written() -> None:
     with pytest.raises(Unwritable):
         didcomm2.write(Problem(dialect="canonical", code="e.p.x"))
+
+
+@pytest.mark.parametrize(
+    ("template", "args", "length"),
+    [
+        pytest.param("{1}" * 3000, ["x" * 300_000], MAX_TEXT, id="a long argument, referred to often"),
+        pytest.param("{1}" * MAX_TEXT, ["x"], MAX_TEXT, id="at the limit"),
+        pytest.param("{1}" * (MAX_TEXT + 1), ["x"], MAX_TEXT, id="one over the limit"),
+        pytest.param("y" * (MAX_TEXT + 1), [], MAX_TEXT, id="a long template"),
+        pytest.param("", ["x"] * MAX_TEXT, MAX_TEXT, id="many arguments that nothing refers to"),
+        pytest.param("{1}" * 3000, [""], 0, id="nothing, often"),
+    ],
+)
+def test_a_text_is_bounded_while_it_is_put_together(template: str, args: list[str], length: int) -> None:
+    tracemalloc.start()
+    text = interpolate(template, args)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(text) == length
+    assert peak < 16 * 2**20, "a bomb of a few hundred bytes must not become gigabytes"
+
+
+def test_a_text_that_was_cut_is_flagged() -> None:
+    bomb = read(message({"code": "e.p.x", "comment": "{1}" * 1300, "args": ["x" * 300_000]}))
+    assert bomb.text is not None
+    assert (len(bomb.text), bomb.text[-2:]) == (MAX_TEXT, "x…")
+    assert [violation.rule for violation in bomb.violations] == ["text-cut"]
+    assert problem("e.p.x", text_template="{1}" * 3000, args=["x" * 300_000]).text == bomb.text

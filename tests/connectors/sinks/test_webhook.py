@@ -6,12 +6,15 @@ import asyncio
 import base64
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
 from aiohttp import web
+from aiohttp.resolver import DefaultResolver
 from aiohttp.test_utils import TestServer
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from tocsin.connectors.sinks.base import Delivered, Reason, Rejected, RetryLater, SinkMisconfigured
 from tocsin.connectors.sinks.webhook import READ_AT_MOST, WebhookConfig, WebhookSink
@@ -263,3 +266,30 @@ def test_the_settings_do_not_show_secrets() -> None:
     shown = repr(config("https://example.org/token-in-path?k=v", headers={"authorization": "Bearer zzz"}))
     assert shown == "WebhookConfig(url='https://example.org', secrets=***)"
     assert "?" in repr(config("nonsense"))
+
+
+async def test_a_name_with_a_public_and_a_private_address_is_never_connected_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def mixed(resolver: object, host: str, port: int = 0, family: int = 0) -> list[dict[str, Any]]:
+        addresses = ("1.1.1.1", "127.0.0.1")
+        return [
+            {"hostname": host, "host": each, "port": port, "family": socket.AF_INET, "proto": 0, "flags": 0}
+            for each in addresses
+        ]
+
+    monkeypatch.setattr(DefaultResolver, "resolve", mixed)
+    async with WebhookSink(WebhookConfig(url="https://two-faced.example/", secrets=(SECRET,))) as sink:
+        assert await sink.deliver(attempt()) == RetryLater(reason=Reason.ADDRESS_REFUSED)
+
+
+HOSTS = st.text(max_size=20) | st.sampled_from(
+    ["xn--", "xn--a", "xn--\u0130", "[::1", "[v1.x]", "\udc80", "a:99999", ".."]
+)
+
+
+@given(host=HOSTS, rest=st.text(max_size=10))
+@example(host="xn--", rest="/")
+def test_whatever_a_url_holds_it_is_taken_or_refused(host: str, rest: str) -> None:
+    with suppress(SinkMisconfigured):
+        WebhookSink(WebhookConfig(url=f"https://{host}{rest}", secrets=(SECRET,)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -282,6 +283,12 @@ URL = "https://owner.example/hook"
             ],
             id="plain http",
         ),
+        *[
+            pytest.param(
+                url, f"secret: {SECRET}", ["4: endpoint owner, url: not a URL with a host (correct it)"], id=url
+            )
+            for url in ("https://xn--/", "https://xn--a/", "https://[::1/", "https://a:99999/", "https:///a", "a")
+        ],
         pytest.param(
             "http://127.0.0.1:9000/", f"secret: {SECRET}\n    allow_private: true", [], id="plain http, on purpose"
         ),
@@ -352,3 +359,19 @@ def test_any_text_is_a_rule_book_or_findings(tmp_path_factory: pytest.TempPathFa
     file.write_bytes((TOP + text).encode("utf-8", "surrogatepass"))
     for finding in check_rulebook(file, {}):
         assert finding.line >= 1
+
+
+def test_a_secret_from_a_fifo_hangs_nobody(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    [found] = shown(tmp_path, WEBHOOK.replace("{url}", URL).replace("{secret}", "secret_file: fifo"))
+    assert found == f"5: the secret file {tmp_path / 'fifo'} cannot be read: it is not a regular file"
+
+
+def test_a_sink_that_raises_anything_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(kind: str, settings: object) -> None:
+        raise OverflowError(f"the settings were {SECRET}")
+
+    monkeypatch.setattr("tocsin.streams.rulesfile.endpoints.make_sink", broken)
+    assert shown(tmp_path, TOP)[0] == (
+        "2: endpoint desk: the sink memory does not take its settings (OverflowError) (correct them)"
+    )

@@ -21,7 +21,7 @@ from tocsin.schemas.problem import Problem, Source, Violation
 from tocsin.streams.engine.fold import Folded
 from tocsin.streams.rules.decision import PROBLEMS, Emit
 from tocsin.streams.telemetry import metrics as observe
-from tocsin.streams.telemetry.metrics import MAX_SERIES, DispatchMetrics, WorkerMetrics
+from tocsin.streams.telemetry.metrics import MAX_LABEL, MAX_SERIES, BoundedLabels, DispatchMetrics, WorkerMetrics
 
 
 def test_ten_thousand_endpoints_make_no_more_series_than_allowed() -> None:
@@ -125,3 +125,12 @@ def test_more_peers_than_series_are_counted_under_overflow(monkeypatch: pytest.M
 
 def test_the_did_itself_is_nowhere() -> None:
     assert DID not in str(_counted(_opened("a", source=Source(sender=DID))))
+
+
+def test_a_long_name_is_cut_as_a_label_and_stays_apart_from_others() -> None:
+    bounded = BoundedLabels()
+    one, other = bounded("x" * 100_000, "ok"), bounded("x" * 99_999, "ok")
+    assert {len(one[0]), len(other[0])} == {MAX_LABEL}
+    assert one != other
+    assert bounded("x" * 100_000, "ok") == one
+    assert bounded("x" * MAX_LABEL) == ("x" * MAX_LABEL,)

@@ -9,7 +9,7 @@ e-mail address (flagged): the vector didcomm2-identus-mediator-not-enrolled dema
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from tocsin.connectors.dialects.codes import DESCRIPTORS, MAX_CODE_LENGTH, SEVERITIES, fold_code, parse_code
 from tocsin.connectors.dialects.json_text import json_text
@@ -25,6 +25,8 @@ MEDIA_TYPE = "application/didcomm-plain+json"
 MAX_COMMENT = 4096
 MAX_ARGS = 32
 """A longer comment, or more arguments, is flagged (docs/reliability.md#limits)."""
+MAX_TEXT = 65_536
+"""Characters of a text made of a template and its arguments; a longer one is cut, with an ellipsis, and flagged."""
 MICROSECONDS = 1_000_000
 _TOO_LATE = 10**11
 """Seconds; from here on (the year 5138) a time is taken for milliseconds."""
@@ -105,18 +107,36 @@ def write(problem: Problem) -> dict[str, object]:
 
 def interpolate(template: str, args: Sequence[str | None]) -> str:
     """`template` with {1}, {2}... replaced by `args`; a missing or null argument is `?`; an argument that nothing
-    refers to is appended, after a comma. `{0}` and other braces are plain text."""
+    refers to is appended, after a comma. `{0}` and other braces are plain text. At most MAX_TEXT characters: what
+    would make it longer is never put together."""
+    parts: list[str] = []
+    length = 0
+    for part in _parts(template, args):
+        parts.append(part[: MAX_TEXT + 1 - length])
+        length += len(parts[-1])
+        if length > MAX_TEXT:
+            return "".join(parts)[: MAX_TEXT - 1] + "…"
+    return "".join(parts)
+
+
+def _parts(template: str, args: Sequence[str | None]) -> Iterator[str]:
     used: set[int] = set()
-
-    def argument(match: re.Match[str]) -> str:
-        index = int(match.group(1)) - 1
+    at = 0
+    for match in _REFERENCE.finditer(template):
+        yield template[at : match.start()]
+        at, index = match.end(), int(match.group(1)) - 1
         used.add(index)
-        value = args[index] if index < len(args) else None
-        return "?" if value is None else value
+        yield _argument(args, index)
+    yield template[at:]
+    for index in range(len(args)):
+        if index not in used:
+            yield ", "
+            yield _argument(args, index)
 
-    text = _REFERENCE.sub(argument, template)
-    extra = ["?" if value is None else value for index, value in enumerate(args) if index not in used]
-    return ", ".join([text, *extra])
+
+def _argument(args: Sequence[str | None], index: int) -> str:
+    value = args[index] if index < len(args) else None
+    return "?" if value is None else value
 
 
 def _read(envelope: Members, body: Members, violations: list[Violation]) -> Problem:
@@ -131,6 +151,8 @@ def _read(envelope: Members, body: Members, violations: list[Violation]) -> Prob
     if escalation is not None and not is_uri(escalation):
         body.flag("escalate-to-not-a-uri", "escalate_to")
     text = None if template is None and not args else interpolate(template or "", args).removeprefix(", ")
+    if text is not None and len(text) == MAX_TEXT and text.endswith("…"):
+        body.flag("text-cut", "comment")
     noticed_at = _take_time(envelope)
     sender, recipients, lang = envelope.take_text("from"), envelope.take_texts("to"), envelope.take_text("lang")
     envelope.take("typ")
@@ -239,7 +261,7 @@ def _comment(problem: Problem) -> tuple[str | None, list[str]]:
     """Comment and arguments; a text that only looks like a template is the argument of one."""
     if problem.text_template:
         return problem.text_template, list(problem.args)
-    if problem.text and interpolate(problem.text, []) != problem.text:
+    if problem.text and _REFERENCE.search(problem.text):
         return "{1}", [problem.text]
     return problem.text, []
 

@@ -17,6 +17,7 @@ import msgspec
 from tocsin.connectors.dialects.codes import parse_code, read_code
 from tocsin.connectors.dialects.json_text import parse_json
 from tocsin.connectors.dialects.reading import Unreadable
+from tocsin.connectors.files import read_file
 from tocsin.connectors.mediation.findings import Path, TableError, TableFinding, TableFindings, lines_of
 from tocsin.connectors.mediation.table import (
     PIURI,
@@ -57,8 +58,7 @@ def read_table(file: FilePath) -> tuple[ScenarioTable | None, list[TableFinding]
     """The table in a JSON file, None when there is an error, and all findings by line."""
     findings = TableFindings(str(file))
     try:
-        with file.open("rb") as opened:
-            data = opened.read(MAX_TABLE_BYTES + 1)
+        data = read_file(file, MAX_TABLE_BYTES + 1)
     except OSError as error:
         remedy = f"name a file, or one of {', '.join(TABLES)}"
         findings.note((), f"the table cannot be read: {error.strerror}", remedy)

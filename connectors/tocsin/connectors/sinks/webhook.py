@@ -19,7 +19,7 @@ from msgspec import Meta, field
 from msgspec.structs import replace
 from yarl import URL
 
-from tocsin.connectors.guard import dial_any, dial_public
+from tocsin.connectors.guard import PublicResolver, dial_any, dial_public
 from tocsin.connectors.http_outcomes import of_error, of_status
 from tocsin.connectors.secrets import Secret
 from tocsin.connectors.sections import NOT_IN_FILE, Listed, Section, Text
@@ -98,6 +98,7 @@ class WebhookSink:
         config = self._config
         connector = aiohttp.TCPConnector(
             socket_factory=dial_any if config.allow_private else dial_public,
+            resolver=None if config.allow_private else PublicResolver(),
             limit=0,  # the dispatcher bounds what runs at once; waiting here would eat the attempt's time
         )
         self._session = aiohttp.ClientSession(
@@ -167,14 +168,16 @@ async def _read_capped(answer: aiohttp.ClientResponse) -> None:
 def _checked_url(config: WebhookConfig) -> URL:
     try:
         url = URL(config.url)
-        port = url.port
-    except ValueError:
-        raise SinkMisconfigured("webhook", "url", "not a URL") from None
-    if url.scheme not in ("https", "http") or not url.host or len(url.host) > 253:
+        # a host that cannot be decoded raises only when it is asked for
+        scheme, host, port, user, password = url.scheme, url.host, url.port, url.user, url.password
+        url.origin()
+    except Exception:  # whatever the URL library raises: ValueError, UnicodeError, ...
+        raise SinkMisconfigured("webhook", "url", "not a URL with a host") from None
+    if scheme not in ("https", "http") or not host or len(host) > 253:
         raise SinkMisconfigured("webhook", "url", "must be an https URL with a host")
-    if url.user is not None or url.password is not None or url.fragment:
+    if user is not None or password is not None or url.fragment:
         raise SinkMisconfigured("webhook", "url", "must have neither a user, a password nor a fragment")
-    if not config.allow_private and (url.scheme != "https" or port != 443):
+    if not config.allow_private and (scheme != "https" or port != 443):
         raise SinkMisconfigured("webhook", "url", "must be https on port 443, unless allow_private is set")
     return url
 

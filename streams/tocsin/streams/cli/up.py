@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +27,7 @@ def run(
 
     A process that ends is started again; Ctrl-C or SIGTERM drains everything and exits 0.
     """
+    os.umask(0o077)  # what the bus keeps, and its logs, are for its user alone; the processes it starts inherit this
     settings = load_settings(rules=rules, port=port, home=home)
     set_up_logging(settings.log_format, settings.log_level)
     asyncio.run(_up(settings, as_json))

@@ -84,6 +84,9 @@ def endpoints_of(given: Any, sources: SecretSources, findings: Findings) -> dict
         except SinkMisconfigured as refused:
             message = f"endpoint {name}, {refused.field}: {refused.why}"
             findings.error(("endpoints", name, refused.field), message, remedy="correct it")
+        except Exception as error:  # of a sink of another package, or of a library under it; its text may hold a secret
+            message = f"endpoint {name}: the sink {endpoint.sink} does not take its settings ({type(error).__name__})"
+            findings.error(("endpoints", name), message, remedy="correct them")
     return named
 
 

@@ -39,6 +39,8 @@ from tocsin.streams.rules.decision import DeadLetter, Emit
 from tocsin.streams.rules.verdict import Reason
 
 MAX_SERIES = 2000
+MAX_LABEL = 64
+"""Characters of a label value. A longer one is cut, and ends in a digest of the whole: different names stay apart."""
 OTHER = "other"
 OVERFLOW = "overflow"
 
@@ -85,10 +87,16 @@ class BoundedLabels:
     def __call__(self, *values: str) -> tuple[str, ...]:
         if values in self._seen:
             return values
+        if any(len(value) > MAX_LABEL for value in values):
+            return self(*[value if len(value) <= MAX_LABEL else _cut(value) for value in values])
         if len(self._seen) >= MAX_SERIES:
             return (OVERFLOW,) * len(values)
         self._seen.add(values)
         return values
+
+
+def _cut(value: str) -> str:
+    return f"{value[: MAX_LABEL - 13]}~{sha256(value.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
 
 
 def one_of(known: Container[str], value: str | None) -> str:

@@ -56,8 +56,8 @@ class HomeLock:
         """Raises CommandFailed(78) when another one has it, or it cannot be written."""
         self._home = home
         try:
-            home.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(home / PID_FILE, os.O_RDWR | os.O_CREAT, 0o644)
+            home.mkdir(0o700, parents=True, exist_ok=True)
+            self._lock = os.open(home / PID_FILE, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise CommandFailed(
                 BAD_CONFIGURATION,

@@ -58,7 +58,8 @@ class Bus:
         Before anything is started: RulesFileError, and OSError when the gateway's port is taken.
         """
         self._lock = HomeLock(self._settings.home)
-        self._logs.mkdir(exist_ok=True)
+        self._logs.mkdir(0o700, exist_ok=True)
+        self._logs.chmod(0o700)  # also when an earlier release made it
         load_rulebook(self._settings.rules, own=own_addresses(self._settings))
         if self._settings.port:
             socket.create_server((self._settings.host, self._settings.port)).close()

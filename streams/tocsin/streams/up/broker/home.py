@@ -32,7 +32,8 @@ class BrokerHome:
     def take(self) -> None:
         """Makes the folder, takes the lock, waiting up to 5 s for a dying owner; in use: raises BrokerUnavailable."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(0o700, parents=True, exist_ok=True)
+            self.folder.chmod(0o700)  # also when an earlier release made it
             self.lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise BrokerUnavailable("taking the data folder", str(error), "Set TOCSIN_HOME to another one.") from None
