@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.connectors.dialects import Unreadable
-from tocsin.connectors.publish import MemoryPublisher, NothingToPublish, Origin, problem, problem_reported
+from tocsin.connectors.publish import (
+    MemoryPublisher,
+    NothingToPublish,
+    Origin,
+    ProblemContext,
+    problem,
+    problem_reported,
+)
 from tocsin.connectors.publish.headers import cloud_event_headers, rfc3339
 from tocsin.schemas.errors import Unencodable
 from tocsin.schemas.events import ActivityKind, ActivityObserved, ProblemReported
@@ -140,3 +147,16 @@ def test_cloud_event_headers() -> None:
 @given(micros=st.integers(-(2**63), 2**63 - 1))
 def test_any_time_has_a_text(micros: int) -> None:
     assert rfc3339(micros).endswith("Z")
+
+
+async def test_a_publisher_says_the_context_beside_the_document() -> None:
+    publisher = MemoryPublisher()
+    document = {"title": "t", "status": 500}
+    await publisher.publish(document, context={"record_id": "r", "side": "own"}, traceparent="00-1", tracestate="a=1")
+    await publisher.publish({"context": {"record_id": "r", "side": "own"}, "document": document})
+    await publisher.publish(problem("e.p.x", text="t"), context=ProblemContext(record_id="r", side="own"))
+    events = [event for event in publisher.events if isinstance(event, ProblemReported)]
+    assert [(one.problem.source.record_id, one.problem.source.side) for one in events] == [("r", "own")] * 3
+    assert (events[0].traceparent, events[0].tracestate) == ("00-1", "a=1")
+    with pytest.raises(Unreadable):
+        await publisher.publish(document, context={"recordId": "r"})

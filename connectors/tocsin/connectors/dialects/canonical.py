@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, Code, fold_code, parse_code
+from tocsin.connectors.dialects.context import MAX_CONTEXT, MAX_RECIPIENTS, SIDES
 from tocsin.connectors.dialects.didcomm2 import interpolate
 from tocsin.connectors.dialects.expecting import unreadable
 from tocsin.connectors.dialects.json_text import json_text, parse_json
@@ -16,10 +17,7 @@ NAME = "canonical"
 _FIELDS = frozenset(Problem.__struct_fields__)
 _CODE_OPTIONAL = ("hipe", "aries-1.0")
 _IDS = ("message_id", "thread_id", "parent_thread_id")
-MAX_SOURCE_LENGTH = 2048
-"""Characters of each text of `source`: a long-form DID is longer than any id, and nothing honest is longer."""
-MAX_RECIPIENTS = 256
-_SOURCE = ("service", "wallet", "connection", "protocol", "sender", "record_type", "record_id")
+_SOURCE = ("service", "wallet", "connection", "protocol", "sender", "record_type", "record_id", "job", "trust")
 
 
 def read(document: object) -> Problem | NotAProblem:
@@ -111,8 +109,10 @@ def check_source(problem: Problem) -> None:
     texts = [(name, getattr(source, name)) for name in _SOURCE]
     texts += [(f"recipients/{number}", recipient) for number, recipient in enumerate(source.recipients)]
     for name, text in texts:
-        if len(text or "") > MAX_SOURCE_LENGTH:
-            raise Unreadable(UnreadableReason.TOO_LONG, f"/source/{name}", f"at most {MAX_SOURCE_LENGTH} characters")
+        if len(text or "") > MAX_CONTEXT:
+            raise Unreadable(UnreadableReason.TOO_LONG, f"/source/{name}", f"at most {MAX_CONTEXT} characters")
+    if source.side not in (None, *SIDES):
+        raise Unreadable(UnreadableReason.WRONG_TYPE, "/source/side", f"one of {', '.join(SIDES)}")
     if len(source.recipients) > MAX_RECIPIENTS:
         raise Unreadable(UnreadableReason.TOO_LONG, "/source/recipients", f"at most {MAX_RECIPIENTS} recipients")
 

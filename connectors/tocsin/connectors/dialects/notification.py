@@ -75,6 +75,10 @@ def _inner(problem: dict[str, object], data: dict[str, object]) -> dict[str, obj
     if "overflow" in data:
         extensions[OVERFLOW] = json_text(data["overflow"])
     inner = {"dialect": NAME} | problem | {"extensions": extensions}
+    source = problem.get("source")
+    if isinstance(source, dict):
+        # Whom to trust, and which side is one's own, every bus says for itself.
+        inner["source"] = {name: value for name, value in source.items() if name not in ("trust", "side")}
     noticed = problem.get("noticed_at")
     if isinstance(noticed, str):
         inner["noticed_at"] = read_time(noticed)[0]

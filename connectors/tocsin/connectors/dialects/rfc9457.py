@@ -10,10 +10,11 @@ import re
 from urllib.parse import quote
 
 from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, fold_code, parse_code
+from tocsin.connectors.dialects.context import usual_members, with_context
 from tocsin.connectors.dialects.json_text import json_text, parse_json
 from tocsin.connectors.dialects.members import as_extensions, escape
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason
-from tocsin.schemas.problem import Http, Item, Problem, Source, Violation
+from tocsin.schemas.problem import Http, Item, Problem, Violation
 
 NAME = "rfc9457"
 BLANK = "about:blank"
@@ -24,7 +25,8 @@ _DETAIL_LISTS = ("errors", "violations", "invalid-params", "invalid_params", "in
 
 
 def read(document: object) -> Problem | NotAProblem:
-    """A problem document as a canonical problem; unknown members are kept whole as extensions. Raises Unreadable when
+    """A problem document as a canonical problem; unknown members are kept whole as extensions, and those with usual
+    names (`context.USUAL`) say what it is about. Raises Unreadable when
     it is not an object or its type is longer than any code may be."""
     if not isinstance(document, dict):
         raise Unreadable(UnreadableReason.WRONG_TYPE, expected="an object")
@@ -39,8 +41,8 @@ def read(document: object) -> Problem | NotAProblem:
         taken.add("status")
     extensions = {name: value for name, value in document.items() if name not in taken}
     parsed = parse_code(code)
-    wallet = extensions.get("walletId")
-    return Problem(
+    context = usual_members(extensions, violations)
+    problem = Problem(
         dialect=NAME,
         conformant=not violations,
         violations=violations,
@@ -54,9 +56,9 @@ def read(document: object) -> Problem | NotAProblem:
         http=Http(
             type=texts["type"], title=texts["title"], status=status, detail=texts["detail"], instance=texts["instance"]
         ),
-        source=Source(wallet=wallet if isinstance(wallet, str) else None),
         extensions=as_extensions(("", extensions)),
     )
+    return with_context(problem, context)
 
 
 def write(problem: Problem) -> dict[str, object]:

@@ -19,6 +19,7 @@ from tocsin.connectors.dialects import Unreadable, UnreadableReason
 from tocsin.connectors.dialects.expecting import TIME, unreadable
 from tocsin.connectors.dialects.json_text import parse_json
 from tocsin.connectors.dialects.members import MAX_ID_LENGTH
+from tocsin.connectors.gateway.context import CONTEXT_PARAMETERS, context_of, request_id_of
 from tocsin.connectors.gateway.documents import Document, split, without_envelope
 from tocsin.connectors.gateway.inbox import Inbox
 from tocsin.connectors.gateway.metrics import GatewayMetrics
@@ -37,6 +38,7 @@ from tocsin.connectors.gateway.request import (
     KNOWN,
     TENANT_PARAMETER,
     GatewayConfig,
+    RequestHead,
     keyed_by_webhook,
     read_body,
     read_head,
@@ -58,21 +60,26 @@ _IDS = ("message_id", "thread_id", "parent_thread_id", "connection", "record_id"
 def ingest_routes(config: GatewayConfig, inbox: Inbox, counts: GatewayMetrics) -> APIRouter:
     """The routes by which events come in."""
     router = APIRouter()
-    problems = _openapi([_DIALECT, TENANT_PARAMETER, KEY_PARAMETER])
+    problems = _openapi([_DIALECT, TENANT_PARAMETER, KEY_PARAMETER, *CONTEXT_PARAMETERS])
     activity = _openapi([TENANT_PARAMETER, KEY_PARAMETER])
 
     @router.post("/v1/problems", status_code=202, responses=ACCEPTED, openapi_extra=problems)
     async def publish_problems(request: Request) -> Response:
-        """Publish a problem, or a batch of them (a JSON array, or NDJSON), in any known dialect."""
-        return await ingest(request, problem_from)
+        """Publish a problem, or a batch of them (a JSON array, or NDJSON), in any known dialect. What the documents do
+        not say of their context may be said beside them: `?record_id=`, `Tocsin-Record-Id:`, or in an envelope
+        `{"context": {"record_id": ...}, "document": ...}`."""
+        head = read_head(request, config)
+        context, request_id = context_of(request), request_id_of(request)
+        return await ingest(
+            request, msgspec.structs.replace(head, context=context, request_id=request_id), problem_from
+        )
 
     @router.post("/v1/activity", status_code=202, responses=ACCEPTED, openapi_extra=activity)
     async def publish_activity(request: Request) -> Response:
         """Publish what was observed: a message, a change of a record, a job, a connection."""
-        return await ingest(request, activity_from)
+        return await ingest(request, read_head(request, config), activity_from)
 
-    async def ingest(request: Request, make: MakeEvent) -> Response:
-        head = read_head(request, config)
+    async def ingest(request: Request, head: RequestHead, make: MakeEvent) -> Response:
         body = await read_body(request, config)
         head = keyed_by_webhook(head, request, body)
         with refusals():

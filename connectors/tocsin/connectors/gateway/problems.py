@@ -40,6 +40,9 @@ BAD_TENANT = Kind("bad-tenant", 400, "Not a tenant", "A tenant is 1 to 64 letter
 BAD_KEY = Kind(
     "bad-idempotency-key", 400, "Not an idempotency key", "Idempotency-Key is 1 to 255 visible ASCII characters."
 )
+BAD_CONTEXT = Kind(
+    "bad-context", 400, "Not a context", "A header or query parameter about the problem's context cannot be that."
+)
 BAD_CLOUD_EVENT = Kind(
     "bad-cloud-event",
     400,
@@ -85,9 +88,9 @@ REFUSED_BY_KAFKA = Kind(
 KINDS = {
     kind.name: kind
     for kind in (
-        MALFORMED, BAD_ENCODING, BAD_TENANT, BAD_KEY, BAD_CLOUD_EVENT, UNKNOWN_DIALECT, NOT_FOUND, METHOD_NOT_ALLOWED,
-        TOO_SLOW, TOO_LARGE, TOO_MANY, UNSUPPORTED, UNSUPPORTED_ENCODING, NOT_VALID, NOT_A_PROBLEM, NONE_ACCEPTED,
-        INTERNAL, UNCONFIRMED, KAFKA_AWAY, REFUSED_BY_KAFKA, TOO_MANY_SILENCES,
+        MALFORMED, BAD_ENCODING, BAD_TENANT, BAD_KEY, BAD_CONTEXT, BAD_CLOUD_EVENT, UNKNOWN_DIALECT, NOT_FOUND,
+        METHOD_NOT_ALLOWED, TOO_SLOW, TOO_LARGE, TOO_MANY, UNSUPPORTED, UNSUPPORTED_ENCODING, NOT_VALID, NOT_A_PROBLEM,
+        NONE_ACCEPTED, INTERNAL, UNCONFIRMED, KAFKA_AWAY, REFUSED_BY_KAFKA, TOO_MANY_SILENCES,
     )
 }  # fmt: skip
 """The whole catalogue by name."""

@@ -18,6 +18,7 @@ from msgspec import Struct
 from starlette.requests import ClientDisconnect, Request
 
 from tocsin.connectors.dialects import AUTO, DIALECT_OF_MEDIA_TYPE, DIALECTS, Unreadable, UnreadableReason
+from tocsin.connectors.dialects.context import ProblemContext
 from tocsin.connectors.dialects.json_text import parse_json
 from tocsin.connectors.dialects.table import ALIASES
 from tocsin.connectors.gateway.problems import (
@@ -56,7 +57,8 @@ SPEC_VERSION = "1.0"
 
 _TENANT = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACESTATE = re.compile(r"[\x20-\x7e]{1,512}")
 _GZIP_WINDOW = 31
 _PIECE = 64 * 1024
 """How many bytes are inflated at a time."""
@@ -83,13 +85,16 @@ class GatewayConfig(Struct, frozen=True, kw_only=True):
 
 class RequestHead(Struct, frozen=True, kw_only=True):
     """What a request says besides its body. `media_type` is without parameters; `dialect` is `auto` unless something
-    names one."""
+    names one; `context` and `request_id` (X-Request-ID) are about every problem of the body."""
 
     tenant: str
     dialect: str
     media_type: str
     idempotency_key: str | None
     traceparent: str | None
+    tracestate: str | None = None
+    context: ProblemContext | None = None
+    request_id: str | None = None
 
     def origin(self, item: int | None = None) -> Origin:
         """The origin of the document, or of one item of a batch: there each has its own key, `<key>/<position>`."""
@@ -100,6 +105,9 @@ class RequestHead(Struct, frozen=True, kw_only=True):
             media_type=self.media_type,
             idempotency_key=key if key is None or item is None else f"{key}/{item}",
             traceparent=self.traceparent,
+            tracestate=self.tracestate,
+            context=self.context,
+            request_id=self.request_id,
         )
 
 
@@ -108,14 +116,15 @@ def read_head(
 ) -> RequestHead:
     """The head of a request. Raises Refusal: a tenant, key, dialect or media type that cannot be, or is not `known`
     here. Without a `body` the media type is not looked at: many clients send one all the same."""
-    traceparent = request.headers.get("traceparent", "")
+    traceparent, tracestate = _trace(request)
     media_type = _media_type(request, known) if body else JSON
     return RequestHead(
         tenant=_tenant(request, config),
         dialect=_dialect(request),
         media_type=media_type,
         idempotency_key=_idempotency_key(request) or _cloud_event_key(request, media_type),
-        traceparent=traceparent if _TRACEPARENT.fullmatch(traceparent) else None,
+        traceparent=traceparent,
+        tracestate=tracestate,
     )
 
 
@@ -175,6 +184,15 @@ def _tenant(request: Request, config: GatewayConfig) -> str:
     if not _TENANT.fullmatch(tenant):
         raise Refusal(BAD_TENANT)
     return tenant
+
+
+def _trace(request: Request) -> tuple[str | None, str | None]:
+    """`traceparent` and `tracestate` (W3C Trace Context): what is malformed says nothing, and so does a state without
+    its parent."""
+    parents, state = request.headers.getlist("traceparent"), ",".join(request.headers.getlist("tracestate"))
+    if len(parents) != 1 or not _TRACEPARENT.fullmatch(parents[0]):
+        return None, None
+    return parents[0], state if _TRACESTATE.fullmatch(state) else None
 
 
 def _dialect(request: Request) -> str:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from tocsin.connectors.dialects.context import ProblemContext
 from tocsin.connectors.publish.errors import (
     KafkaAway,
     NothingToPublish,
@@ -25,6 +26,7 @@ __all__ = [
     "MemoryPublisher",
     "NothingToPublish",
     "Origin",
+    "ProblemContext",
     "PublishFailed",
     "PublishRefused",
     "PublishUnconfirmed",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
 from msgspec import Struct
 
 from tocsin.connectors.dialects import AUTO
+from tocsin.connectors.dialects.context import ProblemContext, read_context
 from tocsin.connectors.publish.reporting import Origin, Report, problem_reported
 from tocsin.schemas.codec import decode, encode
 from tocsin.schemas.events import ActivityObserved, CommandIssued, ProblemReported
@@ -44,8 +46,12 @@ class EventPublisher(ABC):
         tenant: str | None = None,
         idempotency_key: str | None = None,
         event_id: str | None = None,
+        context: ProblemContext | Mapping[str, object] | None = None,
+        traceparent: str | None = None,
+        tracestate: str | None = None,
     ) -> Receipt:
         """Publish a problem, a document of a dialect (parsed, or its bytes), or a ready event, which is sent as it is.
+        `context` says what the document does not: `{"record_id": "r", "connection": "c"}`.
 
         Returns after Kafka's acknowledgement. At least once: a publication repeated under the same `event_id` or
         `idempotency_key` counts once. Raises Unreadable, NothingToPublish, Unencodable, or a PublishFailed.
@@ -58,6 +64,9 @@ class EventPublisher(ABC):
             media_type=media_type,
             idempotency_key=idempotency_key,
             event_id=event_id,
+            context=read_context(context) if isinstance(context, Mapping) else context,
+            traceparent=traceparent,
+            tracestate=tracestate,
         )
         return await self.send(problem_reported(report, origin))
 

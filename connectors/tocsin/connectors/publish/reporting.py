@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from hashlib import sha256
 
 import msgspec
 from msgspec import Struct
 
-from tocsin.connectors.dialects import AUTO, NotAProblem, Unreadable, UnreadableReason, read_document, read_parsed
+from tocsin.connectors.dialects import (
+    AUTO,
+    NotAProblem,
+    Unreadable,
+    UnreadableReason,
+    read_document,
+    read_parsed,
+)
 from tocsin.connectors.dialects.canonical import check_source, complete
+from tocsin.connectors.dialects.context import ProblemContext, read_context, with_context
 from tocsin.connectors.dialects.expecting import unreadable
 from tocsin.connectors.dialects.json_text import json_text, parse_json
 from tocsin.connectors.publish.errors import NothingToPublish
@@ -20,6 +29,8 @@ from tocsin.schemas.problem import Problem, Source
 Report = Problem | Mapping[str, object] | bytes
 """A problem in canonical form, a parsed document of some dialect, or the document's bytes."""
 
+JSON = "application/json"
+
 FUTURE = 300 * 1_000_000
 """How far ahead of our clock, in microseconds, a publisher's time is still believed: a clock that runs ahead must
 not date a problem into the future."""
@@ -27,7 +38,8 @@ not date a problem into the future."""
 
 class Origin(Struct, frozen=True, kw_only=True):
     """What is known about a publication besides the document. `event_id` wins over `idempotency_key`, which gives the
-    same id whenever it is used again in the tenant; without either, the id is new."""
+    same id whenever it is used again in the tenant; without either, the id is new, or follows from the document's own
+    id and bytes. `context` says what the document does not; `request_id` counts where neither names a request."""
 
     tenant: str
     dialect: str = AUTO
@@ -35,6 +47,9 @@ class Origin(Struct, frozen=True, kw_only=True):
     idempotency_key: str | None = None
     event_id: str | None = None
     traceparent: str | None = None
+    tracestate: str | None = None
+    context: ProblemContext | None = None
+    request_id: str | None = None
 
 
 def problem(code: str, **fields: object) -> Problem:
@@ -52,19 +67,27 @@ def problem(code: str, **fields: object) -> Problem:
 def problem_reported(report: Report, origin: Origin, *, now: int | None = None) -> ProblemReported:
     """The event for a report. Raises Unreadable (a document no reader can take) or NothingToPublish (no problem).
 
-    The original bytes travel with it; a document that came parsed is written as JSON again. `now` is in microseconds.
+    The original bytes travel with it; a document that came parsed, or in an envelope, is written as JSON again. `now`
+    is in microseconds.
     """
     now = time.time_ns() // 1000 if now is None else now
-    read, raw, media_type = _read(report, origin)
+    media_type = origin.media_type or JSON
+    report, inner = _without_envelope(report, media_type)
+    read, raw = _read(report, origin)
     if isinstance(read, NotAProblem):
         raise NothingToPublish(read.why, taken=read.taken)
+    for context in (inner, origin.context):
+        read = read if context is None else with_context(read, context)
+    if origin.request_id is not None and read.request_id is None:
+        read = msgspec.structs.replace(read, request_id=origin.request_id)
     noticed = read.noticed_at
     return ProblemReported(
-        event_id=event_id(origin),
+        event_id=event_id(origin, read, raw),
         tenant=origin.tenant,
         occurred_at=noticed if noticed is not None and 0 <= noticed <= now + FUTURE else now,
         recorded_at=now,
         traceparent=origin.traceparent,
+        tracestate=origin.tracestate,
         problem=read,
         raw=raw,
         raw_media_type=media_type,
@@ -72,12 +95,15 @@ def problem_reported(report: Report, origin: Origin, *, now: int | None = None) 
     )
 
 
-def event_id(origin: Origin) -> str:
-    """The id of the event to be: the given one, the idempotency key's, or a new one."""
+def event_id(origin: Origin, problem: Problem | None = None, raw: bytes = b"") -> str:
+    """The id of the event to be: the given one, the idempotency key's, that of the document's bytes (`raw`) if it has
+    an id of its own, so that the same document sent twice is one event; or a new one."""
     if origin.event_id is not None:
         return origin.event_id
     if origin.idempotency_key is not None:
         return idempotent_id(origin.tenant, origin.idempotency_key)
+    if raw and problem is not None and problem.message_id:
+        return idempotent_id(origin.tenant, f"document {sha256(raw).hexdigest()} {problem.message_id}")
     return new_event_id()
 
 
@@ -92,13 +118,31 @@ def _source(members: Mapping[str, object]) -> Source:
         raise unreadable(error, Source) from None
 
 
-def _read(report: Report, origin: Origin) -> tuple[Problem | NotAProblem, bytes, str]:
-    media_type = origin.media_type or "application/json"
+def _without_envelope(report: Report, media_type: str) -> tuple[Report, ProblemContext | None]:
+    """The document in an envelope `{"context": {...}, "document": ...}`, and that context; any other report is returned
+    as it is. A media type that names a dialect has no envelope. Raises Unreadable."""
+    if isinstance(report, Problem) or media_type != JSON:
+        return report, None
+    if isinstance(report, bytes):
+        if not all(name in report for name in (b'"context"', b'"document"')):
+            return report, None
+        found = parse_json(report)
+    else:
+        found = report
+    if not isinstance(found, Mapping) or found.keys() != {"context", "document"}:
+        return report, None
+    context, document = found["context"], found["document"]
+    if not isinstance(context, Mapping):
+        raise Unreadable(UnreadableReason.WRONG_TYPE, "/context", "an object")
+    return json_text(document).encode("utf-8", "surrogatepass"), read_context(context)
+
+
+def _read(report: Report, origin: Origin) -> tuple[Problem | NotAProblem, bytes]:
     if isinstance(report, Problem):
         check_source(report)
-        return (report if report.code_key else complete(report)), b"", media_type
+        return (report if report.code_key else complete(report)), b""
     if isinstance(report, bytes):
-        return read_document(report, origin.dialect, origin.media_type), report, media_type
+        return read_document(report, origin.dialect, origin.media_type), report
     raw = json_text(dict(report)).encode("utf-8", "surrogatepass")
     # Read from what will be kept, not from the objects: a value that JSON would change must not slip through.
-    return read_parsed(parse_json(raw), origin.dialect, origin.media_type), raw, media_type
+    return read_parsed(parse_json(raw), origin.dialect, origin.media_type), raw
