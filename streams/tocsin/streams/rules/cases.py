@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 import msgspec
@@ -82,11 +83,14 @@ def open_by_digest(turn: Turn, digest: ProblemsDigested, thread: str | None) -> 
     A case that is known has counted these reports already. The first report of a new one is the digest itself: none of
     those that it counts was told, and so no event of them says that it opened the case.
     """
+    counts: Counter[str] = Counter()
+    for one in digest.cases:
+        counts[one.case] += one.count
     for one in digest.cases:
         key = turn.cases.key(one.case)
         row = turn.cases.get(key) or CaseRow(
-            one.count, digest.event_id, one.last_report, "open", digest.since, turn.now,
-            code=one.code[:MAX_CODE], thread=clip(thread),
+            counts[one.case], digest.event_id, one.last_report, "open", digest.since, turn.now,
+            code=one.code[:MAX_CODE], thread=clip(one.thread or thread),
         )  # fmt: skip
         reopens = row.status == "resolved" and row.last_seen > (row.until or 0)
         row = msgspec.structs.replace(

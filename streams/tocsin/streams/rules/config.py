@@ -52,7 +52,9 @@ class LoopLimits(Section, frozen=True, kw_only=True):
     ] = 60 * SECOND
     identical: Annotated[
         tuple[Identical, ...], Listed(min_length=1), "What has to be equal for problems to be identical."
-    ] = ("code", "scope", "thread", "peer", "protocol", "source", "record", "text")  # fmt: skip
+    ] = (
+        "code", "scope", "thread", "connection", "peer", "protocol", "source", "record", "job", "instance", "text",
+    )  # fmt: skip
     replay_window: Annotated[Duration, "The same ciphertext with the same code within it is a replay."] = DAY
     thread_errors: Annotated[Count, "Problems of one thread, then one limit notice and no more; never reset."] = 50
     connection_errors: Annotated[

@@ -6,6 +6,8 @@ stage's and must be the same for what belongs together.
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import msgspec
 from msgspec import Struct
 
@@ -13,9 +15,9 @@ from tocsin.schemas.events import DigestedCase, ProblemsDigested
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.cases import open_by_digest
-from tocsin.streams.rules.context.threads import MAX_CODE, is_muted, linkable
+from tocsin.streams.rules.context.threads import MAX_CODE, clip, is_muted, linkable
 from tocsin.streams.rules.decision import PROBLEMS
-from tocsin.streams.rules.facts import hops_of
+from tocsin.streams.rules.facts import Facts, hops_of
 from tocsin.streams.rules.notification import timestamp
 from tocsin.streams.rules.notify import notify
 from tocsin.streams.rules.problem_bytes import problem_bytes, problem_of
@@ -29,6 +31,10 @@ NOTIFICATION = "problem.digest"
 
 DIGEST_ENDPOINTS = 100
 """How many endpoints one digest is told to, at most: as many as a rules file may have."""
+
+
+SUBJECT = ("connection", "record_type", "record_id", "job", "instance")
+"""What the reports of one case may differ in. Not the thread: where there is one it is that of the case."""
 
 
 class Window(Struct, frozen=True, kw_only=True):
@@ -112,8 +118,7 @@ def digest_due(turn: Turn, key: str, row: DigestRow) -> None:
         since=row.since,
         until=row.until,
         count=row.count,
-        cases=[DigestedCase(case=one.case, code=one.code, count=one.count, last_report=one.last_report)
-               for one in row.cases],
+        cases=[DigestedCase(**msgspec.structs.asdict(one)) for one in row.cases],
         more=row.more,
         endpoints=list(endpoints),
     )  # fmt: skip
@@ -148,7 +153,7 @@ def notify_of_digest(
         "until": timestamp(digest.until),
         "count": digest.count,
         "cases": [
-            {"case": one.case, "code": one.code, "count": one.count, "last_report": one.last_report}
+            {name: value for name, value in msgspec.structs.asdict(one).items() if value is not None}
             for one in digest.cases
         ],
         "more": digest.more,
@@ -191,12 +196,23 @@ def _opened(turn: Turn, report: Report, window: Window, represented_by: str) -> 
 
 
 def _counted(cases: tuple[DigestCase, ...], report: Report) -> tuple[tuple[DigestCase, ...], bool]:
-    """The list with this report counted, and whether its case has a place there."""
-    event_id = report.event.event_id
-    for place, one in enumerate(cases):
-        if one.case == report.case:
-            again = DigestCase(one.case, one.code, one.count + 1, event_id)
+    """The list with this report counted, and whether it has a place there: one for each thing that a case is about."""
+    one = _entry(report)
+    for place, known in enumerate(cases):
+        if known.case == one.case and _about(known) == _about(one):
+            again = msgspec.structs.replace(one, count=known.count + 1)
             return (*cases[:place], again, *cases[place + 1 :]), True
-    if len(cases) >= DIGEST_CASES:
-        return cases, False
-    return (*cases, DigestCase(report.case, report.problem.code[:MAX_CODE], 1, event_id)), True
+    return (cases, False) if len(cases) >= DIGEST_CASES else ((*cases, one), True)
+
+
+def _entry(report: Report) -> DigestCase:
+    code, thread = report.problem.code[:MAX_CODE], report.thread or report.problem.thread_id
+    return DigestCase(report.case, code, 1, report.event.event_id, clip(thread), *subject_of(report.facts))
+
+
+def subject_of(facts: Facts) -> tuple[str | None, ...]:
+    """What a problem is about besides its thread, each clipped, in the order of SUBJECT."""
+    return tuple([clip(facts.get(name)) for name in SUBJECT])
+
+
+_about = attrgetter(*SUBJECT)

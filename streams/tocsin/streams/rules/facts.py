@@ -97,6 +97,8 @@ FIELDS: dict[str, Callable[[Facts], str | None]] = {
     "record": _record,
     "record_type": _record_type,
     "record_id": _record_id,
+    "job": lambda facts: facts.problem.source.job or facts.context.job,
+    "instance": lambda facts: facts.problem.http.instance if facts.problem.http else None,
     "service": lambda facts: facts.problem.source.service,
     "wallet": lambda facts: facts.problem.source.wallet,
     "text": lambda facts: facts.problem.text,

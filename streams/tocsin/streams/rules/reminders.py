@@ -9,7 +9,7 @@ from tocsin.schemas.events import DigestedCase, ProblemsDigested
 from tocsin.schemas.ids import derived_id
 from tocsin.streams.rules.context.threads import linkable
 from tocsin.streams.rules.decision import PROBLEMS
-from tocsin.streams.rules.digest import answerable, notify_of_digest
+from tocsin.streams.rules.digest import SUBJECT, answerable, notify_of_digest, subject_of
 from tocsin.streams.rules.facts import Facts
 from tocsin.streams.rules.problem_bytes import problem_bytes, problem_of
 from tocsin.streams.rules.report import Report
@@ -103,10 +103,17 @@ def _remind(turn: Turn, row: ReminderRow, case: CaseRow) -> None:
         since=row.told_at,
         until=turn.now,
         count=count,
-        cases=[DigestedCase(case=row.case, code=case.code, count=count, last_report=case.last_report)],
+        cases=[_listed(row, case, count)],
         endpoints=list(known),
     )
     if known:
         answerable(turn, digest, row.case)
     turn.emit(PROBLEMS, row.case, digest)
     notify_of_digest(turn, digest, row.case, row.thread, problem_of(row.problem), case.represented_by)
+
+
+def _listed(row: ReminderRow, case: CaseRow, count: int) -> DigestedCase:
+    subject = dict(zip(SUBJECT, subject_of(Facts(problem_of(row.problem), row.tenant)), strict=True))
+    return DigestedCase(
+        case=row.case, code=case.code, count=count, last_report=case.last_report, thread=row.thread, **subject
+    )

@@ -166,7 +166,9 @@ Uris = Annotated[tuple[Annotated[Text, AfterValidator(_an_address)], ...], Liste
 """Addresses for escalations: whole, or ending in * ."""
 
 
-Identical = Literal["code", "scope", "thread", "peer", "protocol", "source", "record", "text"]
+Identical = Literal[
+    "code", "scope", "thread", "connection", "peer", "protocol", "source", "record", "job", "instance", "text",
+]  # fmt: skip
 """What two problems may be compared by."""
 
 GroupBy = Literal[

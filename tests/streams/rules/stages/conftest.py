@@ -55,8 +55,7 @@ class Desk(Replay):
         """One report, `after` microseconds later; the event that says what became of it."""
         self.pass_time(after)
         self.reports += 1
-        source = Source(**{name: members.pop(name) for name in ("connection", "sender", "recipients", "service")
-                           if name in members})  # fmt: skip
+        source = Source(**{name: members.pop(name) for name in Source.__struct_fields__ if name in members})
         problem = Problem(
             dialect="didcomm-2.0",
             **{

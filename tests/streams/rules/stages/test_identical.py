@@ -16,6 +16,7 @@ from tocsin.schemas.events import (
     ProblemResolved,
     ProblemSuppressed,
 )
+from tocsin.schemas.problem import Http
 from tocsin.streams.rules.cases import CASE_ENDPOINTS
 from tocsin.streams.rules.config import DecideConfig, Endpoint
 from tocsin.streams.rules.decide import decide
@@ -64,7 +65,10 @@ def test_after_the_window_it_is_told_again(desk_with: Callable[..., Desk]) -> No
     assert isinstance(desk.report(), ProblemSuppressed)
 
 
-SAME: dict[str, Any] = {"code": "e.p.a", "thread": None, "text": "x", "scope": "protocol", "service": "s"}
+SAME: dict[str, Any] = {
+    "code": "e.p.a", "thread": None, "text": "x", "scope": "protocol", "service": "s", "sender": "did:a", "job": "j",
+    "record_type": "t", "record_id": "rec-a", "http": Http(instance="/a"),
+}  # fmt: skip
 OTHERS: dict[str, tuple[dict[str, Any], bool]] = {
     "all the same": ({}, True),
     "another id of its message": ({"message_id": "m2"}, True),
@@ -75,6 +79,12 @@ OTHERS: dict[str, tuple[dict[str, Any], bool]] = {
     "another text": ({"text": "y"}, False),
     "another scope": ({"scope": "message"}, False),
     "another service": ({"service": "s2"}, False),
+    "another record": ({"record_id": "rec-b"}, False),
+    "a record of another type": ({"record_type": "u"}, False),
+    "another job": ({"job": "j2"}, False),
+    "another connection of the same sender": ({"connection": "c2"}, False),
+    "another instance": ({"http": Http(instance="/b")}, False),
+    "what it acknowledges": ({"ack": ["m-2"]}, False),
     "another peer": ({"connection": "c2"}, False),
     "another protocol": ({"message_type": "https://didcomm.org/present-proof/2.0/problem-report"}, False),
 }
@@ -86,6 +96,22 @@ def test_what_is_identical(desk_with: Callable[..., Desk], other: dict[str, Any]
     desk.report(**SAME)
     second = desk.report(**(SAME | other))
     assert isinstance(second, ProblemSuppressed) is identical
+
+
+def test_two_records_of_one_thread_are_told_apart_and_named_in_a_digest(desk_with: Callable[..., Desk]) -> None:
+    desk = desk_with(repeat_window=WINDOW)
+    for record in ("rec-a", "rec-b", "rec-a", "rec-b", "rec-b"):
+        http = Http(instance=f"/{record}")
+        desk.report(record_id=record, record_type="credential", connection="c", job="j", http=http)
+    assert len(desk.told) == 2
+    desk.pass_time(WINDOW)
+    assert [[(one.record_id, one.count) for one in digest.cases] for digest in desk.digests] == [
+        [("rec-a", 1)], [("rec-b", 2)],
+    ]  # fmt: skip
+    assert desk.letters("problem.digest")[1]["cases"][0].items() >= {
+        "thread": "t", "connection": "c", "record_type": "credential", "record_id": "rec-b", "job": "j",
+        "instance": "/rec-b",
+    }.items()  # fmt: skip
 
 
 def test_what_has_to_be_equal_is_a_setting(desk_with: Callable[..., Desk]) -> None:

@@ -21,7 +21,11 @@ from tocsin.streams.rules.state import (
     ROW_VERSION,
     CaseRow,
     DeliveryRow,
+    DigestCase,
+    DigestRow,
     EndpointRow,
+    EscalationRow,
+    ExpectationRow,
     FinishedRow,
     KeptCommand,
     LaneRow,
@@ -54,6 +58,22 @@ OLD: list[tuple[int, Row, str]] = [
         2,
         DeliveryRow("d", "e", "t", "v", "l", "c", "a", "m", b"b", 1, 2, 3, "u", "p", "parked", 4, 5, "r", "n", 6),
         "dc0015a864656c6976657279a164a165a174a176a16ca163a161a16dc40162010203a175a170a67061726b65640405a172a16e06",
+    ),
+    (3, CaseRow(1, "a", "b", "open", 2, 3, "s"), "9ea46361736501a161a162a46f70656e0203a17390a0a7756e6b6e6f776ec0c090"),
+    (
+        3,
+        DigestRow("t", "g", "w", 1, 2, "r", ("e",), 1, (DigestCase("c", "k", 1, "l"),)),
+        "dc0012a6646967657374a174a167a1770102a17291a165019194a163a16b01a16c00a0c0c400c0c000a0",
+    ),
+    (
+        3,
+        EscalationRow("t", "c", "p", "r", 1),
+        "dc0011aa657363616c6174696f6ea174a163a170a17201000000a772756e6e696e67c0c400c0c0c0c000",
+    ),
+    (
+        3,
+        ExpectationRow("t", "h", "m", "y", 1, "o"),
+        "dc0010ab6578706563746174696f6ea174a168a16da17901a16f0001c200c0a87761746368696e67c09000",
     ),
 ]
 """Format, row, bytes: what a released worker wrote is read for ever."""

@@ -7,6 +7,7 @@ from hashlib import sha256
 
 import msgspec
 
+from tocsin.streams.rules.context.references import MAX_IDS
 from tocsin.streams.rules.digest import Window, hold_back, open_window, window_of
 from tocsin.streams.rules.facts import protocol_of
 from tocsin.streams.rules.report import Report
@@ -47,20 +48,23 @@ def _source(report: Report) -> tuple[str | None, ...]:
     return report.problem.source.service, report.problem.source.wallet
 
 
-def _record(report: Report) -> tuple[str | None, ...]:
-    # As the report says it: what the context adds may have become known between two of them.
-    return report.problem.source.record_type, report.problem.source.record_id
+def _thread(report: Report) -> object:
+    """Not the thread that is only the message's own id: that is another one each time. Without one, two are told apart
+    by what they acknowledge."""
+    return report.thread or tuple(report.problem.ack[:MAX_IDS])
 
 
 _VALUES: dict[str, Callable[[Report], object]] = {
     "code": lambda report: report.facts.get("code"),
     "scope": lambda report: report.facts.get("scope"),
-    # Not the thread that is only the message's own id: that is another one each time.
-    "thread": lambda report: report.thread,
+    "thread": _thread,
+    "connection": lambda report: report.facts.get("connection"),
     "peer": lambda report: report.facts.get("peer"),
     "protocol": lambda report: protocol_of(report.problem),
     "source": _source,
-    "record": _record,
+    "record": lambda report: report.facts.get("record"),
+    "job": lambda report: report.facts.get("job"),
+    "instance": lambda report: report.facts.get("instance"),
     "text": lambda report: report.facts.get("text"),
 }
 """What `identical` of the rules file may name -> its value."""

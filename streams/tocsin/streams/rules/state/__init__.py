@@ -68,7 +68,7 @@ __all__ = [
     "row_key",
 ]
 
-ROW_VERSION = 3
+ROW_VERSION = 4
 """The format that `encode_row` writes."""
 
 

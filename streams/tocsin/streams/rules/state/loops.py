@@ -20,12 +20,18 @@ class ReplayRow(Struct, frozen=True, array_like=True, tag="replay", gc=False):
 
 
 class DigestCase(Struct, frozen=True, array_like=True, gc=False):
-    """What a digest says of one case."""
+    """What a digest says of one case: of its reports about one thread, connection, record, job and instance."""
 
     case: str
     code: str
     count: int
     last_report: str
+    thread: str | None = None
+    connection: str | None = None
+    record_type: str | None = None
+    record_id: str | None = None
+    job: str | None = None
+    instance: str | None = None
 
 
 class DigestRow(Struct, frozen=True, array_like=True, tag="digest", gc=False):
