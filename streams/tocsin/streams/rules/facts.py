@@ -123,5 +123,5 @@ def _bounded(value: Any) -> Any:
     if isinstance(value, list):
         return [_bounded(one) for one in value[:MAX_LISTED]]
     if isinstance(value, dict):
-        return {key: _bounded(one) for key, one in list(value.items())[:MAX_LISTED]}
+        return {key[:CLIP]: _bounded(one) for key, one in list(value.items())[:MAX_LISTED]}
     return value

@@ -12,7 +12,8 @@ import msgspec
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema
 
 from tocsin.connectors.sections import Listed, ReadAs, Section, Text, unfit
-from tocsin.streams.rules.expression import MAX_LENGTH, ExpressionRefused, check_expression
+from tocsin.streams.rules.expression import MAX_LENGTH, check_expression
+from tocsin.streams.rules.expression_syntax import ExpressionRefused
 from tocsin.streams.rules.match import Match
 
 SECOND = 1_000_000
@@ -197,7 +198,7 @@ def _usable(expression: str) -> str:
     try:
         check_expression(expression)
     except ExpressionRefused as refused:
-        raise unfit(f"this is not a usable CEL expression: {refused}", refused.expected) from None
+        raise unfit(f"this is not a usable CEL expression: {refused}", refused.expected, refused.remedy) from None
     return expression
 
 
