@@ -90,7 +90,7 @@ def open_by_digest(turn: Turn, digest: ProblemsDigested, thread: str | None) -> 
         key = turn.cases.key(one.case)
         row = turn.cases.get(key) or CaseRow(
             counts[one.case], digest.event_id, one.last_report, "open", digest.since, turn.now,
-            code=one.code[:MAX_CODE], thread=clip(one.thread or thread),
+            code=one.code[:MAX_CODE], thread=clip(one.thread or thread), lane=clip(one.thread or thread),
         )  # fmt: skip
         reopens = row.status == "resolved" and row.last_seen > (row.until or 0)
         row = msgspec.structs.replace(
@@ -114,4 +114,5 @@ def _counted(turn: Turn, report: Report, row: CaseRow | None) -> CaseRow:
         code=event.problem.code[:MAX_CODE],
         severity=event.problem.severity.value,
         thread=clip(event.problem.thread_id),
+        lane=clip(report.lane),
     )

@@ -9,6 +9,7 @@ from tocsin.schemas.events import DeliveryRequested, EventBase
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.config import NOTIFICATION
+from tocsin.streams.rules.context.threads import clip
 from tocsin.streams.rules.decision import DELIVERIES
 from tocsin.streams.rules.derive import about as common_fields
 from tocsin.streams.rules.documents import document_of, for_peer, media_type_of
@@ -40,7 +41,7 @@ def request_delivery(
         **common_fields(cause, delivery_id, turn.now),
         delivery_id=delivery_id,
         endpoint=endpoint,
-        lane=f"{cause.tenant}/{thread}" if thread else None,
+        lane=f"{cause.tenant}/{clip(thread)}" if thread else None,  # as rows remember it, for those that tell of a row
         case=case,
         about=about,
         content_type=content_type,
@@ -103,7 +104,7 @@ def notify_of_problem(turn: Turn, report: Report, notice: Notice) -> None:
                 break
         request_delivery(
             turn, notice, name, bodies[form], about=report.event.event_id, case=notice.case,
-            thread=report.problem.thread_id,
+            thread=report.lane,
             content_type=CONTENT_TYPE if form[0] == NOTIFICATION else media_type_of(form[0]),
         )  # fmt: skip
 

@@ -47,7 +47,7 @@ def _remember(turn: Turn, report: Report, path: str, endpoints: tuple[str, ...],
         report=report.event.event_id,
         told_at=turn.now,
         count=case.count if case is not None else 1,
-        thread=linkable(report.problem.thread_id),
+        thread=linkable(report.lane),
         problem=problem_bytes(report.problem),
         traceparent=report.event.traceparent,
     )

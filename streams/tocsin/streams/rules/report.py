@@ -86,6 +86,12 @@ class Report:
         self._facts = None
 
     @property
+    def lane(self) -> str | None:
+        """The thread in whose order its notifications are delivered: the one of its budgets, else that of its own
+        message."""
+        return self.thread or self.problem.thread_id
+
+    @property
     def facts(self) -> Facts:
         """What matchers are asked of."""
         if self._facts is None:

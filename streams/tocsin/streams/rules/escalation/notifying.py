@@ -82,5 +82,5 @@ def _notify(
     known = {name: value for name, value in data.items() if value is not None}
     notify(
         turn, event, kind, endpoints, known,
-        about=event.event_id, case=event.case, thread=case.thread, problem=problem,
+        about=event.event_id, case=event.case, thread=case.lane or case.thread, problem=problem,
     )  # fmt: skip

@@ -169,6 +169,7 @@ def _escalate(turn: Turn, noticed: TimeoutNoticed, report: Report, policies: tup
         code=report.problem.code,
         severity=report.problem.severity.value,
         thread=noticed.thread_id,
+        lane=noticed.thread_id,
     )
     turn.cases.keep(key, row, now + turn.config.case_ttl)
     escalate(turn, report, noticed, policies, opens=known.status == "resolved")
