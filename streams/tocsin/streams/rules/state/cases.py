@@ -24,10 +24,10 @@ class CaseRow(Struct, frozen=True, array_like=True, tag="case", gc=False):
     """`case/<tenant>/<case>`: how often, first and last, and where it stands.
 
     Since format 3: `represented_by` is the last event that was told of it, `endpoints` are all that were ever told of
-    it (bounded), `code` and `severity` those of the last report, `thread` its thread and `lane` the one in whose order it is told (both clipped), `until` the end of a
+    it (bounded), `code` and `severity` those of the last report, `thread` its thread (clipped), `until` the end of a
     snooze or when it was resolved, `commands` the ids of the last commands carried out on it (bounded): one that is
-    sent again is not obeyed again. What a digest opened has the digest as its first report,
-    what a time-out opened that event as both.
+    sent again is not obeyed again. What a digest opened has the digest as its first report, what a time-out opened that
+    event as both. Since format 4: `lane` is the thread in whose order it is told (clipped).
     """
 
     count: int
