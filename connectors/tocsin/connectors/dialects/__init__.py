@@ -6,9 +6,18 @@ Readers are lenient (what breaks a rule is flagged in `violations`), writers str
 
 from __future__ import annotations
 
+from tocsin.connectors.dialects import text
 from tocsin.connectors.dialects.json_text import MAX_BYTES, parse_json
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason, Unwritable
-from tocsin.connectors.dialects.table import ALIASES, DIALECT_OF_MEDIA_TYPE, DIALECTS, Dialect, detect, module_of
+from tocsin.connectors.dialects.table import (
+    ALIASES,
+    DIALECT_OF_MEDIA_TYPE,
+    DIALECTS,
+    Dialect,
+    detect,
+    module_of,
+    read_detected,
+)
 from tocsin.schemas.problem import Problem
 
 AUTO = "auto"
@@ -27,16 +36,23 @@ def read_document(
     raw: bytes, dialect: str = AUTO, media_type: str | None = None, *, max_bytes: int = MAX_BYTES
 ) -> Problem | NotAProblem:
     """The bytes of one document, at most `max_bytes`, as a canonical problem. Raises Unreadable and nothing else."""
-    if dialect != AUTO:
-        load_dialect(dialect)
-    return read_parsed(parse_json(raw, max_bytes=max_bytes), dialect, media_type)
+    chosen = _chosen(dialect, media_type)
+    if chosen == text.NAME:
+        return text.read(text.decode(raw, max_bytes=max_bytes))
+    return read_parsed(parse_json(raw, max_bytes=max_bytes), chosen)
 
 
 def read_parsed(document: object, dialect: str = AUTO, media_type: str | None = None) -> Problem | NotAProblem:
     """The same for a document that `parse_json` has read already."""
+    chosen = _chosen(dialect, media_type)
+    return read_detected(document)[1] if chosen == AUTO else load_dialect(chosen).read(document)
+
+
+def _chosen(dialect: str, media_type: str | None) -> str:
+    """The name of the dialect that the document is said to be in, AUTO if nothing says one. Raises Unreadable."""
     if dialect == AUTO:
-        dialect = DIALECT_OF_MEDIA_TYPE.get(media_type or "") or detect(document)
-    return load_dialect(dialect).read(document)
+        return DIALECT_OF_MEDIA_TYPE.get(media_type or "", AUTO)
+    return load_dialect(dialect).NAME
 
 
 def write_document(problem: Problem, dialect: str) -> dict[str, object]:

@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from tocsin.connectors.dialects import aries
 from tocsin.connectors.dialects.codes import DESCRIPTORS, MAX_CODE_LENGTH, SEVERITIES, fold_code, parse_code
 from tocsin.connectors.dialects.json_text import json_text
-from tocsin.connectors.dialects.members import Members, as_extensions, distinct
+from tocsin.connectors.dialects.members import Members, as_extensions, distinct, fold
 from tocsin.connectors.dialects.message_types import is_report
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason, Unwritable
 from tocsin.connectors.dialects.values import as_uri, is_uri, read_time
@@ -34,6 +35,8 @@ _BODY_MEMBERS = {"code", "comment", "args", "escalate_to"}
 _MESSAGE_MEMBERS = {"id", "thid", "pthid", "body", "code"}
 _OTHER_MEMBERS = {"title", "status", "detail"}
 """Members of RFC 9457 documents, whose `type` may end in problem-report too."""
+_WORDING_OF_V1 = frozenset({"description", "explain", "problemcode", "friendlyltxt", "explainltxt"})
+_TYPE_OF_V1 = re.compile(r"(?:report-?problem|notification)/1\.[0-9.]+/", re.IGNORECASE)
 _NUMBER = re.compile(r"[0-9]{1,14}(?:\.[0-9]{1,9})?")
 MAX_STATE = 32
 """A longer name of a state is not written into a code: the whole must stay short."""
@@ -48,11 +51,17 @@ def read(document: object) -> Problem | NotAProblem:
     violations: list[Violation] = []
     if "body" not in document and "type" not in document:
         return _read(Members({}, violations), Members(document, violations), violations)
-    envelope = Members(document, violations)
-    body = envelope.take("body")
-    kind = envelope.left.get("type")
+    document = _without_at_signs(document, violations)
+    kind = document.get("type")
     if isinstance(kind, str) and not is_report(kind):
         return NotAProblem(NAME, "a message of another type")
+    if isinstance(kind, str):
+        if _has_wording_of_v1(document):
+            return aries.read(_as_v1(document))
+        if _TYPE_OF_V1.search(kind):
+            violations.append(Violation(rule="type-of-another-version", pointer="/type"))
+    envelope = Members(document, violations)
+    body = envelope.take("body")
     if body is None and "code" in envelope.left:
         envelope.flag("required-member-missing", "body")
         flat = {name: value for name, value in envelope.left.items() if _snake(name) in _BODY_MEMBERS}
@@ -61,6 +70,36 @@ def read(document: object) -> Problem | NotAProblem:
     if not isinstance(body, dict):
         raise Unreadable(UnreadableReason.WRONG_TYPE, "/body", "an object")
     return _read(envelope, Members(body, violations, "/body"), violations)
+
+
+def _without_at_signs(document: dict[str, object], violations: list[Violation]) -> dict[str, object]:
+    """The message with the names of v2 for `@type`, `@id` and `~thread`, flagged, where it has a body."""
+    if "body" not in document or "type" in document or "@type" not in document:
+        return document
+    message = dict(document)
+    for old, new in (("@type", "type"), ("@id", "id")):
+        if old in message and new not in message:
+            message[new] = message.pop(old)
+            violations.append(Violation(rule="member-of-didcomm-v1", pointer=f"/{old}"))
+    thread = message.get("~thread")
+    if isinstance(thread, dict):
+        message |= {name: thread[name] for name in ("thid", "pthid") if name in thread and name not in message}
+        violations.append(Violation(rule="member-of-didcomm-v1", pointer="/~0thread"))
+    return message
+
+
+def _has_wording_of_v1(document: dict[str, object]) -> bool:
+    """Whether a report, or its body, has no code but what v1 has instead."""
+    body = document.get("body")
+    inner = {fold(name) for name in (body if isinstance(body, dict) else document)}
+    return "code" not in inner and "code" not in document and not inner.isdisjoint(_WORDING_OF_V1)
+
+
+def _as_v1(document: dict[str, object]) -> dict[str, object]:
+    body = document.get("body")
+    return {name: value for name, value in document.items() if name != "body"} | (
+        body if isinstance(body, dict) else {}
+    )
 
 
 def looks_like(document: dict[str, object]) -> bool:
@@ -100,6 +139,9 @@ def write(problem: Problem) -> dict[str, object]:
     if escalate_to:
         body["escalate_to"] = escalate_to
     message: dict[str, object] = {"type": MESSAGE_TYPE, "pthid": thread, "body": body}
+    languages = [tag for tag, said in problem.localized.items() if said == problem.text]
+    if comment and len(languages) == 1:
+        message["lang"] = languages[0]
     if problem.ack:
         message["ack"] = list(problem.ack)
     return message

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from tocsin.connectors.dialects import AUTO, detect, dwn, jsonrpc, load_dialect, read_parsed
+from tocsin.connectors.dialects import AUTO, detect, dwn, jsonrpc, load_dialect, read_parsed, text
 from tocsin.connectors.dialects.answers import Success, as_number, kept_value, split_detail, status_in_data
 from tocsin.connectors.dialects.codes import parse_code, read_code
 from tocsin.connectors.dialects.didcomm1 import typed_items
@@ -15,7 +15,7 @@ from tocsin.connectors.dialects.reading import NotAProblem, Unreadable
 from tocsin.schemas.problem import Problem
 
 _HTTP = ("type", "title", "status", "detail", "instance")
-_BAD_STATUS = frozenset({"status-invalid", "status-not-an-error"})
+_BAD_STATUS = frozenset({"status-invalid", "status-not-an-error", "status-not-a-number"})
 _IDENTUS_TYPE = re.compile(r"error:([^:]+):([^:]+)")
 """The Cloud Agent's `type`: `error:<namespace>:<name>` (docs/requirements.md#a1)."""
 
@@ -25,6 +25,8 @@ def document_facts(raw: bytes, dialect: str = AUTO) -> dict[str, Any]:
     nothing else."""
     if dialect != AUTO:
         load_dialect(dialect)
+        if load_dialect(dialect).NAME == text.NAME:
+            return facts(text.read(text.decode(raw)))
     document = parse_json(raw)
     if (
         isinstance(document, list)

@@ -40,7 +40,7 @@ def read(document: object) -> Problem | NotAProblem:
         raise Unreadable(UnreadableReason.WRONG_TYPE, "/data", "an object")
     problem = data.get("problem")
     if kind not in _WITH_PROBLEM or (problem is None and kind == "problem.digest"):
-        return NotAProblem(NAME, "a letter of a bus that reports no problem", taken=True)
+        return NotAProblem(NAME, "a notification of a bus that reports no problem")
     if not isinstance(problem, dict):
         raise Unreadable(UnreadableReason.WRONG_TYPE, "/data/problem", "an object")
     try:

@@ -81,9 +81,8 @@ class Unwritable(TocsinError):
 
 
 class NotAProblem(Struct, frozen=True):
-    """The document was read and is no problem: a success, or a message of another protocol. `why` says which; `taken`
-    says that there is nothing wrong with having sent it here."""
+    """The document was read and is no problem: a success, a message of another protocol, an object of another kind.
+    `why` says which. There is nothing wrong with having sent it here; no event is made of it."""
 
     dialect: str
     why: str
-    taken: bool = False

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
+from tocsin.connectors.dialects.answers import as_number
 from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, fold_code, parse_code
 from tocsin.connectors.dialects.context import usual_members, with_context
 from tocsin.connectors.dialects.json_text import json_text, parse_json
@@ -19,7 +20,8 @@ from tocsin.schemas.problem import Http, Item, Problem, Violation
 NAME = "rfc9457"
 BLANK = "about:blank"
 """The type of a problem that says no more than its status (RFC 9457 section 4.2.1); also what an absent type means."""
-_KNOWN = ("type", "title", "status", "detail", "instance")
+_TEXTS = ("type", "title", "detail", "instance")
+_KNOWN = (*_TEXTS, "status")
 _NOT_IN_URI = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]")
 _DETAIL_LISTS = ("errors", "violations", "invalid-params", "invalid_params", "invalidParams")
 
@@ -31,7 +33,7 @@ def read(document: object) -> Problem | NotAProblem:
     if not isinstance(document, dict):
         raise Unreadable(UnreadableReason.WRONG_TYPE, expected="an object")
     violations: list[Violation] = []
-    texts = {name: _text(document, name, violations) for name in ("type", "title", "detail", "instance")}
+    texts = {name: _text(document, name, violations) for name in _TEXTS}
     status = _status(document.get("status"), violations)
     code = texts["type"] or BLANK
     if len(code) > MAX_CODE_LENGTH:
@@ -87,11 +89,10 @@ def write(problem: Problem) -> dict[str, object]:
 
 
 def looks_like(document: dict[str, object]) -> bool:
-    """A title, a detail, a status that is an error, or a type."""
-    named = isinstance(document.get("title"), str) or isinstance(document.get("detail"), str)
-    status = document.get("status")
-    failed = isinstance(status, int) and 400 <= status <= 599
-    return failed or named or (isinstance(document.get("type"), str) and "@type" not in document)
+    """At least two of its members in their types: any single one stands in objects of every kind."""
+    named = [name for name in _TEXTS if isinstance(document.get(name), str)]
+    status = as_number(document.get("status"))
+    return len(named) + (status is not None and 100 <= status <= 599) >= 2
 
 
 def _reference(text: str | None) -> str | None:
@@ -118,10 +119,13 @@ def _text(document: dict[str, object], name: str, violations: list[Violation]) -
 def _status(value: object, violations: list[Violation]) -> int | None:
     if value is None:
         return None
-    if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599:
-        if value < 400:
+    status = as_number(value)
+    if status is not None and 100 <= status <= 599:
+        if isinstance(value, str):
+            violations.append(Violation(rule="status-not-a-number", pointer="/status"))
+        if status < 400:
             violations.append(Violation(rule="status-not-an-error", pointer="/status"))
-        return value
+        return status
     violations.append(Violation(rule="status-invalid", pointer="/status"))
     return None
 

@@ -7,6 +7,7 @@ from functools import cache
 from importlib import import_module
 from typing import Protocol, cast
 
+from tocsin.connectors.dialects.members import fold
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason
 from tocsin.schemas.problem import Problem
 
@@ -19,13 +20,14 @@ DIALECTS: dict[str, str] = {
     "jsonrpc": "tocsin.connectors.dialects.jsonrpc",
     "tocsin-notification": "tocsin.connectors.dialects.notification",
     "dwn-status": "tocsin.connectors.dialects.dwn",
+    "text": "tocsin.connectors.dialects.text",
 }
 """Name of each dialect -> the module that reads and writes it (imported when it is first used)."""
 
 ALIASES = {
     "didcomm2": "didcomm-2.0", "didcomm-2": "didcomm-2.0", "didcomm": "didcomm-2.0", "problem+json": "rfc9457",
     "aries": "aries-1.0", "report-problem-1.0": "aries-1.0", "indy-hipe": "hipe", "json-rpc": "jsonrpc",
-    "dwn": "dwn-status", "tocsin": "tocsin-notification",
+    "dwn": "dwn-status", "plain": "text", "tocsin": "tocsin-notification",
 }  # fmt: skip
 """Other names under which a dialect may be asked for."""
 
@@ -33,11 +35,17 @@ DIALECT_OF_MEDIA_TYPE = {
     "application/problem+json": "rfc9457",
     "application/didcomm-plain+json": "didcomm-2.0",
     "application/vnd.tocsin.problem+json": "canonical",
+    "text/plain": "text",
 }
 """Media types that name a dialect; `application/json` says nothing, and DIDComm v1 plaintext has no type of its own."""
 
 ORDER = ("hipe", "aries-1.0", "jsonrpc", "tocsin-notification", "didcomm-2.0", "dwn-status", "canonical", "rfc9457")
 """Who is asked first: the dialect whose mark is the more certain (HIPE before the RFC that grew out of it)."""
+READ_ANYHOW = ("aries-1.0", "hipe", "jsonrpc", "tocsin-notification", "didcomm-2.0", "dwn-status", "canonical")
+"""Who may read a document that has no dialect's shape, in this order: every dialect that does not read any object at
+all, as RFC 9457 does when it is named, or no object, as text does."""
+UNKNOWN = "unknown"
+"""The dialect of an object that is not a problem and of which no more is known."""
 
 
 class Dialect(Protocol):
@@ -65,7 +73,7 @@ def module_of(name: str) -> Dialect:
 
 
 def detect(document: object) -> str:
-    """The name of the dialect of a parsed document. Raises Unreadable(undetected) when no shape fits.
+    """The name of the dialect of a parsed document, UNKNOWN if it is something else than a problem. Raises Unreadable.
 
     An array is a JSON-RPC batch if all its elements look like JSON-RPC; no other dialect has arrays.
     """
@@ -73,11 +81,38 @@ def detect(document: object) -> str:
         rpc = module_of("jsonrpc")
         if all(isinstance(each, dict) and rpc.looks_like(each) for each in document):
             return "jsonrpc"
+    return read_detected(document)[0]
+
+
+def read_detected(document: object) -> tuple[str, Problem | NotAProblem]:
+    """A document and its dialect, when nobody says which: the first whose shape it has and that can read it; else any
+    that reads a problem in it, so that nothing is refused that would be read if its dialect were named. An object that
+    names its own kind (`type`) is then not a problem. Raises Unreadable: the first refusal by shape, else undetected.
+    """
     if not isinstance(document, dict):
         raise Unreadable(UnreadableReason.WRONG_TYPE, expected="an object")
-    for dialect in ORDER:
-        if module_of(dialect).looks_like(document):
-            return dialect
+    refusal: Unreadable | None = None
+    ignored: tuple[str, NotAProblem] | None = None
+    shaped = [name for name in ORDER if module_of(name).looks_like(document)]
+    for name in (*shaped, *(name for name in READ_ANYHOW if name not in shaped)):
+        try:
+            found = module_of(name).read(document)
+        except Unreadable as unreadable:
+            refusal = refusal or (unreadable if name in shaped else None)
+            continue
+        if name in shaped or isinstance(found, Problem):
+            return name, found
+        ignored = ignored or (name, found)
+    if refusal is not None:
+        raise refusal
+    if _names_its_kind(document):
+        return UNKNOWN, NotAProblem(UNKNOWN, "an object of another kind")
+    if ignored is not None:
+        return ignored
     if not isinstance(document.get("code", ""), str):
         raise Unreadable(UnreadableReason.WRONG_TYPE, "/code", "a string")
     raise Unreadable(UnreadableReason.UNDETECTED, expected="a known shape, or name the dialect")
+
+
+def _names_its_kind(document: dict[str, object]) -> bool:
+    return any(fold(name) in ("type", "@type") and isinstance(value, str) and value for name, value in document.items())
