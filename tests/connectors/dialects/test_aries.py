@@ -329,8 +329,8 @@ def test_another_message_is_no_problem() -> None:
         ({"@type": "https://didcomm.org/basicmessage/1.0/message", "content": "x"}, "aries-1.0"),
         ({"~thread": {"thid": "t"}, "problem-code": "c"}, "aries-1.0"),
         (report(**{"@type": "https://didcomm.org/report-problem/1.0/problemReport"}), "aries-1.0"),
-        ({"@type": "hydra:Error", "@context": "/c", "title": "t"}, "rfc9457"),
-        ({"@type": "https://a.b/x/1.0/y", "@context": "/c", "status": 400}, "rfc9457"),
+        ({"@type": "hydra:Error", "@context": "/c", "title": "t", "status": 404}, "rfc9457"),
+        ({"@type": "https://a.b/x/1.0/y", "@context": "/c", "title": "t", "status": 400}, "rfc9457"),
         ({"code": "e.p.x", "description": {"code": "y"}}, "canonical"),
     ],
 )

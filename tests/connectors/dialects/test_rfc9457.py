@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tocsin.connectors.dialects import rfc9457
-from tocsin.connectors.dialects.reading import Unreadable
+from tocsin.connectors.dialects import NotAProblem, Unreadable, read_parsed, rfc9457
 from tocsin.schemas.problem import Http, Problem
 
 
@@ -40,10 +39,11 @@ def test_the_code_is_the_type(document: dict[str, object], code: str, key: str) 
 @pytest.mark.parametrize(
     ("document", "rule", "http"),
     [
-        ({"status": "404"}, "status-invalid", Http()),
+        ({"status": "404"}, "status-not-a-number", Http(status=404)),
+        ({"status": "four"}, "status-invalid", Http()),
         ({"status": 99}, "status-invalid", Http()),
         ({"status": True}, "status-invalid", Http()),
-        ({"status": 404.0}, "status-invalid", Http()),
+        ({"status": 404.5}, "status-invalid", Http()),
         ({"status": 200, "title": "t"}, "status-not-an-error", Http(status=200, title="t")),
         ({"title": 5, "detail": "d"}, "not-a-string", Http(detail="d")),
     ],
@@ -59,7 +59,7 @@ def test_a_member_of_the_wrong_type_is_ignored_and_flagged(document: dict[str, o
     ("document", "kept"),
     [
         ({"type": "x", "title": 7}, {"title": "7"}),
-        ({"type": "x", "status": "404"}, {"status": '"404"'}),
+        ({"type": "x", "status": "none"}, {"status": '"none"'}),
         ({"type": "x", "status": True}, {"status": "true"}),
         ({"type": "x", "detail": ["a"]}, {"detail": '["a"]'}),
         ({"type": 1, "instance": {"a": 1}}, {"type": "1", "instance": '{"a":1}'}),
@@ -85,6 +85,46 @@ def test_an_empty_instance_is_absent() -> None:
 def test_refused(document: object) -> None:
     with pytest.raises(Unreadable):
         rfc9457.read(document)
+
+
+@pytest.mark.parametrize(
+    ("document", "detected"),
+    [
+        ({"title": "t", "status": 404}, True),
+        ({"title": "t", "status": "404"}, True),
+        ({"type": "about:blank", "detail": "d"}, True),
+        ({"detail": "d", "instance": "/i"}, True),
+        ({"title": "t", "status": 99}, False),
+        ({"title": 5, "status": 404}, False),
+        ({"title": "t"}, False),
+        ({"status": 404}, False),
+        ({"type": "https://example.org/out-of-credit", "balance": 30}, False),
+    ],
+)
+def test_two_members_in_their_types_make_a_problem_document(document: dict[str, object], detected: bool) -> None:
+    assert rfc9457.looks_like(document) is detected
+    assert read(document).dialect == "rfc9457"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"type": "ConnectionUpdated", "data": {"state": "completed"}},
+        {"type": "UserCreated"},
+        {"type": "UserCreated", "title": 5},
+        {"@type": "Person", "name": "Alice", "title": "Dr"},
+        {"Type": "x", "status": "active"},
+    ],
+)
+def test_an_object_that_names_another_kind_is_not_a_problem(document: dict[str, object]) -> None:
+    assert isinstance(read_parsed(document), NotAProblem)
+
+
+@pytest.mark.parametrize("document", [{"title": "t"}, {"status": 404}, {"detail": "Not Found"}, {"x": 1}, {}])
+def test_an_object_that_names_nothing_is_refused_until_its_dialect_is_named(document: dict[str, object]) -> None:
+    with pytest.raises(Unreadable, match="undetected"):
+        read_parsed(document)
+    assert isinstance(read_parsed(document, "rfc9457"), Problem)
 
 
 def test_single_errors_become_items() -> None:

@@ -35,7 +35,7 @@ async def test_a_notification_is_the_problem_inside(gateway: Gateway) -> None:
 
 async def test_a_notification_without_a_problem_is_taken_and_makes_no_event(gateway: Gateway) -> None:
     status, answer, _ = await gateway.post("/v1/problems", json=a_notification("escalation.stepped"))
-    assert (status, answer) == (202, {"ignored": "a letter of a bus that reports no problem"})
+    assert (status, answer) == (202, {"ignored": "a notification of a bus that reports no problem"})
     assert gateway.reported == []
 
 

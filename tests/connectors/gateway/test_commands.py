@@ -45,7 +45,7 @@ async def test_without_a_body_its_media_type_says_nothing(gateway: Gateway, medi
 
 async def test_what_curl_sends_by_itself_is_refused_with_what_to_add(gateway: Gateway) -> None:
     headers = {"content-type": "application/x-www-form-urlencoded"}
-    for path, supported in ((f"/v1/problems/{ID}/resolve", 1), ("/v1/problems", 9)):
+    for path, supported in ((f"/v1/problems/{ID}/resolve", 1), ("/v1/problems", 10)):
         status, problem, _ = await gateway.post(path, b'{"by": "ann"}', headers=headers)
         assert (status, len(problem["supported"])) == (415, supported)
         assert "add -H 'content-type: application/json'" in problem["detail"]

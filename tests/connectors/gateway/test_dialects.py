@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ async def test_a_vector(gateway: Gateway, name: str) -> None:
     if vector["expect"].get("error"):
         assert (status, answer["type"]) == REFUSALS[vector["expect"]["error_kind"]]
     elif vector["expect"].get("is_problem") is False:
-        assert (status, answer["type"]) == (422, "urn:tocsin:problem:not-a-problem")
+        assert (status, answer.keys(), gateway.reported) == (202, {"ignored"}, [])
     else:
         assert status == 202
         found = facts(gateway.reported[0].problem)
@@ -70,9 +71,40 @@ async def test_a_vector(gateway: Gateway, name: str) -> None:
 async def test_of_a_batch_of_answers_only_the_errors_become_events(gateway: Gateway, params: dict[str, str]) -> None:
     batch = [{"jsonrpc": "2.0", "result": 7, "id": "1"}, RPC, RPC | {"id": None}]
     status, answer, _ = await gateway.post("/v1/problems", json.dumps(batch), params=params)
-    assert (status, answer["accepted"], answer["refused"]) == (202, 2, 1)
-    assert answer["items"][0]["error"]["type"] == "urn:tocsin:problem:not-a-problem"
+    assert (status, answer["accepted"], answer["refused"], answer["ignored"]) == (202, 2, 0, 1)
+    assert answer["items"][0].keys() == {"ignored"}
     assert [event.problem.request_id for event in gateway.reported] == ["1", None]
+
+
+@pytest.mark.parametrize("document", [{"type": "ConnectionUpdated", "data": {}}, {"type": "UserCreated"}])
+async def test_what_is_not_a_problem_is_taken_counted_and_told_to_nobody(
+    gateway: Gateway, document: dict[str, object], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", "tocsin.connectors.gateway"):
+        status, answer, _ = await gateway.post("/v1/problems", json.dumps(document))
+    assert (status, answer, gateway.publisher.events) == (202, {"ignored": "an object of another kind"}, [])
+    assert hashlib.sha256(json.dumps(document).encode()).hexdigest() in caplog.text
+    async with gateway.http.get("/metrics") as metrics:
+        assert 'tocsin_gateway_refused_total{reason="not-a-problem"} 1.0' in await metrics.text()
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "params"),
+    [
+        ("[disk] is full", {"content-type": "text/plain; charset=utf-8"}, {}),
+        ("[disk] is full", {}, {"dialect": "text"}),
+        ('"[disk] is full"', {}, {"dialect": "text"}),
+        ('"[disk] is full"', {"content-type": "text/plain"}, {}),
+    ],
+    ids=["media type", "parameter", "a JSON string", "a JSON string as text"],
+)
+async def test_a_text_is_a_problem_when_somebody_says_that_it_is_one(
+    gateway: Gateway, body: str, headers: dict[str, str], params: dict[str, str]
+) -> None:
+    status, _, _ = await gateway.post("/v1/problems", body, headers=headers, params=params)
+    assert status == 202
+    problem = gateway.reported[0].problem
+    assert (problem.dialect, problem.text, problem.severity) == ("text", "[disk] is full", "error")
 
 
 async def test_an_array_of_several_dialects(gateway: Gateway) -> None:

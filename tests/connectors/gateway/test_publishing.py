@@ -55,7 +55,7 @@ async def test_the_dialect(gateway: Gateway, document: object, options: dict[str
 
 
 async def test_the_bytes_are_kept_as_they_came(gateway: Gateway) -> None:
-    raw = b'{"title" :  "caf\\u00e9"}'
+    raw = b'{"title" :  "caf\\u00e9", "status": 500}'
     assert (await gateway.post("/v1/problems", raw))[0] == 202
     assert gateway.reported[0].raw == raw
 
@@ -90,11 +90,12 @@ async def test_a_batch_takes_each_item_for_itself(gateway: Gateway, form: str) -
         body, media_type = "\n".join(json.dumps(item) for item in items) + "\n\n", "application/x-ndjson"
     headers = {"content-type": media_type, "idempotency-key": "k"}
     status, answer, _ = await gateway.post("/v1/problems", body, headers=headers)
-    assert (status, answer["accepted"], answer["refused"]) == (202, 2, 3)
+    assert (status, answer["accepted"], answer["refused"], answer["ignored"]) == (202, 2, 2, 1)
     assert answer["items"][0]["event_id"] == idempotent_id("default", "k/0")
     assert answer["items"][2]["event_id"] == idempotent_id("default", "k/2")
-    errors = [answer["items"][n]["error"] for n in (1, 3, 4)]
-    assert [error["type"].rpartition(":")[2] for error in errors] == ["not-valid", "not-valid", "not-a-problem"]
+    errors = [answer["items"][n]["error"] for n in (1, 3)]
+    assert [error["type"].rpartition(":")[2] for error in errors] == ["not-valid", "not-valid"]
+    assert answer["items"][4].keys() == {"ignored"}
     assert errors[0]["pointer"] == "/code"
     assert [event.problem.dialect for event in gateway.reported] == ["rfc9457", "didcomm-2.0"]
 

@@ -40,7 +40,6 @@ def name(answer: dict[str, Any]) -> str:
         (b'{"x": 1}', {}, 422, "not-valid", {"reason": "undetected"}),
         (b'{"code": 1}', {"params": {"dialect": "canonical"}}, 422, "not-valid", {"pointer": "/code"}),
         (b'{"code": 5}', {}, 422, "not-valid", {"pointer": "/code", "expected": "a string"}),
-        (b'{"id": "x", "type": "https://x/y", "body": {}}', {}, 422, "not-a-problem", {}),
         (b"{}", {"params": {"dialect": "morse"}}, 400, "unknown-dialect", {}),
         (b"{}", {"params": {"tenant": ""}}, 400, "bad-tenant", {}),
         (b"{}", {"params": {"tenant": "a/b"}}, 400, "bad-tenant", {}),

@@ -15,7 +15,7 @@ from tocsin.schemas.problem import Problem, Severity, Violation
 
 NAME = "canonical"
 _FIELDS = frozenset(Problem.__struct_fields__)
-_CODE_OPTIONAL = ("hipe", "aries-1.0")
+_CODE_OPTIONAL = ("hipe", "aries-1.0", "text")
 _IDS = ("message_id", "thread_id", "parent_thread_id")
 _SOURCE = ("service", "wallet", "connection", "protocol", "sender", "record_type", "record_id", "job", "trust")
 
@@ -72,7 +72,7 @@ def complete(problem: Problem) -> Problem:
 
 
 def _may_lack_code(members: dict[str, object]) -> bool:
-    """A report of DIDComm v1 may have only a text (docs/requirements.md#b1-18); its code is then the empty string."""
+    """A text and a report of DIDComm v1 (docs/requirements.md#b1-18) may have no code: it is the empty string."""
     return members.get("dialect") in _CODE_OPTIONAL and bool(members.get("text"))
 
 

@@ -79,7 +79,7 @@ def write(problem: Problem) -> dict[str, object]:
                 document[name] = value
     status = http.status if http.status is not None and 400 <= http.status <= 599 else None
     standard = {
-        "type": _reference(http.type or ("" if problem.dialect == NAME else problem.code)),
+        "type": _reference(http.type or ("" if problem.dialect == NAME else problem.code or BLANK)),
         "title": http.title,
         "status": status,
         "detail": http.detail or (problem.text if problem.text != http.title else None),

@@ -14,7 +14,7 @@ MAX_TEXT = 4096
 
 
 def decode(raw: bytes, *, max_bytes: int = MAX_BYTES) -> str:
-    """The text of a document's bytes: what a JSON string says, else the bytes themselves as UTF-8. Raises Unreadable."""
+    """The text of a document's bytes: what a JSON string says, else the bytes as UTF-8. Raises Unreadable."""
     if len(raw) > max_bytes:
         raise Unreadable(UnreadableReason.TOO_LARGE, expected=f"at most {max_bytes} bytes")
     try:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from tocsin.connectors.dialects import AUTO, DIALECT_OF_MEDIA_TYPE, Unreadable, UnreadableReason
+from tocsin.connectors.dialects import AUTO, DIALECT_OF_MEDIA_TYPE, Unreadable, UnreadableReason, text
 from tocsin.connectors.dialects.json_text import MAX_DEPTH, json_text, parse_json
+from tocsin.connectors.dialects.table import ALIASES
 from tocsin.connectors.gateway.problems import TOO_MANY, Refusal
 from tocsin.connectors.gateway.request import (
     CLOUD_EVENT,
@@ -34,13 +35,19 @@ def split(body: bytes, head: RequestHead, config: GatewayConfig) -> Document | l
     JSON written again."""
     if head.media_type in NDJSON:
         return _batch([line for line in body.split(b"\n") if line.strip()], JSON, head, config)
-    if head.media_type == CLOUD_EVENTS or body.lstrip().startswith(b"["):
+    if head.media_type == CLOUD_EVENTS or (body.lstrip().startswith(b"[") and not _is_text(head)):
         items = parse_json(body, max_bytes=config.max_body, max_depth=MAX_DEPTH + 1)
         if not isinstance(items, list):
             raise Unreadable(UnreadableReason.WRONG_TYPE, expected="an array")
         media_type = CLOUD_EVENT if head.media_type == CLOUD_EVENTS else head.media_type
         return _batch([json_text(item).encode() for item in items], media_type, head, config)
     return Document(body, head.origin())
+
+
+def _is_text(head: RequestHead) -> bool:
+    """Whether the body is a text, whatever it looks like."""
+    dialect = DIALECT_OF_MEDIA_TYPE.get(head.media_type, AUTO) if head.dialect == AUTO else head.dialect
+    return ALIASES.get(dialect, dialect) == text.NAME
 
 
 def without_envelope(document: Document) -> Document:

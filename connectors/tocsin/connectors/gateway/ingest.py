@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -46,6 +48,8 @@ from tocsin.connectors.gateway.request import (
 from tocsin.connectors.publish import InboxEvent, NothingToPublish, Origin, problem_reported
 from tocsin.connectors.publish.reporting import FUTURE, event_id
 from tocsin.schemas.events import ActivityKind, ActivityObserved
+
+log = logging.getLogger(__name__)
 
 MakeEvent = Callable[[bytes, Origin], InboxEvent]
 """The event of one document's bytes; raises Unreadable or NothingToPublish."""
@@ -101,14 +105,25 @@ def ingest_routes(config: GatewayConfig, inbox: Inbox, counts: GatewayMetrics) -
                 document = without_envelope(document)
                 event = make(document.raw, document.origin)
             except NothingToPublish as nothing:
-                if not nothing.taken:
-                    raise
-                # A message of another bus is no mistake: it would come again and again if it were refused.
+                # No mistake of its sender, who would send it again and again if it were refused.
                 counts.count_refused(NOT_A_PROBLEM.name)
+                note_ignored(document, nothing.why)
                 return {"ignored": nothing.why}
         return await inbox.store(event)
 
     return router
+
+
+def note_ignored(document: Document, why: str) -> None:
+    """Log what was not a problem: whose it was and which bytes they were, not what they say."""
+    log.info(
+        "not a problem: %s (tenant %s, %s, %d bytes, sha256 %s)",
+        why,
+        document.origin.tenant,
+        document.origin.media_type,
+        len(document.raw),
+        hashlib.sha256(document.raw).hexdigest(),
+    )
 
 
 def problem_from(raw: bytes, origin: Origin) -> InboxEvent:
@@ -145,6 +160,7 @@ def _answer_batch(items: list[dict[str, object]]) -> Response:
     """202 when not all were refused; else 503 when Kafka is why, so that the client comes again; else 422."""
     errors = [item["error"] for item in items if "error" in item]
     counts: dict[str, object] = {"accepted": sum("event_id" in item for item in items), "refused": len(errors)}
+    counts |= {"ignored": ignored} if (ignored := sum("ignored" in item for item in items)) else {}
     if len(errors) < len(items):
         return _json({"items": items} | counts)
     types = {error["type"].rpartition(":")[2] for error in errors if isinstance(error, dict)}

@@ -57,10 +57,9 @@ class TopicMissing(PublishUnconfirmed):
 
 
 class NothingToPublish(TocsinError):
-    """The document was read and is no problem (`why`): a success, or a message of another protocol. `taken`: there is
-    nothing wrong with having sent it."""
+    """The document was read and is no problem (`why`): a success, a message of another protocol, an object of another
+    kind. There is nothing wrong with having sent it."""
 
-    def __init__(self, why: str, *, taken: bool = False) -> None:
+    def __init__(self, why: str) -> None:
         super().__init__(why)
         self.why = why
-        self.taken = taken

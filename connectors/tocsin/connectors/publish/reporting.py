@@ -75,7 +75,7 @@ def problem_reported(report: Report, origin: Origin, *, now: int | None = None) 
     report, inner = _without_envelope(report, media_type)
     read, raw = _read(report, origin)
     if isinstance(read, NotAProblem):
-        raise NothingToPublish(read.why, taken=read.taken)
+        raise NothingToPublish(read.why)
     for context in (inner, origin.context):
         read = read if context is None else with_context(read, context)
     if origin.request_id is not None and read.request_id is None:
