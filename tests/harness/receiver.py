@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,7 @@ class Arrival:
     status: int
     attempt: int
     at: float
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def document(self) -> Any:
@@ -68,7 +69,7 @@ class Receiver:
         status = self.behave(self._seen[delivery_id], delivery_id)
         self._seen[delivery_id] += 1
         attempt = int(request.headers["tocsin-attempt"])
-        self.arrivals.append(Arrival(delivery_id, body, status, attempt, time.time()))
+        self.arrivals.append(Arrival(delivery_id, body, status, attempt, time.time(), request.headers))
         return web.Response(status=status)
 
     def delivered(self) -> dict[str, list[Arrival]]:

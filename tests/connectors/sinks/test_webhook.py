@@ -293,3 +293,27 @@ HOSTS = st.text(max_size=20) | st.sampled_from(
 def test_whatever_a_url_holds_it_is_taken_or_refused(host: str, rest: str) -> None:
     with suppress(SinkMisconfigured):
         WebhookSink(WebhookConfig(url=f"https://{host}{rest}", secrets=(SECRET,)))
+
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+TRACES: dict[str, tuple[str | None, str | None, dict[str, str]]] = {
+    "both": (TRACE, "a=1", {"traceparent": TRACE, "tracestate": "a=1"}),
+    "the parent": (TRACE, None, {"traceparent": TRACE}),
+    "a state without its parent": (None, "a=1", {}),
+    "a parent that is none": ("00-1-2-01", "a=1", {}),
+    "a state that would be another header": (TRACE, "a=1\r\nhost: x", {"traceparent": TRACE}),
+    "a parent that would be another header": (TRACE + "\r\nhost: x", "a=1", {}),
+}
+
+
+@pytest.mark.parametrize(("parent", "state", "expected"), TRACES.values(), ids=TRACES)
+async def test_the_trace_is_in_the_headers(parent: str | None, state: str | None, expected: dict[str, str]) -> None:
+    seen: list[dict[str, str]] = []
+
+    async def take(request: web.Request) -> web.Response:
+        seen.append({name: request.headers[name] for name in ("traceparent", "tracestate") if name in request.headers})
+        return web.Response()
+
+    async with receiver(take) as url:
+        outcome = await deliver(url, given=attempt(traceparent=parent, tracestate=state))
+    assert (outcome, seen) == (Delivered(status=200), [expected])

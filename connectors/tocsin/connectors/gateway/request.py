@@ -37,6 +37,7 @@ from tocsin.connectors.gateway.problems import (
     refusals,
 )
 from tocsin.connectors.publish import Origin
+from tocsin.connectors.tracing import trace
 
 JSON = "application/json"
 NDJSON = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
@@ -57,8 +58,6 @@ SPEC_VERSION = "1.0"
 
 _TENANT = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-_TRACESTATE = re.compile(r"[\x20-\x7e]{1,512}")
 _GZIP_WINDOW = 31
 _PIECE = 64 * 1024
 """How many bytes are inflated at a time."""
@@ -116,15 +115,16 @@ def read_head(
 ) -> RequestHead:
     """The head of a request. Raises Refusal: a tenant, key, dialect or media type that cannot be, or is not `known`
     here. Without a `body` the media type is not looked at: many clients send one all the same."""
-    traceparent, tracestate = _trace(request)
+    parents, states = request.headers.getlist("traceparent"), request.headers.getlist("tracestate")
+    found = trace(parents[0] if len(parents) == 1 else None, ",".join(states))
     media_type = _media_type(request, known) if body else JSON
     return RequestHead(
         tenant=_tenant(request, config),
         dialect=_dialect(request),
         media_type=media_type,
         idempotency_key=_idempotency_key(request) or _cloud_event_key(request, media_type),
-        traceparent=traceparent,
-        tracestate=tracestate,
+        traceparent=found.get("traceparent"),
+        tracestate=found.get("tracestate"),
     )
 
 
@@ -184,15 +184,6 @@ def _tenant(request: Request, config: GatewayConfig) -> str:
     if not _TENANT.fullmatch(tenant):
         raise Refusal(BAD_TENANT)
     return tenant
-
-
-def _trace(request: Request) -> tuple[str | None, str | None]:
-    """`traceparent` and `tracestate` (W3C Trace Context): what is malformed says nothing, and so does a state without
-    its parent."""
-    parents, state = request.headers.getlist("traceparent"), ",".join(request.headers.getlist("tracestate"))
-    if len(parents) != 1 or not _TRACEPARENT.fullmatch(parents[0]):
-        return None, None
-    return parents[0], state if _TRACESTATE.fullmatch(state) else None
 
 
 def _dialect(request: Request) -> str:

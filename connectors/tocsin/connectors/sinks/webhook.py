@@ -24,13 +24,24 @@ from tocsin.connectors.http_outcomes import of_error, of_status
 from tocsin.connectors.secrets import Secret
 from tocsin.connectors.sections import NOT_IN_FILE, Listed, Section, Text
 from tocsin.connectors.sinks.base import Reason, Rejected, RetryLater, SinkMisconfigured, SinkOutcome
+from tocsin.connectors.tracing import trace
 from tocsin.connectors.webhooks import decode_secret, sign
 from tocsin.schemas.events import DeliveryAttempt
 
 READ_AT_MOST = 64 * 1024
 """How much of an answer is read, in bytes; the rest is cut off."""
 RESERVED_HEADERS = frozenset(
-    {"host", "content-length", "content-type", "transfer-encoding", "connection", "accept-encoding", "user-agent"}
+    {
+        "host",
+        "content-length",
+        "content-type",
+        "transfer-encoding",
+        "connection",
+        "accept-encoding",
+        "user-agent",
+        "traceparent",
+        "tracestate",
+    }
 )
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]{0,4096}")
@@ -150,6 +161,7 @@ class WebhookSink:
         headers = dict(self._config.headers)
         headers |= sign(attempt.delivery_id, self._now(), attempt.body, self._config.secrets)
         headers |= {"content-type": attempt.content_type, "tocsin-attempt": str(attempt.attempt)}
+        headers |= trace(attempt.traceparent, attempt.tracestate)
         if attempt.replay > 0:
             headers["tocsin-replay"] = str(attempt.replay)
         return headers

@@ -39,11 +39,11 @@ def open_or_repeat(turn: Turn, report: Report) -> Notice:
     if opens:
         return ProblemOpened(
             **common, case=report.case, report=event.event_id, problem=event.problem, thread=report.context,
-            endpoints=endpoints,
+            endpoints=endpoints, tracestate=event.tracestate,
         )  # fmt: skip
     return ProblemRepeated(
         **common, case=report.case, report=event.event_id, problem=event.problem, thread=report.context,
-        endpoints=endpoints, count=row.count,
+        endpoints=endpoints, count=row.count, tracestate=event.tracestate,
     )  # fmt: skip
 
 

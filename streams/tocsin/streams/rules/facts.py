@@ -99,6 +99,7 @@ FIELDS: dict[str, Callable[[Facts], str | None]] = {
     "record_id": _record_id,
     "job": lambda facts: facts.problem.source.job or facts.context.job,
     "instance": lambda facts: facts.problem.http.instance if facts.problem.http else None,
+    "side": lambda facts: facts.problem.source.side,
     "service": lambda facts: facts.problem.source.service,
     "wallet": lambda facts: facts.problem.source.wallet,
     "text": lambda facts: facts.problem.text,

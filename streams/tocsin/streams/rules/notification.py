@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from tocsin.connectors.tracing import trace
 from tocsin.schemas.events import ProblemOpened, ProblemRepeated, ThreadContext
 from tocsin.schemas.problem import Http, Problem, Source
 from tocsin.streams.rules.facts import hops_of
@@ -157,6 +158,7 @@ def _encode(
     hops = hops_of(notice.problem)
     if hops:
         data["hops"] = hops
+    data |= trace(notice.traceparent, notice.tracestate)
     if overflow:
         data["overflow"] = overflow
     if public_url is not None:

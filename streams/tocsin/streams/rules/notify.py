@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tocsin.schemas.events import DeliveryRequested, EventBase
+from tocsin.connectors.tracing import trace
+from tocsin.schemas.events import DeliveryRequested, EventBase, ProblemOpened, ProblemRepeated
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.config import NOTIFICATION
@@ -46,6 +47,7 @@ def request_delivery(
         about=about,
         content_type=content_type,
         body=body,
+        tracestate=cause.tracestate if isinstance(cause, ProblemOpened | ProblemRepeated) else None,
     )
     turn.emit(DELIVERIES, endpoint, request)
 
@@ -72,7 +74,7 @@ def notify(
     for name in told:
         endpoint = turn.config.book.endpoints.get(name)
         if endpoint is None or endpoint.body == NOTIFICATION:
-            body = body or body_of(kind, cause.occurred_at, data, limit)
+            body = body or body_of(kind, cause.occurred_at, dict(data) | trace(cause.traceparent), limit)
             request_delivery(turn, cause, name, body, about=about, case=case, thread=thread)
             continue
         document = document_of(problem, endpoint.body, instance_of(about), limit) if problem is not None else None

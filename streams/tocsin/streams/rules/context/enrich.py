@@ -126,7 +126,8 @@ def _stated(
         record_type=clip(source.record_type),
         record_id=clip(source.record_id),
         record_state=record.record_state if record else state,
-        job=record.job if record else None,
+        job=clip(source.job) or affected.job or (record.job if record else None),
+        trust=clip(source.trust),
     )
 
 

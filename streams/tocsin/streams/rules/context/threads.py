@@ -98,6 +98,7 @@ class Stated(Struct, frozen=True, kw_only=True):
     record_id: str | None = None
     record_state: str | None = None
     job: str | None = None
+    trust: str | None = None
 
 
 def context_of(turn: Turn, row: ThreadRow) -> ThreadContext:
@@ -120,7 +121,8 @@ def context_from(turn: Turn, row: ThreadRow, affected: ThreadRow, stated: Stated
         found_by=stated.found_by,
         effect=stated.effect,
         state_after=stated.state_after,
-        job=affected.job or stated.job,
+        job=stated.job or affected.job,
+        trust=stated.trust,
     )
     connection = stated.connection or affected.connection
     if not affected.activity and stated.record_id is None and connection is None and stated.protocol is None:
@@ -131,7 +133,7 @@ def context_from(turn: Turn, row: ThreadRow, affected: ThreadRow, stated: Stated
         role=affected.role,
         state=stated.state,
         connection=connection,
-        trust=trust_of(turn, connection),
+        trust=stated.trust or trust_of(turn, connection),
         record_type=stated.record_type if stated.record_id else affected.record_type,
         record_id=stated.record_id or affected.record_id,
         record_state=stated.record_state if stated.record_id else affected.record_state,

@@ -195,6 +195,7 @@ def _row(request: DeliveryRequested, now: int, earlier: int) -> DeliveryRow:
         request.traceparent,
         attempt=earlier,
         earlier=earlier,
+        tracestate=request.tracestate,
     )
 
 

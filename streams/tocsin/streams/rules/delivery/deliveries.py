@@ -89,6 +89,7 @@ class Deliveries:
             content_type=row.content_type,
             body=row.body,
             replay=row.replay,
+            tracestate=row.tracestate,
         )
         self.decisions.append(Emit(ATTEMPTS, row.endpoint, attempt))
         self._moved += len(row.body) + _OVERHEAD
@@ -213,4 +214,5 @@ def _request_of(row: DeliveryRow) -> DeliveryRequested:
         content_type=row.content_type,
         body=row.body,
         replay=row.replay,
+        tracestate=row.tracestate,
     )

@@ -15,7 +15,8 @@ class DeliveryRow(Struct, frozen=True, array_like=True, tag="delivery", gc=False
 
     held: behind others in its lane; in_flight: attempted, its timer is the lease; waiting: its timer is the retry;
     parked: its endpoint is disabled, `next_parked` is the one below it on the endpoint's stack.
-    `earlier` (since format 2): how many of the attempts were made before it died and was replayed.
+    `earlier` (since format 2): how many of the attempts were made before it died and was replayed. `tracestate`: since
+    format 4.
     """
 
     delivery_id: str
@@ -38,6 +39,7 @@ class DeliveryRow(Struct, frozen=True, array_like=True, tag="delivery", gc=False
     last_reason: str = ""
     next_parked: str | None = None
     earlier: int = 0
+    tracestate: str | None = None
 
 
 class FinishedRow(Struct, frozen=True, array_like=True, tag="finished", gc=False):
