@@ -6,13 +6,14 @@ import pytest
 
 from tocsin.connectors.dialects import canonical
 from tocsin.connectors.dialects.reading import Unreadable
+from tocsin.connectors.publish import problem
 from tocsin.schemas.problem import Http, Problem, Severity, Source
 
 
 def read(document: object) -> Problem:
-    problem = canonical.read(document)
-    assert isinstance(problem, Problem)
-    return problem
+    found = canonical.read(document)
+    assert isinstance(found, Problem)
+    return found
 
 
 def test_a_code_is_enough() -> None:
@@ -118,3 +119,13 @@ def test_what_a_source_says_is_bounded(source: dict[str, object], pointer: str) 
 
 def test_a_long_form_did_is_not_too_long() -> None:
     assert read({"code": "x", "source": {"sender": "did:peer:2." + "x" * 2000}}).source.sender
+
+
+def test_a_severity_that_is_stated_to_be_unknown_stays_unknown() -> None:
+    for severity, read_as in (({"severity": "unknown"}, "unknown"), ({}, "error"), ({"severity": None}, "error")):
+        found = canonical.read({"code": "e.p.x"} | severity)
+        assert isinstance(found, Problem)
+        assert found.severity == read_as
+        assert canonical.read(canonical.write(found)) == found
+    assert problem("e.p.x", severity=Severity.UNKNOWN).severity is Severity.UNKNOWN
+    assert problem("w.p.x").severity is Severity.WARNING

@@ -36,7 +36,7 @@ def read(document: object) -> Problem | NotAProblem:
         raise unreadable(error, Problem) from None
     _check_bounds(problem)
     check_source(problem)
-    return complete(problem)
+    return complete(problem, severity_stated="severity" in members)
 
 
 def write(problem: Problem) -> dict[str, object]:
@@ -52,15 +52,16 @@ def looks_like(document: dict[str, object]) -> bool:
     return stated and "title" not in document and "status" not in document
 
 
-def complete(problem: Problem) -> Problem:
-    """The problem with the members that follow from others filled in; what is stated already is not touched.
+def complete(problem: Problem, *, severity_stated: bool = False) -> Problem:
+    """The problem with the members that follow from others filled in; what is stated already is not touched, also a
+    severity that is stated to be unknown.
     But an empty id counts as absent and is flagged, or all problems that name no thread would share one."""
     problem = _without_empty_ids(problem)
     code = parse_code(problem.code)
     changes: dict[str, object] = {}
     if not problem.code_key:
         changes["code_key"] = code.key
-    if problem.severity is Severity.UNKNOWN:
+    if problem.severity is Severity.UNKNOWN and not severity_stated:
         changes["severity"] = code.severity
     if problem.text is None and problem.text_template is not None:
         changes["text"] = interpolate(problem.text_template, problem.args)

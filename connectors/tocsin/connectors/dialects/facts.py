@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,20 +21,27 @@ _IDENTUS_TYPE = re.compile(r"error:([^:]+):([^:]+)")
 """The Cloud Agent's `type`: `error:<namespace>:<name>` (docs/requirements.md#a1)."""
 
 
-def document_facts(raw: bytes, dialect: str = AUTO) -> dict[str, Any]:
-    """The facts of a document's bytes; of a JSON-RPC batch those of each answer, as `elements`. Raises Unreadable and
-    nothing else."""
+def document_facts(
+    raw: bytes, dialect: str = AUTO, *, refine: Callable[[Problem], Problem] = lambda found: found
+) -> dict[str, Any]:
+    """The facts of a document's bytes; of a JSON-RPC batch those of each answer, as `elements`. What is read goes
+    through `refine` first (the category by the catalogue, which dialects do not know). Raises Unreadable, nothing else.
+    """
     if dialect != AUTO:
         load_dialect(dialect)
         if load_dialect(dialect).NAME == text.NAME:
-            return facts(text.read(text.decode(raw)))
+            return _refined(text.read(text.decode(raw)), refine)
     document = parse_json(raw)
     if (
         isinstance(document, list)
         and (detect(document) if dialect == AUTO else load_dialect(dialect).NAME) == "jsonrpc"
     ):
         return batch_facts(document)
-    return facts(read_parsed(document, dialect))
+    return _refined(read_parsed(document, dialect), refine)
+
+
+def _refined(found: Problem | NotAProblem, refine: Callable[[Problem], Problem]) -> dict[str, Any]:
+    return facts(refine(found) if isinstance(found, Problem) else found)
 
 
 def facts(found: Problem | NotAProblem) -> dict[str, Any]:

@@ -49,11 +49,12 @@ def promotable(turn: Turn, report: Report) -> Iterator[tuple[str, CaseRow]]:
 
 
 def _codes_around(turn: Turn, report: Report) -> list[str]:
-    """The warnings on the report's thread, and on the one above: in DIDComm v2 a warning counts on the thread in which
-    it occurred, and the reply to it is in a thread of its own below that."""
+    """The warnings on the report's thread, on the one above (in DIDComm v2 a warning counts on the thread in which it
+    occurred, and the reply to it is in a thread of its own below that), and on that of the report that it answers (in
+    DIDComm v1 a reply names the warning's `@id` as its thread or its parent)."""
     codes = [*report.context.codes]
-    for parent in report.context.parents[:1]:
-        above = turn.threads.find(parent)
+    for thread in dict.fromkeys([*report.context.parents[:1], report.thread]):
+        above = turn.threads.find(thread) if thread else None
         codes += above.codes if above is not None else ()
     return [code for code in dict.fromkeys(codes) if fold_code(code).startswith("w.")]
 
@@ -62,5 +63,6 @@ def _threads(report: Report) -> list[str]:
     """The threads under which the warning's case may be: the report's, and what it acknowledges, since a report in no
     thread is one by its own id."""
     problem = report.problem
-    named = [problem.thread_id, report.context.thread_id, problem.parent_thread_id, *problem.ack[:MAX_IDS]]
+    named = [problem.thread_id, report.context.thread_id, report.thread, problem.parent_thread_id]
+    named += problem.ack[:MAX_IDS]
     return list(dict.fromkeys(thread for thread in named if thread))

@@ -2,7 +2,7 @@
 
 An owner is told everything. A peer is never answered a problem report with a problem report, is told nothing when its
 connection's trust is low or unknown, and not more than its budgets allow. Operators are also told of every shortage of
-resources (`me.res`).
+resources (`me.res`) on our own side; a peer's own shortage is the peer's to mend.
 """
 
 from __future__ import annotations
@@ -58,10 +58,19 @@ def audience_of(name: str, book: RuleBook) -> str:
 
 
 def operators_of(report: Report, book: RuleBook) -> tuple[str, ...]:
-    """The operators, when this is a problem of resources, whatever its route."""
-    if not has_token_prefix(fold_code(report.problem.category or ""), RESOURCES):
+    """The operators, when resources run short on our side, whatever the route."""
+    if not has_token_prefix(fold_code(report.problem.category or ""), RESOURCES) or _is_of_peer(report):
         return ()
     return tuple(name for name, endpoint in book.endpoints.items() if endpoint.audience == "operator")
+
+
+def _is_of_peer(report: Report) -> bool:
+    """Whether the trouble is at the peer's: it says so, or the peer reports it of itself (`me` is who reports)."""
+    problem = report.problem
+    if problem.source.side is not None:
+        return problem.source.side == "peer"
+    received = problem.dialect in REPORT_DIALECTS and report.peer is not None
+    return received and problem.where_party != "you"
 
 
 def _named(report: Report, book: RuleBook) -> tuple[str, ...]:
