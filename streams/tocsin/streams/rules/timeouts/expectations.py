@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import msgspec
 
+from tocsin.connectors.dialects.codes import Consequence, consequence_of_unknown
 from tocsin.connectors.dialects.message_types import is_report
 from tocsin.schemas.events import CHOICES, ActivityKind, ActivityObserved, CommandIssued, CommandKind, EventBase
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Severity
 from tocsin.streams.protocols import Effect
 from tocsin.streams.rules.config import TimeoutPolicy
+from tocsin.streams.rules.context.chains import is_reported
+from tocsin.streams.rules.context.interaction import DIRECTIONS
 from tocsin.streams.rules.context.threads import MAX_TEXT, clip, thread_of_message
 from tocsin.streams.rules.decision import BUS, INBOX
 from tocsin.streams.rules.derive import about
@@ -41,18 +44,25 @@ HEARD = 8
 
 _OVER = ("answered", "given_up")
 
+_RETRY = "retry"
+"""References from the thread of a retry to that of the message that was sent again."""
+
 
 def observe_message(turn: Turn, activity: ActivityObserved) -> None:
     """A message was sent or received: open or close the expectation of its thread, learn from the reply.
 
-    Only on a thread; record states and jobs close nothing.
+    Only of messages: record states and jobs close nothing. A problem report, whoever sent it, ends the wait as the
+    problem itself does.
     """
-    if activity.thread_id is None:
+    if activity.kind not in DIRECTIONS:
         return
-    if activity.kind is ActivityKind.MESSAGE_SENT and activity.message_type:
-        _message_sent(turn, activity, activity.message_type[:MAX_TEXT], activity.thread_id)
+    if is_report(activity.message_type):
+        _close_by_message_of_report(turn, activity)
     elif activity.kind is ActivityKind.MESSAGE_RECEIVED:
-        _reply_received(turn, activity, activity.thread_id)
+        for key in _answered_by(turn, activity):
+            _reply_received(turn, activity, key)
+    elif activity.message_type and (activity.thread_id or activity.message_id):
+        _message_sent(turn, activity, activity.message_type[:MAX_TEXT], activity.thread_id or activity.message_id or "")
 
 
 def close_by_problem(turn: Turn, report: Report) -> None:
@@ -66,10 +76,10 @@ def close_by_problem(turn: Turn, report: Report) -> None:
     if context.found_by not in (None, "thread"):
         threads += context.parents[:1]
     for thread_id in dict.fromkeys(thread for thread in threads if thread):
-        key = expectation_key(turn, thread_id)
-        row = turn.expectations.get(key)
-        if row is not None and row.state not in _OVER:
-            _close(turn, key, row, report.event.recorded_at)
+        for key in _expected_in(turn, thread_id):
+            row = turn.expectations.get(key)
+            if row is not None and row.state not in _OVER:
+                _close(turn, key, row, report.event.recorded_at)
 
 
 def expectation_due(turn: Turn, key: str, row: ExpectationRow) -> None:
@@ -136,16 +146,18 @@ def _message_sent(turn: Turn, activity: ActivityObserved, message_type: str, thr
     """Open the expectation of a thread when the message wants a reply; an older one of the thread is forgotten. A
     message of which nobody knows that is watched, but does not take the place of one that does want a reply."""
     policy = _policy(turn, message_type)
-    if policy is None:
-        return
-    wanted = wants_reply(turn, activity, message_type, policy)
-    if wanted is False:
+    if policy is None or turn.now - activity.recorded_at > REMEMBERED:
         return
     key = expectation_key(turn, thread_id)
-    older = turn.expectations.get(key)
-    if turn.now - activity.recorded_at > REMEMBERED or (older is not None and _is_old(activity, older)):
+    original = _key_of_original(turn, activity)
+    if original is not None and original != key:
+        _sent_again_elsewhere(turn, activity, original, thread_id, policy)
         return
-    heard = (*(older.heard if older is not None else ()), activity.event_id)[-HEARD:]
+    wanted = wants_reply(turn, activity, message_type, policy)
+    older = turn.expectations.get(key)
+    if wanted is False or (older is not None and _is_old(activity, older)):
+        return
+    heard = _heard(older, activity)
     if older is not None and older.state == "watching":
         note_unanswered(turn, older.message_type)
     elif older is not None and older.state != "answered":
@@ -190,13 +202,83 @@ def _sent_again(turn: Turn, key: str, row: ExpectationRow, policy: TimeoutPolicy
         turn.expectations.replace(key, again)
 
 
-def _reply_received(turn: Turn, activity: ActivityObserved, thread_id: str) -> None:
-    """Close the thread's expectation and learn how long the reply took.
+def _key_of_original(turn: Turn, activity: ActivityObserved) -> str | None:
+    """The key of the expectation of the message that this one is a retry of, if there is one."""
+    original = activity.detail.get(RETRY_OF)
+    return None if original is None else _find(turn, original)
 
-    Nothing is learned when the message had been sent again (which one is it a reply to?), when part of the time could
-    not be heard, or when the reply is a problem report. A reply after giving up asks for the end of its case.
+
+def _sent_again_elsewhere(
+    turn: Turn, activity: ActivityObserved, key: str, thread_id: str, policy: TimeoutPolicy
+) -> None:
+    """The message was sent again in another thread: it belongs to its original, and what comes there is an answer to
+    that one."""
+    row = turn.expectations.get(key)
+    if row is None or _is_old(activity, row):
+        return
+    if len(thread_id) <= MAX_TEXT:
+        reference = ReferenceRow(row.thread_id, turn.now)
+        turn.references.keep(turn.references.key(_RETRY, thread_id), reference, turn.now + turn.config.thread_ttl)
+    again = msgspec.structs.replace(row, resent=True, heard=_heard(row, activity), heard_at=activity.recorded_at)
+    if row.state in ("answered", "watching"):
+        turn.expectations.replace(key, again)
+    else:
+        _sent_again(turn, key, again, policy)
+
+
+def _heard(row: ExpectationRow | None, activity: ActivityObserved) -> tuple[str, ...]:
+    return (*(row.heard if row is not None else ()), activity.event_id)[-HEARD:]
+
+
+def _expected_in(turn: Turn, thread_id: str) -> list[str]:
+    """The keys of the expectations that a message in this thread may answer: its own, and that of the message that was
+    sent again in it."""
+    keys = [expectation_key(turn, thread_id)]
+    original = turn.references.find(_RETRY, thread_id) if len(thread_id) <= MAX_TEXT else None
+    if original is not None and original.thread_id is not None:
+        keys.append(expectation_key(turn, original.thread_id))
+    return keys
+
+
+def _answered_by(turn: Turn, activity: ActivityObserved) -> list[str]:
+    """The keys of the expectations that a received message may answer: in its thread, and in the one above when it
+    names the very message that waits or begins a thread of its own. What is said in that thread later is no reply to
+    the thread above."""
+    keys = _expected_in(turn, activity.thread_id) if activity.thread_id else []
+    parent = activity.parent_thread_id
+    if parent is None:
+        return keys
+    own = turn.threads.find(activity.thread_id) if activity.thread_id else None
+    begins = own is None or own.last_message_type is None
+    for above in dict.fromkeys((parent, thread_of_message(turn, parent) or parent)):
+        for key in _expected_in(turn, above):
+            row = turn.expectations.get(key)
+            if row is not None and key not in keys and (begins or row.message_id == parent):
+                keys.append(key)
+    return keys
+
+
+def _close_by_message_of_report(turn: Turn, activity: ActivityObserved) -> None:
+    """Close what a problem report ends: nothing is learned from it, and what was given up stays so. Not again when its
+    problem came before, which decided that, nor by a warning, as far as the activity says its code."""
+    if is_reported(turn, activity.message_id):
+        return
+    if consequence_of_unknown(activity.detail.get("code", "")) is Consequence.FLOW_CONTINUES:
+        return
+    if activity.kind is ActivityKind.MESSAGE_RECEIVED and activity.connection is not None:
+        note_reply_over(turn, activity.connection[:MAX_TEXT])
+    for key in _answered_by(turn, activity):
+        row = turn.expectations.get(key)
+        if row is not None and row.state not in _OVER and not _is_old(activity, row):
+            _close(turn, key, row, activity.recorded_at)
+
+
+def _reply_received(turn: Turn, activity: ActivityObserved, key: str) -> None:
+    """Close an expectation and learn how long the reply took.
+
+    Nothing is learned when the message had been sent again (which one is it a reply to?) or when part of the time could
+    not be heard. A reply after giving up asks for the end of its case.
     """
-    key = expectation_key(turn, thread_id)
     row = turn.expectations.get(key)
     if row is None or row.state == "answered" or _is_same_message(activity, row) or _is_old(activity, row):
         return
@@ -204,8 +286,7 @@ def _reply_received(turn: Turn, activity: ActivityObserved, thread_id: str) -> N
     connection = clip(activity.connection) or row.connection
     if connection is not None:
         note_reply_over(turn, connection)
-    clear = not row.resent and not is_report(activity.message_type)
-    if clear and not unheard(turn.rows, row.sent_at, turn.now):
+    if not row.resent and not unheard(turn.rows, row.sent_at, turn.now):
         note_latency(turn, row.message_type, turn.now - row.sent_at)
     if row.state == "given_up":
         _resolve(turn, activity, row)
@@ -250,8 +331,9 @@ def _find(turn: Turn, target: str) -> str | None:
         return key
     reference = turn.references.get(_reference_key(turn, target))
     noticed = None if reference is None else reference.thread_id
-    thread_id = noticed or thread_of_message(turn, target)
-    return None if thread_id is None else expectation_key(turn, thread_id)
+    thread_id = noticed or thread_of_message(turn, target) or target
+    known = (key for key in _expected_in(turn, thread_id) if turn.expectations.get(key) is not None)
+    return next(known, None)
 
 
 def _reference_key(turn: Turn, event_id: str) -> str:
