@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tocsin.schemas.events import ThreadContext
-from tocsin.schemas.problem import Source
 from tocsin.streams.rules.context.threads import MAX_PARENTS
 from tocsin.streams.rules.state import THREAD_CODES
 from tocsin.streams.rules.values import DAY, SECOND
@@ -140,7 +139,7 @@ def test_what_was_going_on(world: World) -> None:
 def test_what_the_report_itself_says_of_job_and_trust_counts_before_what_was_observed(world: World) -> None:
     world.observe("connection_opened", connection="c", trust="high")
     world.observe("job_started", thread_id="t", job="issue", connection="c")
-    told = world.problem("t", source=Source(connection="c", job="revoke", trust="low"))
+    told = world.problem("t", connection="c", job="revoke", trust="low")
     assert (told.job, told.trust, told.connection) == ("revoke", "low", "c")
-    alone = world.problem(source=Source(job="revoke", trust="low"))
+    alone = world.problem(job="revoke", trust="low")
     assert (alone.job, alone.trust) == ("revoke", "low")
