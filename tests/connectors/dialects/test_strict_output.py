@@ -63,6 +63,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "id": _TEXT,
             "type": {"const": "https://didcomm.org/report-problem/2.0/problem-report"},
             "pthid": _TEXT,
+            "created_time": {"type": "integer", "minimum": 0},
             "ack": {"type": "array", "minItems": 1, "items": _TEXT},
             "body": _closed(
                 ["code"],

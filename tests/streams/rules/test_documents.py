@@ -51,6 +51,53 @@ def test_a_peer_is_told_no_secret_unless_its_trust_is_high(dialect: str, trust: 
         assert CANARY.encode() not in document
 
 
+ARIES = a_problem(
+    dialect="aries-1.0", code="cant-find-route", message_id="m-1", thread_id="t-1", parent_thread_id="p-1",
+    text="no route to hunter2", localized={"en": "no route to hunter2", "de": "kein Weg zu hunter2"}, args=["hunter2"],
+    items=[Item(key="recipient", value="hunter2")], fix_hint={"de": "hunter2 neu verbinden"}, where_party="me",
+    where_place="mediator of hunter2", noticed_at=1_558_968_300_000_000, time_source="noticed_time",
+    extensions={"~thread.sender_order": "3", "~thread.received_orders": '{"did:x": 1}', "internal": '"db-7"'},
+)  # fmt: skip
+
+
+def test_what_a_peer_is_told_is_whole_but_for_what_is_secret() -> None:
+    told = json.loads(document_of(for_peer(ARIES, "medium"), "aries-1.0", "urn:uuid:e-1") or b"")
+    assert {name: told.get(name) for name in ("@id", "~thread", "description", "problem_items", "fix_hint")} == {
+        "@id": "m-1",
+        "~thread": {"thid": "t-1", "pthid": "p-1", "sender_order": 3, "received_orders": {"did:x": 1}},
+        "description": {"en": "no route to ?", "de": "kein Weg zu ?", "code": "cant-find-route"},
+        "problem_items": [{"recipient": "?"}],
+        "fix_hint": {"de": "? neu verbinden"},
+    }
+    assert (told["where"], told["noticed_time"][:10]) == ("me - mediator of ?", "2019-05-27")
+
+
+def test_a_message_of_didcomm_v2_has_an_id_a_language_and_a_time() -> None:
+    problem = a_problem(
+        parent_thread_id="p", text_template="no route to {1}", args=["bob"], text="no route to bob",
+        localized={"en": "no route to bob"}, noticed_at=1_558_968_300_000_000, time_source="created_time",
+    )  # fmt: skip
+    told = json.loads(document_of(for_peer(problem, "medium"), "didcomm-2.0", "urn:uuid:e-1") or b"")
+    assert (told["id"], told["pthid"], told["lang"], told["created_time"]) == ("e-1", "p", "en", 1_558_968_300)
+    assert told["body"] == {"code": problem.code, "comment": "no route to {1}", "args": ["?"]}
+
+
+@pytest.mark.parametrize(
+    ("args", "text", "expected"),
+    [
+        (["bob"], "bob and bobby", "? and bobby"),
+        (["hunter2"], "xhunter2x", "x?x"),
+        (["a", "a b"], "a b a", "? ?"),
+        (["secret"], "secret", "?"),
+    ],
+    ids=["a short one is a word", "a long one anywhere", "the longest first", "arguments without a comment"],
+)
+def test_values_of_arguments_are_hidden_wherever_they_stand(args: list[str], text: str, expected: str) -> None:
+    problem = a_problem(args=args, text=text, fix_hint={"en": text})
+    found = for_peer(problem, "medium")
+    assert (found.text, found.fix_hint) == (expected, {"en": expected})
+
+
 def test_a_peer_of_high_trust_is_told_all() -> None:
     assert for_peer(SECRET, "High") == SECRET
 

@@ -129,7 +129,8 @@ def test_no_overflow_form_is_longer_than_its_bound(text: str, code: str, name: s
         for field in msgspec.structs.fields(Problem)
         if field.type in (str | None,) and field.name not in ("text",)
     }
-    problem = Problem(dialect=name, code=code, text=text, code_key=code, **members)  # type: ignore[arg-type]
+    http = Http(type=name, title=name, status=500, detail=name, instance=name)
+    problem = Problem(dialect=name, code=code, text=text, code_key=code, http=http, **members)  # type: ignore[arg-type]
     notice = msgspec.structs.replace(
         a_notice(problem),
         tenant=name,
@@ -182,7 +183,26 @@ def test_a_letter_that_is_too_long_keeps_what_identifies_the_problem() -> None:
 def test_a_letter_that_is_still_too_long_keeps_plain_values() -> None:
     data = a_letter(problem=PROBLEM, cases=["x" * MAX_BODY], why="x" * MAX_BODY)["data"]
     assert (data["event_id"], len(data["why"])) == ("e", 256)
-    assert data["overflow"]["omitted"] == ["cases", "problem"]
+    assert {"cases", "problem.items"} <= set(data["overflow"]["omitted"])
+    assert data["problem"]["code"] == "e.p.xfer"
+
+
+OF_HTTP = Http(
+    type="https://errors.example/credit", title="Out of credit", status=403, detail="x", instance="/records/7"
+)
+
+
+@pytest.mark.parametrize("limit", [4000, 2000], ids=["over the limit", "far over it"])
+def test_the_overflow_form_keeps_what_an_rfc_9457_reader_needs(limit: int) -> None:
+    problem = msgspec.structs.replace(PROBLEM, http=OF_HTTP, extensions={"a": '"' + "x" * 5000 + '"'})
+    for body in (
+        body_of_notice(a_notice(problem), WHEN, None, limit),
+        body_of("problem.digest", WHEN, {"problem": problem, "cases": ["x" * 3000], "why": "y"}, limit),
+    ):
+        data = json.loads(body)["data"]
+        kept = {"type": OF_HTTP.type, "title": OF_HTTP.title, "status": 403, "instance": OF_HTTP.instance}
+        assert (data["problem"]["http"], len(body) <= limit) == (kept, True)
+        assert any(name.endswith("http.detail") for name in data["overflow"]["omitted"])
 
 
 def test_the_same_letter_has_the_same_bytes() -> None:

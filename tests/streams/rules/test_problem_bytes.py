@@ -37,6 +37,10 @@ ROWS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"extensions": {"a": LARGE}, "items": [Item(value="v")], "args": ["a"]},
         {"args": ["a"]},
     ),
+    "the detail of RFC 9457": (
+        {"ack": ["m"], "http": Http(type="u", title="t", status=500, detail=LARGE, instance="/7")},
+        {"ack": ["m"], "http": Http(type="u", title="t", status=500, instance="/7")},
+    ),
     "arguments": ({"args": [LARGE], "ack": ["m"]}, {"ack": ["m"]}),
     "context ids": ({"context_ids": [LARGE], "source": Source(service="s")}, {"source": Source(service="s")}),
     "recipients": ({"source": Source(recipients=[LARGE])}, {}),

@@ -119,7 +119,8 @@ def looks_like(document: dict[str, object]) -> bool:
 
 
 def write(problem: Problem) -> dict[str, object]:
-    """The problem as a strictly conformant message without `id`, `from` and `to`, which the sender adds.
+    """The problem as a strictly conformant message without `from` and `to`, which the sender adds, like an `id` where
+    the report has none.
 
     A code that v2 does not allow is replaced by one built from severity, scope, category and the letters and digits of
     the original. A text that only looks like a template goes out as the argument of one. Raises Unwritable when no
@@ -139,6 +140,10 @@ def write(problem: Problem) -> dict[str, object]:
     if escalate_to:
         body["escalate_to"] = escalate_to
     message: dict[str, object] = {"type": MESSAGE_TYPE, "pthid": thread, "body": body}
+    if problem.message_id:
+        message["id"] = problem.message_id
+    if problem.time_source == "created_time" and 0 <= (problem.noticed_at or -1) < _TOO_LATE * MICROSECONDS:
+        message["created_time"] = (problem.noticed_at or 0) // MICROSECONDS
     languages = [tag for tag, said in problem.localized.items() if said == problem.text]
     if comment and len(languages) == 1:
         message["lang"] = languages[0]

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
 from tocsin.connectors.dialects import DIALECT_OF_MEDIA_TYPE, Unwritable, write_document
+from tocsin.connectors.dialects.didcomm2 import interpolate
 from tocsin.schemas.errors import TocsinError
-from tocsin.schemas.problem import Http, Problem, Source
+from tocsin.schemas.problem import Http, Item, Problem, Source
+from tocsin.streams.rules.facts import REPORT_DIALECTS
 from tocsin.streams.rules.notification import shortened
 
 MAX_DOCUMENT = 64 * 1024
@@ -17,8 +22,14 @@ MAX_DOCUMENT = 64 * 1024
 MAX_PEER_TEXT = 1024
 """Characters of the text that a peer is told."""
 
+SHORT = 4
+"""Characters from which on a secret is hidden also within a word."""
+
 HIGH = "high"
 """The trust with which a peer is told everything."""
+
+_TOLD = ("~thread", "@thread", "~l10n", "@msg_catalog")
+"""Beginnings of the extensions that a peer is told: the order in the thread, the languages and the catalogue."""
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 _MEDIA_TYPES = {dialect: media_type for media_type, dialect in DIALECT_OF_MEDIA_TYPE.items()}
@@ -36,7 +47,10 @@ def can_say(problem: Problem, dialect: str) -> bool:
 
 def document_of(problem: Problem, dialect: str, instance: str | None = None, limit: int = MAX_DOCUMENT) -> bytes | None:
     """The problem as a strict document, at most `limit` bytes; None when the dialect cannot say it so. The same problem
-    always gives the same bytes. `instance` is the RFC 9457 id of this occurrence, where it has none."""
+    always gives the same bytes. `instance` (`urn:uuid:<event id>`) is the RFC 9457 id of this occurrence, where it has
+    none, and its UUID the id of a message that has none."""
+    if instance is not None and problem.message_id is None and dialect in REPORT_DIALECTS:
+        problem = msgspec.structs.replace(problem, message_id=instance.removeprefix("urn:uuid:"))
     if dialect == "rfc9457" and instance is not None:
         http = problem.http or Http()
         http = msgspec.structs.replace(http, instance=http.instance or instance)
@@ -64,19 +78,44 @@ def _encoded(document: dict[str, object]) -> bytes:
 
 
 def for_peer(problem: Problem, trust: str | None) -> Problem:
-    """What a peer may know of a problem: its code and comment. Arguments are `?` and details are left out unless the
-    connection's trust is high, which are secret by default."""
+    """What a peer may know of a problem. Unless the connection's trust is high, values of arguments and items are `?`,
+    wherever they stand, since they are secret by default; and what the reporting service says of itself is left out
+    (source, request id, tracking address, RFC 9457 detail, extensions but those of the thread and the language)."""
     if (trust or "").casefold() == HIGH:
         return problem
     template = problem.text_template if problem.args else None
+    hidden = partial(_hidden, secrets=sorted({arg for arg in problem.args if arg}, key=len, reverse=True))
+    args = ["?"] * len(problem.args) if template else []
+    said = (problem.text and hidden(problem.text)) if template is None else interpolate(template, args)
+    bare = _bare(problem)
     return msgspec.structs.replace(
-        _bare(problem),
+        bare,
         ack=list(problem.ack),
         text_template=shortened(template, MAX_PEER_TEXT),
-        args=["?"] * len(problem.args) if template else [],
-        text=None if template else shortened(problem.text, MAX_PEER_TEXT),
+        args=args,
+        text=shortened(said, MAX_PEER_TEXT),
+        localized={tag: shortened(said, MAX_PEER_TEXT) if text == problem.text else hidden(text)
+                   for tag, text in problem.localized.items()},
+        items=[Item(key=one.key and hidden(one.key), value="?") for one in problem.items],
+        fix_hint={tag: hidden(text) for tag, text in problem.fix_hint.items()},
+        where_party=problem.where_party,
+        where_place=problem.where_place and hidden(problem.where_place),
+        noticed_at=problem.noticed_at,
+        time_source=problem.time_source,
         escalation_uri=problem.escalation_uri,
-    )
+        http=bare.http and msgspec.structs.replace(bare.http, title=bare.http.title and hidden(bare.http.title)),
+        extensions={name: hidden(text) for name, text in problem.extensions.items() if name.startswith(_TOLD)},
+    )  # fmt: skip
+
+
+def _hidden(text: str, secrets: Sequence[str]) -> str:
+    """The text with `?` in place of each secret; of a short one only where it is a word, or nothing would be left."""
+    for secret in secrets:
+        if len(secret) >= SHORT:
+            text = text.replace(secret, "?")
+        else:
+            text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "?", text)
+    return text if len(text) <= MAX_PEER_TEXT else text[: MAX_PEER_TEXT - 1] + "…"
 
 
 def _bare(problem: Problem) -> Problem:
@@ -93,9 +132,13 @@ def _bare(problem: Problem) -> Problem:
         message_id=problem.message_id,
         message_type=problem.message_type,
         thread_id=problem.thread_id,
+        thread_id_derived=problem.thread_id_derived,
         parent_thread_id=problem.parent_thread_id,
         text=shortened(problem.text, MAX_PEER_TEXT),
         retry_party=problem.retry_party,
-        http=http and Http(type=http.type, status=http.status, instance=http.instance),
+        http=http
+        and Http(
+            type=http.type, title=shortened(http.title, MAX_PEER_TEXT), status=http.status, instance=http.instance
+        ),
         source=Source(protocol=problem.source.protocol),
     )

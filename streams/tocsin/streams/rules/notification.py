@@ -24,7 +24,7 @@ CONTENT_TYPE = "application/json"
 MAX_BODY = 64 * 1024
 """Bytes of a body; a longer one is replaced by its overflow form."""
 
-MAX_OVERFLOW_BODY = 12 * 1024
+MAX_OVERFLOW_BODY = 16 * 1024
 """Bytes that no overflow form of a notice exceeds."""
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
@@ -96,7 +96,7 @@ def body_of_notice(notice: Notice, occurred_at: int, public_url: str | None, lim
     if len(body) <= limit:
         return body
     kept = identity_of(notice.problem)
-    omitted = [*sorted(set(problem_json(notice.problem)) - set(kept)), "thread.codes", "thread.parents"]
+    omitted = [*_left_out(problem_json(notice.problem), kept), "thread.codes", "thread.parents"]
     overflow = {"bytes": len(body), "limit": limit, "omitted": omitted}
     return _encode(notice, occurred_at, public_url, kept, overflow)
 
@@ -105,8 +105,8 @@ def body_of(kind: str, occurred_at: int, data: Mapping[str, Any], limit: int = M
     """The body of anything else that is told: `{"type": kind, "timestamp", "data"}`; at most `limit` bytes.
 
     `data` is what JSON can say (its caller bounds every list and text) and may have a `problem`, a Problem. Over the
-    limit the problem is cut down to what identifies it, and if that is not enough every other list and object of
-    `data` is left out and texts are clipped; `data.overflow` says so.
+    limit the problem is cut down to what identifies it; if that is not enough every other list and object of `data` is
+    left out and texts are clipped, and at last the problem too; `data.overflow` says so.
     """
     problem = data.get("problem")
     whole = dict(data) | ({"problem": problem_json(problem)} if isinstance(problem, Problem) else {})
@@ -116,11 +116,14 @@ def body_of(kind: str, occurred_at: int, data: Mapping[str, Any], limit: int = M
     bounds = {"bytes": len(body), "limit": limit}
     if isinstance(problem, Problem):
         kept = identity_of(problem)
-        omitted = sorted(f"problem.{name}" for name in set(whole["problem"]) - set(kept))
+        omitted = [f"problem.{name}" for name in _left_out(whole["problem"], kept)]
         whole |= {"problem": kept, "overflow": {**bounds, "omitted": omitted}}
-        shorter = _encoded(kind, occurred_at, whole)
-        if len(shorter) <= limit:
-            return shorter
+        plain = _plain({name: value for name, value in whole.items() if name != "problem"}, bounds)
+        plain["overflow"]["omitted"] = sorted([*plain["overflow"]["omitted"], *omitted])
+        for less in (whole, plain | {"problem": kept}):
+            shorter = _encoded(kind, occurred_at, less)
+            if len(shorter) <= limit:
+                return shorter
     return _encoded(kind, occurred_at, _plain(whole, bounds))
 
 
@@ -194,7 +197,16 @@ def identity_of(problem: Problem) -> dict[str, Any]:
     kept = {name: shortened(members[name], OVERFLOW_NAME) for name in _KEPT if name in members}
     if problem.text is not None:
         kept["text"] = shortened(problem.text, OVERFLOW_TEXT)
-    return kept
+    http = {} if problem.http is None else members_of(problem.http)
+    said = {name: value if name == "status" else shortened(value, OVERFLOW_TEXT)
+            for name, value in http.items() if name != "detail"}  # fmt: skip
+    return kept | ({"http": said} if said else {})
+
+
+def _left_out(whole: Mapping[str, Any], kept: Mapping[str, Any]) -> list[str]:
+    """The members that an overflow form does not have; the detail of RFC 9457 is mostly the text, which it has."""
+    inner = ["http.detail"] if "detail" in whole.get("http", ()) and "http" in kept else []
+    return sorted([*(set(whole) - set(kept)), *inner])
 
 
 def thread_json(thread: ThreadContext, *, overflow: bool) -> dict[str, Any]:

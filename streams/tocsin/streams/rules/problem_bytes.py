@@ -15,7 +15,7 @@ MAX_PROBLEM = 8 * 1024
 _DROPPED = (
     ("extensions", "localized", "items"),
     ("violations", "args", "text_template", "fix_hint"),
-    ("http", "ack", "context_ids"),
+    ("ack", "context_ids"),
     ("source",),
 )
 """What is left out when a problem is too large, least missed first."""
@@ -35,6 +35,8 @@ def problem_bytes(problem: Problem) -> bytes:
             return data
         for name in names:
             members.pop(name, None)
+        if "http" in members:
+            members["http"] = identity_of(problem).get("http", {})
         data = _ENCODER.encode(members)
     return data if len(data) <= MAX_PROBLEM else _ENCODER.encode({"dialect": "", "code": ""} | identity_of(problem))
 
