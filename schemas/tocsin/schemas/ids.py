@@ -33,9 +33,10 @@ def derived_id(*parts: str) -> str:
         return str(uuid_utils.uuid5(_NAMESPACE, name.encode("utf-8", "surrogatepass")))  # type: ignore[arg-type]
 
 
-def idempotent_id(tenant: str, key: str) -> str:
-    """The event id of a publisher's idempotency key: a second publication under the same key has the same id."""
-    return derived_id("idempotency", tenant, key)
+def idempotent_id(tenant: str, key: str, *scope: str) -> str:
+    """The event id of a publisher's idempotency key: a second publication under the same key has the same id. The same
+    key within another `scope` (the place in a batch, the source of a CloudEvent) has another one."""
+    return derived_id("idempotency", tenant, key, *scope)
 
 
 def _escaped(part: str) -> str:

@@ -52,6 +52,12 @@ def _host(value: str) -> str:
     return value
 
 
+def _hosts(value: str) -> str:
+    for host in filter(None, map(str.strip, value.split(","))):
+        _host(host)
+    return value
+
+
 def _absolute(value: Path) -> Path:
     try:
         return value.expanduser().absolute()
@@ -95,6 +101,20 @@ class Settings(BaseSettings):
     """The gateway's port; 0 = any free one."""
     metrics_port: int = Field(default=0, ge=0, le=65_535)
     """The port of `/healthz`, `/readyz`, `/metrics` of a process other than the gateway; 0 = any free one."""
+    gateway_metrics_port: int | None = Field(default=None, ge=0, le=65_535)
+    """The port of the gateway's `/metrics`, so that the API can be reachable and they not; absent = that of the API."""
+    allowed_hosts: Annotated[str, AfterValidator(_hosts)] = ""
+    """Names by which the gateway is asked, besides loopback ones, its own address and that of TOCSIN_PUBLIC_URL:
+    `host[,host...]`, without ports. Web pages of these hosts may use it, too."""
+    max_connections: int = Field(default=1000, ge=8, le=100_000)
+    """How many connections the gateway has at a time; beyond it the one that has been waiting longest gives way."""
+    tenant_rate: float = Field(default=100, ge=0)
+    """How many documents a second a tenant may publish at one gateway; 0 = no limit."""
+    tenant_burst: int = Field(default=500, ge=1)
+    """How many of them at once."""
+    tenant_bytes: float = Field(default=4 * 1024 * 1024, ge=0)
+    """How many bytes of bodies a second a tenant may publish at one gateway, and four times as many at once;
+    0 = no limit."""
     rules: AbsolutePath | None = None
     """The rules file (YAML); absent = everything goes to the default route."""
     prefix: str = Field(default="tocsin.", pattern=r"^[A-Za-z0-9._-]{1,100}$")

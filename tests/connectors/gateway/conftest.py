@@ -12,9 +12,11 @@ import pytest
 import uvicorn
 from prometheus_client import CollectorRegistry
 
-from tocsin.connectors.gateway import GatewayConfig, build_gateway
+from tocsin.connectors.gateway import GatewayConfig, Limits, Rate, build_gateway, server_config
 from tocsin.connectors.publish import MemoryPublisher
 from tocsin.schemas.events import ProblemReported
+
+MANY = Limits(most=100)
 
 
 @dataclass
@@ -38,9 +40,9 @@ class Gateway:
         return [event for event in self.publisher.events if isinstance(event, ProblemReported)]
 
 
-async def serve(app: Any) -> tuple[uvicorn.Server, asyncio.Task[None], int]:
+async def serve(app: Any, limits: Limits = MANY) -> tuple[uvicorn.Server, asyncio.Task[None], int]:
     """Run an application on a free port of 127.0.0.1."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="off"))
+    server = uvicorn.Server(server_config(app, limits, host="127.0.0.1", port=0, lifespan="off"))
     task = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event to wait for
         await asyncio.sleep(0.005)
@@ -58,7 +60,13 @@ async def gateway() -> AsyncIterator[Gateway]:
             raise state["ready"]
         return state["ready"]  # type: ignore[no-any-return]
 
-    config = GatewayConfig(max_body=64 * 1024, max_items=20, deadline=0.5)
+    config = GatewayConfig(
+        max_body=64 * 1024,
+        max_items=20,
+        deadline=0.5,
+        tenant_documents=Rate(0, 0),
+        hosts=frozenset({"bus.example.org"}),
+    )
     server, task, port = await serve(build_gateway(config, publisher, ready, CollectorRegistry()))
     try:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", auto_decompress=True) as http:

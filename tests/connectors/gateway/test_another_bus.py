@@ -30,7 +30,7 @@ async def test_a_notification_is_the_problem_inside(gateway: Gateway) -> None:
     )
     assert event.idempotency_key is not None
     assert event.idempotency_key.startswith("d1 ")
-    assert answer["event_id"] == event.event_id == idempotent_id("default", event.idempotency_key)
+    assert answer["event_id"] == event.event_id == idempotent_id("default", event.idempotency_key, "webhook")
 
 
 async def test_a_notification_without_a_problem_is_taken_and_makes_no_event(gateway: Gateway) -> None:

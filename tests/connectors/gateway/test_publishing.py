@@ -91,8 +91,8 @@ async def test_a_batch_takes_each_item_for_itself(gateway: Gateway, form: str) -
     headers = {"content-type": media_type, "idempotency-key": "k"}
     status, answer, _ = await gateway.post("/v1/problems", body, headers=headers)
     assert (status, answer["accepted"], answer["refused"], answer["ignored"]) == (202, 2, 2, 1)
-    assert answer["items"][0]["event_id"] == idempotent_id("default", "k/0")
-    assert answer["items"][2]["event_id"] == idempotent_id("default", "k/2")
+    assert answer["items"][0]["event_id"] == idempotent_id("default", "k", "item", "0")
+    assert answer["items"][2]["event_id"] == idempotent_id("default", "k", "item", "2")
     errors = [answer["items"][n]["error"] for n in (1, 3)]
     assert [error["type"].rpartition(":")[2] for error in errors] == ["not-valid", "not-valid"]
     assert answer["items"][4].keys() == {"ignored"}
@@ -154,7 +154,7 @@ async def test_what_the_reader_forgave_is_told(gateway: Gateway) -> None:
 async def test_a_cloud_event_in_binary_mode_has_the_identity_of_the_structured_one(gateway: Gateway) -> None:
     headers = {"ce-specversion": "1.0", "ce-id": "7%208", "ce-source": "/svc", "ce-type": "x"}
     _, answer, _ = await gateway.post("/v1/problems", json=PROBLEM, headers=headers)
-    assert answer["event_id"] == idempotent_id("default", "/svc 7 8")
+    assert answer["event_id"] == idempotent_id("default", "7 8", "cloudevent", "/svc")
     _, answer, _ = await gateway.post("/v1/problems", json=PROBLEM, headers=headers | {"idempotency-key": "k"})
     assert answer["event_id"] == idempotent_id("default", "k")
 
@@ -164,7 +164,7 @@ async def test_cloud_events(gateway: Gateway) -> None:
     one = event | {"datacontenttype": "application/problem+json"}
     headers = {"content-type": "application/cloudevents+json"}
     status, answer, _ = await gateway.post("/v1/problems", json.dumps(one), headers=headers)
-    assert (status, answer["event_id"]) == (202, idempotent_id("default", "/svc 7"))
+    assert (status, answer["event_id"]) == (202, idempotent_id("default", "7", "cloudevent", "/svc"))
     headers = {"content-type": "application/cloudevents-batch+json"}
     status, answer, _ = await gateway.post("/v1/problems", json.dumps([event, {"id": "8"}]), headers=headers)
     assert (status, answer["accepted"], answer["items"][1]["error"]["pointer"]) == (202, 1, "/source")

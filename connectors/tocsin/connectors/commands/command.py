@@ -45,10 +45,8 @@ def command_issued(
     if not 0 < len(target) <= MAX_ID_LENGTH:
         raise Unreadable(UnreadableReason.TOO_LONG, "", f"an id of 1 to {MAX_ID_LENGTH} characters")
     until = _until(kind, wish, now)
-    key = origin.idempotency_key
-    scoped = msgspec.structs.replace(origin, idempotency_key=key and f"{kind} {target} {key}")
     return CommandIssued(
-        event_id=event_id(scoped),
+        event_id=event_id(origin.within("command", kind, target)),
         tenant=origin.tenant,
         occurred_at=now,
         recorded_at=now,

@@ -59,8 +59,7 @@ def silence_set(
     starts_at = now if wish.starts_at is None else moment_of(wish.starts_at, "/starts_at")
     if starts_at >= ends_at:
         raise Unreadable(UnreadableReason.WRONG_TYPE, "/starts_at", "a time before its end")
-    key = origin.idempotency_key
-    ident = event_id(msgspec.structs.replace(origin, idempotency_key=key and f"silence {key}"))
+    ident = event_id(origin.within("silence"))
     return SilenceSet(
         event_id=ident,
         tenant=origin.tenant,

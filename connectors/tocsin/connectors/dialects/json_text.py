@@ -19,6 +19,7 @@ MAX_DIGITS = 100
 
 # Possessive and with an alternative for the open end, so that no input makes it scan a stretch twice.
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
+_STRING_BRACKET_OR_COMMA = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -46,6 +47,23 @@ def parse_json(raw: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_D
     if _SURROGATE_ESCAPE.search(raw):
         _check_surrogates(value)
     return value
+
+
+def count_items(raw: bytes, at_most: int) -> int:
+    """How many items a JSON array has, without parsing it, and counted no further than one beyond `at_most`. An empty
+    array counts as one; for what is no JSON the number means nothing."""
+    depth, commas = 0, 0
+    for match in _STRING_BRACKET_OR_COMMA.finditer(raw):
+        found = match.group()
+        if found in (b"[", b"{"):
+            depth += 1
+        elif found in (b"]", b"}"):
+            depth -= 1
+        elif found == b"," and depth == 1:
+            commas += 1
+            if commas == at_most:
+                break
+    return commas + 1
 
 
 def json_text(value: object) -> str:

@@ -7,8 +7,20 @@ Guarantee: 202 is answered only after Kafka acknowledged (acks=all); what could 
 from __future__ import annotations
 
 from tocsin.connectors.gateway.app import build_gateway
+from tocsin.connectors.gateway.config import GatewayConfig
+from tocsin.connectors.gateway.connections import Limits, server_config
+from tocsin.connectors.gateway.door import host_of
 from tocsin.connectors.gateway.metrics import GatewayMetrics
 from tocsin.connectors.gateway.probes import Ready
-from tocsin.connectors.gateway.request import GatewayConfig
+from tocsin.connectors.gateway.rates import Rate
 
-__all__ = ["GatewayConfig", "GatewayMetrics", "Ready", "build_gateway"]
+__all__ = [
+    "GatewayConfig",
+    "GatewayMetrics",
+    "Limits",
+    "Rate",
+    "Ready",
+    "build_gateway",
+    "host_of",
+    "server_config",
+]

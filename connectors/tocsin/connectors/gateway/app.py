@@ -11,12 +11,15 @@ from starlette.responses import Response
 from tocsin.connectors.catalogue import Catalogue
 from tocsin.connectors.gateway.codes import codes_routes
 from tocsin.connectors.gateway.commands import command_routes
+from tocsin.connectors.gateway.config import GatewayConfig
+from tocsin.connectors.gateway.door import LOOPBACK, Door
+from tocsin.connectors.gateway.flight import Flight, HoldWhileAnswered
 from tocsin.connectors.gateway.inbox import EventPort, Inbox
 from tocsin.connectors.gateway.ingest import ingest_routes
 from tocsin.connectors.gateway.metrics import CountRequests, GatewayMetrics
 from tocsin.connectors.gateway.probes import Ready, probe_routes, registry_routes
 from tocsin.connectors.gateway.problems import INTERNAL, Refusal, of_http_status, refuse
-from tocsin.connectors.gateway.request import GatewayConfig
+from tocsin.connectors.gateway.rates import TenantRates
 from tocsin.connectors.gateway.silences import SilencePort, silence_routes
 from tocsin.schemas.codec import SHIPPED
 from tocsin.schemas.registry import Registry
@@ -31,20 +34,24 @@ def build_gateway(
     schemas: Registry | None = None,
     silences: SilencePort | None = None,
 ) -> FastAPI:
-    """The application. `publisher` is open already and is closed by who opened it; `metrics` is shown at /metrics and
-    gets the gateway's own; `schemas` is the registry that is served (default: the shipped schemas);
-    without `silences` there are no routes for them."""
-    app = FastAPI(title="Tocsin gateway", version="1", docs_url=None, redoc_url=None)
+    """The application. `publisher` is open already and is closed by who opened it; `metrics` gets the gateway's own and
+    is shown at /metrics, unless the configuration says otherwise; `schemas` is the registry that is served (default:
+    the shipped schemas); without `silences` there are no routes for them."""
+    # A redirect to the path with or without a slash would be built from the Host header.
+    app = FastAPI(title="Tocsin gateway", version="1", docs_url=None, redoc_url=None, redirect_slashes=False)
     counts = GatewayMetrics(metrics)
     inbox = Inbox(config, publisher, counts)
-    app.include_router(ingest_routes(config, inbox, counts))
-    app.include_router(command_routes(config, inbox))
+    rates = TenantRates(config.tenant_documents, config.tenant_bytes)
+    app.include_router(ingest_routes(config, inbox, rates, counts))
+    app.include_router(command_routes(config, inbox, rates))
     if silences is not None:
-        app.include_router(silence_routes(config, silences))
+        app.include_router(silence_routes(config, silences, inbox.keys, rates))
     app.include_router(codes_routes(Catalogue.load()))
-    app.include_router(probe_routes(ready, metrics))
+    app.include_router(probe_routes(ready, metrics if config.show_metrics else None))
     app.include_router(registry_routes(schemas or Registry(SHIPPED), config))
     _handle_errors(app, counts)
+    app.add_middleware(HoldWhileAnswered, flight=Flight(config.room))
+    app.add_middleware(Door, hosts=LOOPBACK | config.hosts, counts=counts)
     app.add_middleware(CountRequests, counts=counts)
     return app
 

@@ -11,16 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.connectors.commands import command_issued
+from tocsin.connectors.gateway.config import GatewayConfig
 from tocsin.connectors.gateway.inbox import Inbox
 from tocsin.connectors.gateway.problems import refusals
-from tocsin.connectors.gateway.request import (
-    ACCEPTED,
-    BY_PARAMETER,
-    KEY_PARAMETER,
-    TENANT_PARAMETER,
-    GatewayConfig,
-    read_command,
-)
+from tocsin.connectors.gateway.rates import TenantRates
+from tocsin.connectors.gateway.request import ACCEPTED, BY_PARAMETER, KEY_PARAMETER, TENANT_PARAMETER, read_command
 from tocsin.schemas.events import CommandKind
 
 _SUMMARIES = {
@@ -36,7 +31,7 @@ _BODY = {
 }
 
 
-def command_routes(config: GatewayConfig, inbox: Inbox) -> APIRouter:
+def command_routes(config: GatewayConfig, inbox: Inbox, rates: TenantRates) -> APIRouter:
     """The routes by which people answer. `{target}` is an event id or a case; for a choice also the message that was
     sent, or its thread."""
     router = APIRouter()
@@ -47,7 +42,7 @@ def command_routes(config: GatewayConfig, inbox: Inbox) -> APIRouter:
     for kind, summary in _SUMMARIES.items():
         router.add_api_route(
             f"/v1/problems/{{target:path}}/{kind}",
-            _route(kind, config, inbox),
+            _route(kind, config, inbox, rates),
             methods=["POST"],
             status_code=202,
             responses=ACCEPTED,
@@ -58,11 +53,16 @@ def command_routes(config: GatewayConfig, inbox: Inbox) -> APIRouter:
     return router
 
 
-def _route(kind: CommandKind, config: GatewayConfig, inbox: Inbox) -> Callable[[Request, str], Awaitable[Response]]:
+def _route(
+    kind: CommandKind, config: GatewayConfig, inbox: Inbox, rates: TenantRates
+) -> Callable[[Request, str], Awaitable[Response]]:
     async def take(request: Request, target: str) -> Response:
         head, document, by = await read_command(request, config)
+        rates.admit(head.tenant)
+        rates.charge_documents(head.tenant, 1)
         with refusals():
             event = command_issued(kind, target, document, head.origin(), by=by)
-        return Response(msgspec.json.encode(await inbox.store(event)), 202, media_type="application/json")
+        keyed = None if head.idempotency_key is None else msgspec.json.encode([document, by])
+        return Response(msgspec.json.encode(await inbox.store(event, keyed)), 202, media_type="application/json")
 
     return take

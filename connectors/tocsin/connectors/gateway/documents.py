@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from io import BytesIO
+from itertools import islice
+
 import msgspec
 
 from tocsin.connectors.dialects import AUTO, DIALECT_OF_MEDIA_TYPE, Unreadable, UnreadableReason, text
-from tocsin.connectors.dialects.json_text import MAX_DEPTH, json_text, parse_json
+from tocsin.connectors.dialects.json_text import MAX_DEPTH, count_items, json_text, parse_json
 from tocsin.connectors.dialects.table import ALIASES
+from tocsin.connectors.gateway.config import GatewayConfig
 from tocsin.connectors.gateway.problems import TOO_MANY, Refusal
 from tocsin.connectors.gateway.request import (
     CLOUD_EVENT,
+    CLOUD_EVENT_SCOPE,
     CLOUD_EVENTS,
     JSON,
     MAX_ID,
     NDJSON,
     SPEC_VERSION,
-    GatewayConfig,
     RequestHead,
-    cloud_event_key,
 )
 from tocsin.connectors.publish import Origin
 
@@ -29,18 +33,33 @@ class Document(msgspec.Struct, frozen=True):
     origin: Origin
 
 
+def count_documents(body: bytes, head: RequestHead, config: GatewayConfig) -> int:
+    """How many documents a body has; counted before anything is parsed, since a few bytes make an item. Raises Refusal
+    when they are more than one request may have."""
+    at_most = config.max_items
+    if head.media_type in NDJSON:
+        count = sum(1 for _ in islice(_lines(body), at_most + 1))
+    elif _is_array(body, head):
+        count = count_items(body, at_most)
+    else:
+        return 1
+    if count > at_most:
+        raise Refusal(TOO_MANY, limit=at_most)
+    return max(count, 1)
+
+
 def split(body: bytes, head: RequestHead, config: GatewayConfig) -> Document | list[Document]:
-    """The document of a body, or the documents of a batch in their order. Raises Unreadable when it is not even a list
-    of documents, Refusal when it has too many. An array is parsed as a whole, so each item's original bytes are its
+    """The document of a body, or the documents of a batch in their order; they have been counted. Raises Unreadable
+    when it is not even a list of documents. An array is parsed as a whole, so each item's original bytes are its
     JSON written again."""
     if head.media_type in NDJSON:
-        return _batch([line for line in body.split(b"\n") if line.strip()], JSON, head, config)
-    if head.media_type == CLOUD_EVENTS or (body.lstrip().startswith(b"[") and not _is_text(head)):
+        return _batch(list(_lines(body)), JSON, head)
+    if _is_array(body, head):
         items = parse_json(body, max_bytes=config.max_body, max_depth=MAX_DEPTH + 1)
         if not isinstance(items, list):
             raise Unreadable(UnreadableReason.WRONG_TYPE, expected="an array")
         media_type = CLOUD_EVENT if head.media_type == CLOUD_EVENTS else head.media_type
-        return _batch([json_text(item).encode() for item in items], media_type, head, config)
+        return _batch([json_text(item).encode() for item in items], media_type, head)
     return Document(body, head.origin())
 
 
@@ -70,20 +89,23 @@ def without_envelope(document: Document) -> Document:
         raise Unreadable(UnreadableReason.MISSING_MEMBER, "/data", "the problem document")
     media_type = envelope.get("datacontenttype", JSON)
     kind = media_type.partition(";")[0].strip().lower() if isinstance(media_type, str) else JSON
-    return Document(
-        json_text(envelope["data"]).encode(),
-        msgspec.structs.replace(
-            origin,
-            media_type=kind,
-            dialect=origin.dialect if origin.dialect != AUTO else DIALECT_OF_MEDIA_TYPE.get(kind, AUTO),
-            idempotency_key=origin.idempotency_key or cloud_event_key(str(source), str(ident)),
-        ),
-    )
+    dialect = origin.dialect if origin.dialect != AUTO else DIALECT_OF_MEDIA_TYPE.get(kind, AUTO)
+    origin = msgspec.structs.replace(origin, media_type=kind, dialect=dialect)
+    if origin.idempotency_key is None:
+        origin = msgspec.structs.replace(origin, idempotency_key=ident, key_scope=(CLOUD_EVENT_SCOPE, str(source)))
+    return Document(json_text(envelope["data"]).encode(), origin)
 
 
-def _batch(documents: list[bytes], media_type: str, head: RequestHead, config: GatewayConfig) -> list[Document]:
-    if len(documents) > config.max_items:
-        raise Refusal(TOO_MANY, limit=config.max_items)
+def _is_array(body: bytes, head: RequestHead) -> bool:
+    return head.media_type == CLOUD_EVENTS or (body.lstrip().startswith(b"[") and not _is_text(head))
+
+
+def _lines(body: bytes) -> Iterator[bytes]:
+    """The lines that are not blank, one at a time: a body may be all line ends."""
+    return (line.removesuffix(b"\n") for line in BytesIO(body) if line.strip())
+
+
+def _batch(documents: list[bytes], media_type: str, head: RequestHead) -> list[Document]:
     if not documents:
         raise Unreadable(UnreadableReason.EMPTY, expected="at least one document")
     head = msgspec.structs.replace(head, media_type=media_type)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from typing import Protocol
 
 import msgspec
 
+from tocsin.connectors.gateway.config import GatewayConfig
+from tocsin.connectors.gateway.keys import UsedKeys
 from tocsin.connectors.gateway.metrics import GatewayMetrics
 from tocsin.connectors.gateway.problems import refusals
-from tocsin.connectors.gateway.request import GatewayConfig
 from tocsin.connectors.publish import InboxEvent, Receipt
 from tocsin.schemas.events import CommandIssued, ProblemReported
 
@@ -29,10 +31,12 @@ class Inbox:
         self._config = config
         self._port = port
         self._counts = counts
+        self.keys = UsedKeys()
 
-    async def store(self, event: InboxEvent) -> dict[str, object]:
-        """Store one event and return the answer. Raises Refusal, and nothing else but CancelledError."""
-        with refusals():
+    async def store(self, event: InboxEvent, keyed: bytes | None = None) -> dict[str, object]:
+        """Store one event and return the answer; `keyed` is the document whose id was made of an idempotency key.
+        Raises Refusal, and nothing else but CancelledError."""
+        with nullcontext() if keyed is None else self.keys.use(event.event_id, keyed), refusals():
             async with asyncio.timeout(self._config.deadline + 1):
                 await self._port.send(event)
         self._counts.count_accepted(_kind(event))

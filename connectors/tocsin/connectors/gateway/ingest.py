@@ -1,6 +1,7 @@
 """POST /v1/problems and POST /v1/activity: body -> documents -> events -> stored -> answer.
 
-202 only for what Kafka has acknowledged. Each document of a batch is read, stored and answered for itself.
+202 only for what Kafka has acknowledged. Each document of a batch is read, stored and answered for itself. Documents
+are counted before they are parsed, and what takes more than a few milliseconds is done beside the event loop.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 import msgspec
 from fastapi import APIRouter
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,8 +23,12 @@ from tocsin.connectors.dialects import Unreadable, UnreadableReason
 from tocsin.connectors.dialects.expecting import TIME, unreadable
 from tocsin.connectors.dialects.json_text import parse_json
 from tocsin.connectors.dialects.members import MAX_ID_LENGTH
+from tocsin.connectors.gateway.beside import BesideTheLoop
+from tocsin.connectors.gateway.body import read_body
+from tocsin.connectors.gateway.config import GatewayConfig
 from tocsin.connectors.gateway.context import CONTEXT_PARAMETERS, context_of, request_id_of
-from tocsin.connectors.gateway.documents import Document, split, without_envelope
+from tocsin.connectors.gateway.documents import Document, count_documents, split, without_envelope
+from tocsin.connectors.gateway.flight import held_by
 from tocsin.connectors.gateway.inbox import Inbox
 from tocsin.connectors.gateway.metrics import GatewayMetrics
 from tocsin.connectors.gateway.problems import (
@@ -31,18 +37,18 @@ from tocsin.connectors.gateway.problems import (
     NOT_A_PROBLEM,
     UNCONFIRMED,
     Refusal,
+    refusal_of,
     refusals,
     refuse,
 )
+from tocsin.connectors.gateway.rates import TenantRates
 from tocsin.connectors.gateway.request import (
     ACCEPTED,
     KEY_PARAMETER,
     KNOWN,
     TENANT_PARAMETER,
-    GatewayConfig,
     RequestHead,
     keyed_by_webhook,
-    read_body,
     read_head,
 )
 from tocsin.connectors.publish import InboxEvent, NothingToPublish, Origin, problem_reported
@@ -54,6 +60,12 @@ log = logging.getLogger(__name__)
 MakeEvent = Callable[[bytes, Origin], InboxEvent]
 """The event of one document's bytes; raises Unreadable or NothingToPublish."""
 
+AT_ONCE = 50
+"""How many documents of a batch are handed over before other requests have their turn."""
+NOT_TEXT = tuple(media_type for media_type in KNOWN if not media_type.startswith("text/"))
+A_DOCUMENT = 1024
+"""What a document counts, in bytes, besides its own when work is weighed: reading even a small one takes a while."""
+
 _DIALECT = {"name": "dialect", "in": "query", "schema": {"type": "string"}}
 _OURS = frozenset({"event_id", "tenant", "recorded_at", "traceparent"})
 _THEIRS = frozenset(ActivityObserved.__struct_fields__) - _OURS
@@ -61,11 +73,23 @@ _KINDS = ", ".join(kind for kind in ActivityKind if kind is not ActivityKind.UNK
 _IDS = ("message_id", "thread_id", "parent_thread_id", "connection", "record_id")
 
 
-def ingest_routes(config: GatewayConfig, inbox: Inbox, counts: GatewayMetrics) -> APIRouter:
+class Ignored(Struct, frozen=True):
+    """A document that is right and of which no event is made, and why."""
+
+    why: str
+
+
+Made = InboxEvent | Ignored | Refusal
+"""What became of a document."""
+Read = tuple[Document, Made]
+
+
+def ingest_routes(config: GatewayConfig, inbox: Inbox, rates: TenantRates, counts: GatewayMetrics) -> APIRouter:
     """The routes by which events come in."""
     router = APIRouter()
+    intake = Intake(config, inbox, rates, counts)
     problems = _openapi([_DIALECT, TENANT_PARAMETER, KEY_PARAMETER, *CONTEXT_PARAMETERS])
-    activity = _openapi([TENANT_PARAMETER, KEY_PARAMETER])
+    activity = _openapi([TENANT_PARAMETER, KEY_PARAMETER], NOT_TEXT)
 
     @router.post("/v1/problems", status_code=202, responses=ACCEPTED, openapi_extra=problems)
     async def publish_problems(request: Request) -> Response:
@@ -74,44 +98,87 @@ def ingest_routes(config: GatewayConfig, inbox: Inbox, counts: GatewayMetrics) -
         `{"context": {"record_id": ...}, "document": ...}`."""
         head = read_head(request, config)
         context, request_id = context_of(request), request_id_of(request)
-        return await ingest(
+        return await intake.answer(
             request, msgspec.structs.replace(head, context=context, request_id=request_id), problem_from
         )
 
     @router.post("/v1/activity", status_code=202, responses=ACCEPTED, openapi_extra=activity)
     async def publish_activity(request: Request) -> Response:
         """Publish what was observed: a message, a change of a record, a job, a connection."""
-        return await ingest(request, read_head(request, config), activity_from)
-
-    async def ingest(request: Request, head: RequestHead, make: MakeEvent) -> Response:
-        body = await read_body(request, config)
-        head = keyed_by_webhook(head, request, body)
-        with refusals():
-            documents = split(body, head, config)
-        if isinstance(documents, Document):
-            return _json(await store(documents, make))
-        return _answer_batch(await asyncio.gather(*(store_or_refuse(each, make) for each in documents)))
-
-    async def store_or_refuse(document: Document, make: MakeEvent) -> dict[str, object]:
-        try:
-            return await store(document, make)
-        except Refusal as refusal:
-            counts.count_refused(refusal.kind.name)
-            return {"error": refusal.document()}
-
-    async def store(document: Document, make: MakeEvent) -> dict[str, object]:
-        with refusals():
-            try:
-                document = without_envelope(document)
-                event = make(document.raw, document.origin)
-            except NothingToPublish as nothing:
-                # No mistake of its sender, who would send it again and again if it were refused.
-                counts.count_refused(NOT_A_PROBLEM.name)
-                note_ignored(document, nothing.why)
-                return {"ignored": nothing.why}
-        return await inbox.store(event)
+        return await intake.answer(request, read_head(request, config, known=NOT_TEXT), activity_from)
 
     return router
+
+
+class Intake:
+    """Takes requests with documents in."""
+
+    def __init__(self, config: GatewayConfig, inbox: Inbox, rates: TenantRates, counts: GatewayMetrics) -> None:
+        self._config = config
+        self._inbox = inbox
+        self._rates = rates
+        self._counts = counts
+        self._beside = BesideTheLoop(config.deadline)
+
+    async def answer(self, request: Request, head: RequestHead, make: MakeEvent) -> Response:
+        """The answer to one request. Raises Refusal."""
+        config, rates, beside = self._config, self._rates, self._beside
+        rates.admit(head.tenant)
+        body = await read_body(request, config)
+        rates.charge_bytes(head.tenant, len(body))
+        head = keyed_by_webhook(head, request, body)
+        count = await beside.do(len(body), count_documents, body, head, config)
+        rates.charge_documents(head.tenant, count)
+        held_by(request).take(documents=count)
+        read = await beside.do(len(body) + count * A_DOCUMENT, read_documents, body, head, config, make)
+        if isinstance(read, list):
+            return _answer_batch(await self._store_all(read))
+        return _json(await self._store(*read))
+
+    async def _store_all(self, documents: list[Read]) -> list[dict[str, object]]:
+        """What is answered to each, in their order, which is also that of storing them."""
+        storing = []
+        for number, each in enumerate(documents, start=1):
+            storing.append(asyncio.ensure_future(self._store_or_refuse(*each)))
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return await asyncio.gather(*storing)
+
+    async def _store_or_refuse(self, document: Document, read: Made) -> dict[str, object]:
+        try:
+            return await self._store(document, read)
+        except Refusal as refusal:
+            self._counts.count_refused(refusal.kind.name)
+            return {"error": refusal.document()}
+
+    async def _store(self, document: Document, read: Made) -> dict[str, object]:
+        if isinstance(read, Refusal):
+            raise read
+        if isinstance(read, Ignored):
+            self._counts.count_refused(NOT_A_PROBLEM.name)
+            note_ignored(document, read.why)
+            return {"ignored": read.why}
+        return await self._inbox.store(read, document.raw if document.origin.idempotency_key else None)
+
+
+def read_documents(body: bytes, head: RequestHead, config: GatewayConfig, make: MakeEvent) -> Read | list[Read]:
+    """The event of each document of a body, or why there is none. Raises Refusal when the body has no documents."""
+    with refusals():
+        documents = split(body, head, config)
+    if isinstance(documents, Document):
+        return _read(documents, make)
+    return [_read(document, make) for document in documents]
+
+
+def _read(document: Document, make: MakeEvent) -> Read:
+    try:
+        document = without_envelope(document)
+        return document, make(document.raw, document.origin)
+    except NothingToPublish as nothing:
+        # No mistake of its sender, who would send it again and again if it were refused.
+        return document, Ignored(nothing.why)
+    except Exception as error:
+        return document, refusal_of(error)
 
 
 def note_ignored(document: Document, why: str) -> None:
@@ -141,7 +208,12 @@ def activity_from(raw: bytes, origin: Origin) -> ActivityObserved:
     if strange:
         raise Unreadable(UnreadableReason.WRONG_TYPE, expected=f"only the members {', '.join(sorted(_THEIRS))}")
     now = time.time_ns() // 1000
-    ours = {"event_id": event_id(origin), "tenant": origin.tenant, "recorded_at": now, "occurred_at": now}
+    ours = {
+        "event_id": event_id(origin.within("activity")),
+        "tenant": origin.tenant,
+        "recorded_at": now,
+        "occurred_at": now,
+    }
     try:
         activity = msgspec.convert(ours | document | {"traceparent": origin.traceparent}, ActivityObserved)
     except msgspec.ValidationError as error:
@@ -174,6 +246,6 @@ def _json(document: object) -> Response:
     return Response(msgspec.json.encode(document), 202, media_type="application/json")
 
 
-def _openapi(parameters: list[dict[str, Any]]) -> dict[str, Any]:
-    content: dict[str, Any] = {media_type: {"schema": {}} for media_type in KNOWN}
+def _openapi(parameters: list[dict[str, Any]], known: tuple[str, ...] = KNOWN) -> dict[str, Any]:
+    content: dict[str, Any] = {media_type: {"schema": {}} for media_type in known}
     return {"parameters": parameters, "requestBody": {"required": True, "content": content}}

@@ -12,7 +12,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from tocsin.connectors.gateway.request import GatewayConfig, read_body
+from tocsin.connectors.gateway.body import read_body
+from tocsin.connectors.gateway.config import GatewayConfig
 from tocsin.schemas.registry import Registry, answer
 
 Ready = Callable[[], Awaitable[bool | str]]
@@ -22,8 +23,8 @@ READY_WITHIN = 5.0
 REGISTRY_MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 
 
-def probe_routes(ready: Ready, registry: CollectorRegistry) -> APIRouter:
-    """The routes for probes and for Prometheus."""
+def probe_routes(ready: Ready, registry: CollectorRegistry | None) -> APIRouter:
+    """The routes for probes and, unless `registry` is shown elsewhere (None), for Prometheus."""
     router = APIRouter()
 
     @router.get("/healthz")
@@ -38,6 +39,9 @@ def probe_routes(ready: Ready, registry: CollectorRegistry) -> APIRouter:
         if reason is None:
             return PlainTextResponse("ready\n")
         return PlainTextResponse(f"{reason}\n", 503, headers={"retry-after": "1"})
+
+    if registry is None:
+        return router
 
     @router.get("/metrics")
     async def metrics() -> Response:

@@ -50,6 +50,21 @@ BAD_CLOUD_EVENT = Kind(
     "A CloudEvent in binary mode has the headers ce-specversion: 1.0, and ce-id and ce-source of 1 to 255 characters.",
 )
 UNKNOWN_DIALECT = Kind("unknown-dialect", 400, "Unknown dialect", "There is no such dialect.")
+MALFORMED_REQUEST = Kind(
+    "malformed-request", 400, "Not a request", "What came is not HTTP, or its head is too large.", close=True
+)
+FOREIGN_ORIGIN = Kind(
+    "foreign-origin",
+    403,
+    "Not from that page",
+    "A web page of another origin may not use this bus. Origins of TOCSIN_PUBLIC_URL and TOCSIN_ALLOWED_HOSTS may.",
+)
+NOT_FROM_A_FORM = Kind(
+    "not-from-a-form",
+    403,
+    "A header is missing",
+    "A command needs a header that no HTML form sends: content-type: application/json, or tocsin-by.",
+)
 NOT_FOUND = Kind("not-found", 404, "Not found", "There is nothing here.")
 METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "Method not allowed", "See the Allow header.")
 TOO_MANY_SILENCES = Kind(
@@ -58,6 +73,26 @@ TOO_MANY_SILENCES = Kind(
 TOO_SLOW = Kind("too-slow", 408, "The body came too slowly", "Send the whole body at once.", close=True)
 TOO_LARGE = Kind("too-large", 413, "Too large", "The body, decoded, or the event made of it is too large.", close=True)
 TOO_MANY = Kind("too-many-items", 413, "Too many items", "Send smaller batches.")
+FOREIGN_HOST = Kind(
+    "foreign-host",
+    421,
+    "Not the host you asked for",
+    "The Host header names none of this bus's names: the loopback ones, that of TOCSIN_PUBLIC_URL, and those of "
+    "TOCSIN_ALLOWED_HOSTS.",
+)
+KEY_REUSED = Kind(
+    "idempotency-key-reused",
+    422,
+    "The key belongs to another document",
+    "Another document was published under this Idempotency-Key; this one was not stored. Use a new key for it.",
+)
+RATE_LIMITED = Kind(
+    "rate-limited", 429, "Too much at once", "The tenant has used up what it may publish for now.", retry_after=1
+)
+HEAD_TOO_LARGE = Kind(
+    "head-too-large", 431, "The headers are too large", "Target and headers together have a limit.", close=True
+)
+BUSY = Kind("busy", 503, "Too much is being taken in at the moment", "Repeat the request.", retry_after=1, close=True)
 UNSUPPORTED = Kind("unsupported-media-type", 415, "Unsupported media type", "The media type is not known here.")
 UNSUPPORTED_ENCODING = Kind(
     "unsupported-encoding", 415, "Unsupported content encoding", "Only gzip and identity are understood."
@@ -90,7 +125,8 @@ KINDS = {
     for kind in (
         MALFORMED, BAD_ENCODING, BAD_TENANT, BAD_KEY, BAD_CONTEXT, BAD_CLOUD_EVENT, UNKNOWN_DIALECT, NOT_FOUND,
         METHOD_NOT_ALLOWED, TOO_SLOW, TOO_LARGE, TOO_MANY, UNSUPPORTED, UNSUPPORTED_ENCODING, NOT_VALID, NOT_A_PROBLEM,
-        NONE_ACCEPTED, INTERNAL, UNCONFIRMED, KAFKA_AWAY, REFUSED_BY_KAFKA, TOO_MANY_SILENCES,
+        NONE_ACCEPTED, INTERNAL, UNCONFIRMED, KAFKA_AWAY, REFUSED_BY_KAFKA, TOO_MANY_SILENCES, MALFORMED_REQUEST,
+        FOREIGN_ORIGIN, NOT_FROM_A_FORM, FOREIGN_HOST, KEY_REUSED, RATE_LIMITED, HEAD_TOO_LARGE, BUSY,
     )
 }  # fmt: skip
 """The whole catalogue by name."""

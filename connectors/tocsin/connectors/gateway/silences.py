@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import nullcontext
 from typing import Any, Protocol
 
 import msgspec
@@ -12,7 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.connectors.commands import ended_silence, silence_set
+from tocsin.connectors.gateway.config import GatewayConfig
+from tocsin.connectors.gateway.keys import UsedKeys
 from tocsin.connectors.gateway.problems import MEDIA_TYPE, NOT_FOUND, NOT_VALID, TOO_MANY_SILENCES, Refusal, refusals
+from tocsin.connectors.gateway.rates import TenantRates
 from tocsin.connectors.gateway.request import (
     ACCEPTED,
     BY_HEADER,
@@ -20,7 +24,6 @@ from tocsin.connectors.gateway.request import (
     KEY_PARAMETER,
     REFUSED,
     TENANT_PARAMETER,
-    GatewayConfig,
     read_command,
     read_head,
 )
@@ -47,7 +50,7 @@ class SilencePort(Protocol):
         ...
 
 
-def silence_routes(config: GatewayConfig, silences: SilencePort) -> APIRouter:
+def silence_routes(config: GatewayConfig, silences: SilencePort, keys: UsedKeys, rates: TenantRates) -> APIRouter:
     """The routes. Each tenant sees and ends only its own."""
     router = APIRouter()
     parameters = [TENANT_PARAMETER, KEY_PARAMETER, BY_PARAMETER]
@@ -58,6 +61,8 @@ def silence_routes(config: GatewayConfig, silences: SilencePort) -> APIRouter:
     async def make(request: Request) -> Response:
         """Tell nobody of what fits all matchers, until a time (`until`) or for a span (`for`)."""
         head, document, by = await read_command(request, config)
+        rates.admit(head.tenant)
+        rates.charge_documents(head.tenant, 1)
         with refusals():
             silence = silence_set(document, head.origin(), by=by)
         why = silences.refusal(silence)
@@ -65,7 +70,9 @@ def silence_routes(config: GatewayConfig, silences: SilencePort) -> APIRouter:
             raise Refusal(NOT_VALID, pointer="/matchers", expected=why)
         if len(_of(head.tenant, silences)) >= TENANT_SILENCES:
             raise Refusal(TOO_MANY_SILENCES, limit=TENANT_SILENCES)
-        return await _store(silence, silences, config)
+        keyed = msgspec.json.encode([document, by])
+        with nullcontext() if head.idempotency_key is None else keys.use(silence.event_id, keyed):
+            return await _store(silence, silences, config)
 
     @router.get("/v1/silences", responses={400: REFUSED[400]}, openapi_extra={"parameters": [TENANT_PARAMETER]})
     async def every(request: Request) -> Response:

@@ -39,18 +39,24 @@ not date a problem into the future."""
 
 class Origin(Struct, frozen=True, kw_only=True):
     """What is known about a publication besides the document. `event_id` wins over `idempotency_key`, which gives the
-    same id whenever it is used again in the tenant; without either, the id is new, or follows from the document's own
-    id and bytes. `context` says what the document does not; `request_id` counts where neither names a request."""
+    same id whenever it is used again in the tenant and the same `key_scope`; without either, the id is new, or follows
+    from the document's own id and bytes. `context` says what the document does not; `request_id` counts where neither
+    names a request."""
 
     tenant: str
     dialect: str = AUTO
     media_type: str | None = None
     idempotency_key: str | None = None
+    key_scope: tuple[str, ...] = ()
     event_id: str | None = None
     traceparent: str | None = None
     tracestate: str | None = None
     context: ProblemContext | None = None
     request_id: str | None = None
+
+    def within(self, *scope: str) -> Origin:
+        """The same, with its key in a scope of its own."""
+        return msgspec.structs.replace(self, key_scope=(*scope, *self.key_scope))
 
 
 def problem(code: str, **fields: object) -> Problem:
@@ -103,9 +109,9 @@ def event_id(origin: Origin, problem: Problem | None = None, raw: bytes = b"") -
     if origin.event_id is not None:
         return origin.event_id
     if origin.idempotency_key is not None:
-        return idempotent_id(origin.tenant, origin.idempotency_key)
+        return idempotent_id(origin.tenant, origin.idempotency_key, *origin.key_scope)
     if raw and problem is not None and problem.message_id:
-        return idempotent_id(origin.tenant, f"document {sha256(raw).hexdigest()} {problem.message_id}")
+        return idempotent_id(origin.tenant, problem.message_id, "document", sha256(raw).hexdigest())
     return new_event_id()
 
 

@@ -53,8 +53,11 @@ def _print_ready(as_json: bool) -> OnReady:
         if isinstance(ready, Recovering):
             return  # only `tocsin up` waits for it; the metrics show it to people
         if as_json:
-            show_json({"ready": True, "process": ready.process, "url": ready.url})
+            own_port = {} if ready.probes is None else {"probes": ready.probes}
+            show_json({"ready": True, "process": ready.process, "url": ready.url} | own_port)
         else:
             show(f"{ready.process} is ready: {ready.url} (/healthz /readyz /metrics); Ctrl-C ends it")
+            if ready.probes is not None:
+                show(f"its metrics: {ready.probes}/metrics")
 
     return print_ready

@@ -44,7 +44,7 @@ def run(
     ] = None,
     dialect: Annotated[str, typer.Option(help=f"{', '.join(DIALECTS)}, or auto.")] = AUTO,
     tenant: Annotated[str | None, typer.Option(help="The tenant (TOCSIN_TENANT).")] = None,
-    idempotency_key: Annotated[str | None, typer.Option(help="The same key again counts once (line n: KEY/n).")] = None,
+    idempotency_key: Annotated[str | None, typer.Option(help="The same key again counts once, line by line.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per document.")] = False,
 ) -> None:
     """Publish one problem document, or many (NDJSON or an array); prints the event id that Kafka has acknowledged.
@@ -137,4 +137,4 @@ def _note(line: int, event: ProblemReported, ended: Receipt | BaseException, out
 def _origin_of(origin: Origin, line: int, documents: int) -> Origin:
     if origin.idempotency_key is None or documents == 1:
         return origin
-    return Origin(tenant=origin.tenant, dialect=origin.dialect, idempotency_key=f"{origin.idempotency_key}/{line}")
+    return origin.within("line", str(line))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import uvicorn
 from aiokafka.errors import KafkaConnectionError, KafkaError
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from tocsin.connectors.gateway import GatewayConfig, build_gateway
+from tocsin.connectors.gateway import GatewayConfig, Limits, Rate, build_gateway, host_of, server_config
 from tocsin.connectors.publish import KafkaAway, Publisher, PublishFailed, PublishUnconfirmed
 from tocsin.schemas.events import SilenceSet
 from tocsin.schemas.registry import Registry
@@ -22,6 +22,7 @@ from tocsin.streams.processes.lifecycle import OnReady, Ready, check_host
 from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import SettingsTopic
 from tocsin.streams.silences.silences import SilenceUnusable, match_of
+from tocsin.streams.telemetry.probes import serve_probes
 
 DRAIN_SECONDS = 15
 
@@ -40,16 +41,39 @@ async def run_gateway_process(settings: Settings, stop: asyncio.Event, on_ready:
             return str(failed)
         return True
 
-    config = GatewayConfig(default_tenant=settings.tenant)
     following = SettingsTopic(bootstrap, settings.prefix, book, "gateway")
+    metrics = CollectorRegistry()
     app = build_gateway(
-        config, publisher, ready, CollectorRegistry(), schemas=Registry(book), silences=SettingsSilences(following)
+        config_of(settings), publisher, ready, metrics, schemas=Registry(book), silences=SettingsSilences(following)
     )
     try:
-        async with following, publisher:
-            await _serve(app, settings, stop, on_ready)
+        async with following, publisher, _metrics_apart(settings, metrics) as probes:
+            await _serve(app, settings, stop, on_ready, probes)
     except KafkaError as error:
         raise kafka_unreachable(bootstrap, error) from error
+
+
+def config_of(settings: Settings) -> GatewayConfig:
+    """What the settings say of the gateway."""
+    hosts = {settings.host, host_of(settings.public_url or ""), *settings.allowed_hosts.lower().split(",")}
+    return GatewayConfig(
+        default_tenant=settings.tenant,
+        hosts=frozenset(host.strip() for host in hosts if host and host.strip()),
+        show_metrics=settings.gateway_metrics_port is None,
+        tenant_documents=Rate(settings.tenant_rate, settings.tenant_burst),
+        tenant_bytes=Rate(settings.tenant_bytes, 4 * settings.tenant_bytes),
+    )
+
+
+@contextlib.asynccontextmanager
+async def _metrics_apart(settings: Settings, registry: CollectorRegistry) -> AsyncIterator[str | None]:
+    """Serve the metrics on a port of their own while the block runs, if they have one; yields the base URL."""
+    port = settings.gateway_metrics_port
+    if port is None:
+        yield None
+        return
+    async with serve_probes(settings.host, port, registry, lambda: None) as url:
+        yield url
 
 
 class _Server(uvicorn.Server):
@@ -60,21 +84,16 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _serve(app: FastAPI, settings: Settings, stop: asyncio.Event, on_ready: OnReady) -> None:
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        timeout_graceful_shutdown=DRAIN_SECONDS,
-    )
-    listening = _listen(settings)
+async def _serve(app: FastAPI, settings: Settings, stop: asyncio.Event, on_ready: OnReady, probes: str | None) -> None:
+    limits = Limits(most=settings.max_connections)
+    config = server_config(app, limits, lifespan="off", timeout_graceful_shutdown=DRAIN_SECONDS)
+    listening = _listen(settings, config.backlog)
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.02)
     if not serving.done():
-        on_ready(Ready("gateway", f"http://{settings.host}:{listening.getsockname()[1]}"))
+        on_ready(Ready("gateway", f"http://{settings.host}:{listening.getsockname()[1]}", probes))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
@@ -82,8 +101,8 @@ async def _serve(app: FastAPI, settings: Settings, stop: asyncio.Event, on_ready
     await serving
 
 
-def _listen(settings: Settings) -> socket.socket:
-    listening = socket.create_server((settings.host, settings.port), backlog=2048, reuse_port=False)
+def _listen(settings: Settings, backlog: int) -> socket.socket:
+    listening = socket.create_server((settings.host, settings.port), backlog=backlog, reuse_port=False)
     listening.setblocking(False)
     return listening
 

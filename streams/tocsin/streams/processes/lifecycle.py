@@ -20,10 +20,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A process is ready: which one, and the base URL of its `/healthz`, `/readyz`, `/metrics` (and API)."""
+    """A process is ready: which one, and the base URL of its `/healthz`, `/readyz`, `/metrics` (and API); of the last
+    three only, when they have a port of their own, `probes` is the base URL."""
 
     process: str
     url: str
+    probes: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ class Member:
         """`progress` is called with a line for a person at each end and restart. Nothing happens before `start`."""
         self.name = name
         self.url = ""
+        self.probes = ""
         self.log = logs / f"{name}.log"
         self._settings = settings
         self._progress = progress
@@ -74,6 +75,7 @@ class Member:
             await self.kill()
             raise MemberFailed(self.name, str(answer["error"]), int(str(answer["exit_code"])), self.log)
         self.url = str(answer["url"])
+        self.probes = str(answer.get("probes", self.url))
         self._keep_port()
 
     async def watch(self) -> None:

@@ -77,7 +77,7 @@ class Bus:
         where = Where(
             api=self.members["gateway"].url,
             bootstrap=str(settings.bootstrap),
-            metrics=[f"{member.url}/metrics" for member in self.members.values()],
+            metrics=[f"{member.probes}/metrics" for member in self.members.values()],
             home=settings.home,
             logs=self._logs,
         )
