@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from tests.simulation.virtual_loop import MOST_TURNS
 from tests.streams.engine.simulated_log import Faults
 from tocsin.streams.engine.partition import PartitionWriter
 
@@ -30,6 +31,10 @@ class Plan(Struct, frozen=True, kw_only=True):
     """Seconds after a timer's time at which a worker thinks of a tick; one of these for each worker."""
     trouble: float = 1.0
     """How often faults strike: 1 is far more often than lets anybody work in peace, for short runs."""
+    at_once: float = 0.0
+    """The share of the calls of the log that take no time; those are the cheapest."""
+    most_turns: int = MOST_TURNS
+    """Turns of the loop without progress that end the run."""
     writer: type[PartitionWriter] = PartitionWriter
 
     def faults(self) -> Faults:
@@ -38,6 +43,11 @@ class Plan(Struct, frozen=True, kw_only=True):
         return Faults(
             kill=4 * rate, refuse=3 * rate, lose_answer=3 * rate, hide_offset=20 * rate, pause=2 * rate, late=3 * rate
         )
+
+
+def rough_plan(seed: int) -> Plan:
+    """Twice as many faults as in a short run, and three times as many events: for what only few worlds show."""
+    return Plan(seed=seed, events=120, trouble=2.0)
 
 
 def long_plan(seed: int, events: int) -> Plan:
@@ -50,4 +60,19 @@ def long_plan(seed: int, events: int) -> Plan:
         batches=(200, 1000),
         patience=(0.001, 60.0, 1800.0),
         trouble=0.03,
+        at_once=0.8,
+    )
+
+
+def slow_plan(seed: int, years: float, events: int) -> Plan:
+    """Years with few events, in small bursts; most of the time nothing happens but timers."""
+    return Plan(
+        seed=seed,
+        events=events,
+        days=365 * years,
+        burst=3,
+        batches=(200, 1000),
+        patience=(0.001, 60.0, 1800.0),
+        trouble=0.3,
+        at_once=0.8,
     )

@@ -36,7 +36,7 @@ class Simulation:
 
     def __init__(self, plan: Plan, progress: Callable[[int], None] = lambda published: None) -> None:
         self.plan, self._progress = plan, progress
-        self.loop = VirtualLoop()
+        self.loop = VirtualLoop(plan.most_turns)
         self.kafka = SimulatedKafka(
             self.loop.micros, plan.partitions, {*CHANGELOGS}, {"inbox", "deliveries", "attempts", *CHANGELOGS}
         )
@@ -82,6 +82,7 @@ class Simulation:
             event, pause = traffic.next(self.loop.micros())
             publishing.publish(event)
             self.published = number + 1
+            self.loop.progress()
             if chance.random() < 0.02:
                 publishing.enable(chance.choice(ENDPOINTS))
             self._trouble()
@@ -113,6 +114,7 @@ class Simulation:
             if self.loop.time() > end:
                 raise Broken(f"still not {what.__name__} after {PATIENCE / DAY:.0f} days without faults")
             await asyncio.sleep(DAY / 2)
+            self.loop.progress()
             self.judge.check_timers()
         self._stop_if_broken()
 

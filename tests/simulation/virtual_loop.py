@@ -6,40 +6,41 @@ The engine's own tasks run on it unchanged, so years of timers pass in minutes, 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Coroutine
+from heapq import heapify, heappop
 from typing import Any, TypeVar
+
+from tests.simulation.broken import Broken
 
 START = 1_767_225_600_000_000
 """When every simulation begins: 2026-01-01, in microseconds."""
 
+MOST_TURNS = 1_000_000
+"""Turns of the loop without progress that mean there is none; the longest pause of a run of years has 70,000."""
+
+CANCELLED_KEPT = 100
+"""Cancelled timers that may stay in the heap, at most half of it."""
+
 Result = TypeVar("Result")
 
 
-class NothingLeft(Exception):
-    """Somebody waits for what can never happen."""
-
-
-class _Jump:
-    """Stands where a selector would wait for sockets."""
-
-    def __init__(self, loop: VirtualLoop) -> None:
-        self._loop = loop
-
-    def select(self, timeout: float | None) -> list[object]:
-        if timeout is None:
-            raise NothingLeft("no timer is set, nothing is ready")
-        if timeout > 0:
-            self._loop.pass_time(timeout)
-        return []
+class NoProgress(Broken):
+    """Somebody waits for what can never happen, or is busy for ever."""
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
-    """No sockets, no threads, no wall clock."""
+    """No sockets, no threads, no wall clock. Whoever runs on it says when there was `progress`; more than `most_turns`
+    without any raise NoProgress, where a busy loop would go on for ever."""
 
-    def __init__(self) -> None:
+    _ready: deque[asyncio.Handle]
+    _scheduled: list[asyncio.TimerHandle]
+    _timer_cancelled_count: int
+
+    def __init__(self, most_turns: int = MOST_TURNS) -> None:
         super().__init__()
         self._now = 0.0
-        self._selector = _Jump(self)
+        self.most_turns, self._turns = most_turns, 0
         self.set_exception_handler(lambda loop, context: None)  # tasks that are killed are never awaited
 
     def time(self) -> float:
@@ -49,19 +50,54 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """The virtual time in microseconds since the epoch."""
         return START + int(self._now * 1_000_000)
 
-    def pass_time(self, seconds: float) -> None:
-        """Jump ahead."""
-        self._now += seconds
+    def progress(self) -> None:
+        """Something was done: the turns are counted from here."""
+        self._turns = 0
 
-    def _process_events(self, event_list: list[object]) -> None:
-        """There are none."""
+    def _run_once(self) -> None:
+        """One turn: jump if nothing is ready, then run what is ready and due. asyncio's own adds a waiting time and the
+        system clock's resolution to `now`; after 194 days both are less than the step of a float, and nothing is due
+        any more. Here, the clock is set to the very time of the timer."""
+        self._count_turn()
+        self._drop_cancelled()
+        ready, scheduled = self._ready, self._scheduled
+        if not ready:
+            if not scheduled:
+                raise NoProgress("no timer is set, nothing is ready")
+            self._now = max(self._now, scheduled[0]._when)  # type: ignore[attr-defined]
+        while scheduled and scheduled[0]._when <= self._now:  # type: ignore[attr-defined]
+            timer = heappop(scheduled)
+            timer._scheduled = False  # type: ignore[attr-defined]
+            ready.append(timer)
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle._cancelled:
+                handle._run()
+
+    def _count_turn(self) -> None:
+        self._turns += 1
+        if self._turns > self.most_turns:
+            self._turns = 0
+            raise NoProgress(f"no progress in {self.most_turns} turns of the loop, after {self._now / 86_400:.1f} days")
+
+    def _drop_cancelled(self) -> None:
+        scheduled = self._scheduled
+        if self._timer_cancelled_count > max(CANCELLED_KEPT, len(scheduled) // 2):
+            for timer in scheduled:
+                timer._scheduled = not timer.cancelled()  # type: ignore[attr-defined]
+            scheduled[:] = [timer for timer in scheduled if not timer.cancelled()]
+            heapify(scheduled)
+            self._timer_cancelled_count = 0
+        while scheduled and scheduled[0]._cancelled:
+            heappop(scheduled)._scheduled = False  # type: ignore[attr-defined]
+            self._timer_cancelled_count -= 1
 
     def _write_to_self(self) -> None:
         """Nobody calls from another thread."""
 
 
 def run_virtually(loop: VirtualLoop, work: Coroutine[Any, Any, Result]) -> Result:
-    """Run to the end of `work`; what is still pending then is cancelled."""
+    """Run to the end of `work`; what is still pending then is cancelled. Raises NoProgress."""
     try:
         return loop.run_until_complete(work)
     finally:

@@ -91,7 +91,8 @@ class WorkerGroup:
         return worker
 
     def _new_log(self, on_death: Callable[[], None]) -> ProcessLog:
-        return ProcessLog(self._kafka, self._loop, self._chance, self._faults, self._judge, on_death)
+        at_once = self._plan.at_once
+        return ProcessLog(self._kafka, self._loop, self._chance, self._faults, self._judge, on_death, at_once)
 
     def _move(self, place: Assigned) -> None:
         """Another worker gets the partition; the one that had it goes on with it for a while, not knowing."""
@@ -154,4 +155,4 @@ class WorkerGroup:
 
 def _soothe(worker: SimulatedWorker) -> None:
     worker.patience = 300.0
-    worker.log.instant = True
+    worker.log.at_once = 1.0
