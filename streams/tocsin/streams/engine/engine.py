@@ -24,7 +24,8 @@ from tocsin.streams.engine.partition import Names, PartitionWriter
 from tocsin.streams.engine.phase import Phase
 from tocsin.streams.engine.ports import WorkerLog
 from tocsin.streams.engine.record import RuleSet
-from tocsin.streams.engine.task import HEARTBEAT, PartitionTask
+from tocsin.streams.engine.task import PartitionTask
+from tocsin.streams.engine.ticking import HEARTBEAT
 from tocsin.streams.engine.transport import FetchedBatch
 from tocsin.streams.engine.watchdog import Watchdog
 

@@ -61,6 +61,11 @@ class Verdict:
     position: int
     lost: int = 0
 
+    @property
+    def input_changed(self) -> bool:
+        """Whether it is another input than the one that was read, or a part of it is gone unread."""
+        return self.standing not in (Standing.SAME, Standing.FRESH)
+
 
 def judge(mark: Mark | None, start: int, end: int, at_mark: Record | None) -> Verdict:
     """Decide where to go on from the mark, the input's first and next offset, and the record now at the mark.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import uuid
 from collections.abc import Callable, Sequence
 from time import monotonic
@@ -17,12 +16,12 @@ import structlog
 from tocsin.streams.engine.audit import Auditor, TimerCensus
 from tocsin.streams.engine.dead import DeadLetterLimitReached
 from tocsin.streams.engine.fold import Folded
-from tocsin.streams.engine.mark import Standing, Verdict
 from tocsin.streams.engine.partition import PartitionWriter, Superseded
 from tocsin.streams.engine.phase import DEAD_LETTER_LIMIT, HELP, Phase
 from tocsin.streams.engine.ports import Log, LogUnavailable
 from tocsin.streams.engine.record import Halt, Record, RuleSet
-from tocsin.streams.engine.ticking import Ticking
+from tocsin.streams.engine.setbacks import Setbacks
+from tocsin.streams.engine.ticking import HEARTBEAT, Ticking
 from tocsin.streams.engine.waiting import Waiting
 
 _log = structlog.get_logger("tocsin.engine")
@@ -32,12 +31,6 @@ DELIVERY_GRACE = 5.0
 
 IDLE_CHECK = 30.0
 """Seconds without input after which the changelog and the mark are looked at; far below min.compaction.lag.ms."""
-
-HEARTBEAT = 30.0
-"""Seconds without input after which the owner appends a tick although no timer is due."""
-
-VAIN_RECOVERIES = 3
-"""Recoveries in a row that read the whole changelog and failed behind it, after which reading is no progress."""
 
 
 class PartitionTask:
@@ -80,7 +73,7 @@ class PartitionTask:
         self._auditor: Auditor | None = None
         self._doubt = False
         self._expected = 0
-        self._setbacks = self._in_vain = 0
+        self._setbacks = Setbacks(retry_delay)
         self._writer: PartitionWriter | None = None
         self._task: asyncio.Task[None] | None = None
         self._log = _log.bind(agent=rules.name, partition=partition)
@@ -188,21 +181,14 @@ class PartitionTask:
             except Exception as error:
                 self._set_back(Phase.HALTED, "unexpected", f"{type(error).__name__}: {error}", exc_info=True)
             if not self._stopping:
-                await self._pause(self._patience())
-
-    def _patience(self) -> float:
-        """Seconds until the next try: doubling up to 8 delays (32 when a person is needed), spread, so that partitions
-        do not march in step.
-        """
-        doubling = 5 if self.phase is Phase.HALTED else min(self._setbacks - 1, 3)
-        return float(self._retry_delay * 2**doubling * (0.5 + random.random()))
+                await self._pause(self._setbacks.patience(self.phase is Phase.HALTED))
 
     def _set_back(self, phase: Phase, reason: str, detail: str, *, exc_info: bool = False) -> None:
         """Throw the partition's memory away: after a failed write nobody knows what of it is in the log."""
         self.phase, self.reason = phase, reason
         if phase is Phase.HALTED:
             self.halted, self.settled = reason, True
-        self._setbacks += 1
+        self._setbacks.failed()
         self._writer, self._auditor, self.next_offset = None, None, None
         self.epoch += 1
         self._waiting.clear()
@@ -212,8 +198,9 @@ class PartitionTask:
     async def _take_over(self) -> None:
         self.phase = Phase.TAKING_OVER
         writer = self._new_writer(uuid.uuid4().bytes)
-        verdict = await self._recover(writer)
-        if verdict.standing not in (Standing.SAME, Standing.FRESH):
+        with self._setbacks.recovery(lambda: writer.state.log_end > 0):
+            verdict = await writer.take_over(self.moved if self._setbacks.reading_is_progress else lambda: None)
+        if verdict.input_changed:
             self._log.error("input changed", standing=verdict.standing, lost=verdict.lost, position=verdict.position)
         self._writer, self.next_offset = writer, verdict.position
         self._auditor = Auditor(writer.state.rows)
@@ -228,16 +215,6 @@ class PartitionTask:
         self.moved()
         if writer.reported is not None:
             self._on_written(self.partition, writer.reported)
-
-    async def _recover(self, writer: PartitionWriter) -> Verdict:
-        """Take over; reading on is progress, so a long recovery is never taken for a stalled partition."""
-        try:
-            verdict = await writer.take_over(self.moved if self._in_vain < VAIN_RECOVERIES else lambda: None)
-        except Exception:
-            self._in_vain += writer.state.log_end > 0
-            raise
-        self._in_vain = 0
-        return verdict
 
     async def _serve(self) -> None:
         writer = self._writer
@@ -265,7 +242,7 @@ class PartitionTask:
             await writer.write(folded)
             self.moved()
             self._ticking.heard(folded.now)
-            self._setbacks = 0
+            self._setbacks.over()
             self.halted = ""
             self._on_written(self.partition, folded)
         if folded.halt is not None:
@@ -308,7 +285,7 @@ class PartitionTask:
     async def _verify_input(self, writer: PartitionWriter) -> None:
         """Is it still the topic that we read? A hole in the offsets may be harmless (transaction markers) or a loss."""
         verdict = await writer.check_mark()
-        if verdict.standing not in (Standing.SAME, Standing.FRESH):
+        if verdict.input_changed:
             raise LogUnavailable(f"the input changed under us: {verdict.standing}")
 
     async def _pause(self, seconds: float) -> None:

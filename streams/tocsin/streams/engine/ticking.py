@@ -6,6 +6,9 @@ from collections.abc import Awaitable, Callable
 
 from tocsin.streams.engine.ports import LogUnavailable
 
+HEARTBEAT = 30.0
+"""Seconds without input after which the owner appends a tick although no timer is due."""
+
 ASK_AGAIN = 1_000_000
 """Microseconds between two ticks that are asked for: the first may still be on its way to us."""
 
