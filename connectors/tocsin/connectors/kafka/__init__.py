@@ -7,11 +7,13 @@ from __future__ import annotations
 from tocsin.connectors.kafka.client import client_options, open_admin, open_consumer, open_producer
 from tocsin.connectors.kafka.producer import BatchProducer, ProducerReplaced, ReadyBatch, TopicNotThere
 from tocsin.connectors.kafka.reading import offsets_since, partitions_of, read_to_end
+from tocsin.connectors.kafka.settled import Settled
 
 __all__ = [
     "BatchProducer",
     "ProducerReplaced",
     "ReadyBatch",
+    "Settled",
     "TopicNotThere",
     "client_options",
     "offsets_since",

@@ -209,7 +209,7 @@ class Dispatcher:
         """Partitions may go elsewhere: let what is under way end for a moment, and commit."""
         if self.running:
             await asyncio.wait(self.running, timeout=5.0)
-        await self._offsets.commit()
+        await self._offsets.leaving()
 
     def keep_only(self, partitions: set[TopicPartition]) -> None:
         """These partitions are ours from now on, and no others."""

@@ -11,6 +11,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
+from tocsin.connectors.kafka import Settled
+
 Place = TypeVar("Place", bound=Hashable)
 
 RECORDS = 64
@@ -89,6 +91,7 @@ class Offsets:
         self._progress: dict[TopicPartition, PartitionProgress] = {}
         self._committed: dict[TopicPartition, int] = {}
         self._newly_assigned: set[TopicPartition] = set()
+        self._settled = Settled()
 
     def of(self, partition: TopicPartition) -> PartitionProgress:
         """The progress of one partition."""
@@ -100,9 +103,20 @@ class Offsets:
             del self._progress[partition]
         self._committed.clear()
         self._newly_assigned = set(partitions)
+        self._settled.joined()
+
+    async def leaving(self) -> None:
+        """The group rebalances: commit once more, and then nothing until `keep_only`."""
+        await self.commit()
+        await self._settled.leaving()
 
     async def commit(self) -> None:
         """Commit what is done and not committed yet."""
+        async with self._settled.commit() as allowed:
+            if allowed:
+                await self._commit()
+
+    async def _commit(self) -> None:
         held = self._consumer.assignment()
         done = {
             partition: at
@@ -124,5 +138,6 @@ class Offsets:
             starts = {place: OffsetAndMetadata(await self._consumer.position(place), "") for place in missing}
             # Where something was read meanwhile, its own progress says what may be committed.
             unread = {place: start for place, start in starts.items() if place not in self._progress}
-            if unread:
-                await self._consumer.commit(unread)
+            async with self._settled.commit() as allowed:
+                if unread and allowed:
+                    await self._consumer.commit(unread)

@@ -7,7 +7,7 @@ Offsets are committed for lag tools only; where to read comes from the marks.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,7 +21,7 @@ from faust.transport.consumer import ensure_TPset
 from faust.transport.drivers import aiokafka as faust_driver
 from faust.types import TP, ConsumerMessage
 
-from tocsin.connectors.kafka import client_options
+from tocsin.connectors.kafka import Settled, client_options
 from tocsin.streams.topology import CARRIER_LIMIT
 
 BUSY_POLL = 0.01
@@ -60,10 +60,10 @@ class _Listener(aiokafka.abc.ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(self, consumer: BatchConsumer) -> None:
         self._consumer = consumer
 
-    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> Awaitable[None]:
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         self._consumer.app.on_rebalance_start()
-        revoking: Awaitable[None] = self._consumer.on_partitions_revoked(ensure_TPset(revoked))
-        return revoking
+        await self._consumer.settled.leaving()
+        await self._consumer.on_partitions_revoked(ensure_TPset(revoked))
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         consumer = self._consumer
@@ -71,6 +71,7 @@ class _Listener(aiokafka.abc.ConsumerRebalanceListener):  # type: ignore[misc]
         consumer.app.consumer_generation_id = generation
         await consumer.on_partitions_assigned(ensure_TPset(assigned), generation)
         await consumer.follow(set(assigned))
+        consumer.settled.joined()
 
 
 class BatchConsumer(faust_consumer.Consumer):
@@ -84,6 +85,7 @@ class BatchConsumer(faust_consumer.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.partitions: Partitions = self.transport.partitions  # type: ignore[attr-defined]
+        self.settled = Settled()
         self._client: aiokafka.AIOKafkaConsumer | None = None
 
     @property
@@ -166,10 +168,13 @@ class BatchConsumer(faust_consumer.Consumer):
         offsets = {tp: OffsetAndMetadata(at, "") for tp, at in self.partitions.committable().items() if tp in held}
         if not offsets:
             return False
-        try:
-            await self.client.commit(offsets)
-        except KafkaError:
-            return False
+        async with self.settled.commit() as allowed:
+            if not allowed:
+                return False
+            try:
+                await self.client.commit(offsets)
+            except KafkaError:
+                return False
         return True
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
