@@ -17,7 +17,7 @@ from tests.scenarios.scenario_file import ACTIVITIES, START, BadScenario, Given,
 from tests.scenarios.scenario_mediation import Mediator
 from tests.scenarios.scenario_names import Line, Names, line_of_event
 from tests.scenarios.scenario_silences import silences_after
-from tocsin.connectors.catalogue.categories import with_category
+from tocsin.connectors.catalogue.categories import as_catalogued
 from tocsin.connectors.dialects import NotAProblem, Unreadable, read_document
 from tocsin.schemas.codec import decode, encode
 from tocsin.schemas.events import (
@@ -122,7 +122,7 @@ class VirtualBus:
             self.lines.append(Line(given.at, "no problem", problem.why, {}, given.tenant))
             return
         assert given.name, f"the report at {given.at} needs a name (as: ...)"
-        self._decide(self._reported(given, with_category(problem), raw))
+        self._decide(self._reported(given, as_catalogued(problem), raw))
 
     def _reported(self, given: Given, problem: Any, raw: bytes) -> ProblemReported:
         return ProblemReported(**self._common(given), problem=problem, raw=raw, raw_media_type="application/json")

@@ -68,3 +68,18 @@ def test_a_stated_category_stays() -> None:
 )
 def test_the_words_for_what_runs_short(code: str, expected: str | None) -> None:
     assert shortage_of(code) == expected
+
+
+SEVERITIES = {
+    "a warning that the catalogue knows": ("version-with-degraded-features", "warning"),
+    "in another spelling": ("Fields_Ignored_Due_To_Version_Mismatch", "warning"),
+    "an error that it knows": ("message-parse-failure", "error"),
+    "nobody knows it": ("something-else", "error"),
+    "the code says it": ("w.p.xfer", "warning"),
+}
+
+
+@pytest.mark.parametrize(("code", "severity"), SEVERITIES.values(), ids=SEVERITIES)
+def test_the_severity_of_a_code_that_does_not_say_it(code: str, severity: str) -> None:
+    report = problem_reported({"@type": ARIES, "description": {"code": code}}, Origin(tenant="t"))
+    assert report.problem.severity == severity

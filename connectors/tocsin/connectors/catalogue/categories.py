@@ -9,8 +9,8 @@ from functools import lru_cache
 import msgspec
 
 from tocsin.connectors.catalogue.catalogue import Catalogue
-from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH
-from tocsin.schemas.problem import Problem
+from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, fold_code, parse_code
+from tocsin.schemas.problem import Problem, Severity
 
 STORAGE, MEMORY, COMPUTE = "me.res.storage", "me.res.memory", "me.res.compute"
 RESOURCES = {
@@ -46,7 +46,17 @@ WHOLE_WORDS = {
 OF_STATUS = {507: STORAGE}
 """HTTP statuses that say that something runs short."""
 
+_BY_SORTER = frozenset({"didcomm-2.0", "aries-1.0", "hipe"})
+"""Dialects in which only the first token of a code says how bad it is; one without it says nothing."""
+
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+
+def as_catalogued(problem: Problem) -> Problem:
+    """The problem with the category and the severity that the catalogue knows, where the report does not state them."""
+    problem = with_category(problem)
+    severity = _severity_of(problem.code) if problem.dialect in _BY_SORTER else None
+    return problem if severity in (None, problem.severity) else msgspec.structs.replace(problem, severity=severity)
 
 
 def with_category(problem: Problem) -> Problem:
@@ -74,6 +84,19 @@ def _of_code(code: str, key: str) -> str | None:
     if len(code) > MAX_CODE_LENGTH or len(key) > MAX_CODE_LENGTH:
         return None
     return _looked_up(code, key)
+
+
+def _severity_of(code: str) -> Severity | None:
+    return _looked_up_severity(code) if len(code) <= MAX_CODE_LENGTH else None
+
+
+@lru_cache(maxsize=4096)
+def _looked_up_severity(code: str) -> Severity | None:
+    """None for a code that states it, and for one that the catalogue does not know."""
+    if parse_code(code).stated_scope is not None or fold_code(code).startswith(("e.", "w.")):
+        return None
+    found = Catalogue.load().find(code)
+    return None if found is None else found.entry.severity
 
 
 @lru_cache(maxsize=4096)  # only codes of bounded length are kept

@@ -9,7 +9,7 @@ from hashlib import sha256
 import msgspec
 from msgspec import Struct
 
-from tocsin.connectors.catalogue.categories import with_category
+from tocsin.connectors.catalogue.categories import as_catalogued
 from tocsin.connectors.dialects import (
     AUTO,
     NotAProblem,
@@ -85,7 +85,7 @@ def problem_reported(report: Report, origin: Origin, *, now: int | None = None) 
         raise NothingToPublish(read.why)
     for context in (inner, origin.context):
         read = read if context is None else with_context(read, context)
-    read = with_category(read)
+    read = as_catalogued(read)
     if origin.request_id is not None and read.request_id is None:
         read = msgspec.structs.replace(read, request_id=origin.request_id)
     noticed = read.noticed_at

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tocsin.connectors.catalogue.categories import with_category
+from tocsin.connectors.catalogue.categories import as_catalogued
 from tocsin.connectors.dialects import AUTO, DIALECTS, NotAProblem, Unreadable, read_document, write_document
 from tocsin.connectors.dialects.facts import code_facts, document_facts
 from tocsin.connectors.publish import NothingToPublish
@@ -28,7 +28,7 @@ def read(
     """Print what the reader understands, as one JSON object; unreadable: {"error": true, ...} and exit 65."""
     raw = bytes_of(file)
     try:
-        found = code_facts(raw) if dialect == CODE else document_facts(raw, dialect, refine=with_category)
+        found = code_facts(raw) if dialect == CODE else document_facts(raw, dialect, refine=as_catalogued)
     except Unreadable as unreadable:
         kind = str(unreadable.reason)
         show_json({"error": True, "error_kind": kind, "pointer": unreadable.pointer, "expected": unreadable.expected})

@@ -72,6 +72,8 @@ class Stage(Struct, frozen=True):
 STAGES: tuple[Stage, ...] = (
     # Did it come before?
     Stage(same_event.judge, same_event.after),
+    # Is it to be ignored, as if it had not come?
+    Stage(quiet.judge),
     # What was going on?
     Stage(context.judge),
     Stage(close_by_problem),
@@ -87,7 +89,6 @@ STAGES: tuple[Stage, ...] = (
     Stage(route.judge, reminders.after),
     Stage(silence.judge),
     Stage(inhibit.judge, inhibit.after),
-    Stage(quiet.judge),
     Stage(mute.judge),
     Stage(group.judge, group.after),
     # Who may be told?

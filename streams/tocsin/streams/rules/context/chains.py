@@ -37,12 +37,20 @@ def remember_report(turn: Turn, problem: Problem, thread: str | None) -> None:
             turn.references.keep(turn.references.key(_KIND, one), row, turn.now + turn.config.thread_ttl)
 
 
+def remember_ignored(turn: Turn, problem: Problem) -> None:
+    """The message of a report that changes nothing: told as activity, it changes nothing either."""
+    if problem.message_id is not None and linkable(problem.message_id):
+        key = turn.references.key(_KIND, problem.message_id)
+        turn.references.keep(key, ReferenceRow(None, turn.now), turn.now + turn.config.thread_ttl)
+
+
 def is_reported(turn: Turn, message_id: str | None) -> bool:
     """Whether a message is a report that came before."""
     if message_id is None or not linkable(message_id):
         return False
     own = turn.threads.find(message_id)
-    return _first(turn, message_id) is not None or (own is not None and own.count > 0 and own.activity == 0)
+    known = turn.references.find(_KIND, message_id) is not None
+    return known or (own is not None and own.count > 0 and own.activity == 0)
 
 
 def _first(turn: Turn, named: str) -> str | None:
