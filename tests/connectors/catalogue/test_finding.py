@@ -79,7 +79,7 @@ def test_found(code: str, expected: tuple[str, Match] | None) -> None:
 @pytest.mark.parametrize("entry", CATALOGUE.entries, ids=lambda entry: entry.code)
 def test_every_entry_is_found_by_each_of_its_spellings(entry: object) -> None:
     for place, code in enumerate((entry.code, *entry.aliases)):  # type: ignore[attr-defined]
-        found = CATALOGUE.find(code)
+        found = CATALOGUE.find(code, next(iter(CATALOGUE.sources[entry.file].protocols), None))  # type: ignore[attr-defined]
         assert found is not None
         assert (found.entry, found.match is Match.ALIAS) == (entry, place > 0)
 
@@ -123,3 +123,52 @@ def test_babel_is_not_imported_before_a_language_is_wanted() -> None:
     code = "import sys, tocsin.connectors.catalogue; print('babel' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown == "False\n"
+
+
+ISSUE = "https://didcomm.org/issue-credential/2.0/problem-report"
+IN_PROTOCOL: dict[str, tuple[str, str | None, str | None, str | None]] = {
+    "of the protocol that has it": ("abandoned", "https://didcomm.org/present-proof/2.0", None, "abandoned"),
+    "of another protocol": ("abandoned", ISSUE, None, "issuance-abandoned"),
+    "of a protocol that has no such code": ("verify_error", ISSUE, None, None),
+    "by the protocol's name": ("abandoned", "issue_credential", None, "issuance-abandoned"),
+    "by the old prefix": (
+        "abandoned",
+        "did:sov:BzCbsNYhMrjHiqZDTUASHg;spec/issue-credential/1.0",
+        None,
+        "issuance-abandoned",
+    ),
+    "a protocol of which there is no source": ("abandoned", "https://didcomm.org/basicmessage/2.0", None, None),
+    "a code of no protocol": ("e.p.trust", ISSUE, None, "e.p.trust"),
+    "no protocol": ("abandoned", None, None, "abandoned"),
+    "a protocol that only reports": (
+        "abandoned",
+        "https://didcomm.org/report-problem/1.0/problem-report",
+        None,
+        "abandoned",
+    ),
+    "a catalogue of ours": ("abandoned", None, "https://didcomm.org/issue-credential/2.0/codes", "issuance-abandoned"),
+    "a foreign catalogue with the very code": (
+        "cant-find-route",
+        None,
+        "did:sov:x;spec/error-codes/123",
+        "cant-find-route",
+    ),
+    "a foreign catalogue with something like it": ("cant-find-route.at-all", None, "did:sov:x;spec/error-codes", None),
+}
+
+
+@pytest.mark.parametrize(("code", "protocol", "named", "expected"), IN_PROTOCOL.values(), ids=IN_PROTOCOL)
+def test_found_in_a_protocol(code: str, protocol: str | None, named: str | None, expected: str | None) -> None:
+    found = CATALOGUE.find(code, protocol, named)
+    assert (found and found.entry.code) == expected
+
+
+EXAMPLES = (
+    "insufficient-funds", "Insufficient_Funds", "payment-mechanism-offline", "credential-revoked", "terms-not-accepted",
+    "terms-of-service-violated", "too-much-information-requested", "too-much-information-given",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("code", EXAMPLES)
+def test_the_examples_of_the_specifications_are_there(code: str) -> None:
+    assert CATALOGUE.find(code) is not None

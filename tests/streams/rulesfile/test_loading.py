@@ -375,3 +375,19 @@ def test_a_sink_that_raises_anything_is_a_finding(tmp_path: Path, monkeypatch: p
     assert shown(tmp_path, TOP)[0] == (
         "2: endpoint desk: the sink memory does not take its settings (OverflowError) (correct them)"
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "language"),
+    [("[fr, en]", ("fr", "en")), ("de-CH", ("de-CH",)), ("[]", ())],
+    ids=["several", "one", "none"],
+)
+def test_the_language_of_an_endpoint(tmp_path: Path, said: str, language: tuple[str, ...]) -> None:
+    text = f"endpoints:\n  desk: {{sink: memory, language: {said}}}\ndefault_route: desk\n"
+    assert load_rulebook(write(tmp_path, text)).endpoints["desk"].language == language
+
+
+@pytest.mark.parametrize("said", ["'english, please'", "[fr, 5]", "{}", "[x]"])
+def test_what_is_no_language_is_a_finding(tmp_path: Path, said: str) -> None:
+    [finding, *_] = shown(tmp_path, f"endpoints:\n  desk: {{sink: memory, language: {said}}}\ndefault_route: desk\n")
+    assert finding.startswith("2: ")

@@ -14,11 +14,13 @@ from msgspec import Struct
 from tocsin.connectors.catalogue.entries import Advice, Entry, Form, SourceFile, Texts
 from tocsin.connectors.catalogue.files import ADVICE_FILE, catalogue_hash, shipped_files
 from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, fold_code, parse_code
+from tocsin.connectors.dialects.message_types import parse_piuri, plain
 
 _WORD = re.compile(r"[A-Z][a-z0-9]*")
 _CAMEL = re.compile(r"(?:[A-Z][a-z0-9]*)+")
 Tokens = tuple[str, ...]
 Hit = TypeVar("Hit")
+_REPORTING = frozenset({"reportproblem", "notification"})
 DEFAULT = "en"
 """The language of those who ask for none that we have; every entry has it."""
 MAX_HEADER = 1000
@@ -36,11 +38,55 @@ class Match(StrEnum):
     PREFIX = "prefix"
 
 
+_VERY_CODE = (Match.EXACT, Match.ALIAS)
+
+
 class Found(Struct, frozen=True):
     """An entry, and how it was found."""
 
     entry: Entry
     match: Match
+
+
+class _Index:
+    """Entries by code, in the ways in which a code in hand may fit one. Of two that fit equally, the one that was
+    entered first, but a code comes before another entry's alias."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._whole: dict[str, Found] = {}
+        self._forms: dict[Form, dict[Tokens, Found]] = {form: {} for form in Form}
+        for entry in entries:
+            self._enter(entry)
+
+    def find(self, code: str) -> Found | None:
+        """As Catalogue.find."""
+        whole = self._whole.get(fold_code(code))
+        if whole is not None:
+            return whole
+        descriptors, words = descriptors_of(code), words_of(code)
+        # A v2 code's sorter and scope count for nothing here: they say how bad it is, not what it is.
+        unsaid = len(tokens_of(code)) - len(descriptors) if descriptors else 0
+        hits = (
+            (_found(self._forms[Form.CODE], tokens_of(code)), unsaid),
+            (_found(self._forms[Form.DESCRIPTOR], descriptors), 0),
+            (_found(self._forms[Form.FAMILY], words), 0),
+        )
+        said = [(hit[0] - less, hit[1]) for hit, less in hits if hit is not None]
+        return max(said, key=lambda each: each[0])[1] if said else None
+
+    def _enter(self, entry: Entry) -> None:
+        for place, code in enumerate((entry.code, *entry.aliases)):
+            match = Match.ALIAS if place else Match.EXACT
+            if entry.form is Form.FAMILY:
+                _put(self._forms[Form.FAMILY], words_of(code), Found(entry, match))
+                continue
+            _put(self._whole, fold_code(code), Found(entry, match))
+            descriptors = descriptors_of(code) if entry.form is Form.DESCRIPTOR else ()
+            if descriptors:
+                found = Found(entry, match if place else Match.DESCRIPTORS)
+                _put(self._forms[Form.DESCRIPTOR], descriptors, found)
+            elif entry.form is not Form.EXACT:
+                _put(self._forms[Form.CODE], tokens_of(code), Found(entry, match))
 
 
 class Catalogue:
@@ -57,34 +103,31 @@ class Catalogue:
             msgspec.structs.replace(entry, file=name) for name, source in self.sources.items() for entry in source.codes
         )
         self.languages = tuple(sorted({DEFAULT, *(name for entry in self.entries for name in entry.texts)}))
-        self._whole: dict[str, Found] = {}
-        self._index: dict[Form, dict[Tokens, Found]] = {form: {} for form in Form}
-        for entry in self.entries:
-            self._enter(entry)
+        self._any = _Index(self.entries)
+        self._of_none = _Index(entry for entry in self.entries if not self.sources[entry.file].protocols)
+        self._of_protocol = {name: self._index_of(name) for name in self._protocols()}
 
     @staticmethod
     def load() -> Catalogue:
         """The shipped catalogue, read once a process (about 20 ms)."""
         return _shipped()
 
-    def find(self, code: str) -> Found | None:
+    def find(self, code: str, protocol: str | None = None, named: str | None = None) -> Found | None:
         """The entry that says most about `code`: its own, that of another spelling, else the one with the longest
-        beginning in whole tokens; None if there is none. Total."""
+        beginning in whole tokens; None if there is none. Total.
+
+        With a `protocol` (a name, a PIURI or a message type), only its own codes and those of no protocol. `named` is
+        the catalogue that the report names: one of ours by its address or protocol, or a foreign one, from which a
+        code means the same only if it is the very code of one of ours.
+        """
         if len(code) > MAX_CODE_LENGTH:
             return None
-        whole = self._whole.get(fold_code(code))
-        if whole is not None:
-            return whole
-        descriptors, words = descriptors_of(code), words_of(code)
-        # A v2 code's sorter and scope count for nothing here: they say how bad it is, not what it is.
-        unsaid = len(tokens_of(code)) - len(descriptors) if descriptors else 0
-        hits = (
-            (_found(self._index[Form.CODE], tokens_of(code)), unsaid),
-            (_found(self._index[Form.DESCRIPTOR], descriptors), 0),
-            (_found(self._index[Form.FAMILY], words), 0),
-        )
-        said = [(hit[0] - less, hit[1]) for hit, less in hits if hit is not None]
-        return max(said, key=lambda each: each[0])[1] if said else None
+        ours = None if named is None else self._named(named)
+        protocol = ours or protocol_of(protocol)
+        index = self._of_protocol.get(protocol, self._of_none) if protocol else self._any
+        found = index.find(code)
+        foreign = named is not None and ours is None
+        return None if found is not None and foreign and found.match not in _VERY_CODE else found
 
     def texts(self, code: str, languages: Sequence[str] = ()) -> Texts | None:
         """What there is to say of `code`, in the first of the wanted languages that we have, else in English; None if
@@ -123,18 +166,42 @@ class Catalogue:
             "fix_hint": texts.fix_hint,
         }
 
-    def _enter(self, entry: Entry) -> None:
-        for place, code in enumerate((entry.code, *entry.aliases)):
-            match = Match.ALIAS if place else Match.EXACT
-            if entry.form is Form.FAMILY:
-                self._index[Form.FAMILY][words_of(code)] = Found(entry, match)
-                continue
-            self._whole[fold_code(code)] = Found(entry, match)
-            descriptors = descriptors_of(code) if entry.form is Form.DESCRIPTOR else ()
-            if descriptors:
-                self._index[Form.DESCRIPTOR][descriptors] = Found(entry, match if place else Match.DESCRIPTORS)
-            elif entry.form is not Form.EXACT:
-                self._index[Form.CODE][tokens_of(code)] = Found(entry, match)
+    def _protocols(self) -> list[str]:
+        return [plain(name) for source in self.sources.values() for name in source.protocols]
+
+    def _index_of(self, protocol: str) -> _Index:
+        def own(entry: Entry) -> bool:
+            return protocol in map(plain, self.sources[entry.file].protocols)
+
+        def of_none(entry: Entry) -> bool:
+            return not self.sources[entry.file].protocols
+
+        return _Index([*filter(own, self.entries), *filter(of_none, self.entries)])
+
+    def _named(self, catalogue: str) -> str | None:
+        """The protocol of ours that a catalogue's URI names; "" for one of no protocol; None for a foreign one."""
+        segments = {plain(part) for part in re.split(r"[/;#?]", catalogue[:MAX_HEADER])} - {""}
+        for name in self._of_protocol:
+            if name in segments:
+                return name
+        return "" if any(catalogue.startswith(source.address) for source in self.sources.values()) else None
+
+
+def _put(index: dict[Hit, Found], key: Hit, found: Found) -> None:
+    """Enter it, unless there is one that counts as much."""
+    before = index.get(key)
+    if before is None or (before.match is Match.ALIAS and found.match is not Match.ALIAS):
+        index[key] = found
+
+
+def protocol_of(named: str | None) -> str | None:
+    """The protocol of a name, a PIURI or a message type, as it is compared; None for those that only report problems,
+    which are no protocol of a code."""
+    if not named:
+        return None
+    parsed = parse_piuri(named) or parse_piuri(f"{named}/x")
+    name = parsed[0] if parsed is not None else plain(named)
+    return None if name in _REPORTING else name
 
 
 def tokens_of(code: str) -> Tokens:

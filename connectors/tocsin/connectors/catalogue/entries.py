@@ -66,11 +66,14 @@ class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class SourceFile(Struct, frozen=True, forbid_unknown_fields=True):
-    """One file of `codes/`: where its codes are defined, and the codes."""
+    """One file of `codes/`: where its codes are defined, and the codes. With `protocols` (names such as
+    `issue-credential`) the codes are those of these protocols only; what another one calls the same is something
+    else."""
 
     source: str
     address: str
     codes: list[Entry]
+    protocols: list[str] = field(default_factory=list)
 
 
 class Advice(Struct, frozen=True, forbid_unknown_fields=True):

@@ -7,7 +7,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from tocsin.connectors.catalogue.catalogue import DEFAULT, Catalogue, Found, negotiate
+from tocsin.connectors.catalogue.catalogue import DEFAULT, Catalogue, Found, negotiate, protocol_of
+from tocsin.connectors.dialects.didcomm1_writing import catalogue as named_catalogue
 from tocsin.schemas.problem import Problem
 
 
@@ -35,11 +36,15 @@ class Explanation(Struct, frozen=True, kw_only=True):
     fix_hints: list[SourcedText]
 
 
-def explain(problem: Problem, catalogue: Catalogue, languages: Sequence[str] = ()) -> Explanation:
+def explain(
+    problem: Problem, catalogue: Catalogue, languages: Sequence[str] = (), protocol: str | None = None
+) -> Explanation:
     """What the report says in the first wanted language that it has, then what the catalogue says, then what the report
-    says in a language that it does not state. Wanting a language needs Babel."""
+    says in a language that it does not state. `protocol` is the one in which it happened, where the report does not say
+    it. Wanting a language needs Babel."""
     wanted = [*languages, DEFAULT]
-    found = catalogue.find(problem.code)
+    stated = problem.source.protocol or problem.message_type
+    found = catalogue.find(problem.code, protocol_of(stated) or protocol, named_catalogue(problem))
     texts, hints = _of_report(problem.localized, languages), _of_report(problem.fix_hint, languages)
     if found is not None:
         known = catalogue.wording(found.entry, catalogue.language(languages))

@@ -68,11 +68,16 @@ def _changed(raws: Mapping[str, bytes], locked: Mapping[str, str]) -> Iterator[F
 
 def _clashes(catalogue: Catalogue) -> Iterator[Finding]:
     """Two entries that would answer the same code: the later one would win silently."""
-    said = [(key, entry) for entry in catalogue.entries for key in _keys(entry)]
+    said = [
+        ((protocol, *key), entry)
+        for entry in catalogue.entries
+        for protocol in catalogue.sources[entry.file].protocols or [""]
+        for key in _keys(entry)
+    ]
     counts = Counter(key for key, _ in said)
     for key, entry in said:
         if counts[key] > 1:
-            yield Finding(file=entry.file, code=entry.code, rule="duplicate-code", detail=" ".join(key))
+            yield Finding(file=entry.file, code=entry.code, rule="duplicate-code", detail=" ".join(filter(None, key)))
 
 
 def _keys(entry: Entry) -> Iterator[tuple[str, ...]]:

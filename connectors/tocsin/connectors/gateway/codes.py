@@ -15,6 +15,7 @@ from tocsin.connectors.gateway.problems import MEDIA_TYPE, NOT_FOUND, Refusal, o
 JSON = "application/json"
 FRESH = 300
 """Seconds for which an answer may be used without asking again."""
+_PROTOCOL = {"parameters": [{"name": "protocol", "in": "query", "schema": {"type": "string"}}]}
 UNKNOWN = "The catalogue has no such code, and none that it begins with."
 
 
@@ -29,11 +30,11 @@ def codes_routes(catalogue: Catalogue) -> APIRouter:
         language = _language(request, catalogue)
         return _answer(request, catalogue, language, bodies[language])
 
-    @router.get("/v1/codes/{code:path}", responses=_responses("One entry") | _not_found())
+    @router.get("/v1/codes/{code:path}", responses=_responses("One entry") | _not_found(), openapi_extra=_PROTOCOL)
     async def one_code(code: str, request: Request) -> Response:
         """The entry that says most about a code: its own, or that of the longest beginning in whole tokens; `match`
-        says which. 404 if there is none."""
-        found = catalogue.find(code)
+        says which. 404 if there is none. `?protocol=`: as that protocol uses the code."""
+        found = catalogue.find(code, request.query_params.get("protocol"))
         if found is None:
             raise Refusal(NOT_FOUND, detail=UNKNOWN)
         language = _language(request, catalogue)

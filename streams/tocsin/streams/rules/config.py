@@ -220,6 +220,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     audience: Literal["owner", "peer", "operator"] = "owner"
     body: str = NOTIFICATION
     """What is sent: our notification, or the problem in a dialect that can be written (didcomm-2.0, aries-1.0, ...)."""
+    language: tuple[str, ...] = ()
+    """The languages in which its notifications explain a problem, the best first; without them, they do not."""
 
     @property
     def reads_notifications(self) -> bool:

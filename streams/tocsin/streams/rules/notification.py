@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -86,19 +87,27 @@ _NO_SOURCE = Source()
 _LAST_TIME = 253_402_300_799_999_999
 
 
-def body_of_notice(notice: Notice, occurred_at: int, public_url: str | None, limit: int = MAX_BODY) -> bytes:
+def body_of_notice(
+    notice: Notice,
+    occurred_at: int,
+    public_url: str | None,
+    limit: int = MAX_BODY,
+    wording: Mapping[str, Any] = MappingProxyType({}),
+) -> bytes:
     """The body for a notice about a report that occurred at `occurred_at` (microseconds); at most `limit` bytes.
 
-    `public_url` is the gateway's address for links. A body over the limit becomes the overflow form: the members that
-    identify the problem, clipped, and `data.overflow` that names what was left out and how many bytes it had.
+    `public_url` is the gateway's address for links, `wording` explains the problem (`rules.wording`). A body over the
+    limit becomes the overflow form: the members that identify the problem, clipped, and `data.overflow` that names what
+    was left out and how many bytes it had.
     """
-    body = _encode(notice, occurred_at, public_url, problem_json(notice.problem), {})
+    body = _encode(notice, occurred_at, public_url, problem_json(notice.problem), {}, wording)
     if len(body) <= limit:
         return body
     kept = identity_of(notice.problem)
     omitted = [*_left_out(problem_json(notice.problem), kept), "thread.codes", "thread.parents"]
     overflow = {"bytes": len(body), "limit": limit, "omitted": omitted}
-    return _encode(notice, occurred_at, public_url, kept, overflow)
+    clipped = {name: said | {"text": shortened(said["text"], OVERFLOW_TEXT)} for name, said in wording.items()}
+    return _encode(notice, occurred_at, public_url, kept, overflow, clipped)
 
 
 def body_of(kind: str, occurred_at: int, data: Mapping[str, Any], limit: int = MAX_BODY) -> bytes:
@@ -147,7 +156,12 @@ def instance_of(event_id: str) -> str:
 
 
 def _encode(
-    notice: Notice, occurred_at: int, public_url: str | None, problem: dict[str, Any], overflow: dict[str, Any]
+    notice: Notice,
+    occurred_at: int,
+    public_url: str | None,
+    problem: dict[str, Any],
+    overflow: dict[str, Any],
+    wording: Mapping[str, Any],
 ) -> bytes:
     data: dict[str, Any] = {
         "case": notice.case,
@@ -161,6 +175,8 @@ def _encode(
     hops = hops_of(notice.problem)
     if hops:
         data["hops"] = hops
+    if wording:
+        data["wording"] = wording
     data |= trace(notice.traceparent, notice.tracestate)
     if overflow:
         data["overflow"] = overflow

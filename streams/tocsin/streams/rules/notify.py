@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from tocsin.connectors.tracing import trace
 from tocsin.schemas.events import DeliveryRequested, EventBase, ProblemOpened, ProblemRepeated
@@ -19,6 +19,7 @@ from tocsin.streams.rules.notification import CONTENT_TYPE, MAX_BODY, Notice, bo
 from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.verdict import Limit
+from tocsin.streams.rules.wording import wording_of
 
 
 def request_delivery(
@@ -70,12 +71,18 @@ def notify(
     not about a single problem or the dialect cannot say it.
     """
     told = tuple(endpoints)
-    limit, body = _limit(turn, told), None
+    limit, bodies = _limit(turn, told), dict[tuple[str, ...], bytes]()
+    about_problem = problem if problem is not None else data.get("problem")
     for name in told:
         endpoint = turn.config.book.endpoints.get(name)
         if endpoint is None or endpoint.body == NOTIFICATION:
-            body = body or body_of(kind, cause.occurred_at, dict(data) | trace(cause.traceparent), limit)
-            request_delivery(turn, cause, name, body, about=about, case=case, thread=thread)
+            languages = () if endpoint is None else endpoint.language
+            if languages not in bodies:
+                said = dict(data) | trace(cause.traceparent)
+                if languages and isinstance(about_problem, Problem):
+                    said["wording"] = wording_of(about_problem, languages, None)
+                bodies[languages] = body_of(kind, cause.occurred_at, said, limit)
+            request_delivery(turn, cause, name, bodies[languages], about=about, case=case, thread=thread)
             continue
         document = document_of(problem, endpoint.body, instance_of(about), limit) if problem is not None else None
         if document is not None:
@@ -91,36 +98,48 @@ def notify_of_problem(turn: Turn, report: Report, notice: Notice) -> None:
     What a dialect cannot say is told to an owner or operator as a notification; a peer was asked about before (stage
     `audience`).
     """
-    bodies: dict[tuple[str, bool, bool], bytes] = {}
+    bodies: dict[_Form, bytes] = {}
     limit = _limit(turn, report.endpoints)
     for name in report.endpoints:
         endpoint = turn.config.book.endpoints.get(name)
-        form = (NOTIFICATION, False, False)
+        form = notification = _Form(language=() if endpoint is None else endpoint.language)
         if endpoint is not None and endpoint.body != NOTIFICATION:
-            form = (endpoint.body, endpoint.audience == "peer", name in report.over_limit)
-        for each in (form, (NOTIFICATION, False, False)):
+            form = _Form(
+                body=endpoint.body, peer=endpoint.audience == "peer", over_limit=name in report.over_limit
+            )  # fmt: skip
+        for each in (form, notification):
             if each not in bodies:
-                bodies[each] = _body(turn, report, notice, *each, limit)
+                bodies[each] = _body(turn, report, notice, each, limit)
             if bodies[each]:
                 form = each
                 break
         request_delivery(
             turn, notice, name, bodies[form], about=report.event.event_id, case=notice.case,
             thread=report.lane,
-            content_type=CONTENT_TYPE if form[0] == NOTIFICATION else media_type_of(form[0]),
+            content_type=CONTENT_TYPE if form.body == NOTIFICATION else media_type_of(form.body),
         )  # fmt: skip
 
 
-def _body(turn: Turn, report: Report, notice: Notice, body: str, peer: bool, over_limit: bool, limit: int) -> bytes:
+class _Form(NamedTuple):
+    """What an endpoint is sent: endpoints of the same form get the same bytes."""
+
+    body: str = NOTIFICATION
+    peer: bool = False
+    over_limit: bool = False
+    language: tuple[str, ...] = ()
+
+
+def _body(turn: Turn, report: Report, notice: Notice, form: _Form, limit: int) -> bytes:
     """Empty when the dialect cannot say it."""
-    if body == NOTIFICATION:
-        return body_of_notice(notice, report.event.occurred_at, turn.config.public_url, limit)
+    if form.body == NOTIFICATION:
+        wording = wording_of(notice.problem, form.language, notice.thread.protocol) if form.language else {}
+        return body_of_notice(notice, report.event.occurred_at, turn.config.public_url, limit, wording)
     problem = report.problem
-    if over_limit:
+    if form.over_limit:
         problem = limit_notice(problem, Limit.PEER_THREAD, turn.limits.peer_thread).instead or problem
-    elif peer:
+    elif form.peer:
         problem = for_peer(problem, report.context.trust)
-    return document_of(problem, body, instance_of(report.event.event_id), limit) or b""
+    return document_of(problem, form.body, instance_of(report.event.event_id), limit) or b""
 
 
 def _limit(turn: Turn, endpoints: tuple[str, ...]) -> int:

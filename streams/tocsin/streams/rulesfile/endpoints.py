@@ -11,7 +11,7 @@ from pydantic import Field, GetCoreSchemaHandler, TypeAdapter, create_model
 from pydantic_core import CoreSchema, core_schema
 
 from tocsin.connectors.secrets import SecretSources
-from tocsin.connectors.sections import Section, Strict, file_model
+from tocsin.connectors.sections import Listed, Section, Strict, file_model
 from tocsin.connectors.sinks import SinkMisconfigured, make_sink, sink_class, sink_kinds
 from tocsin.streams.rules.config import NOTIFICATION, Endpoint
 from tocsin.streams.rules.values import Name
@@ -19,6 +19,8 @@ from tocsin.streams.rulesfile.finding import Findings
 
 Audience = Literal["owner", "peer", "operator"]
 Body = Literal["notification", "canonical", "rfc9457", "didcomm-2.0", "aries-1.0", "hipe", "jsonrpc", "dwn-status"]
+Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,4}$")]
+"""A language as BCP 47 writes it: `fr`, `de-CH`."""
 
 
 class _OfKind(Strict):
@@ -28,6 +30,9 @@ class _OfKind(Strict):
 class _Addressed(Strict):
     audience: Audience = Field(default="owner", description="Whose it is: owner, peer (told least) or operator.")
     body: Body | None = Field(default=None, description="notification, or a dialect (didcomm-2.0 for a peer).")
+    language: Annotated[tuple[Language, ...], Listed(str, max_length=10)] = Field(
+        default=(), description="Languages of title, explanation and fix hint, the best first: [fr, en]."
+    )
 
 
 @cache
@@ -64,7 +69,14 @@ class _AnyEndpoint:
                 settings = settings.checked()
             # a peer does not know our notification, and is told in its own protocol
             body = found.body or ("didcomm-2.0" if found.audience == "peer" else NOTIFICATION)
-            return Endpoint(name="", sink=kind, settings=settings, audience=found.audience, body=body)
+            return Endpoint(
+                name="",
+                sink=kind,
+                settings=settings,
+                audience=found.audience,
+                body=body,
+                language=tuple(found.language),
+            )
 
         return core_schema.no_info_after_validator_function(endpoint_of, handler.generate_schema(model))
 
