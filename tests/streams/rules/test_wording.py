@@ -12,7 +12,7 @@ from tests.harness.dict_rows import DictRows
 from tests.harness.routed_reports import NOW, a_book, a_problem, a_report
 from tocsin.schemas.events import DeliveryRequested
 from tocsin.schemas.problem import Http, Problem
-from tocsin.streams.rules.config import DecideConfig, Endpoint, Route
+from tocsin.streams.rules.config import DecideConfig, Endpoint, LoopLimits, Route, TenantRules
 from tocsin.streams.rules.decide import decide
 from tocsin.streams.rules.decision import Emit
 from tocsin.streams.rules.wording import wording_of
@@ -94,3 +94,11 @@ def test_each_endpoint_is_told_in_its_language() -> None:
         titles = {name: data.get("wording", {}).get("title", {}).get("text") for name, data in told.items()}
         assert titles == {"fr": "Fonds insuffisants", "de": "Nicht genug Geld", "none": None}
         assert ("overflow" in told["fr"]) is (len(text) > 1)
+
+
+def test_an_endpoint_without_a_language_has_that_of_the_tenant() -> None:
+    own = TenantRules(limits=LoopLimits(), timeouts=(), language=("ko",))
+    endpoints = {name: Endpoint(name=name, sink="memory", language=said) for name, said in (("a", ()), ("b", ("fr",)))}
+    book = a_book(endpoints=endpoints, default_endpoint="a", tenants={"acme": own})
+    found = [book.languages_of(name, tenant) for tenant in ("acme", "other") for name in ("a", "b", "gone")]
+    assert found == [("ko",), ("fr",), ("ko",), (), ("fr",), ()]

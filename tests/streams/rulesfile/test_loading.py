@@ -384,7 +384,8 @@ def test_a_sink_that_raises_anything_is_a_finding(tmp_path: Path, monkeypatch: p
 )
 def test_the_language_of_an_endpoint(tmp_path: Path, said: str, language: tuple[str, ...]) -> None:
     text = f"endpoints:\n  desk: {{sink: memory, language: {said}}}\ndefault_route: desk\n"
-    assert load_rulebook(write(tmp_path, text)).endpoints["desk"].language == language
+    book = load_rulebook(write(tmp_path, text + f"tenants: {{acme: {{language: {said}}}}}\n"))
+    assert (book.endpoints["desk"].language, book.tenants["acme"].language) == (language, language)
 
 
 @pytest.mark.parametrize("said", ["'english, please'", "[fr, 5]", "{}", "[x]"])

@@ -208,6 +208,7 @@ class TenantRules(Struct, frozen=True, kw_only=True):
 
     limits: LoopLimits
     timeouts: tuple[TimeoutPolicy, ...]
+    language: tuple[str, ...] = ()
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
@@ -221,7 +222,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     body: str = NOTIFICATION
     """What is sent: our notification, or the problem in a dialect that can be written (didcomm-2.0, aries-1.0, ...)."""
     language: tuple[str, ...] = ()
-    """The languages in which its notifications explain a problem, the best first; without them, they do not."""
+    """The languages in which its notifications explain a problem, the best first; without them, those of the
+    problem's tenant count; without those, they do not."""
 
     @property
     def reads_notifications(self) -> bool:
@@ -261,6 +263,11 @@ class RuleBook(Struct, frozen=True, kw_only=True):
         """The loop limits that hold for a tenant."""
         own = self.tenants.get(tenant)
         return self.limits if own is None else own.limits
+
+    def languages_of(self, endpoint: str, tenant: str) -> tuple[str, ...]:
+        """The languages in which an endpoint is told of a tenant's problems: its own, else the tenant's."""
+        own, owner = self.endpoints.get(endpoint), self.tenants.get(tenant)
+        return (own.language if own is not None else ()) or (owner.language if owner is not None else ())
 
     def timeouts_of(self, tenant: str) -> tuple[TimeoutPolicy, ...]:
         """The time-out policies that hold for a tenant."""

@@ -76,7 +76,7 @@ def notify(
     for name in told:
         endpoint = turn.config.book.endpoints.get(name)
         if endpoint is None or endpoint.body == NOTIFICATION:
-            languages = () if endpoint is None else endpoint.language
+            languages = turn.config.book.languages_of(name, cause.tenant)
             if languages not in bodies:
                 said = dict(data) | trace(cause.traceparent)
                 if languages and isinstance(about_problem, Problem):
@@ -102,7 +102,7 @@ def notify_of_problem(turn: Turn, report: Report, notice: Notice) -> None:
     limit = _limit(turn, report.endpoints)
     for name in report.endpoints:
         endpoint = turn.config.book.endpoints.get(name)
-        form = notification = _Form(language=() if endpoint is None else endpoint.language)
+        form = notification = _Form(language=turn.config.book.languages_of(name, report.tenant))
         if endpoint is not None and endpoint.body != NOTIFICATION:
             form = _Form(
                 body=endpoint.body, peer=endpoint.audience == "peer", over_limit=name in report.over_limit

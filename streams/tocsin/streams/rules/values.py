@@ -167,6 +167,15 @@ Uris = Annotated[tuple[Annotated[Text, AfterValidator(_an_address)], ...], Liste
 """Addresses for escalations: whole, or ending in * ."""
 
 
+Languages = Annotated[
+    tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,4}$")], ...],
+    Listed(str, max_length=10),
+]
+"""Languages as BCP 47 writes them: `fr`, `de-CH`."""
+
+LANGUAGES = "Languages of title, explanation and fix hint, the best first: [fr, en]."
+"""What they are for, in the rules file's words."""
+
 Identical = Literal[
     "code", "scope", "thread", "connection", "peer", "protocol", "source", "record", "job", "instance", "text",
 ]  # fmt: skip

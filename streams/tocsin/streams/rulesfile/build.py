@@ -143,6 +143,7 @@ def _tenants(model: RulesModel, timeouts: tuple[TimeoutPolicy, ...], findings: F
         name: TenantRules(
             limits=replace(model.limits, **{each: getattr(own.limits, each) for each in own.limits.model_fields_set}),
             timeouts=_timeouts(own.timeouts, timeouts, ("tenants", name, "timeouts"), findings),
+            language=own.language,
         )
         for name, own in model.tenants.items()
     }

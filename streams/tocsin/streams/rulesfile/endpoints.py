@@ -11,16 +11,14 @@ from pydantic import Field, GetCoreSchemaHandler, TypeAdapter, create_model
 from pydantic_core import CoreSchema, core_schema
 
 from tocsin.connectors.secrets import SecretSources
-from tocsin.connectors.sections import Listed, Section, Strict, file_model
+from tocsin.connectors.sections import Section, Strict, file_model
 from tocsin.connectors.sinks import SinkMisconfigured, make_sink, sink_class, sink_kinds
 from tocsin.streams.rules.config import NOTIFICATION, Endpoint
-from tocsin.streams.rules.values import Name
+from tocsin.streams.rules.values import LANGUAGES, Languages, Name
 from tocsin.streams.rulesfile.finding import Findings
 
 Audience = Literal["owner", "peer", "operator"]
 Body = Literal["notification", "canonical", "rfc9457", "didcomm-2.0", "aries-1.0", "hipe", "jsonrpc", "dwn-status"]
-Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,4}$")]
-"""A language as BCP 47 writes it: `fr`, `de-CH`."""
 
 
 class _OfKind(Strict):
@@ -30,9 +28,7 @@ class _OfKind(Strict):
 class _Addressed(Strict):
     audience: Audience = Field(default="owner", description="Whose it is: owner, peer (told least) or operator.")
     body: Body | None = Field(default=None, description="notification, or a dialect (didcomm-2.0 for a peer).")
-    language: Annotated[tuple[Language, ...], Listed(str, max_length=10)] = Field(
-        default=(), description="Languages of title, explanation and fix hint, the best first: [fr, en]."
-    )
+    language: Languages = Field(default=(), description=LANGUAGES)
 
 
 @cache

@@ -16,7 +16,7 @@ from tocsin.streams.rules.config import (
     TimeOfWeek,
     TimeoutPolicy,
 )
-from tocsin.streams.rules.values import MAX_ENDPOINTS, Name
+from tocsin.streams.rules.values import LANGUAGES, MAX_ENDPOINTS, Languages, Name
 from tocsin.streams.rulesfile.endpoints import Endpoints
 
 
@@ -58,6 +58,7 @@ class TenantModel(Strict):
 
     limits: SomeLimits = Field(default=SomeLimits(), description="Thresholds of the loop rules that differ.")
     timeouts: Timeouts = Field(default=(), description="Asked before the file's own.")
+    language: Languages = Field(default=(), description=f"{LANGUAGES} For endpoints that have none of their own.")
 
 
 class RulesModel(Strict):
