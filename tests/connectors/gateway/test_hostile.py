@@ -225,6 +225,20 @@ async def test_with_too_many_connections_the_one_that_waits_longest_gives_way() 
             client.writer.close()
 
 
+async def test_who_sends_a_little_does_not_get_past_those_who_come_later() -> None:
+    async with gateway_with(Limits(most=10)) as port:
+        first = [await connect(port, b"") for _ in range(5)]
+        later = [await connect(port, b"") for _ in range(5)]
+        for client in first:
+            client.writer.write(DRIPPING)
+        assert b" 200 " in await answered(port, ALIVE)  # they have been read, and the oldest gave way
+        latest = [await connect(port, b"") for _ in range(5)]
+        assert [await client.until_closed() for client in first] == [b""] * 5
+        assert not any(client.reader.at_eof() for client in later)
+        for client in (*later, *latest):
+            client.writer.close()
+
+
 async def test_when_all_connections_are_at_work_only_health_is_answered() -> None:
     publisher = HeldBack()
     body = b'{"code":"e.p.x"}'
@@ -327,6 +341,14 @@ EARLY = {
     "a foreign host": (b"/v1/problems", b"content-length: 1000\r\norigin: https://evil.example\r\n", b" 403 "),
     "chunks": (b"/nowhere", b"transfer-encoding: chunked\r\n", b" 404 "),
 }
+
+
+async def test_who_is_refused_while_sending_a_body_gets_the_answer() -> None:
+    body = b'{"code":"e.p.x","text":"' + b"x" * 900_000 + b'"}'
+    head = HEAD.replace(b"application/json", b"text/xml") + f"content-length: {len(body)}\r\n\r\n".encode()
+    async with gateway_with() as port:
+        for _ in range(5):
+            assert b" 415 " in (await answered(port, head + body)).splitlines()[0]
 
 
 @pytest.mark.parametrize(("path", "headers", "status"), EARLY.values(), ids=EARLY)

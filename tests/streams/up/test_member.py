@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tocsin.streams.processes.lifecycle import Ready
 from tocsin.streams.settings import Settings
 from tocsin.streams.up import member as member_module
 from tocsin.streams.up.member import Member, MemberFailed
@@ -75,3 +76,14 @@ async def test_a_process_that_reports_nothing_more_is_given_up(monkeypatch: pyte
     monkeypatch.setattr(member_module, "READY_WITHIN", 0.1)
     with pytest.raises(MemberFailed, match="not ready after"):
         await start(monkeypatch, tmp_path, RECOVERING)
+
+
+async def test_metrics_on_a_port_of_their_own_are_found_and_stay_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    apart = Ready("gateway", "http://127.0.0.1:8", "http://127.0.0.1:9").document()
+    member, _ = await start(monkeypatch, tmp_path, apart)
+    assert (member.url, member.probes) == ("http://127.0.0.1:8", "http://127.0.0.1:9")
+    assert member._settings.gateway_metrics_port == 9
+    member, _ = await start(monkeypatch, tmp_path, READY)
+    assert (member.probes, member._settings.gateway_metrics_port) == (member.url, None)

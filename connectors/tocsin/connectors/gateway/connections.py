@@ -147,10 +147,13 @@ class Connection(H11Protocol):
 
     def _wait_for(self, awaited: str | None) -> None:
         self._awaited = awaited
-        timer = self._waiting.pop(self, None)
+        timer = self._waiting.get(self)
         if timer is not None:
             timer.cancel()
-        if awaited is not None:
+        if awaited is None:
+            self._waiting.pop(self, None)
+        else:
+            # One that waits already keeps its place: who sends a little must not get past those who come later.
             self._waiting[self] = self.loop.call_later(self._limits.patience, self._give_up)
 
     def _give_up(self) -> None:

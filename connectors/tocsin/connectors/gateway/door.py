@@ -8,6 +8,8 @@ value, and those who probe by address are many.
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -29,6 +31,8 @@ PROBES = frozenset({"/healthz", "/readyz"})
 SAFE = frozenset({"GET", "HEAD"})
 MAX_HEAD = 16 * 1024
 """Bytes of the target and all headers."""
+LINGER, LINGER_BYTES = 1.0, 2 * 1024 * 1024
+"""For how many seconds, and bytes, what a refused client goes on sending is taken in before the connection closes."""
 _CLOSE = (b"connection", b"close")
 
 
@@ -46,7 +50,7 @@ class Door:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        unread = _has_body(scope)
+        unread, answered_early = _has_body(scope), False
 
         async def watch() -> Message:
             nonlocal unread
@@ -55,9 +59,13 @@ class Door:
             return message
 
         async def answer(message: Message) -> None:
+            nonlocal answered_early
             if unread and message["type"] == "http.response.start":
                 others = [header for header in message.get("headers", []) if header[0].lower() != b"connection"]
                 message = {**message, "headers": [*others, _CLOSE]}
+                answered_early = True
+            elif answered_early and not message.get("more_body"):
+                message = {**message, "more_body": True}
             await send(message)
 
         kind = self._refused(scope)
@@ -66,6 +74,10 @@ class Door:
         else:
             self._counts.count_refused(kind.name)
             await refuse(Refusal(kind))(scope, watch, answer)
+        if answered_early:
+            if (b"expect", b"100-continue") not in scope["headers"]:
+                await _discard(receive)
+            await send({"type": "http.response.body"})
 
     def _refused(self, scope: Scope) -> Kind | None:
         size = len(scope["raw_path"]) + len(scope["query_string"])
@@ -85,6 +97,19 @@ class Door:
         if unnamed or any(host_of(origin) not in ours for origin in origins):
             return FOREIGN_ORIGIN
         return None
+
+
+async def _discard(receive: Receive) -> None:
+    """Take in what the client is sending, for a moment: the answer is lost on one whose connection is reset before it
+    has read it."""
+    size = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER):
+            while size < LINGER_BYTES:
+                message = await receive()
+                if not message.get("more_body"):
+                    return
+                size += len(message["body"])
 
 
 def host_of(url: str) -> str | None:

@@ -53,8 +53,7 @@ def _print_ready(as_json: bool) -> OnReady:
         if isinstance(ready, Recovering):
             return  # only `tocsin up` waits for it; the metrics show it to people
         if as_json:
-            own_port = {} if ready.probes is None else {"probes": ready.probes}
-            show_json({"ready": True, "process": ready.process, "url": ready.url} | own_port)
+            show_json(ready.document())
         else:
             show(f"{ready.process} is ready: {ready.url} (/healthz /readyz /metrics); Ctrl-C ends it")
             if ready.probes is not None:

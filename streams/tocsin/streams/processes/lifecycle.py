@@ -27,6 +27,11 @@ class Ready:
     url: str
     probes: str | None = None
 
+    def document(self) -> dict[str, object]:
+        """As it is told to a program."""
+        apart = {} if self.probes is None else {"probes": self.probes}
+        return {"ready": True, "process": self.process, "url": self.url} | apart
+
 
 @dataclass(frozen=True, slots=True)
 class Recovering:

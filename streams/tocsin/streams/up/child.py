@@ -28,7 +28,7 @@ def main(name: str, descriptor: int) -> int:
             lines.flush()
 
         def ready(what: Ready | Recovering) -> None:
-            send({"recovering": what.what} if isinstance(what, Recovering) else {"ready": True, "url": what.url})
+            send({"recovering": what.what} if isinstance(what, Recovering) else what.document())
 
         try:
             settings = Settings.model_validate_json(lines.readline())

@@ -142,9 +142,11 @@ class Member:
 
     def _keep_port(self) -> None:
         # after a restart, scrapers and publishers must find it where it was
-        port = urlsplit(self.url).port
         name = "port" if self.name == "gateway" else "metrics_port"
-        self._settings = self._settings.but(**{name: port})
+        ports = {name: urlsplit(self.url).port}
+        if self.probes != self.url:
+            ports["gateway_metrics_port"] = urlsplit(self.probes).port
+        self._settings = self._settings.but(**ports)
 
 
 async def _received(wire: socket.socket) -> bytes:
