@@ -97,7 +97,7 @@ class _Log(logging.Handler):
                 "log",
                 record.levelname.lower(),
                 {
-                    "message": record.getMessage(),
+                    "message": record.getMessage().partition(" [request_id=")[0],
                     "request_id": vars(record).get("request_id"),
                     "msg_sha256": vars(record).get("msg_sha256"),
                 },

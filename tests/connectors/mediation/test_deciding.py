@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from tocsin.connectors.dialects.codes import parse_code
-from tocsin.connectors.mediation import Action, Context, UnknownScenario, classify, decide, load_table
+from tocsin.connectors.mediation import Action, Context, ForeignError, UnknownScenario, classify, decide, load_table
 from tocsin.schemas.problem import RetryParty
 
 VECTORS = Path(__file__).parents[4] / "shared" / "vectors"
@@ -17,8 +18,83 @@ AGENT = load_table("identus-agent")
 FORWARD = "https://didcomm.org/routing/2.0/forward"
 PICKUP = "https://didcomm.org/messagepickup/3.0/delivery-request"
 PEER = "did:example:peer"
+LIVE = "https://didcomm.org/messagepickup/3.0/live-delivery-change"
+KEYLIST = "https://didcomm.org/coordinate-mediation/2.0/keylist-update"
 REPORT = "https://didcomm.org/report-problem/2.0/problem-report"
 OWN_REPORT = "https://didcomm.org/issue-credential/1.0/problem_report"
+
+
+def driver(*names: str, text: str = "") -> Exception:
+    """An exception as a driver raises it: its class and bases, the nearest last, by their dotted names."""
+    kind: type[Exception] = Exception
+    for name in names:
+        module, _, plain = name.rpartition(".")
+        kind = type(plain, (kind,), {"__module__": module, "__qualname__": plain})
+    return kind(text)
+
+
+def sqlite(*statements: str) -> Exception:
+    """What the real sqlite3 raises."""
+    try:
+        database = sqlite3.connect(":memory:")
+        for statement in statements:
+            database.execute(statement)
+    except sqlite3.Error as error:
+        return error
+    raise AssertionError(statements)
+
+
+def no_file() -> Exception:
+    try:
+        sqlite3.connect("/nowhere/at/all")
+    except sqlite3.Error as error:
+        return error
+    raise AssertionError
+
+
+_MONGO = "pymongo.errors."
+_PG = "asyncpg.exceptions."
+_REDIS = "redis.exceptions."
+_ALCHEMY = "sqlalchemy.exc."
+
+
+@pytest.mark.parametrize(
+    ("error", "scenario"),
+    [
+        (driver(_MONGO + "PyMongoError", _MONGO + "ConnectionFailure", _MONGO + "AutoReconnect",
+                _MONGO + "ServerSelectionTimeoutError"), "M2"),
+        (driver(_MONGO + "PyMongoError", _MONGO + "ConnectionFailure", _MONGO + "WaitQueueTimeoutError"), "M2"),
+        (driver(_MONGO + "PyMongoError", _MONGO + "OperationFailure", _MONGO + "WriteError",
+                _MONGO + "DuplicateKeyError"), "M3"),
+        (driver(_MONGO + "PyMongoError", _MONGO + "ConfigurationError"), "M3"),
+        (driver(_PG + "_base.PostgresError", _PG + "PostgresConnectionError", _PG + "ConnectionFailureError"), "M2"),
+        (driver(_PG + "_base.PostgresError", _PG + "OperatorInterventionError", _PG + "CannotConnectNowError"), "M2"),
+        (driver(_PG + "_base.PostgresError", _PG + "InsufficientResourcesError", _PG + "DiskFullError"), "M2"),
+        (driver(_PG + "_base.PostgresError", _PG + "OperatorInterventionError", _PG + "QueryCanceledError"), "M3"),
+        (driver(_PG + "_base.InterfaceError"), "M2"),
+        (driver(_PG + "_base.PostgresError", _PG + "SyntaxOrAccessError", _PG + "UndefinedTableError"), "M3"),
+        (driver(_REDIS + "RedisError", _REDIS + "ConnectionError", _REDIS + "BusyLoadingError"), "M2"),
+        (driver(_REDIS + "RedisError", _REDIS + "TimeoutError"), "M2"),
+        (driver(_REDIS + "RedisError", _REDIS + "ResponseError", _REDIS + "ClusterDownError"), "M2"),
+        (driver(_REDIS + "RedisError", _REDIS + "ResponseError"), "M3"),
+        (driver(_ALCHEMY + "SQLAlchemyError", _ALCHEMY + "DatabaseError", _ALCHEMY + "OperationalError",
+                text="connection refused"), "M2"),
+        (driver(_ALCHEMY + "SQLAlchemyError", _ALCHEMY + "DatabaseError", _ALCHEMY + "OperationalError",
+                text="(sqlite3.OperationalError) no such table: x"), "M3"),
+        (driver(_ALCHEMY + "SQLAlchemyError", _ALCHEMY + "TimeoutError"), "M2"),
+        (driver(_ALCHEMY + "SQLAlchemyError", _ALCHEMY + "DatabaseError", _ALCHEMY + "IntegrityError"), "M3"),
+        (no_file(), "M2"),
+        (sqlite("SELECT * FROM nothing"), "M3"),
+        (sqlite("SELEKT"), "M3"),
+        (sqlite("CREATE TABLE t (a PRIMARY KEY)", "INSERT INTO t VALUES (1)", "INSERT INTO t VALUES (1)"), "M3"),
+        (driver("builtins.TimeoutError"), "G4"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value,
+)  # fmt: skip
+def test_a_database_that_cannot_be_reached_and_one_that_refuses(error: Exception, scenario: str) -> None:
+    assert decide(MEDIATOR, error, Context()).scenario == scenario
+    agent = {"M2": "C3", "M3": "C3", "G4": "G3"}[scenario]
+    assert decide(AGENT, error, Context()).scenario == agent
 
 
 def made(name: str, *bases: type[Exception]) -> Exception:
@@ -54,6 +130,12 @@ def raised_from(error: Exception, cause: Exception) -> Exception:
         pytest.param(raised_from(made("Wrapped"), made("InvalidSignature")), None, "G5", id="then its cause"),
         pytest.param(ValueError("?"), PICKUP, None, id="nobody knows it"),
         pytest.param("org.example.InvalidSignature", None, "G5", id="a name from elsewhere"),
+        pytest.param(
+            ForeignError(["java.lang.X", "com.mongodb.MongoException.ConnectionFailure"]),
+            PICKUP,
+            "M2",
+            id="a foreign class by its base",
+        ),
     ],
 )
 def test_classification(error: BaseException | str, message_type: str | None, scenario: str | None) -> None:
@@ -92,6 +174,24 @@ def test_causes_that_go_in_a_circle_end() -> None:
         pytest.param("M2", Context(sender=PEER), "current", {"retry": RetryParty.RECIPIENT}, id="try again later"),
         pytest.param("G5", Context(), "upstream", {"behaviour": "G8B", "code": "e.p.msg", "signed": True},
                      id="as the code does it"),
+        pytest.param("M5", Context(sender=PEER, capabilities={"live_delivery": True}), "roadmap",
+                     {"behaviour": "M5A", "action": Action.REPLY}, id="the connection can do it, whatever the column"),
+        pytest.param("M5", Context(sender=PEER, capabilities={"live_delivery": False}), "current",
+                     {"behaviour": "M5B", "code": "e.m.live-mode-not-supported"}, id="the connection cannot"),
+        pytest.param("M5", Context(sender=PEER, capabilities={"other": True}), "roadmap", {"behaviour": "M5B"},
+                     id="not known: the column decides"),
+        pytest.param("M5", Context(sender=PEER, message_type=LIVE), "current", {"synchronous": True, "signed": False},
+                     id="a reply of the pickup flow goes back in the same exchange"),
+        pytest.param("G4", Context(sender=PEER, message_type=PICKUP), "current",
+                     {"synchronous": True, "signed": False}, id="the pickup flow: in the same exchange"),
+        pytest.param("G4", Context(sender=PEER, message_type=KEYLIST), "current",
+                     {"synchronous": True, "signed": False}, id="the mediation flow: in the same exchange"),
+        pytest.param("M4", Context(sender=PEER, did=PEER, message_type=FORWARD), "current",
+                     {"to": [PEER], "synchronous": True, "signed": True}, id="a forward: signed, to the sender"),
+        pytest.param("G4", Context(sender=PEER, message_type=FORWARD), "current",
+                     {"synchronous": True, "signed": True}, id="a forward, whatever goes wrong"),
+        pytest.param("M2", Context(sender=PEER), "current",
+                     {"comment": "The storage cannot be reached; try again later."}, id="the peer is told so"),
         pytest.param("M5", Context(sender=PEER), "current",
                      {"action": Action.REPLY, "reply_with": "https://didcomm.org/messagepickup/3.0/status", "to": [],
                       "escalate_to": None, "synchronous": False, "signed": False}, id="a reply"),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import logging
 from typing import Any
 
+import msgspec
 import pytest
 
 from tocsin.connectors.dialects import read_parsed
-from tocsin.connectors.mediation import Context, Handled, Mediation, load_table, message_digest
+from tocsin.connectors.mediation import Context, Handled, Mediation, MemoryReplays, load_table, message_digest
 from tocsin.connectors.publish import MemoryPublisher, PublishUnconfirmed
 from tocsin.schemas.events import ProblemReported
 from tocsin.schemas.problem import Problem, RetryParty
@@ -18,6 +20,14 @@ ENCRYPTED = b'{"ciphertext":"..."}'
 DIGEST = hashlib.sha256(ENCRYPTED).hexdigest()
 PICKUP = "https://didcomm.org/messagepickup/3.0/delivery-request"
 CONTEXT = Context(message_id="m-1", message_type=PICKUP, sender="did:example:peer", own="did:example:me", did="did:x")
+ELSEWHERE = msgspec.structs.replace(CONTEXT, message_type="https://didcomm.org/basicmessage/2.0/message")
+
+
+class Unspeakable(Exception):
+    """Its text cannot be had."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no")
 
 
 def mediation(publisher: MemoryPublisher, **options: Any) -> Mediation:
@@ -30,7 +40,8 @@ async def test_a_report_under_one_request_id_and_digest(caplog: pytest.LogCaptur
     with caplog.at_level(logging.INFO, "tocsin.mediation"):
         handled = await mediation(publisher).handle("M1", CONTEXT, encrypted=ENCRYPTED, request_id="r-1")
     (line,) = caplog.records
-    assert line.getMessage() == "identus-mediator/M1: M1B, report e.p.req.not_enroll"
+    said = "identus-mediator/M1: M1B, report e.p.req.not_enroll"
+    assert line.getMessage() == f"{said} [request_id=r-1 msg_sha256={DIGEST}]"
     assert (line.levelname, vars(line)["request_id"], vars(line)["msg_sha256"]) == ("ERROR", "r-1", DIGEST)
     (event,) = publisher.events
     assert isinstance(event, ProblemReported)
@@ -107,7 +118,8 @@ async def test_only_what_is_not_synchronous_is_dispatched() -> None:
 
     at_work = mediation(MemoryPublisher(), dispatch=dispatch)
     await at_work.handle("M1", CONTEXT)
-    await at_work.handle("G2", CONTEXT)
+    await at_work.handle("G2", CONTEXT)  # a pickup flow: answered in the same exchange, whatever goes wrong
+    await at_work.handle("G2", ELSEWHERE)
     assert [each.decision.scenario for each in sent] == ["G2"]
 
 
@@ -116,9 +128,12 @@ async def test_neither_a_dead_peer_nor_a_dead_bus_keeps_the_other_from_being_tol
         raise OSError("no route")
 
     publisher = MemoryPublisher()
-    handled = await mediation(publisher, dispatch=dispatch).handle("G2", CONTEXT)
+    handled = await mediation(publisher, dispatch=dispatch).handle("G2", ELSEWHERE)
     assert isinstance(handled.undispatched, OSError)
-    assert len(publisher.events) == 1
+    (event,) = publisher.events
+    assert isinstance(event, ProblemReported)
+    assert event.problem.extensions["mediation.dispatch"] == '"failed: OSError"'
+    assert event.problem.extensions["mediation.dispatch_error"] == '"no route"'
     publisher.failures.append(PublishUnconfirmed("e", "away"))
     handled = await mediation(publisher).handle("M2", CONTEXT)
     assert isinstance(handled.unrecorded, PublishUnconfirmed)
@@ -133,3 +148,88 @@ async def test_the_same_request_handled_twice_counts_once() -> None:
         await mediation(publisher).handle("M1", CONTEXT, encrypted=ENCRYPTED, request_id="r-1")
     await mediation(publisher).handle("M1", CONTEXT, encrypted=ENCRYPTED)
     assert len({event.event_id for event in publisher.events}) == 2
+
+
+@pytest.mark.parametrize(
+    ("trouble", "context"),
+    [
+        pytest.param("M1", Context(message_id="m" * 100_000), id="a message id that is too long"),
+        pytest.param("M1", Context(thread_id="t" * 300), id="a thread id that is too long"),
+        pytest.param("M4", Context(did="d" * 3_000, sender="s" * 3_000), id="a DID that is a whole document"),
+        pytest.param("M4", Context(did="d" * 100_000, sender="s" * 100_000), id="addresses without end"),
+        pytest.param("G8", Context(message_type="https://x/" + "y" * 3_000), id="a message type that is too long"),
+        pytest.param("G8", Context(message_type="https://x/" + "y" * 1_010), id="a code that grows too long"),
+        pytest.param("M1", Context(message_id="\ud800", sender="\ud800", did="\ud800"), id="text that is no text"),
+        pytest.param("M1", Context(message_id=5, sender=["x"], did={}), id="JSON of other types"),  # type: ignore[arg-type]
+        pytest.param(Unspeakable(), CONTEXT, id="an exception whose text cannot be had"),
+        pytest.param(ValueError("x" * 100_000), CONTEXT, id="an exception that says too much"),
+        pytest.param("M1", Context(did="x", values={"did": "\ud800"}), id="a value that is no text"),
+    ],
+)
+async def test_nothing_that_a_peer_controls_is_an_exception(trouble: str | Exception, context: Context) -> None:
+    publisher = MemoryPublisher()
+    handled = await mediation(publisher).handle(trouble, context, encrypted=b"\xff", request_id="r\n" * 1_000)
+    assert handled.unrecorded is None
+    assert handled.document is not None
+    assert len(publisher.events) == 1
+    assert "\n" not in handled.request_id
+    msgspec.json.encode(handled.document)
+
+
+async def test_long_ids_stay_two() -> None:
+    at_work = mediation(MemoryPublisher())
+    one, other = [await at_work.handle("M1", Context(message_id="m" * 300 + end)) for end in "ab"]
+    assert one.document is not None
+    assert other.document is not None
+    assert one.document["pthid"] != other.document["pthid"]
+
+
+async def test_the_report_and_the_message_are_kept() -> None:
+    publisher = MemoryPublisher()
+    handled = await mediation(publisher).handle("M1", CONTEXT, encrypted=ENCRYPTED)
+    (event,) = publisher.events
+    assert isinstance(event, ProblemReported)
+    kept = {name: msgspec.json.decode(value) for name, value in event.problem.extensions.items()}
+    assert kept["mediation.report"] == handled.document
+    assert base64.b64decode(kept["mediation.message_base64"]) == ENCRYPTED
+    assert kept["mediation.dispatch"] == "in the same exchange, by the caller"
+    await mediation(publisher).handle("M1", CONTEXT, encrypted=b"x" * 65_537)
+    assert isinstance(publisher.events[1], ProblemReported)
+    assert "mediation.message_base64" not in publisher.events[1].problem.extensions
+
+
+async def test_two_errors_of_one_request_are_two() -> None:
+    publisher = MemoryPublisher()
+    troubles: list[tuple[str | Exception, Context]] = [
+        (ValueError("a"), CONTEXT),
+        (ValueError("b"), CONTEXT),
+        (KeyError("a"), CONTEXT),
+        ("M1", CONTEXT),
+        ("M1", msgspec.structs.replace(CONTEXT, message_id="m-2")),
+        ("M1", msgspec.structs.replace(CONTEXT, did="did:y")),
+    ]
+    for trouble, context in [*troubles, *troubles]:
+        await mediation(publisher).handle(trouble, context, request_id="r-1")
+    assert len({event.event_id for event in publisher.events}) == len(troubles)
+
+
+async def test_whatever_the_bus_raises_the_peer_is_answered(caplog: pytest.LogCaptureFixture) -> None:
+    publisher = MemoryPublisher()
+    publisher.failures.append(RuntimeError("closed"))
+    handled = await mediation(publisher).handle("M1", CONTEXT, request_id="r-1")
+    assert isinstance(handled.unrecorded, RuntimeError)
+    assert handled.document is not None
+    assert caplog.records[-1].getMessage() == "the problem was not recorded: RuntimeError [request_id=r-1]"
+
+
+async def test_a_message_that_came_before_is_a_replay() -> None:
+    publisher = MemoryPublisher()
+    at_work = mediation(publisher, replays=MemoryReplays())
+    assert await at_work.seen(ENCRYPTED, CONTEXT) is None
+    again = await at_work.seen(ENCRYPTED, CONTEXT)
+    assert again is not None
+    assert (again.decision.scenario, again.decision.code) == ("G1", "e.p.crypto.message.dejavu")
+    assert again.message_sha256 == DIGEST
+    assert await at_work.seen(b"another", CONTEXT) is None
+    with pytest.raises(ValueError, match="no store"):
+        await mediation(publisher).seen(ENCRYPTED)

@@ -8,24 +8,31 @@ Write your own table as JSON, like those in `tables/`; `tocsin rules check` cove
 
 from __future__ import annotations
 
-from tocsin.connectors.mediation.deciding import Context, Decision, UnknownScenario, classify, decide
+from tocsin.connectors.mediation.deciding import Context, Decision, ForeignError, UnknownScenario, classify, decide
 from tocsin.connectors.mediation.findings import TableError, TableFinding
 from tocsin.connectors.mediation.handling import Dispatch, Handled, Mediation, message_digest
 from tocsin.connectors.mediation.loading import TABLES, load_table, read_table
-from tocsin.connectors.mediation.table import Action, ExceptionRow, Option, Scenario, ScenarioTable
+from tocsin.connectors.mediation.replays import MemoryReplays, Replays, SqliteReplays
+from tocsin.connectors.mediation.table import Action, Capability, ExceptionRow, Flow, Option, Scenario, ScenarioTable
 
 __all__ = [
     "TABLES",
     "Action",
+    "Capability",
     "Context",
     "Decision",
     "Dispatch",
     "ExceptionRow",
+    "Flow",
+    "ForeignError",
     "Handled",
     "Mediation",
+    "MemoryReplays",
     "Option",
+    "Replays",
     "Scenario",
     "ScenarioTable",
+    "SqliteReplays",
     "TableError",
     "TableFinding",
     "UnknownScenario",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
-from tocsin.connectors.dialects.message_types import is_report
+from tocsin.connectors.dialects.members import MAX_ID_LENGTH
+from tocsin.connectors.dialects.message_types import MAX_TYPE, is_report
 from tocsin.connectors.mediation.table import PIURI, Action, Option, ScenarioTable, behaviour_of
 from tocsin.schemas.errors import TocsinError
 from tocsin.schemas.problem import RetryParty
@@ -19,15 +22,28 @@ MAX_CAUSES = 8
 """How far back the causes of an exception are looked at."""
 
 
+MAX_ADDRESS = 8192
+"""Characters of a DID or another address that a report goes to; some kinds of DID hold a whole document."""
+
+
 class UnknownScenario(TocsinError):
     """The table has no such scenario, or no such column: a mistake of the caller."""
 
 
-class Context(Struct, frozen=True, kw_only=True):
+class ForeignError(Exception):
+    """An exception of a service in another language: its class names, its own first, then those of its bases."""
+
+    def __init__(self, names: Sequence[str], text: str = "") -> None:
+        super().__init__(text)
+        self.names = tuple(names)
+
+
+class Context(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is known of the message in trouble, as far as it could be read.
 
     `sender` is whom a report would go to, `own` who speaks, `did` the DID that the trouble is about (`next` of a
     forward message); `return_route` as in the message; `values` fill further arguments, such as supported_versions.
+    `capabilities` says what the connection can do (`{"live_delivery": False}`), where a table asks for it.
     """
 
     message_type: str | None = None
@@ -38,14 +54,15 @@ class Context(Struct, frozen=True, kw_only=True):
     did: str | None = None
     return_route: str | None = None
     values: dict[str, str] = field(default_factory=dict)
+    capabilities: dict[str, bool] = field(default_factory=dict)
 
 
 class Decision(Struct, frozen=True, kw_only=True):
     """What to do. `scenario` is what happened, `behaviour` the option that acts (another scenario's after a fallback).
 
     `code` is what the problem is called, also where nobody is told. `to` is empty when the sender is not known; then
-    the report is `signed` and goes back in the same exchange. `reply_with` says what a reply is. `why_ignored` is set
-    when a report is held back though the table wants one.
+    the report is `signed` and goes back in the same exchange. `synchronous` holds for a reply too, whose content
+    `reply_with` says. `why_ignored` is set when a report is held back though the table wants one.
     """
 
     table: str
@@ -82,12 +99,14 @@ def decide(
     """The table's decision about a scenario (`M4`, `identus-mediator/M4`) or an exception.
 
     `escalate_to` comes from the configuration and goes into every report (T5). A report is never answered with a
-    report (docs/requirements.md#b3-1). Raises UnknownScenario.
+    report (docs/requirements.md#b3-1). What the peer wrote is taken only as far as it can be worked with; nothing in
+    it is an exception. Raises UnknownScenario, a mistake of the caller.
     """
+    context = within_bounds(context)
     scenario = _scenario_of(table, trouble, context)
     if column not in table.columns:
         raise UnknownScenario(f"table {table.name} has no column {column}; it has {', '.join(table.columns)}")
-    chosen = table.choice(scenario, column)
+    chosen = _by_capability(table, scenario, context) or table.choice(scenario, column)
     if chosen is None:
         raise UnknownScenario(f"table {table.name} has no way out of scenario {scenario} in column {column}")
     option = table.scenarios[chosen[0]].options[chosen[1]]
@@ -96,6 +115,8 @@ def decide(
     reporting = option.do is Action.REPORT and not answers_a_report
     to = [context.sender] if context.sender else []
     nobody = reporting and not to
+    flow = table.flow(context.message_type)
+    answered = reporting or (option.do is Action.REPLY and not answers_a_report)
     return Decision(
         table=table.name,
         column=column,
@@ -107,8 +128,9 @@ def decide(
         comment=option.comment,
         args=[_value(name, trouble, context) for name in option.args],
         to=to if reporting else [],
-        synchronous=reporting and (option.synchronous or nobody or context.return_route in ("all", "thread")),
-        signed=_signed(option, nobody) if reporting else False,
+        synchronous=answered
+        and (option.synchronous or flow.synchronous or nobody or context.return_route in ("all", "thread")),
+        signed=_signed(option, nobody or flow.signed) if reporting else False,
         retry=option.retry,
         escalate_to=escalate_to if reporting else None,
         reply_with=option.reply_with,
@@ -122,13 +144,63 @@ def classify(table: ScenarioTable, error: BaseException | str, message_type: str
     The exception's own class comes first, then its base classes, then whatever it was raised from. A pattern with a
     dot is compared with the dotted name. Rows are tried from the top.
     """
-    for name in _names(error):
+    for name, text in _names(error):
         for row in table.exceptions:
             if row.message_type is not None and not fnmatchcase(message_type or "", row.message_type):
+                continue
+            if row.texts and not any(fnmatchcase(text, pattern) for pattern in row.texts):
                 continue
             if any(_matches(name, pattern) for pattern in row.patterns):
                 return row.scenario
     return None
+
+
+def text_of(error: BaseException) -> str:
+    """What an exception says, in characters that every log and document can hold; also of one that cannot say it."""
+    try:
+        text = str(error)
+    except Exception:  # whatever its class does: the trouble is still to be dealt with
+        return f"(a {type(error).__name__} whose text cannot be had)"
+    return text.encode("utf-8", "replace").decode()
+
+
+def within_bounds(context: Context) -> Context:
+    """The context as it can be worked with. An id that is too long is named by its SHA-256, so that two of them stay
+    two; a type or an address that is too long is not known."""
+    return replace(
+        context,
+        message_type=_short(context.message_type, MAX_TYPE),
+        message_id=_named(context.message_id),
+        thread_id=_named(context.thread_id),
+        sender=_short(context.sender, MAX_ADDRESS),
+        own=_short(context.own, MAX_ADDRESS),
+        did=_short(context.did, MAX_ADDRESS),
+    )
+
+
+def _short(text: object, most: int) -> str | None:
+    """None also for what is no string: a peer's JSON may hold anything."""
+    return _encodable(text) if isinstance(text, str) and 0 < len(text) <= most else None
+
+
+def _named(ident: object) -> str | None:
+    if not isinstance(ident, str) or not ident:
+        return None
+    ident = _encodable(ident)
+    return ident if len(ident) <= MAX_ID_LENGTH else f"sha256:{hashlib.sha256(ident.encode()).hexdigest()}"
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def _by_capability(table: ScenarioTable, scenario: str, context: Context) -> tuple[str, str] | None:
+    """The option that goes by what the connection can do, if the scenario has one and the caller knows."""
+    asked = table.scenarios[scenario].capability
+    able = context.capabilities.get(asked.name) if asked else None
+    if asked is None or not isinstance(able, bool):
+        return None
+    return scenario, asked.able if able else asked.unable
 
 
 def _scenario_of(table: ScenarioTable, trouble: str | BaseException, context: Context) -> str:
@@ -166,26 +238,30 @@ def _value(name: str, trouble: str | BaseException, context: Context) -> str:
         "message_type": context.message_type,
         "message_id": context.message_id,
         "error": type(error).__name__ if error else None,
-        "error_text": str(error)[:MAX_ERROR_TEXT] if error else None,
+        "error_text": text_of(error)[:MAX_ERROR_TEXT] if error else None,
         **context.values,
     }
-    return known.get(name) or "?"
+    value = known.get(name)
+    return _encodable(value)[:MAX_ADDRESS] if isinstance(value, str) and value else "?"
 
 
 def _matches(name: str, pattern: str) -> bool:
     return fnmatchcase(name if "." in pattern else name.rpartition(".")[2], pattern)
 
 
-def _names(error: BaseException | str) -> Iterator[str]:
+def _names(error: BaseException | str) -> Iterator[tuple[str, str]]:
+    """The names of an exception's classes, and of what it was raised from, each with the exception's text."""
     if isinstance(error, str):
-        yield error
+        yield error, ""
         return
     current: BaseException | None = error
     for _ in range(MAX_CAUSES):
         if current is None:
             return
-        for kind in type(current).__mro__:
-            if kind in (Exception, BaseException, object):
-                continue
-            yield f"{kind.__module__}.{kind.__qualname__}"
+        text = text_of(current)
+        if isinstance(current, ForeignError):
+            yield from ((name, text) for name in current.names)
+        else:
+            kinds = [kind for kind in type(current).__mro__ if kind not in (Exception, BaseException, object)]
+            yield from ((f"{kind.__module__}.{kind.__qualname__}", text) for kind in kinds)
         current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import logging
 import uuid
@@ -11,30 +12,36 @@ import msgspec
 from msgspec import Struct
 
 from tocsin.connectors.dialects.canonical import complete
+from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH
+from tocsin.connectors.dialects.context import MAX_CONTEXT
 from tocsin.connectors.dialects.didcomm2 import write
 from tocsin.connectors.dialects.json_text import json_text
-from tocsin.connectors.mediation.deciding import Context, Decision, decide
+from tocsin.connectors.dialects.members import MAX_ID_LENGTH
+from tocsin.connectors.mediation.deciding import Context, Decision, ForeignError, decide, text_of, within_bounds
+from tocsin.connectors.mediation.replays import Replays
 from tocsin.connectors.mediation.table import Action, ScenarioTable
-from tocsin.connectors.publish.errors import PublishFailed
 from tocsin.connectors.publish.port import EventPublisher, Receipt
-from tocsin.schemas.errors import Unencodable
 from tocsin.schemas.problem import Problem, RetryParty, Severity, Source
 
 MAX_KEPT_TEXT = 1024
 """Characters of an exception's text that are kept on the bus."""
+MAX_KEPT_MESSAGE = 64 * 1024
+"""Bytes of the message as it came that are kept on the bus; of a longer one, only its SHA-256."""
+REPLAY = "G1"
+"""The scenario of a message that came before."""
 
 _LOG = logging.getLogger("tocsin.mediation")
 
 
-def message_digest(encrypted: bytes) -> str:
+def message_digest(encrypted: bytes | str) -> str:
     """The MsgID: SHA-256 of the message as it came, encrypted, in hexadecimal ("SHA-251" in the document is a slip)."""
-    return hashlib.sha256(encrypted).hexdigest()
+    return hashlib.sha256(_bytes(encrypted)).hexdigest()
 
 
 class Handled(Struct, frozen=True, kw_only=True):
     """What was decided and done. `document` is the report for the peer, a DIDComm v2 plaintext message without `id`;
     if `decision.synchronous`, the caller sends it in the exchange in which the message came. `undispatched` and
-    `unrecorded` hold what failed; both are logged too."""
+    `unrecorded` hold what failed; both are logged too, and a failed dispatch is recorded."""
 
     decision: Decision
     request_id: str
@@ -51,7 +58,8 @@ Dispatch = Callable[[Handled], Awaitable[None]]
 
 
 class Mediation:
-    """A table at work in a mediator or agent. `escalate_to` is the deployment's address for complaints (T5)."""
+    """A table at work in a mediator or agent. `escalate_to` is the deployment's address for complaints (T5), `replays`
+    the store of `seen`."""
 
     def __init__(
         self,
@@ -62,6 +70,7 @@ class Mediation:
         escalate_to: str | None = None,
         service: str | None = None,
         dispatch: Dispatch | None = None,
+        replays: Replays | None = None,
     ) -> None:
         self.table = table
         self.publisher = publisher
@@ -69,26 +78,39 @@ class Mediation:
         self.escalate_to = escalate_to
         self.service = service
         self.dispatch = dispatch
+        self.replays = replays
+
+    async def seen(
+        self, encrypted: bytes | str, context: Context | None = None, *, request_id: str | None = None
+    ) -> Handled | None:
+        """None for a message that comes for the first time; one that came before is dealt with as a replay (G1). To be
+        asked before anything is done with the message. Raises what the store raises, and ValueError without one."""
+        if self.replays is None:
+            raise ValueError("this mediation has no store of replays")
+        if self.replays.is_new(message_digest(encrypted)):
+            return None
+        return await self.handle(REPLAY, context, encrypted=encrypted, request_id=request_id)
 
     async def handle(
         self,
         trouble: str | BaseException,
         context: Context | None = None,
         *,
-        encrypted: bytes | None = None,
+        encrypted: bytes | str | None = None,
         request_id: str | None = None,
     ) -> Handled:
         """Decide about a scenario or an exception, and do it: log, dispatch, record, all under one request id and
         message digest. `encrypted` is the message as it came; without `request_id` there is a new one.
 
-        What the peer is not told is recorded all the same; a reply is only logged. A failure to dispatch or to record
-        is no exception, the caller still has to answer: see `Handled`. Raises UnknownScenario.
+        What the peer is not told is recorded all the same; a reply is only logged. Nothing that a peer can write is an
+        exception, nor is a failure to dispatch or to record, because the caller still has to answer: see `Handled`.
+        Raises UnknownScenario.
         """
-        context = context or Context()
+        context = within_bounds(context or Context())
         decision = decide(self.table, trouble, context, column=self.column, escalate_to=self.escalate_to)
         handled = Handled(
             decision=decision,
-            request_id=request_id or str(uuid.uuid4()),
+            request_id=_name(request_id) or str(uuid.uuid4()),
             message_sha256=None if encrypted is None else message_digest(encrypted),
         )
         if decision.action is not Action.REPLY:
@@ -96,56 +118,94 @@ class Mediation:
             document = _document(problem, decision) if decision.action is Action.REPORT else None
             handled = msgspec.structs.replace(handled, problem=problem, document=document)
         _log(handled, trouble, context)
-        handled = await self._dispatch(handled)
-        return await self._record(handled)
+        handled, sent = await self._dispatch(handled)
+        return await self._record(handled, trouble, context, sent, encrypted)
 
-    async def _dispatch(self, handled: Handled) -> Handled:
-        if self.dispatch is None or handled.document is None or handled.decision.synchronous:
-            return handled
+    async def _dispatch(self, handled: Handled) -> tuple[Handled, str]:
+        """Send it, if it is ours to send; and how that went, for the record."""
+        if handled.document is None:
+            return handled, "nothing to send"
+        if handled.decision.synchronous:
+            return handled, "in the same exchange, by the caller"
+        if self.dispatch is None:
+            return handled, "by the caller"
         try:
             await self.dispatch(handled)
         except Exception as error:  # whatever the transport raises, the problem must still be recorded
-            _LOG.error("the report was not sent: %s", type(error).__name__, extra=_marks(handled), exc_info=error)
-            return msgspec.structs.replace(handled, undispatched=error)
-        return handled
+            _say(logging.ERROR, f"the report was not sent: {type(error).__name__}", handled, error)
+            return msgspec.structs.replace(handled, undispatched=error), f"failed: {type(error).__name__}"
+        return handled, "sent"
 
-    async def _record(self, handled: Handled) -> Handled:
+    async def _record(
+        self,
+        handled: Handled,
+        trouble: str | BaseException,
+        context: Context,
+        sent: str,
+        encrypted: bytes | str | None,
+    ) -> Handled:
         if handled.problem is None:
             return handled
-        key = f"{handled.request_id}/{handled.message_sha256 or ''}/{handled.decision.scenario_id}"
+        kept: dict[str, object] = {"dispatch": sent}
+        if handled.undispatched is not None:
+            kept["dispatch_error"] = text_of(handled.undispatched)[:MAX_KEPT_TEXT]
+        if handled.document is not None:
+            kept["report"] = handled.document
+        if encrypted is not None and len(encrypted) <= MAX_KEPT_MESSAGE:
+            kept["message_base64"] = base64.b64encode(_bytes(encrypted)).decode()
+        problem = _with(handled.problem, kept)
+        handled = msgspec.structs.replace(handled, problem=problem)
         try:
-            receipt = await self.publisher.publish(handled.problem, idempotency_key=key)
-        except (PublishFailed, Unencodable) as error:
-            _LOG.error("the problem was not recorded: %s", error, extra=_marks(handled))
+            key = _key(handled, trouble, context)
+            receipt = await self.publisher.publish(problem, idempotency_key=key)
+        except Exception as error:  # the peer still waits for its answer, whatever the bus says
+            _say(logging.ERROR, f"the problem was not recorded: {type(error).__name__}", handled, error)
             return msgspec.structs.replace(handled, unrecorded=error)
         return msgspec.structs.replace(handled, receipt=receipt)
 
     def _problem(self, handled: Handled, trouble: str | BaseException, context: Context) -> Problem:
         decision = handled.decision
-        kept = {"scenario": decision.scenario_id, "behaviour": decision.behaviour, "action": str(decision.action)}
+        kept: dict[str, object] = {
+            "scenario": decision.scenario_id,
+            "behaviour": decision.behaviour,
+            "action": str(decision.action),
+        }
         if isinstance(trouble, BaseException):
-            kept["error"] = f"{type(trouble).__module__}.{type(trouble).__qualname__}"
-            kept["error_text"] = str(trouble)[:MAX_KEPT_TEXT].encode("utf-8", "replace").decode()
-        return complete(
-            Problem(
-                dialect="canonical",
-                code=decision.code,
-                text_template=decision.comment,
-                args=decision.args if decision.comment else [],
-                text=None if decision.comment else self.table.scenarios[decision.scenario].title,
-                parent_thread_id=context.thread_id or context.message_id,
-                ack=[context.message_id] if context.message_id else [],
-                who_retries="you" if decision.retry is RetryParty.RECIPIENT else None,
-                retry_party=decision.retry,
-                escalation_uri=decision.escalate_to,
-                source=Source(
-                    service=self.service, protocol=context.message_type, sender=context.own, recipients=decision.to
-                ),
-                request_id=handled.request_id,
-                message_sha256=handled.message_sha256,
-                extensions={f"mediation.{name}": json_text(value) for name, value in kept.items()},
-            )
+            kept |= {"error": _class(trouble), "error_text": text_of(trouble)[:MAX_KEPT_TEXT]}
+        problem = Problem(
+            dialect="canonical",
+            code=decision.code[:MAX_CODE_LENGTH],
+            text_template=decision.comment,
+            args=decision.args if decision.comment else [],
+            text=None if decision.comment else self.table.scenarios[decision.scenario].title,
+            parent_thread_id=context.thread_id or context.message_id,
+            ack=[context.message_id] if context.message_id else [],
+            who_retries="you" if decision.retry is RetryParty.RECIPIENT else None,
+            retry_party=decision.retry,
+            escalation_uri=decision.escalate_to,
+            source=Source(
+                service=self.service,
+                protocol=context.message_type,
+                sender=_address(context.own),
+                recipients=[each for each in map(_address, decision.to) if each],
+            ),
+            request_id=handled.request_id,
+            message_sha256=handled.message_sha256,
         )
+        return complete(_with(problem, kept))
+
+
+def _with(problem: Problem, kept: dict[str, object]) -> Problem:
+    more = {f"mediation.{name}": json_text(value) for name, value in kept.items()}
+    return msgspec.structs.replace(problem, extensions=problem.extensions | more)
+
+
+def _key(handled: Handled, trouble: str | BaseException, context: Context) -> str:
+    """The same error of the same request has the same key; another error of that request has another."""
+    error = [_class(trouble), text_of(trouble)] if isinstance(trouble, BaseException) else []
+    about = [context.message_id, context.thread_id, context.sender, context.did]
+    of = [handled.request_id, handled.message_sha256, handled.decision.scenario_id, error, about]
+    return hashlib.sha256(json_text(of).encode()).hexdigest()
 
 
 def _document(problem: Problem, decision: Decision) -> dict[str, object]:
@@ -162,6 +222,26 @@ def _document(problem: Problem, decision: Decision) -> dict[str, object]:
     return document | {name: value for name, value in members.items() if value is not None}
 
 
+def _bytes(encrypted: bytes | str) -> bytes:
+    return encrypted.encode("utf-8", "surrogatepass") if isinstance(encrypted, str) else encrypted
+
+
+def _name(request_id: str | None) -> str | None:
+    """A request id may come from the peer: it is cut, and what would break a line of the log goes."""
+    return "".join(each for each in request_id if each.isprintable())[:MAX_ID_LENGTH] if request_id else None
+
+
+def _address(address: str | None) -> str | None:
+    """As the record holds it: a DID that is a whole document is cut."""
+    return address and address[:MAX_CONTEXT]
+
+
+def _class(error: BaseException) -> str:
+    if isinstance(error, ForeignError):
+        return error.names[0][:MAX_CONTEXT] if error.names else "?"
+    return f"{type(error).__module__}.{type(error).__qualname__}"
+
+
 def _log(handled: Handled, trouble: str | BaseException, context: Context) -> None:
     decision = handled.decision
     if decision.action is Action.REPLY:
@@ -170,11 +250,13 @@ def _log(handled: Handled, trouble: str | BaseException, context: Context) -> No
         warning = handled.problem is not None and handled.problem.severity is Severity.WARNING
         level = logging.WARNING if warning else logging.ERROR
     error = trouble if isinstance(trouble, BaseException) else None
-    said = (decision.scenario_id, decision.behaviour, decision.action, decision.code)
-    marks = _marks(handled) | {"thid": context.thread_id}
-    _LOG.log(level, "%s: %s, %s %s", *said, extra=marks, exc_info=error)
+    said = f"{decision.scenario_id}: {decision.behaviour}, {decision.action} {decision.code}"
+    _say(level, said, handled, error, thid=context.thread_id)
 
 
-def _marks(handled: Handled) -> dict[str, object]:
-    """What every line of the log carries (T3)."""
-    return {"request_id": handled.request_id, "msg_sha256": handled.message_sha256}
+def _say(level: int, message: str, handled: Handled, error: BaseException | None, **more: object) -> None:
+    """Every line carries the request's id and the message's digest (T3), for plain formatters in its text."""
+    marks = {"request_id": handled.request_id, "msg_sha256": handled.message_sha256}
+    said = " ".join(f"{name}={value}" for name, value in marks.items() if value)
+    plain = "".join(each if each.isprintable() else "?" for each in message)
+    _LOG.log(level, "%s [%s]", plain, said, extra=marks | more, exc_info=error)

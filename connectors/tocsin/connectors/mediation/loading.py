@@ -167,6 +167,9 @@ def _check(table: ScenarioTable, findings: TableFindings) -> None:
         _known(row.scenario, ("exceptions", number, "scenario"), table, findings)
     for name, scenario in table.scenarios.items():
         path: Path = ("scenarios", name, "chosen")
+        for option in (scenario.capability.able, scenario.capability.unable) if scenario.capability else ():
+            if option not in scenario.options:
+                findings.note((*path[:-1], "capability"), f"scenario {name} has no option {option}")
         for column in scenario.chosen:
             if column not in table.columns:
                 findings.note((*path, column), f"there is no column {column}", f"one of {', '.join(table.columns)}")

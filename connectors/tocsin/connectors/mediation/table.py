@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from fnmatch import fnmatchcase
 
 from msgspec import Struct, field
 
@@ -51,27 +52,58 @@ class Option(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     note: str | None = None
 
 
+class Capability(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a scenario depends on: the option if the connection is `able`, the one if it is `unable`. Where the caller
+    does not say, the column decides."""
+
+    name: str
+    able: str
+    unable: str
+
+
+class Flow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How troubles with messages of these types are answered, whatever they are: `synchronous` in the exchange in which
+    the message came, `signed` also when the sender is known."""
+
+    message_type: str | list[str] = "*"
+    synchronous: bool = False
+    signed: bool = False
+    note: str | None = None
+
+    @property
+    def patterns(self) -> list[str]:
+        """The patterns of message types."""
+        return [self.message_type] if isinstance(self.message_type, str) else self.message_type
+
+
 class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One case of the table. `chosen`: column -> an option (`B`), another scenario's (`G2B`), or its choice (`G4`)."""
 
     title: str
     options: dict[str, Option]
     chosen: dict[str, str]
+    capability: Capability | None = None
     note: str | None = None
 
 
 class ExceptionRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which exceptions mean which scenario: patterns of class names (`*` and `?`, case counts), and perhaps of the
-    type of the message in trouble."""
+    type of the message in trouble, and of the exception's `text` where one class means two things."""
 
     exception: str | list[str]
     scenario: str
     message_type: str | None = None
+    text: str | list[str] = field(default_factory=list)
 
     @property
     def patterns(self) -> list[str]:
         """The patterns of class names."""
         return [self.exception] if isinstance(self.exception, str) else self.exception
+
+    @property
+    def texts(self) -> list[str]:
+        """The patterns of texts; none: whatever it says."""
+        return [self.text] if isinstance(self.text, str) else self.text
 
 
 class ScenarioTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -83,8 +115,16 @@ class ScenarioTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     otherwise: str
     scenarios: dict[str, Scenario]
     exceptions: list[ExceptionRow] = field(default_factory=list)
+    flows: list[Flow] = field(default_factory=list)
     source: str | None = None
     notes: list[str] = field(default_factory=list)
+
+    def flow(self, message_type: str | None) -> Flow:
+        """The first flow that has the type; a plain one if none has."""
+        for flow in self.flows:
+            if any(fnmatchcase(message_type or "", pattern) for pattern in flow.patterns):
+                return flow
+        return Flow()
 
     def choice(self, scenario: str, column: str) -> tuple[str, str] | None:
         """The scenario and option that act, through all fallbacks; None if the table leads nowhere."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tocsin.connectors.mediation.loading import TABLES, load_table
-from tocsin.connectors.mediation.table import Action, Option, Scenario, ScenarioTable, behaviour_of
+from tocsin.connectors.mediation.table import Action, Flow, Option, Scenario, ScenarioTable, behaviour_of
 
 FILE = Path("connectors/MEDIATION.md")
 """Where the document lies in the repository."""
@@ -32,6 +32,11 @@ def _chapter(table: ScenarioTable) -> Iterator[str]:
         yield f"Source: {table.source}\n"
     yield from (f"- {note}" for note in table.notes)
     yield f"- An exception that no row knows is {table.otherwise}.\n"
+    if table.flows:
+        yield _row("messages", "how troubles with them are answered", "notes")
+        yield _row(*["---"] * 3)
+        yield from (_flow(flow) for flow in table.flows)
+        yield ""
     yield _row("scenario", "what happened", *table.columns)
     yield _row(*["---"] * (2 + len(table.columns)))
     for name, scenario in table.scenarios.items():
@@ -50,6 +55,12 @@ def _chosen(table: ScenarioTable, name: str, column: str) -> str:
     return behaviour_of(*chosen) if chosen else ""
 
 
+def _flow(flow: Flow) -> str:
+    how = (("in the same exchange", flow.synchronous), ("signed", flow.signed))
+    types = ", ".join(f"`{pattern}`" for pattern in flow.patterns)
+    return _row(types, ", ".join(said for said, holds in how if holds), flow.note or "")
+
+
 def _done(option: Option) -> str:
     done = f"reply: {option.reply_with}" if option.do is Action.REPLY else option.do.value
     return done + (", in the same exchange" if option.synchronous else "")
@@ -57,6 +68,10 @@ def _done(option: Option) -> str:
 
 def _notes(scenario: Scenario, option: Option) -> str:
     notes = [note for note in (scenario.note, option.note) if note]
+    if scenario.capability:
+        for said, acts in (("can", scenario.capability.able), ("cannot", scenario.capability.unable)):
+            if scenario.options.get(acts) is option:
+                notes.append(f"whatever the column, when the connection {said}: {scenario.capability.name}")
     if option.args:
         notes.append(f"arguments: {', '.join(option.args)}")
     if option.written:
