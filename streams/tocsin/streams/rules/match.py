@@ -78,11 +78,6 @@ class Match:
                 return False
         return True
 
-    def alternatives(self, field: str) -> tuple[str, ...]:
-        """The values of this field that fit; empty: whatever value."""
-        found = [set(one.values) for one in self.matchers if one.field == field and one.operator in _LISTED]
-        return tuple(sorted(set.intersection(*found))) if found else ()
-
     def names_code(self, facts: Facts) -> bool:
         """Whether a matcher names the very code of a problem, and not only a prefix of it."""
         key = fold_code(facts.problem.code_key or facts.problem.code)
