@@ -125,7 +125,7 @@ class EscalationPolicy(Section, frozen=True, kw_only=True):
     steps: Annotated[tuple[Step, ...], Listed(min_length=1, max_length=50), "Step by step."]
     cycles: Annotated[int, Meta(ge=1, le=100), "Times through all steps before the escalation is exhausted."] = 1
     while_they_retry: Annotated[
-        Duration, "No step sooner while the receiver of the problem tries again (who_retries)."
+        Duration, "No step sooner while the other side tries again (who_retries), unless at_once."
     ] = 15 * MINUTE
     impact: Annotated[Impacts, "By impact or scope: none, normal, or at_once (connection, unless said otherwise)."] = (
         field(default_factory=lambda: dict(IMPACT))

@@ -32,7 +32,8 @@ from tocsin.streams.rules.context.activity import observe
 from tocsin.streams.rules.decision import PROBLEMS, Decision
 from tocsin.streams.rules.derive import about
 from tocsin.streams.rules.digest import digest_due
-from tocsin.streams.rules.escalation.raising import escalate
+from tocsin.streams.rules.escalation.raising import escalate, follow
+from tocsin.streams.rules.escalation.recovering import recovered_by
 from tocsin.streams.rules.escalation.stepping import escalation_due, still_named
 from tocsin.streams.rules.notify import notify_of_problem
 from tocsin.streams.rules.report import Report
@@ -57,7 +58,7 @@ from tocsin.streams.rules.stages import (
 from tocsin.streams.rules.state.keys import scope_of
 from tocsin.streams.rules.timeouts.expectations import close_by_problem, expectation_due, observe_message
 from tocsin.streams.rules.turn import Turn
-from tocsin.streams.rules.verdict import Outcome, Verdict
+from tocsin.streams.rules.verdict import Outcome, Reason, Verdict
 
 
 class Stage(Struct, frozen=True):
@@ -125,7 +126,7 @@ def decide_event(turn: Turn, event: Event) -> list[Decision]:
             apply_kept_choice(turn, event)
             apply_kept_to(turn, turn.decisions)
             connection_budget.reset_by(turn, event)
-            observe(turn, event)
+            recovered_by(turn, event, observe(turn, event))
         case CommandIssued():
             command(turn, event)
             apply_kept_to(turn, turn.decisions)
@@ -175,6 +176,8 @@ def _suppress(turn: Turn, report: Report, verdict: Verdict) -> Outcome:
         detail=verdict.detail or None,
     )
     turn.emit(PROBLEMS, report.case, suppressed)
+    if verdict.reason in (Reason.IDENTICAL, Reason.GROUPED):
+        follow(turn, report)
     return Outcome(verdict.represented_by or suppressed.event_id, verdict)
 
 

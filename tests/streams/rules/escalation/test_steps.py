@@ -52,7 +52,7 @@ FIRST: dict[str, tuple[dict[str, Any], int | None]] = {
     "both retry": ({"retry_party": RetryParty.BOTH}, 15 * MINUTE),
     "the reporter retries": ({"retry_party": RetryParty.REPORTER}, 5 * MINUTE),
     "nobody retries": ({"retry_party": RetryParty.NONE}, 5 * MINUTE),
-    "at once, but they retry": ({"impact": "connection", "retry_party": RetryParty.BOTH}, 15 * MINUTE),
+    "at once, also when they retry": ({"impact": "connection", "retry_party": RetryParty.BOTH}, 0),
 }  # fmt: skip
 
 

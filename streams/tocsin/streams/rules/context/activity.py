@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
+from msgspec import Struct
 
 from tocsin.connectors.dialects.codes import parse_code
 from tocsin.connectors.dialects.message_types import is_report
@@ -22,6 +23,7 @@ from tocsin.streams.rules.context.interaction import (
     apply_problem,
 )
 from tocsin.streams.rules.context.references import (
+    RETRY_OF,
     Reference,
     Waited,
     point,
@@ -36,6 +38,7 @@ from tocsin.streams.rules.context.threads import (
     keep_thread,
     known_thread,
     linkable,
+    with_code,
     with_waiting,
 )
 from tocsin.streams.rules.decision import PROBLEMS
@@ -44,15 +47,24 @@ from tocsin.streams.rules.state import CaseRow, ConnectionRow, ThreadRow
 from tocsin.streams.rules.turn import Turn
 
 
-def observe(turn: Turn, activity: ActivityObserved) -> None:
-    """Note activity on the rows of its thread, its ids and its connection; explain the problems that waited for it."""
+class Noted(Struct, frozen=True):
+    """What an activity made of the row of its thread."""
+
+    thread_id: str
+    before: ThreadRow
+    after: ThreadRow
+
+
+def observe(turn: Turn, activity: ActivityObserved) -> Noted | None:
+    """Note activity on the rows of its thread, its ids and its connection; explain the problems that waited for it.
+    Returns what it made of its thread, None when it is in none."""
     now = turn.now
     _note_connection(turn, activity)
     named = references_of(turn, activity)
     thread_id = thread_of(turn, activity, named)
     if thread_id is None:
         _observe_record(turn, activity, named)
-        return
+        return None
     key = turn.threads.key(thread_id)
     before = turn.threads.get(key) or ThreadRow(clip(thread_id) or "", None, now, now)
     row = _noted(before, activity, thread_id, now)
@@ -66,6 +78,7 @@ def observe(turn: Turn, activity: ActivityObserved) -> None:
     else:
         row = _still_waiting(row, waited)
     turn.threads.keep(key, row, now + turn.config.thread_ttl)
+    return Noted(thread_id, before, row)
 
 
 def _note_connection(turn: Turn, activity: ActivityObserved) -> None:
@@ -95,6 +108,7 @@ def _noted(row: ThreadRow, activity: ActivityObserved, own: str, now: int) -> Th
     from, which the report may not."""
     parent = row.parent or linkable(activity.parent_thread_id, own)
     message_id, message_type = row.last_message_id, row.last_message_type
+    retry_of, retry_sent = row.retry_of, row.retry_sent
     if activity.kind in DIRECTIONS:
         if is_report(activity.message_type):
             return msgspec.structs.replace(
@@ -105,6 +119,7 @@ def _noted(row: ThreadRow, activity: ActivityObserved, own: str, now: int) -> Th
                 job=row.job or clip(activity.job),
             )
         message_id, message_type = clip(activity.message_id), clip(activity.message_type) or message_type
+        retry_of, retry_sent = clip(activity.detail.get(RETRY_OF)), activity.kind is ActivityKind.MESSAGE_SENT
     record_type, record_id, record_state = row.record_type, row.record_id, row.record_state
     if activity.record_id:
         other = record_id != clip(activity.record_id)
@@ -123,6 +138,8 @@ def _noted(row: ThreadRow, activity: ActivityObserved, own: str, now: int) -> Th
         activity=row.activity + 1,
         connection=clip(activity.connection) or row.connection,
         job=clip(activity.job) or row.job,
+        retry_of=retry_of,
+        retry_sent=retry_sent,
     )
 
 
@@ -181,7 +198,7 @@ def _explain(
             thread=context_from(turn, row, row, stated),
         )
         turn.emit(PROBLEMS, case, explained)
-        row = after
+        row = msgspec.structs.replace(after, codes=with_code(after.codes, known.code))
     return row
 
 

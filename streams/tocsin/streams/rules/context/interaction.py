@@ -35,6 +35,10 @@ _CONTINUES = ProblemEffect(Effect.CONTINUES.value, None)
 _ENDED = ProblemEffect(Effect.ENDED.value, None)
 
 
+_BAD_ENDS = frozenset({"abandoned", "denied"})
+"""Final states in which nothing went well."""
+
+
 def protocol_name(message_type: str) -> str | None:
     """The PIURI of a message type's protocol, None for what is no message type or too long to be remembered."""
     return _protocol_name(message_type) if len(message_type) <= MAX_TYPE else None
@@ -67,6 +71,16 @@ def answered(row: ThreadRow, message_type: str, direction: Direction) -> ThreadR
         return row
     after = _step(row.protocol or "", row.role or "", row.state or "", message_type, direction)
     return row if after is None or after == row.state else msgspec.structs.replace(row, state=after)
+
+
+def completes(before: ThreadRow, after: ThreadRow, message_type: str, direction: Direction) -> bool:
+    """Whether the interaction of a thread completed well with this message: it came to a good end, or, where a problem
+    had ended it or nobody knows where it was, the message is one that leads to a good end."""
+    name = protocol_name(message_type)
+    if name is None or before.state in _good_ends(name) or not _may_complete(name, message_type, direction):
+        return False
+    running = _running(after)
+    return running is None or after.state in _good_ends(name) or _over(running, before)
 
 
 def apply_problem(row: ThreadRow, severity: Severity, scope: str | None, code: str) -> tuple[ProblemEffect, ThreadRow]:
@@ -117,6 +131,25 @@ def _over(protocol: Protocol, row: ThreadRow) -> bool:
 def _step(name: str, role: str, state: str, message_type: str, direction: Direction) -> str | None:
     protocol = _protocol(name)
     return None if protocol is None else next_state(protocol, role, state, message_type, direction)
+
+
+@lru_cache(maxsize=1024)
+def _good_ends(name: str) -> frozenset[str]:
+    protocol = _protocol(name)
+    finals = (state for machine in protocol.roles.values() for state in machine.final) if protocol else ()
+    return frozenset(finals) - _BAD_ENDS - {protocol.ended if protocol else None}
+
+
+@lru_cache(maxsize=4096)
+def _may_complete(name: str, message_type: str, direction: Direction) -> bool:
+    """Whether a message leads some role, from some state, to a good end."""
+    protocol = _protocol(name)
+    after = (
+        _step(name, role, state, message_type, direction)
+        for role, machine in (protocol.roles.items() if protocol else ())
+        for state in machine.states
+    )
+    return any(state in _good_ends(name) for state in after)
 
 
 @lru_cache(maxsize=4096)

@@ -36,6 +36,10 @@ REQUEST_ID = "request_id"
 """The member of an activity's `detail` that names the request in which it happened."""
 
 
+RETRY_OF = "retry_of"
+"""In an activity's `detail`: the message that is sent again."""
+
+
 class Reference(Struct, frozen=True):
     """One id of a `message`, a `digest`, a `request` or a `record`, and the key of its row."""
 

@@ -47,7 +47,7 @@ def escalate(turn: Turn, report: Report, notice: EventBase, policies: tuple[str,
     key = turn.escalations.key(report.case)
     row = turn.escalations.get(key)
     if row is not None and row.status != "ended":
-        turn.escalations.replace(key, _freshened(turn, row, report.problem))
+        _follow(turn, key, row, report.problem)
         return
     if row is not None and not opens:
         return
@@ -59,6 +59,32 @@ def escalate(turn: Turn, report: Report, notice: EventBase, policies: tuple[str,
         if policy is not None and policy.steps and _impact(policy, report.problem) != "none":
             _raise(turn, key, report, notice, policy, case)
             return
+
+
+def follow(turn: Turn, report: Report) -> None:
+    """A report that nobody is told of now, since another one or a digest stands for it: the running escalation of its
+    case follows it all the same."""
+    key = turn.escalations.key(report.case)
+    row = turn.escalations.get(key)
+    if row is not None and row.status != "ended":
+        _follow(turn, key, row, report.problem)
+
+
+def _follow(turn: Turn, key: str, row: EscalationRow, problem: Problem) -> None:
+    """Give a running escalation the fresh problem. While nobody was paged yet, what the problem says of its impact and
+    of who retries may bring the first step forward; never back: it was promised."""
+    policy, row = turn.config.book.escalations.get(row.policy), _freshened(turn, row, problem)
+    if policy is None or not policy.steps or (row.step, row.done, row.cycle) != (0, 0, 0):
+        turn.escalations.replace(key, row)
+        return
+    due = min(row.due, max(turn.now, _first_due(policy, problem, row.raised_at)))
+    row = msgspec.structs.replace(row, due=due)
+    if row.status == "running":
+        turn.escalations.put(key, row, min(due, turn.escalations.due(key) or due))
+    elif row.status == "snoozed":
+        turn.escalations.put(key, row, max(due, row.until or 0))
+    else:
+        turn.escalations.replace(key, row)
 
 
 def _raise(turn: Turn, key: str, report: Report, notice: EventBase, policy: EscalationPolicy, case: CaseRow) -> None:
@@ -114,8 +140,11 @@ def _impact(policy: EscalationPolicy, problem: Problem) -> Impact:
 
 
 def _first_due(policy: EscalationPolicy, problem: Problem, now: int) -> int:
-    """When the first step is due: after its wait, none when the impact says so; not while the other side retries."""
-    wait = 0 if _impact(policy, problem) == "at_once" else policy.steps[0].wait
+    """When the first step is due: at once when the impact says so, else after its wait, and not while the other side
+    retries."""
+    if _impact(policy, problem) == "at_once":
+        return now
+    wait = policy.steps[0].wait
     if problem.retry_party in _THEY_RETRY[problem.dialect in REPORT_DIALECTS]:
         wait = max(wait, policy.while_they_retry)
     return now + wait

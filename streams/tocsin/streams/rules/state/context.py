@@ -16,7 +16,7 @@ class ThreadRow(Struct, frozen=True, array_like=True, tag="thread", gc=False):
 
     Since format 3: what activity said of it; `muted`, the event that was the limit notice on it: after that nobody is
     notified of this thread any more; and `waiting`, its problems while no activity explains it (bounded pairs of case
-    and report).
+    and report). Since format 4: `retry_of`, the message of which the last one is a retry, and whether it was sent.
     """
 
     thread_id: str
@@ -38,6 +38,8 @@ class ThreadRow(Struct, frozen=True, array_like=True, tag="thread", gc=False):
     record_state: str | None = None
     job: str | None = None
     waiting: tuple[tuple[str, str], ...] = ()
+    retry_of: str | None = None
+    retry_sent: bool = False
 
 
 class ReferenceRow(Struct, frozen=True, array_like=True, tag="reference", gc=False):

@@ -14,9 +14,11 @@ from tocsin.streams.protocols import Effect
 from tocsin.streams.rules.config import TimeoutPolicy
 from tocsin.streams.rules.context.chains import is_reported
 from tocsin.streams.rules.context.interaction import DIRECTIONS
+from tocsin.streams.rules.context.references import RETRY_OF
 from tocsin.streams.rules.context.threads import MAX_TEXT, clip, thread_of_message
 from tocsin.streams.rules.decision import BUS, INBOX
 from tocsin.streams.rules.derive import about
+from tocsin.streams.rules.escalation.recovering import recover
 from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.state import ExpectationRow, ReferenceRow
 from tocsin.streams.rules.timeouts.choosing import Advice, advise, choice_of, kept_for
@@ -29,7 +31,7 @@ from tocsin.streams.rules.timeouts.learning import (
     note_unanswered,
 )
 from tocsin.streams.rules.timeouts.noticing import case_of, notice
-from tocsin.streams.rules.timeouts.replies import RETRY_OF, policy_for, wants_reply
+from tocsin.streams.rules.timeouts.replies import policy_for, wants_reply
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.values import DAY, MINUTE
 
@@ -288,8 +290,9 @@ def _reply_received(turn: Turn, activity: ActivityObserved, key: str) -> None:
         note_reply_over(turn, connection)
     if not row.resent and not unheard(turn.rows, row.sent_at, turn.now):
         note_latency(turn, row.message_type, turn.now - row.sent_at)
-    if row.state == "given_up":
-        _resolve(turn, activity, row)
+    _resolve(turn, activity, row)
+    if row.resent or row.state == "retrying":
+        recover(turn, activity, [row.thread_id])
 
 
 def _close(turn: Turn, key: str, row: ExpectationRow, recorded_at: int) -> None:

@@ -17,9 +17,6 @@ from tocsin.streams.rules.turn import Turn
 EXPECTS_REPLY = "expects_reply"
 """A publisher's own word in an activity's `detail`: `true` or `false`."""
 
-RETRY_OF = "retry_of"
-"""In an activity's `detail`: the message that is sent again."""
-
 
 def policy_for(policies: Iterable[TimeoutPolicy], message_type: str) -> TimeoutPolicy | None:
     """The first policy whose `messages` fit, unless it is switched off."""
