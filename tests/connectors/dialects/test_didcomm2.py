@@ -7,8 +7,8 @@ import tracemalloc
 import pytest
 
 from tocsin.connectors.dialects import didcomm2
-from tocsin.connectors.dialects.didcomm2 import MAX_TEXT, interpolate
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, Unwritable
+from tocsin.connectors.dialects.template import MAX_TEXT, interpolate
 from tocsin.connectors.publish.reporting import problem
 from tocsin.schemas.problem import Problem, Severity
 

@@ -6,11 +6,11 @@ import msgspec
 
 from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, Code, fold_code, parse_code
 from tocsin.connectors.dialects.context import MAX_CONTEXT, MAX_RECIPIENTS, SIDES
-from tocsin.connectors.dialects.didcomm2 import interpolate
 from tocsin.connectors.dialects.expecting import unreadable
 from tocsin.connectors.dialects.json_text import json_text, parse_json
 from tocsin.connectors.dialects.members import MAX_ID_LENGTH, distinct
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason
+from tocsin.connectors.dialects.template import interpolate
 from tocsin.schemas.problem import Problem, Severity, Violation
 
 NAME = "canonical"

@@ -9,7 +9,6 @@ e-mail address (flagged): the vector didcomm2-identus-mediator-not-enrolled dema
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 
 from tocsin.connectors.dialects import aries
 from tocsin.connectors.dialects.codes import DESCRIPTORS, MAX_CODE_LENGTH, SEVERITIES, fold_code, parse_code
@@ -17,6 +16,7 @@ from tocsin.connectors.dialects.json_text import json_text
 from tocsin.connectors.dialects.members import Members, as_extensions, distinct, fold
 from tocsin.connectors.dialects.message_types import is_report
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason, Unwritable
+from tocsin.connectors.dialects.template import MAX_TEXT, REFERENCE, interpolate
 from tocsin.connectors.dialects.values import as_uri, is_uri, read_time
 from tocsin.schemas.problem import Item, Problem, Source, Violation
 
@@ -26,8 +26,6 @@ MEDIA_TYPE = "application/didcomm-plain+json"
 MAX_COMMENT = 4096
 MAX_ARGS = 32
 """A longer comment, or more arguments, is flagged (docs/reliability.md#limits)."""
-MAX_TEXT = 65_536
-"""Characters of a text made of a template and its arguments; a longer one is cut, with an ellipsis, and flagged."""
 MICROSECONDS = 1_000_000
 _TOO_LATE = 10**11
 """Seconds; from here on (the year 5138) a time is taken for milliseconds."""
@@ -41,7 +39,6 @@ _NUMBER = re.compile(r"[0-9]{1,14}(?:\.[0-9]{1,9})?")
 MAX_STATE = 32
 """A longer name of a state is not written into a code: the whole must stay short."""
 _V1_DIALECTS = ("hipe", "aries-1.0")
-_REFERENCE = re.compile(r"\{([1-9][0-9]{0,3})\}")
 
 
 def read(document: object) -> Problem | NotAProblem:
@@ -150,40 +147,6 @@ def write(problem: Problem) -> dict[str, object]:
     if problem.ack:
         message["ack"] = list(problem.ack)
     return message
-
-
-def interpolate(template: str, args: Sequence[str | None]) -> str:
-    """`template` with {1}, {2}... replaced by `args`; a missing or null argument is `?`; an argument that nothing
-    refers to is appended, after a comma. `{0}` and other braces are plain text. At most MAX_TEXT characters: what
-    would make it longer is never put together."""
-    parts: list[str] = []
-    length = 0
-    for part in _parts(template, args):
-        parts.append(part[: MAX_TEXT + 1 - length])
-        length += len(parts[-1])
-        if length > MAX_TEXT:
-            return "".join(parts)[: MAX_TEXT - 1] + "…"
-    return "".join(parts)
-
-
-def _parts(template: str, args: Sequence[str | None]) -> Iterator[str]:
-    used: set[int] = set()
-    at = 0
-    for match in _REFERENCE.finditer(template):
-        yield template[at : match.start()]
-        at, index = match.end(), int(match.group(1)) - 1
-        used.add(index)
-        yield _argument(args, index)
-    yield template[at:]
-    for index in range(len(args)):
-        if index not in used:
-            yield ", "
-            yield _argument(args, index)
-
-
-def _argument(args: Sequence[str | None], index: int) -> str:
-    value = args[index] if index < len(args) else None
-    return "?" if value is None else value
 
 
 def _read(envelope: Members, body: Members, violations: list[Violation]) -> Problem:
@@ -308,7 +271,7 @@ def _comment(problem: Problem) -> tuple[str | None, list[str]]:
     """Comment and arguments; a text that only looks like a template is the argument of one."""
     if problem.text_template:
         return problem.text_template, list(problem.args)
-    if problem.text and _REFERENCE.search(problem.text):
+    if problem.text and REFERENCE.search(problem.text):
         return "{1}", [problem.text]
     return problem.text, []
 

@@ -222,8 +222,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     body: str = NOTIFICATION
     """What is sent: our notification, or the problem in a dialect that can be written (didcomm-2.0, aries-1.0, ...)."""
     language: tuple[str, ...] = ()
-    """The languages in which its notifications explain a problem, the best first; without them, those of the
-    problem's tenant count; without those, they do not."""
+    """In which its notifications explain a problem, the best first; else the tenant's count; else none is explained."""
 
     @property
     def reads_notifications(self) -> bool:
@@ -261,8 +260,7 @@ class RuleBook(Struct, frozen=True, kw_only=True):
 
     def limits_of(self, tenant: str) -> LoopLimits:
         """The loop limits that hold for a tenant."""
-        own = self.tenants.get(tenant)
-        return self.limits if own is None else own.limits
+        return self.limits if (own := self.tenants.get(tenant)) is None else own.limits
 
     def languages_of(self, endpoint: str, tenant: str) -> tuple[str, ...]:
         """The languages in which an endpoint is told of a tenant's problems: its own, else the tenant's."""
@@ -271,8 +269,7 @@ class RuleBook(Struct, frozen=True, kw_only=True):
 
     def timeouts_of(self, tenant: str) -> tuple[TimeoutPolicy, ...]:
         """The time-out policies that hold for a tenant."""
-        own = self.tenants.get(tenant)
-        return self.timeouts if own is None else own.timeouts
+        return self.timeouts if (own := self.tenants.get(tenant)) is None else own.timeouts
 
 
 def default_rulebook() -> RuleBook:

@@ -10,7 +10,7 @@ from functools import partial
 import msgspec
 
 from tocsin.connectors.dialects import DIALECT_OF_MEDIA_TYPE, Unwritable, write_document
-from tocsin.connectors.dialects.didcomm2 import interpolate
+from tocsin.connectors.dialects.template import interpolate
 from tocsin.schemas.errors import TocsinError
 from tocsin.schemas.problem import Http, Item, Problem, Source
 from tocsin.streams.rules.facts import REPORT_DIALECTS

@@ -181,6 +181,7 @@ def test_a_peer_gets_the_strict_document_without_what_is_secret(rows: DictRows) 
     assert found["peer"].content_type == "application/didcomm-plain+json"
     assert b"hunter2" not in found["peer"].body
     assert json.loads(found["peer"].body) == {
+        "id": "r1",
         "type": "https://didcomm.org/report-problem/2.0/problem-report",
         "pthid": "t",
         "body": {"code": "e.p.xfer", "comment": "cannot reach {1}", "args": ["?"]},
