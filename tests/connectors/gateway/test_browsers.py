@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from multidict import CIMultiDict
 
 from tests.connectors.gateway.conftest import Gateway
 from tocsin.connectors.gateway import host_of
@@ -60,6 +61,14 @@ async def test_text_is_a_problem_but_no_activity_and_not_from_a_foreign_page(gat
         assert (await gateway.post("/v1/activity", b'{"kind": "job_started"}', headers=text))[0] == 415
         for foreign in ({"origin": "https://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}):
             assert (await gateway.post("/v1/problems", BODY, headers=text | foreign))[0] == 403
+    assert gateway.publisher.events == []
+
+
+async def test_two_media_types_are_none(gateway: Gateway) -> None:
+    for two in (("text/plain", "application/json"), ("application/json", "text/plain")):
+        headers = CIMultiDict([("content-type", media_type) for media_type in two])
+        async with gateway.http.post("/v1/problems", data=BODY, headers=headers) as answer:
+            assert answer.status == 415
     assert gateway.publisher.events == []
 
 

@@ -1,7 +1,7 @@
 """Idempotency keys that were used lately: another document under the same key is refused at once.
 
-Kept in memory, of this gateway: what another gateway took, or this one before it was restarted, is found by the rules
-(`ConflictNoticed`, and a dead letter with the bytes of the second document).
+Kept in memory, of this gateway: what another gateway took, or this one before it was restarted, is found by the rules:
+they notice the conflict (`ConflictNoticed` in the topic `problems`) and suppress the second document.
 """
 
 from __future__ import annotations

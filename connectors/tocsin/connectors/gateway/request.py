@@ -174,7 +174,7 @@ def _unsupported(request: Request, known: tuple[str, ...]) -> Refusal:
 
 
 def _media_type(request: Request, known: tuple[str, ...]) -> str:
-    said = request.headers.get("content-type", "")
+    said = ",".join(request.headers.getlist("content-type"))  # two of them are none that is known
     media_type, _, parameters = said.partition(";")
     charset = re.search(r"charset\s*=\s*\"?([^\s\";]+)", parameters, re.IGNORECASE)
     media_type = media_type.strip().lower()
@@ -184,7 +184,7 @@ def _media_type(request: Request, known: tuple[str, ...]) -> str:
 
 
 def _is_json(request: Request) -> bool:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == JSON
+    return [said.partition(";")[0].strip().lower() for said in request.headers.getlist("content-type")] == [JSON]
 
 
 def _idempotency_key(request: Request) -> str | None:
