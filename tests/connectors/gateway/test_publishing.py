@@ -8,7 +8,9 @@ import uuid
 
 import pytest
 
+from tests.harness.canaries import CANARIES, SECRETS
 from tocsin.connectors.publish import KafkaAway, PublishRefused, PublishUnconfirmed, TopicMissing
+from tocsin.schemas.codec import encode
 from tocsin.schemas.events import ActivityObserved
 from tocsin.schemas.ids import idempotent_id
 
@@ -218,3 +220,23 @@ async def test_the_trace_goes_on(gateway: Gateway) -> None:
     await gateway.post("/v1/problems", json=PROBLEM, headers={"traceparent": trace})
     await gateway.post("/v1/problems", json=PROBLEM, headers={"traceparent": "nonsense"})
     assert [event.traceparent for event in gateway.reported] == [trace, None]
+
+
+async def test_a_secret_is_neither_stored_nor_counted_nor_logged_nor_answered(
+    gateway: Gateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", "tocsin")
+    for number, canary in enumerate(CANARIES.values()):
+        document = {"code": "e.p.x", "text": f"it says {canary}", "more": {"deep": [canary]}, "password": "c4n4ry"}
+        status, answer, _ = await gateway.post("/v1/problems", json.dumps([document, {"code": 1, "text": canary}]))
+        assert status == 202
+        assert not any(secret in json.dumps(answer) for secret in SECRETS)
+        body = json.dumps({"kind": "job_started", "job": str(number), "detail": {"log": canary}})
+        assert (await gateway.post("/v1/activity", body))[0] == 202
+        body = json.dumps({"by": "a", "why": canary})
+        assert (await gateway.post("/v1/problems/case/resolve", body))[0] == 202
+    async with gateway.http.get("/metrics") as answer:
+        shown = await answer.text() + caplog.text
+    for written in [shown.encode(), *map(encode, gateway.publisher.events)]:
+        assert not any(secret.encode() in written for secret in SECRETS)
+    assert len(gateway.publisher.events) == 3 * len(CANARIES)

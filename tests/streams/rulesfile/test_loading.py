@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tocsin.connectors.redaction import Redaction
 from tocsin.connectors.sinks.memory import MemoryConfig
 from tocsin.connectors.sinks.webhook import WebhookConfig
 from tocsin.streams.rules.config import Endpoint, Route, RuleBook, default_rulebook
 from tocsin.streams.rules.match import Match
 from tocsin.streams.rules.values import MAX_ENDPOINTS
-from tocsin.streams.rulesfile import RulesFileError, check_rulebook, json_schema, load_rulebook
+from tocsin.streams.rulesfile import RulesFileError, check_rulebook, json_schema, load_redactions, load_rulebook
 from tocsin.streams.rulesfile.document import MAX_BYTES
 from tocsin.streams.rulesfile.loading import OPTIONAL
 
@@ -120,7 +121,7 @@ routes:
             TOP + "rotues: []\n",
             [
                 "5: rotues is not a key that there is (expected one of endpoints, default_route, routes, escalations, "
-                "silences, inhibit, mute_times, limits, timeouts, tenants, mediation; did you mean routes?)"
+                "silences, inhibit, mute_times, limits, timeouts, redaction, tenants, mediation; did you mean routes?)"
             ],
             id="a key that is misspelt",
         ),
@@ -392,3 +393,17 @@ def test_the_language_of_an_endpoint(tmp_path: Path, said: str, language: tuple[
 def test_what_is_no_language_is_a_finding(tmp_path: Path, said: str) -> None:
     [finding, *_] = shown(tmp_path, f"endpoints:\n  desk: {{sink: memory, language: {said}}}\ndefault_route: desk\n")
     assert finding.startswith("2: ")
+
+
+def test_what_is_redacted_for_whom(tmp_path: Path) -> None:
+    file = write(
+        tmp_path,
+        TOP + "redaction: {keep: card, members: [ssn]}\n"
+        "tenants:\n  acme: {redaction: {keep: [jwt, card]}}\n  other: {}\n",
+    )
+    book, publisher = load_rulebook(file, {}), load_redactions(file)
+    for redaction_of in (book.redaction_of, publisher):
+        assert redaction_of("acme") == Redaction(keep=("jwt", "card"))
+        assert redaction_of("other") == redaction_of("anybody") == Redaction(keep=("card",), members=("ssn",))
+    assert load_redactions(None)("anybody") == Redaction()
+    assert "should be 'bearer'" in shown(tmp_path, TOP + "redaction: {keep: [everything]}\n")[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 
@@ -46,3 +47,18 @@ def test_faust_is_logged_when_it_warns(capsys: pytest.CaptureFixture[str]) -> No
     assert "Starting" not in err
     assert "slow" in err
     assert "ours" in err
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_no_secret_is_logged_not_even_by_an_exception(
+    capsys: pytest.CaptureFixture[str], form: Literal["console", "json"]
+) -> None:
+    set_up_logging(form, "info")
+    secret = "Bearer c4n4ry-0123456789"
+    try:
+        raise ValueError(f"cannot read {secret}")
+    except ValueError:
+        logging.getLogger("tocsin.engine").exception("refused %s", secret)
+    err = capsys.readouterr().err
+    assert "c4n4ry" not in err
+    assert err.count("[redacted credentials]") >= 2

@@ -16,7 +16,7 @@ from tocsin.connectors.publish.errors import KafkaAway, PublishUnconfirmed, Topi
 from tocsin.connectors.publish.headers import cloud_event_headers
 from tocsin.connectors.publish.lanes import Lanes, Outgoing
 from tocsin.connectors.publish.port import EventPublisher, InboxEvent, Receipt
-from tocsin.schemas.codec import encode
+from tocsin.connectors.redaction import Redactions, default_of, redact_and_encode
 
 log = logging.getLogger(__name__)
 
@@ -45,14 +45,18 @@ class Publisher(EventPublisher):
         compression: str | None = "lz4",
         max_in_flight: int = 32 * 1024 * 1024,
         kafka: Mapping[str, Any] | None = None,
+        redactions: Redactions = default_of,
     ) -> None:
         """`deadline`: seconds in which a publication ends one way or the other. `linger_ms`: how long a first batch
         waits for company; 0 measured best, because a batch fills while the one before it is under way. `max_in_flight`:
-        bytes on their way to Kafka; who comes later waits. `kafka`: further settings of AIOKafkaProducer."""
+        bytes on their way to Kafka; who comes later waits. `kafka`: further settings of AIOKafkaProducer.
+        `redactions`: what is taken out of each tenant's events before they are written; by default whatever is plainly
+        a secret."""
         self.tenant = tenant
         self.topic = f"{prefix}inbox"
         self._source = source.encode()
         self._deadline = deadline
+        self._redactions = redactions
         self._room = Room(max_in_flight)
         settings: dict[str, Any] = {
             "linger_ms": 0,  # the lanes linger
@@ -87,7 +91,7 @@ class Publisher(EventPublisher):
     async def send(self, event: InboxEvent) -> Receipt:
         """Store the event; returns once every in-sync replica has it. Raises Unencodable, PublishRefused or
         PublishUnconfirmed (also KafkaAway, TopicMissing), the latter about at the deadline."""
-        value = encode(event)
+        event, value = redact_and_encode(event, self._redactions)
         started = asyncio.get_running_loop().time()
         if not self._all_partitions:
             await self._reach(event.event_id, self._deadline)

@@ -13,7 +13,8 @@ from msgspec import Struct
 from tocsin.connectors.dialects import AUTO
 from tocsin.connectors.dialects.context import ProblemContext, read_context
 from tocsin.connectors.publish.reporting import Origin, Report, problem_reported
-from tocsin.schemas.codec import decode, encode
+from tocsin.connectors.redaction import default_of, redact_and_encode
+from tocsin.schemas.codec import decode
 from tocsin.schemas.events import ActivityObserved, CommandIssued, ProblemReported
 
 InboxEvent = ProblemReported | ActivityObserved | CommandIssued
@@ -76,8 +77,8 @@ class EventPublisher(ABC):
 
 
 class MemoryPublisher(EventPublisher):
-    """Keeps each event in `events`, as it would be read back from Kafka. Exceptions lined up in `failures` come first,
-    one for each call. Nothing survives the process."""
+    """Keeps each event in `events`, as it would be read back from Kafka: without secrets. Exceptions lined up in
+    `failures` come first, one for each call. Nothing survives the process."""
 
     def __init__(self, *, tenant: str = "default") -> None:
         self.tenant = tenant
@@ -96,7 +97,7 @@ class MemoryPublisher(EventPublisher):
         """Keep it, or raise what is lined up. Raises Unencodable for what Kafka could not be given either."""
         if self.failures:
             raise self.failures.popleft()
-        kept = decode(encode(event))
+        kept = decode(redact_and_encode(event, default_of)[1])
         assert isinstance(kept, InboxEvent)
         self.events.append(kept)
         return Receipt(event_id=event.event_id, partition=0, offset=len(self.events) - 1)

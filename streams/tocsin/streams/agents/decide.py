@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from msgspec.structs import replace
+
+from tocsin.connectors.redaction import might_hold_secret, redacted
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.agents.agent import Agent
 from tocsin.streams.agents.tenant_config import TenantConfig
-from tocsin.streams.engine.record import Output, Rows
+from tocsin.streams.engine.record import Output, Record, Rows
 from tocsin.streams.rules import decide
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.decision import Decision
@@ -36,6 +39,15 @@ class DecideAgent(Agent):
         """The tenant: everything of one tenant is decided in one order."""
         tenant: str = event.tenant
         return tenant.encode()
+
+    def fold(self, event: Any, rows: Rows, now: int, record: Record) -> Iterable[Output]:
+        """As of any agent; but secrets that a foreign producer wrote go no further, not even as a dead letter."""
+        redaction = self._config(event.tenant).book.redaction_of(event.tenant)
+        if redaction.members or might_hold_secret(record.value or b""):
+            without_secrets = redacted(event, redaction)
+            if without_secrets is not event:
+                event, record = without_secrets, replace(record, value=self._encode(without_secrets))
+        return super().fold(event, rows, now, record)
 
     def decide(self, event: Any, rows: Rows, now: int) -> Iterable[Decision]:
         tenant, turn = event.tenant, self._turn

@@ -19,6 +19,7 @@ from tocsin.streams.cli.options import checked_key, client_settings
 from tocsin.streams.cli.output import show, show_error, show_json
 from tocsin.streams.processes.exit_codes import BAD_INPUT, UNREACHABLE, USAGE, CommandFailed
 from tocsin.streams.processes.kafka import reachable
+from tocsin.streams.rulesfile import load_redactions
 from tocsin.streams.settings import Settings, SettingsInvalid
 
 AT_ONCE = 500
@@ -99,7 +100,13 @@ class _Output:
 async def _publish(settings: Settings, documents: list[Document], origin: Origin, output: _Output) -> _Count:
     count = _Count()
     bootstrap = await reachable(settings)
-    async with Publisher(bootstrap, tenant=settings.tenant, prefix=settings.prefix, source="tocsin:cli") as publisher:
+    async with Publisher(
+        bootstrap,
+        tenant=settings.tenant,
+        prefix=settings.prefix,
+        source="tocsin:cli",
+        redactions=load_redactions(settings.rules),
+    ) as publisher:
         events = _events(documents, origin, output, count)
         while batch := list(islice(events, AT_ONCE)):
             sending = [publisher.send(event) for _, event in batch]

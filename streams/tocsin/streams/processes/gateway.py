@@ -19,6 +19,7 @@ from tocsin.schemas.registry import Registry
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.processes.kafka import kafka_unreachable, needed_bootstrap
 from tocsin.streams.processes.lifecycle import OnReady, Ready, check_host
+from tocsin.streams.rulesfile import load_redactions
 from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import SettingsTopic
 from tocsin.streams.silences.silences import SilenceUnusable, match_of
@@ -28,11 +29,18 @@ DRAIN_SECONDS = 15
 
 
 async def run_gateway_process(settings: Settings, stop: asyncio.Event, on_ready: OnReady) -> None:
-    """Serve until `stop` is set, then finish the requests at hand. Raises ServiceUnreachable, OSError (port taken)."""
+    """Serve until `stop` is set, then finish the requests at hand. Raises RulesFileError, ServiceUnreachable,
+    OSError (port taken)."""
     bootstrap = needed_bootstrap(settings)
     check_host(settings)
     book = SchemaBook()
-    publisher = Publisher(bootstrap, tenant=settings.tenant, prefix=settings.prefix, source="tocsin:gateway")
+    publisher = Publisher(
+        bootstrap,
+        tenant=settings.tenant,
+        prefix=settings.prefix,
+        source="tocsin:gateway",
+        redactions=load_redactions(settings.rules),
+    )
 
     async def ready() -> bool | str:
         try:

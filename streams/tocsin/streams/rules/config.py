@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from tocsin.connectors.sections import NOT_IN_FILE, Listed, Section, Text, unfit
+from tocsin.connectors.redaction import Kind, Redaction
+from tocsin.connectors.sections import NOT_IN_FILE, Listed, ReadAs, Section, Text, unfit
 from tocsin.streams.rules.match import Match
 from tocsin.streams.rules.values import (
     DAY,
@@ -203,12 +204,26 @@ class Inhibition(Section, frozen=True, kw_only=True):
     lasting: Annotated[Span, "At most so long after the last source."] = field(default=HOUR, name="for")
 
 
+class RedactionSection(Section, frozen=True, kw_only=True):
+    """What is taken out of events before they are written: whatever is plainly a secret, but for what is kept."""
+
+    keep: Annotated[tuple[Kind, ...], Listed(str), "Kinds of secrets that stay as they came."] = ()
+    members: Annotated[Texts, "Names of further members whose values are secret."] = ()
+
+
+RedactionInFile = Annotated[
+    Redaction, ReadAs(RedactionSection, lambda section: Redaction(keep=section.keep, members=section.members))
+]
+"""A redaction as a rules file writes it."""
+
+
 class TenantRules(Struct, frozen=True, kw_only=True):
     """What holds for one tenant instead of the file's own."""
 
     limits: LoopLimits
     timeouts: tuple[TimeoutPolicy, ...]
     language: tuple[str, ...] = ()
+    redaction: Redaction = Redaction()
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
@@ -251,6 +266,7 @@ class RuleBook(Struct, frozen=True, kw_only=True):
     limits: LoopLimits = LoopLimits()
     timeouts: tuple[TimeoutPolicy, ...] = (TimeoutPolicy(),)
     tenants: Mapping[str, TenantRules] = {}
+    redaction: Redaction = Redaction()
 
     def notification_readers(self, names: Iterable[str]) -> tuple[str, ...]:
         """Those of these endpoints that can be told anything but a single problem: a peer knows no such thing, and
@@ -266,6 +282,11 @@ class RuleBook(Struct, frozen=True, kw_only=True):
         """The languages in which an endpoint is told of a tenant's problems: its own, else the tenant's."""
         own, owner = self.endpoints.get(endpoint), self.tenants.get(tenant)
         return (own.language if own is not None else ()) or (owner.language if owner is not None else ())
+
+    def redaction_of(self, tenant: str) -> Redaction:
+        """What is taken out of a tenant's events."""
+        own = self.tenants.get(tenant)
+        return self.redaction if own is None else own.redaction
 
     def timeouts_of(self, tenant: str) -> tuple[TimeoutPolicy, ...]:
         """The time-out policies that hold for a tenant."""

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 from msgspec.structs import replace
 
+from tocsin.connectors.redaction import Redaction
 from tocsin.streams.rules.config import (
     Endpoint,
     EscalationPolicy,
@@ -40,6 +41,7 @@ def build(model: RulesModel, endpoints: dict[str, Endpoint], findings: Findings)
         limits=model.limits,
         timeouts=timeouts,
         tenants=_tenants(model, timeouts, findings),
+        redaction=model.redaction,
     )
 
 
@@ -144,9 +146,16 @@ def _tenants(model: RulesModel, timeouts: tuple[TimeoutPolicy, ...], findings: F
             limits=replace(model.limits, **{each: getattr(own.limits, each) for each in own.limits.model_fields_set}),
             timeouts=_timeouts(own.timeouts, timeouts, ("tenants", name, "timeouts"), findings),
             language=own.language,
+            redaction=redaction_of(model, name),
         )
         for name, own in model.tenants.items()
     }
+
+
+def redaction_of(model: RulesModel, tenant: str) -> Redaction:
+    """What is taken out of a tenant's events: its own words instead of the file's."""
+    own = model.tenants.get(tenant)
+    return own.redaction if own is not None and own.redaction is not None else model.redaction
 
 
 def _check_name(kind: str, section: str, name: str, known: Collection[str], path: Path, findings: Findings) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
+from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
 
 from pydantic import ValidationError
 
+from tocsin.connectors.redaction import Redactions, default_of
 from tocsin.connectors.secrets import SecretSources
 from tocsin.streams.rules.config import Endpoint, RuleBook, default_rulebook
-from tocsin.streams.rulesfile.build import build
+from tocsin.streams.rulesfile.build import build, redaction_of
 from tocsin.streams.rulesfile.checking import check_whole
 from tocsin.streams.rulesfile.document import MAX_BYTES, Unusable, read_document
 from tocsin.streams.rulesfile.endpoints import endpoints_of
@@ -20,7 +22,7 @@ from tocsin.streams.rulesfile.mediation import MediationRules, mediation_of
 from tocsin.streams.rulesfile.model import RulesModel
 from tocsin.streams.rulesfile.wording import note_errors
 
-OPTIONAL = ("routes", "escalations", "inhibit", "silences", "mute_times", "limits", "timeouts", "tenants")
+OPTIONAL = ("routes", "escalations", "inhibit", "silences", "mute_times", "limits", "timeouts", "redaction", "tenants")
 """Sections that may stand there empty."""
 
 
@@ -98,6 +100,19 @@ def load_mediation(path: str | FilePath) -> MediationRules | None:
     if findings.failed:
         raise RulesFileError(findings.in_order())
     return rules
+
+
+def load_redactions(path: str | FilePath | None) -> Redactions:
+    """What a rules file says of secrets in the events of each tenant, for a publisher: no secret of the file itself is
+    looked up. Raises RulesFileError."""
+    if path is None:
+        return default_of
+    findings = Findings(str(path))
+    data = _data(read_content(path), findings)
+    model = None if findings.failed else _model(data, findings)
+    if model is None:
+        raise RulesFileError(findings.in_order())
+    return partial(redaction_of, model)
 
 
 def _data(data: bytes | OSError, findings: Findings) -> Any:

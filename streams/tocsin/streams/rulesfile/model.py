@@ -6,11 +6,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from tocsin.connectors.redaction import Redaction
 from tocsin.connectors.sections import Listed, Strict, Text, file_model
 from tocsin.streams.rules.config import (
     EscalationPolicy,
     Inhibition,
     LoopLimits,
+    RedactionInFile,
     Route,
     Silence,
     TimeOfWeek,
@@ -59,6 +61,7 @@ class TenantModel(Strict):
     limits: SomeLimits = Field(default=SomeLimits(), description="Thresholds of the loop rules that differ.")
     timeouts: Timeouts = Field(default=(), description="Asked before the file's own.")
     language: Languages = Field(default=(), description=f"{LANGUAGES} For endpoints that have none of their own.")
+    redaction: RedactionInFile | None = Field(default=None, description="Instead of the file's own.")
 
 
 class RulesModel(Strict):
@@ -79,6 +82,7 @@ class RulesModel(Strict):
     )
     limits: LoopLimits = Field(default_factory=LoopLimits, description="Thresholds of the loop rules.")
     timeouts: Timeouts = Field(default=(), description="The first that fits is used.")
+    redaction: RedactionInFile = Field(default_factory=Redaction, description="Secrets, taken out before a write.")
     tenants: dict[Text, TenantModel] = Field(default={}, max_length=1000, description="Only what differs.")
     mediation: Annotated[
         MediationModel | None, BeforeValidator(_table_alone, json_schema_input_type=MediationModel | Text | None)

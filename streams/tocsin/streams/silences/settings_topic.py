@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 
 from tocsin.connectors.kafka import open_admin, open_consumer, open_producer, read_to_end
 from tocsin.connectors.publish.headers import cloud_event_headers
+from tocsin.connectors.redaction import redacted
 from tocsin.schemas.codec import decode, encode
 from tocsin.schemas.errors import SchemaRefused, TocsinError, Undecodable
 from tocsin.schemas.events import Event, SchemaInUse, SilenceSet
@@ -177,6 +178,7 @@ class SettingsTopic:
     async def put_silence(self, silence: SilenceSet) -> None:
         """Make a silence, or end one (`removed`): returns once Kafka has it. Those that ended long ago are tombstoned
         on the way. Raises KafkaError or Unencodable."""
+        silence = redacted(silence)
         async with open_producer(self._bootstrap) as producer:  # so rarely that no connection is kept
             self._apply_own(silence, await self._put(producer, SILENCE + silence.silence, silence))
             for ended in self.silences.ended():

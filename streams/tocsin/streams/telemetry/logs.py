@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 from time import monotonic
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
+
+from tocsin.connectors.redaction import redact_text
 
 QUIET = ("aiokafka", "faust", "mode", "asyncio", "uvicorn", "aiohttp", "kafka", "tocsin.streams.engine")
 """Loggers whose lines below WARNING are dropped; Faust logs as the module that made its app (ours is tocsin.engine)."""
@@ -73,6 +75,12 @@ def set_up_logging(form: Literal["console", "json"], level: str) -> None:
 
 def _renderers(form: str) -> list[structlog.typing.Processor]:
     if form == "json":
-        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        return [structlog.processors.format_exc_info, _without_secrets, structlog.processors.JSONRenderer()]
     plain = structlog.dev.plain_traceback
-    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+    console = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
+    return [lambda logger, name, fields: redact_text(console(logger, name, fields))]
+
+
+def _without_secrets(logger: Any, name: str, fields: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """An exception's text may quote what it was about."""
+    return {key: redact_text(value) if isinstance(value, str) else value for key, value in fields.items()}
