@@ -20,6 +20,7 @@ from tocsin.connectors.gateway.metrics import CountRequests, GatewayMetrics
 from tocsin.connectors.gateway.probes import Ready, probe_routes, registry_routes
 from tocsin.connectors.gateway.problems import INTERNAL, Refusal, of_http_status, refuse
 from tocsin.connectors.gateway.rates import TenantRates
+from tocsin.connectors.gateway.services import service_routes
 from tocsin.connectors.gateway.silences import SilencePort, silence_routes
 from tocsin.schemas.codec import SHIPPED
 from tocsin.schemas.registry import Registry
@@ -46,6 +47,7 @@ def build_gateway(
     app.include_router(command_routes(config, inbox, rates))
     if silences is not None:
         app.include_router(silence_routes(config, silences, inbox.keys, rates))
+    app.include_router(service_routes(config, inbox, rates))
     app.include_router(codes_routes(Catalogue.load()))
     app.include_router(probe_routes(ready, metrics if config.show_metrics else None))
     app.include_router(registry_routes(schemas or Registry(SHIPPED), config))

@@ -100,10 +100,16 @@ class RequestHead(Struct, frozen=True, kw_only=True):
 
 
 def read_head(
-    request: Request, config: GatewayConfig, *, body: bool = True, known: tuple[str, ...] = KNOWN
+    request: Request,
+    config: GatewayConfig,
+    *,
+    body: bool = True,
+    known: tuple[str, ...] = KNOWN,
+    more_dialects: tuple[str, ...] = (),
 ) -> RequestHead:
     """The head of a request. Raises Refusal: a tenant, key, dialect or media type that cannot be, or is not `known`
-    here. Without a `body` the media type is not looked at: many clients send one all the same."""
+    here; `more_dialects` are taken by this route alone. Without a `body` the media type is not looked at: many clients
+    send one all the same."""
     parents, states = request.headers.getlist("traceparent"), request.headers.getlist("tracestate")
     found = trace(parents[0] if len(parents) == 1 else None, ",".join(states))
     media_type = _media_type(request, known) if body else JSON
@@ -111,7 +117,7 @@ def read_head(
     key, scope = (own, ()) if own is not None else _cloud_event_key(request, media_type)
     return RequestHead(
         tenant=_tenant(request, config),
-        dialect=_dialect(request),
+        dialect=_dialect(request, more_dialects),
         media_type=media_type,
         idempotency_key=key,
         key_scope=scope,
@@ -155,10 +161,10 @@ def _tenant(request: Request, config: GatewayConfig) -> str:
     return tenant
 
 
-def _dialect(request: Request) -> str:
+def _dialect(request: Request, more: tuple[str, ...]) -> str:
     name = request.query_params.get("dialect", AUTO)
-    if name != AUTO and ALIASES.get(name, name) not in DIALECTS:
-        raise Refusal(UNKNOWN_DIALECT, dialects=[AUTO, *DIALECTS])
+    if name not in (AUTO, *more) and ALIASES.get(name, name) not in DIALECTS:
+        raise Refusal(UNKNOWN_DIALECT, dialects=[AUTO, *more, *DIALECTS])
     return ALIASES.get(name, name)
 
 
