@@ -12,7 +12,7 @@ class ThreadContext(Struct, frozen=True, kw_only=True):
     """What was known of a problem's thread when it was decided. Times in microseconds since the epoch (UTC);
     `parents` is bounded (16), nearest first. `found_by` says which of the problem's ids led to the thread, `state` is
     the protocol state in which the problem struck, `effect` (continues, back, ended) and `state_after` where it sends
-    the interaction; `trust` is the connection's as last told."""
+    the interaction; `trust` is the connection's as last told; `retry_of` is the message that the last one repeats."""
 
     thread_id: str | None = None
     parents: list[str] = field(default_factory=list)
@@ -35,6 +35,7 @@ class ThreadContext(Struct, frozen=True, kw_only=True):
     job: str | None = None
     last_message_id: str | None = None
     last_message_type: str | None = None
+    retry_of: str | None = None
 
 
 class ProblemOpened(EventBase, frozen=True, kw_only=True):

@@ -79,6 +79,7 @@ _CONTEXT = (
     "job",
     "last_message_id",
     "last_message_type",
+    "retry_of",
 )
 _context = attrgetter(*_CONTEXT)
 

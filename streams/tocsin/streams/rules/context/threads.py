@@ -139,6 +139,7 @@ def context_from(turn: Turn, row: ThreadRow, affected: ThreadRow, stated: Stated
         record_state=stated.record_state if stated.record_id else affected.record_state,
         last_message_id=affected.last_message_id,
         last_message_type=affected.last_message_type,
+        retry_of=affected.retry_of,
     )
 
 
