@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.harness.smallest_documents import SMALLEST
 from tocsin.connectors import dialects
 from tocsin.connectors.dialects import (
     AUTO,
@@ -22,33 +23,8 @@ from tocsin.connectors.dialects import (
     read_parsed,
     write_document,
 )
-from tocsin.connectors.dialects.table import ALIASES
+from tocsin.connectors.dialects.table import ALIASES, READ_ONLY, WRITTEN
 from tocsin.schemas.problem import Problem
-
-SMALLEST: dict[str, dict[str, object]] = {
-    "canonical": {"code": "e.p.x"},
-    "rfc9457": {"title": "Out of credit", "status": 403},
-    "didcomm-2.0": {
-        "type": "https://didcomm.org/report-problem/2.0/problem-report",
-        "id": "m",
-        "body": {"code": "e.p.x"},
-    },
-    "aries-1.0": {
-        "@type": "https://didcomm.org/report-problem/1.0/problem-report",
-        "description": {"code": "cant-find-route"},
-    },
-    "hipe": {
-        "@type": "did:sov:BzCbsNYhMrjHiqZDTUASHg;spec/notification/1.0/problem-report",
-        "friendly-ltxt": {"en": "Unable to find a route."},
-    },
-    "jsonrpc": {"jsonrpc": "2.0", "id": "1", "error": {"code": -32601, "message": "Method not found"}},
-    "dwn-status": {"status": {"code": 404, "detail": "Not Found"}},
-    "tocsin-notification": {
-        "type": "problem.opened",
-        "timestamp": "2026-11-22T19:00:00.000Z",
-        "data": {"event_id": "e", "case": "c", "tenant": "t", "problem": {"code": "e.p.x"}},
-    },
-}
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
@@ -130,6 +106,14 @@ def test_what_is_written_is_read_back_as_the_same_dialect(name: str, document: d
     if written is not None:
         assert isinstance(load_dialect(name).read(written), Problem)
         assert name == "rfc9457" or detect(written) == name
+
+
+def test_what_is_only_read_cannot_be_written_and_the_others_can() -> None:
+    problem = Problem(dialect="canonical", code="e.p.x", code_key="e.p.x", text="x", parent_thread_id="t")
+    for name in READ_ONLY:
+        with pytest.raises(Unwritable):
+            load_dialect(name).write(problem)
+    assert all(load_dialect(name).write(problem) for name in WRITTEN)
 
 
 @given(raw=st.binary(max_size=100))

@@ -135,6 +135,14 @@ routes:
             id="a nested key that is misspelt",
         ),
         pytest.param(
+            "endpoints:\n  memory: {sink: memory, kep: 1}\ndefault_route: memory\n",
+            [
+                "2: endpoints.memory.kep is not a key that there is "
+                "(expected one of sink, keep, audience, body, language; did you mean keep?)"
+            ],
+            id="a key of an endpoint that is named like a sink",
+        ),
+        pytest.param(
             TOP + "routes:\n  - endpoints: [desk, ownr]\n",
             ["6: there is no endpoint ownr (expected one of desk, owner; did you mean owner?)"],
             id="an unknown endpoint in a route",

@@ -24,7 +24,11 @@ OVERFLOW = "tocsin.overflow"
 """The extension that says what the other bus left out of a problem that was too large."""
 
 MAX_HOPS = 1_000_000
-_WITH_PROBLEM = frozenset({"problem.opened", "problem.repeated", "problem.digest"})
+
+OPENED, REPEATED, DIGEST = "problem.opened", "problem.repeated", "problem.digest"
+"""The kinds of notifications that carry a problem; each is a `type`, like those that carry none."""
+
+_WITH_PROBLEM = frozenset({OPENED, REPEATED, DIGEST})
 _ORIGIN = ("event_id", "case", "tenant")
 
 
@@ -39,7 +43,7 @@ def read(document: object) -> Problem | NotAProblem:
     if not isinstance(data, dict):
         raise Unreadable(UnreadableReason.WRONG_TYPE, "/data", "an object")
     problem = data.get("problem")
-    if kind not in _WITH_PROBLEM or (problem is None and kind == "problem.digest"):
+    if kind not in _WITH_PROBLEM or (problem is None and kind == DIGEST):
         return NotAProblem(NAME, "a notification of a bus that reports no problem")
     if not isinstance(problem, dict):
         raise Unreadable(UnreadableReason.WRONG_TYPE, "/data/problem", "an object")

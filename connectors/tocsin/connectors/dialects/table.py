@@ -24,6 +24,12 @@ DIALECTS: dict[str, str] = {
 }
 """Name of each dialect -> the module that reads and writes it (imported when it is first used)."""
 
+READ_ONLY = ("tocsin-notification", "text")
+"""Dialects whose `write` raises Unwritable for every problem."""
+
+WRITTEN = tuple(name for name in DIALECTS if name not in READ_ONLY)
+"""Dialects in which a problem can be written."""
+
 ALIASES = {
     "didcomm2": "didcomm-2.0", "didcomm-2": "didcomm-2.0", "didcomm": "didcomm-2.0", "problem+json": "rfc9457",
     "aries": "aries-1.0", "report-problem-1.0": "aries-1.0", "indy-hipe": "hipe", "json-rpc": "jsonrpc",

@@ -17,6 +17,7 @@ import msgspec
 from tocsin.connectors.dialects.codes import parse_code, read_code
 from tocsin.connectors.dialects.json_text import parse_json
 from tocsin.connectors.dialects.reading import Unreadable
+from tocsin.connectors.dialects.template import REFERENCE
 from tocsin.connectors.files import read_file
 from tocsin.connectors.mediation.findings import Path, TableError, TableFinding, TableFindings, lines_of
 from tocsin.connectors.mediation.table import (
@@ -40,7 +41,6 @@ MAX_SCENARIOS = 256
 _STEP = re.compile(r"\.([A-Za-z_]+)|\[(\d+)\]")
 _UNKNOWN = re.compile(r"unknown field `([^`]*)`")
 _MISSING = re.compile(r"missing required field `([^`]*)`")
-_REFERENCE = re.compile(r"\{([1-9][0-9]{0,3})\}")
 Shape = TypeVar("Shape")
 
 
@@ -142,7 +142,7 @@ def _check_option(option: Option, path: Path, findings: TableFindings) -> None:
         _check_code(written, (*path, "written", position), findings)
     if option.code:
         _check_code(option.code, (*path, "code"), findings)
-    for number in sorted({int(found) for found in _REFERENCE.findall(option.comment or "")}):
+    for number in sorted({int(found) for found in REFERENCE.findall(option.comment or "")}):
         if number > len(option.args):
             findings.note((*path, "comment"), f"the comment says {{{number}}}, but there are {len(option.args)} args")
 

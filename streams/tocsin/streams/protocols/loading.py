@@ -12,16 +12,10 @@ import msgspec
 from tocsin.connectors.dialects.message_types import parse_piuri
 from tocsin.streams.protocols.machine import Effect, Machine, Protocol, ProtocolError
 
-PROTOCOLS = (
-    "coordinate-mediation-2",
-    "messagepickup-3",
-    "routing-2",
-    "connections-1",
-    "didexchange-1",
-    "out-of-band-1",
-    "out-of-band-2",
-    "issue-credential",
-    "present-proof",
+_MACHINES = files("tocsin.streams.protocols").joinpath("machines")
+
+PROTOCOLS = tuple(
+    sorted(file.name.removesuffix(".json") for file in _MACHINES.iterdir() if file.name.endswith(".json"))
 )
 """The names of all protocols, one file each."""
 
@@ -43,7 +37,7 @@ def load_protocol(name: str) -> Protocol:
     """A protocol that ships with Tocsin. Raises ProtocolError when there is none of that name."""
     if name not in PROTOCOLS:
         raise ProtocolError(f"there is no protocol {name}; there are {', '.join(PROTOCOLS)}")
-    return read_protocol(files("tocsin.streams.protocols").joinpath("machines", f"{name}.json").read_bytes())
+    return read_protocol(_MACHINES.joinpath(f"{name}.json").read_bytes())
 
 
 def protocol_of(message_type: str) -> Protocol | None:

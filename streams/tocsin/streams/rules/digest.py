@@ -11,6 +11,7 @@ from operator import attrgetter
 import msgspec
 from msgspec import Struct
 
+from tocsin.connectors.dialects.notification import DIGEST
 from tocsin.schemas.events import DigestedCase, ProblemsDigested
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem
@@ -25,9 +26,6 @@ from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.state import DIGEST_CASES, DigestCase, DigestRow, SeenRow
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.verdict import Reason
-
-NOTIFICATION = "problem.digest"
-"""The notification's type."""
 
 DIGEST_ENDPOINTS = 100
 """How many endpoints one digest is told to, at most: as many as a rules file may have."""
@@ -161,7 +159,7 @@ def notify_of_digest(
         "problem": problem,
     }
     notify(
-        turn, digest, NOTIFICATION, digest.endpoints, data, about=digest.event_id, case=case or None, thread=thread
+        turn, digest, DIGEST, digest.endpoints, data, about=digest.event_id, case=case or None, thread=thread
     )  # fmt: skip
 
 

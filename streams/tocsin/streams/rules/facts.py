@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from tocsin.connectors.dialects.notification import HOPS
 from tocsin.schemas.events import ThreadContext
 from tocsin.schemas.problem import Problem
 
@@ -21,10 +22,6 @@ CLIP = 2048
 
 MAX_LISTED = 50
 """Entries of a list or a mapping that an expression sees."""
-
-HOPS = "tocsin.hops"
-"""The member of `Problem.extensions` that counts the buses it has passed: JSON text, written by the dialect
-`tocsin-notification`."""
 
 MAX_DIGITS = 9
 

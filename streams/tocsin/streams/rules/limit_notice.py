@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tocsin.connectors.dialects.notification import HOPS
 from tocsin.schemas.problem import Item, Problem, Severity
 from tocsin.streams.rules.context.threads import MAX_CODE
-from tocsin.streams.rules.facts import HOPS
 from tocsin.streams.rules.verdict import Limit, Verdict
 
 MAX_ERRORS = "e.p.req.max-errors-exceeded"

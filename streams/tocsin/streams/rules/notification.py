@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from tocsin.connectors.dialects.notification import OPENED, REPEATED
 from tocsin.connectors.tracing import trace
 from tocsin.schemas.events import ProblemOpened, ProblemRepeated, ThreadContext
 from tocsin.schemas.problem import Http, Problem, Source
@@ -33,8 +34,7 @@ _ENCODER = msgspec.json.Encoder(order="deterministic")
 Notice = ProblemOpened | ProblemRepeated
 """The events that an owner is told of."""
 
-_TYPES: dict[type[Notice], str] = {ProblemOpened: "problem.opened", ProblemRepeated: "problem.repeated"}
-
+_TYPES: dict[type[Notice], str] = {ProblemOpened: OPENED, ProblemRepeated: REPEATED}
 
 OVERFLOW_TEXT = 256
 """Characters that an overflow form keeps of the text."""

@@ -4,12 +4,13 @@ each sink asked whether it could work."""
 from __future__ import annotations
 
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec.structs import replace
 from pydantic import Field, GetCoreSchemaHandler, TypeAdapter, create_model
 from pydantic_core import CoreSchema, core_schema
 
+from tocsin.connectors.dialects.table import WRITTEN
 from tocsin.connectors.secrets import SecretSources
 from tocsin.connectors.sections import Section, Strict, file_model
 from tocsin.connectors.sinks import SinkMisconfigured, make_sink, sink_class, sink_kinds
@@ -18,7 +19,10 @@ from tocsin.streams.rules.values import LANGUAGES, Languages, Name
 from tocsin.streams.rulesfile.finding import Findings
 
 Audience = Literal["owner", "peer", "operator"]
-Body = Literal["notification", "canonical", "rfc9457", "didcomm-2.0", "aries-1.0", "hipe", "jsonrpc", "dwn-status"]
+if TYPE_CHECKING:
+    Body = str
+else:
+    Body = Literal[NOTIFICATION, *WRITTEN]
 
 
 class _OfKind(Strict):

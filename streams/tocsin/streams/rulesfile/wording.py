@@ -110,7 +110,7 @@ def _path_in_file(loc: tuple[int | str, ...], findings: Findings) -> Path:
 
 
 def _shown(loc: tuple[int | str, ...]) -> str:
-    parts = [
-        f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc if part not in (*sink_kinds(), "[key]")
-    ]
+    tag = 2 if loc[:1] == ("endpoints",) else None  # the kind of sink, which pydantic adds to an endpoint's name
+    named = [part for place, part in enumerate(loc) if place != tag and part != "[key]"]
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in named]
     return "".join(parts).lstrip(".") or "the file"

@@ -8,9 +8,10 @@ from hypothesis import given
 
 from tests.harness.problem_strategies import problems
 from tocsin.connectors.dialects import read_document
+from tocsin.connectors.dialects.notification import HOPS
 from tocsin.schemas.events import ProblemOpened, ThreadContext
 from tocsin.schemas.problem import Problem
-from tocsin.streams.rules.facts import HOPS, hops_of
+from tocsin.streams.rules.facts import hops_of
 from tocsin.streams.rules.notification import body_of_notice
 
 NAMED_ANEW = {"extensions", "noticed_at"}

@@ -15,13 +15,22 @@ from tocsin.streams.rules.config import TimeoutPolicy
 from tocsin.streams.rules.context.chains import is_reported
 from tocsin.streams.rules.context.interaction import DIRECTIONS
 from tocsin.streams.rules.context.references import RETRY_OF
-from tocsin.streams.rules.context.threads import MAX_TEXT, clip, thread_of_message
+from tocsin.streams.rules.context.threads import MAX_TEXT, clip
 from tocsin.streams.rules.decision import BUS, INBOX
 from tocsin.streams.rules.derive import about
 from tocsin.streams.rules.escalation.recovering import recover
 from tocsin.streams.rules.report import Report
-from tocsin.streams.rules.state import ExpectationRow, ReferenceRow
+from tocsin.streams.rules.state import ExpectationRow
 from tocsin.streams.rules.timeouts.choosing import Advice, advise, choice_of, kept_for
+from tocsin.streams.rules.timeouts.correlation import (
+    answered_by,
+    expectation_key,
+    expected_in,
+    find_expectation,
+    is_same_message,
+    note_notice,
+    note_retry,
+)
 from tocsin.streams.rules.timeouts.grace import grace_of, unheard
 from tocsin.streams.rules.timeouts.learning import (
     Expected,
@@ -46,9 +55,6 @@ HEARD = 8
 
 _OVER = ("answered", "given_up")
 
-_RETRY = "retry"
-"""References from the thread of a retry to that of the message that was sent again."""
-
 
 def observe_message(turn: Turn, activity: ActivityObserved) -> None:
     """A message was sent or received: open or close the expectation of its thread, learn from the reply.
@@ -61,7 +67,7 @@ def observe_message(turn: Turn, activity: ActivityObserved) -> None:
     if is_report(activity.message_type):
         _close_by_message_of_report(turn, activity)
     elif activity.kind is ActivityKind.MESSAGE_RECEIVED:
-        for key in _answered_by(turn, activity):
+        for key in answered_by(turn, activity):
             _reply_received(turn, activity, key)
     elif activity.message_type and (activity.thread_id or activity.message_id):
         _message_sent(turn, activity, activity.message_type[:MAX_TEXT], activity.thread_id or activity.message_id or "")
@@ -78,7 +84,7 @@ def close_by_problem(turn: Turn, report: Report) -> None:
     if context.found_by not in (None, "thread"):
         threads += context.parents[:1]
     for thread_id in dict.fromkeys(thread for thread in threads if thread):
-        for key in _expected_in(turn, thread_id):
+        for key in expected_in(turn, thread_id):
             row = turn.expectations.get(key)
             if row is not None and row.state not in _OVER:
                 _close(turn, key, row, report.event.recorded_at)
@@ -121,7 +127,7 @@ def choose(turn: Turn, command: CommandIssued) -> bool:
     if choice is None:
         turn.dead_letter("choice_unknown", f"a choice is one of {', '.join(CHOICES)}")
         return True
-    key = _find(turn, command.target)
+    key = find_expectation(turn, command.target)
     row = None if key is None else turn.expectations.get(key)
     if key is None or row is None or row.state == "answered":
         return False
@@ -139,11 +145,6 @@ def choose(turn: Turn, command: CommandIssued) -> bool:
     return True
 
 
-def expectation_key(turn: Turn, thread_id: str) -> str:
-    """The key of a thread's expectation."""
-    return turn.expectations.key(thread_id[:MAX_TEXT])
-
-
 def _message_sent(turn: Turn, activity: ActivityObserved, message_type: str, thread_id: str) -> None:
     """Open the expectation of a thread when the message wants a reply; an older one of the thread is forgotten. A
     message of which nobody knows that is watched, but does not take the place of one that does want a reply."""
@@ -151,7 +152,8 @@ def _message_sent(turn: Turn, activity: ActivityObserved, message_type: str, thr
     if policy is None or turn.now - activity.recorded_at > REMEMBERED:
         return
     key = expectation_key(turn, thread_id)
-    original = _key_of_original(turn, activity)
+    retry_of = activity.detail.get(RETRY_OF)
+    original = None if retry_of is None else find_expectation(turn, retry_of)
     if original is not None and original != key:
         _sent_again_elsewhere(turn, activity, original, thread_id, policy)
         return
@@ -204,12 +206,6 @@ def _sent_again(turn: Turn, key: str, row: ExpectationRow, policy: TimeoutPolicy
         turn.expectations.replace(key, again)
 
 
-def _key_of_original(turn: Turn, activity: ActivityObserved) -> str | None:
-    """The key of the expectation of the message that this one is a retry of, if there is one."""
-    original = activity.detail.get(RETRY_OF)
-    return None if original is None else _find(turn, original)
-
-
 def _sent_again_elsewhere(
     turn: Turn, activity: ActivityObserved, key: str, thread_id: str, policy: TimeoutPolicy
 ) -> None:
@@ -218,9 +214,7 @@ def _sent_again_elsewhere(
     row = turn.expectations.get(key)
     if row is None or _is_old(activity, row):
         return
-    if len(thread_id) <= MAX_TEXT:
-        reference = ReferenceRow(row.thread_id, turn.now)
-        turn.references.keep(turn.references.key(_RETRY, thread_id), reference, turn.now + turn.config.thread_ttl)
+    note_retry(turn, thread_id, row)
     again = msgspec.structs.replace(row, resent=True, heard=_heard(row, activity), heard_at=activity.recorded_at)
     if row.state in ("answered", "watching"):
         turn.expectations.replace(key, again)
@@ -232,34 +226,6 @@ def _heard(row: ExpectationRow | None, activity: ActivityObserved) -> tuple[str,
     return (*(row.heard if row is not None else ()), activity.event_id)[-HEARD:]
 
 
-def _expected_in(turn: Turn, thread_id: str) -> list[str]:
-    """The keys of the expectations that a message in this thread may answer: its own, and that of the message that was
-    sent again in it."""
-    keys = [expectation_key(turn, thread_id)]
-    original = turn.references.find(_RETRY, thread_id) if len(thread_id) <= MAX_TEXT else None
-    if original is not None and original.thread_id is not None:
-        keys.append(expectation_key(turn, original.thread_id))
-    return keys
-
-
-def _answered_by(turn: Turn, activity: ActivityObserved) -> list[str]:
-    """The keys of the expectations that a received message may answer: in its thread, and in the one above when it
-    names the very message that waits or begins a thread of its own. What is said in that thread later is no reply to
-    the thread above."""
-    keys = _expected_in(turn, activity.thread_id) if activity.thread_id else []
-    parent = activity.parent_thread_id
-    if parent is None:
-        return keys
-    own = turn.threads.find(activity.thread_id) if activity.thread_id else None
-    begins = own is None or own.last_message_type is None
-    for above in dict.fromkeys((parent, thread_of_message(turn, parent) or parent)):
-        for key in _expected_in(turn, above):
-            row = turn.expectations.get(key)
-            if row is not None and key not in keys and (begins or row.message_id == parent):
-                keys.append(key)
-    return keys
-
-
 def _close_by_message_of_report(turn: Turn, activity: ActivityObserved) -> None:
     """Close what a problem report ends: nothing is learned from it, and what was given up stays so. Not again when its
     problem came before, which decided that, nor by a warning, as far as the activity says its code."""
@@ -269,7 +235,7 @@ def _close_by_message_of_report(turn: Turn, activity: ActivityObserved) -> None:
         return
     if activity.kind is ActivityKind.MESSAGE_RECEIVED and activity.connection is not None:
         note_reply_over(turn, activity.connection[:MAX_TEXT])
-    for key in _answered_by(turn, activity):
+    for key in answered_by(turn, activity):
         row = turn.expectations.get(key)
         if row is not None and row.state not in _OVER and not _is_old(activity, row):
             _close(turn, key, row, activity.recorded_at)
@@ -282,7 +248,7 @@ def _reply_received(turn: Turn, activity: ActivityObserved, key: str) -> None:
     not be heard. A reply after giving up asks for the end of its case.
     """
     row = turn.expectations.get(key)
-    if row is None or row.state == "answered" or _is_same_message(activity, row) or _is_old(activity, row):
+    if row is None or row.state == "answered" or is_same_message(activity, row) or _is_old(activity, row):
         return
     _close(turn, key, row, activity.recorded_at)
     connection = clip(activity.connection) or row.connection
@@ -322,25 +288,7 @@ def _carry_out(turn: Turn, key: str, advice: Advice, cause: EventBase, expected:
     if advice.choice == "give_up":
         note_unanswered(turn, advice.row.message_type)
     noticed = notice(turn, cause, advice, expected)
-    # So that a person may choose by the id of the event that noticed it.
-    reference = ReferenceRow(advice.row.thread_id, turn.now)
-    turn.references.put(_reference_key(turn, noticed.event_id), reference, turn.now + turn.config.thread_ttl)
-
-
-def _find(turn: Turn, target: str) -> str | None:
-    """The key of the expectation that a command is about."""
-    key = expectation_key(turn, target)
-    if turn.expectations.get(key) is not None:
-        return key
-    reference = turn.references.get(_reference_key(turn, target))
-    noticed = None if reference is None else reference.thread_id
-    thread_id = noticed or thread_of_message(turn, target) or target
-    known = (key for key in _expected_in(turn, thread_id) if turn.expectations.get(key) is not None)
-    return next(known, None)
-
-
-def _reference_key(turn: Turn, event_id: str) -> str:
-    return turn.references.key("timeout", event_id)
+    note_notice(turn, noticed.event_id, advice.row)
 
 
 def _policy(turn: Turn, message_type: str) -> TimeoutPolicy | None:
@@ -350,9 +298,3 @@ def _policy(turn: Turn, message_type: str) -> TimeoutPolicy | None:
 def _is_old(activity: ActivityObserved, row: ExpectationRow) -> bool:
     """Whether this was heard before, or was recorded well before what was heard last: handed in twice, or late."""
     return activity.event_id in row.heard or activity.recorded_at < row.heard_at - SLACK
-
-
-def _is_same_message(activity: ActivityObserved, row: ExpectationRow) -> bool:
-    """Both parties may be of one tenant: what the other one received is then the very message that was sent."""
-    message_id = clip(activity.message_id)
-    return message_id is not None and message_id == row.message_id
