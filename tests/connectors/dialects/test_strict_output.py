@@ -65,6 +65,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "type": {"const": "https://didcomm.org/report-problem/2.0/problem-report"},
             "pthid": _TEXT,
             "created_time": {"type": "integer", "minimum": 0},
+            "lang": _TEXT,
             "ack": {"type": "array", "minItems": 1, "items": _TEXT},
             "body": _closed(
                 ["code"],
