@@ -65,8 +65,8 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "type": {"const": "https://didcomm.org/report-problem/2.0/problem-report"},
             "pthid": _TEXT,
             "created_time": {"type": "integer", "minimum": 0},
-            "lang": _TEXT,
             "ack": {"type": "array", "minItems": 1, "items": _TEXT},
+            "lang": {"type": "string", "pattern": "^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$"},
             "body": _closed(
                 ["code"],
                 {

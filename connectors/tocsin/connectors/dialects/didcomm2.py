@@ -18,6 +18,7 @@ from tocsin.connectors.dialects.message_types import is_report
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason, Unwritable
 from tocsin.connectors.dialects.template import MAX_TEXT, REFERENCE, interpolate
 from tocsin.connectors.dialects.values import as_uri, is_uri, read_time
+from tocsin.connectors.dialects.wording import is_language
 from tocsin.schemas.problem import Item, Problem, Source, Violation
 
 NAME = "didcomm-2.0"
@@ -141,9 +142,9 @@ def write(problem: Problem) -> dict[str, object]:
         message["id"] = problem.message_id
     if problem.time_source == "created_time" and 0 <= (problem.noticed_at or -1) < _TOO_LATE * MICROSECONDS:
         message["created_time"] = (problem.noticed_at or 0) // MICROSECONDS
-    languages = [tag for tag, said in problem.localized.items() if said == problem.text]
+    languages = [tag for tag, said in problem.localized.items() if said == problem.text and is_language(tag)]
     if comment and len(languages) == 1:
-        message["lang"] = languages[0]
+        message["lang"] = languages[0].replace("_", "-")
     if problem.ack:
         message["ack"] = list(problem.ack)
     return message
