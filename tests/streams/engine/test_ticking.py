@@ -50,7 +50,7 @@ async def test_a_partition_that_was_silent_when_taken_over_is_told_the_time_at_o
 async def test_input_is_as_good_as_a_heartbeat() -> None:
     owner = Owner()
     assert await owner.serve(20) == []
-    owner.ticking.heard(owner.now)
+    owner.ticking.folded(owner.now)
     assert await owner.serve(40) == [50]
 
 
@@ -58,7 +58,7 @@ async def test_input_is_as_good_as_a_heartbeat() -> None:
 async def test_kafkas_clock_may_differ_from_ours(skew: int, wanted: list[int]) -> None:
     owner = Owner()
     owner.ticking.taken_over(0)
-    owner.ticking.heard(NOON + skew * SECOND)
+    owner.ticking.folded(NOON + skew * SECOND)
     assert await owner.serve(62) == wanted
 
 

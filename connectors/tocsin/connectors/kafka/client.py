@@ -1,4 +1,4 @@
-"""Kafka clients: how each one connects is said here alone; each is closed when its block ends, however it ends."""
+"""Kafka clients: how they connect is decided here alone; each is closed when its block ends, however it ends."""
 
 from __future__ import annotations
 

@@ -163,7 +163,7 @@ class BatchProducer:
                 return producer
 
     async def _retire(self, producer: AIOKafkaProducer, patience: float) -> None:
-        """Flush and close; after `patience` seconds, or when it cannot, whoever waits is told that it is gone."""
+        """Flush and close; after `patience` seconds, or when it cannot, whoever waits gets ProducerReplaced."""
         if patience > 0:
             await _ended(producer.stop(), patience)
         for sending in [sending for sending, by in self._sending.items() if by is producer]:

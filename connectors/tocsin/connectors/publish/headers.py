@@ -32,7 +32,7 @@ def _type_of(kind: type[Event]) -> bytes:
 
 @lru_cache(maxsize=16)
 def _time_of(micros: int) -> bytes:
-    """Remembered: what is said of one event is said at one time."""
+    """Remembered: all that follows from one event has one time."""
     return rfc3339(micros).encode()
 
 

@@ -1,4 +1,4 @@
-"""The publisher: events to the topic `inbox`, acknowledged by Kafka before anybody is told so."""
+"""The publisher: events to the topic `inbox`, acknowledged by Kafka before `publish` returns."""
 
 from __future__ import annotations
 

@@ -66,9 +66,9 @@ def problem(code: str, **fields: object) -> Problem:
     source = fields.get("source")
     if isinstance(source, Mapping):
         fields["source"] = _source(source)
-    said = Problem(dialect="canonical", code=code, **fields)  # type: ignore[arg-type]
-    check_source(said)
-    return complete(said, severity_stated="severity" in fields)
+    made = Problem(dialect="canonical", code=code, **fields)  # type: ignore[arg-type]
+    check_source(made)
+    return complete(made, severity_stated="severity" in fields)
 
 
 def problem_reported(report: Report, origin: Origin, *, now: int | None = None) -> ProblemReported:

@@ -140,7 +140,7 @@ class PartitionTask:
         return len(self._writer.state.rows) if self._writer else 0
 
     def tick_is_due(self) -> bool:
-        """Whether the owner should append a tick now: a timer is due, or nothing was heard for long while one waits."""
+        """Whether the owner should append a tick now: a timer is due, or no record came for long while one waits."""
         if self.phase is not Phase.RUNNING or self._writer is None:
             return False
         return self._ticking.is_due(self._writer.state.rows.timer_head())
@@ -241,7 +241,7 @@ class PartitionTask:
         if folded.taken:
             await writer.write(folded)
             self.moved()
-            self._ticking.heard(folded.now)
+            self._ticking.folded(folded.now)
             self._setbacks.over()
             self.halted = ""
             self._on_written(self.partition, folded)

@@ -25,17 +25,17 @@ class Ticking:
         self._clock = clock
         self._heartbeat = heartbeat
         self._asked_at = 0
-        self._heard_at = 0
+        self._folded_at = 0
         self._appending = False
 
-    def taken_over(self, heard_at: int) -> None:
-        """The partition is ours from now on; its last record was of `heard_at`."""
+    def taken_over(self, folded_at: int) -> None:
+        """The partition is ours from now on; its last record was of `folded_at`."""
         self._asked_at = 0
-        self._heard_at = min(heard_at, self._clock())
+        self._folded_at = min(folded_at, self._clock())
 
-    def heard(self, at: int) -> None:
+    def folded(self, at: int) -> None:
         """A record of time `at` was folded: Kafka's time, which may run before or behind our clock."""
-        self._heard_at = max(self._heard_at, min(at, self._clock()))
+        self._folded_at = max(self._folded_at, min(at, self._clock()))
 
     def ask_again(self) -> None:
         """The last tick left timers over: the next need not wait."""
@@ -46,10 +46,10 @@ class Ticking:
         if head is None or self._appending:
             return False
         now = self._clock()
-        self._asked_at, self._heard_at = (at if at <= now else 0 for at in (self._asked_at, self._heard_at))
+        self._asked_at, self._folded_at = (at if at <= now else 0 for at in (self._asked_at, self._folded_at))
         if now - self._asked_at < ASK_AGAIN:
             return False
-        return head <= now or now - self._heard_at >= self._heartbeat
+        return head <= now or now - self._folded_at >= self._heartbeat
 
     async def append(self) -> None:
         """Put a tick behind everything that was accepted so far; timers fire when it is read."""
@@ -57,7 +57,7 @@ class Ticking:
         self._appending = True
         try:
             await self._append()
-            self._heard_at = max(self._heard_at, asked_at)
+            self._folded_at = max(self._folded_at, asked_at)
         except LogUnavailable:
             pass  # asked again after a second
         finally:
