@@ -121,3 +121,11 @@ def test_every_field_that_a_command_may_name_is_a_fact() -> None:
         "trust": None, "record_type": "credential", "record_id": "r1", "connection": "c1", "thread_id": "t",
         "service": "issuer", "sender": "did:x:1", "text": "a\nb",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("operator", [MatchOperator.MATCHES, MatchOperator.NOT_MATCHES])
+@pytest.mark.parametrize("pattern", [r"\w{50}", r"(\w{9}){9}", "((a{99}){99}){99}", r"\pL{9,}", "(?i)" + r"\b" * 9])
+def test_a_pattern_that_is_slow_to_compile_is_refused(pattern: str, operator: MatchOperator) -> None:
+    with pytest.raises(MatcherUnusable, match="a smaller regular expression"):
+        Match([Matcher("text", operator, (pattern,))])
+    Match([Matcher("text", operator, (r"e\.p\.[a-z-]+(\.\w+)?|.*time-?out \d{1,3}s.*",))])

@@ -227,11 +227,16 @@ def _matching(node: Node, weight: int) -> int:
     pattern = node.children[-1].text
     if len(node.children) != 2 or pattern is None:
         raise ExpressionRefused("matches needs its pattern as a text", "a regular expression in quotes")
+    return cost_of_pattern(pattern) + SCAN * weight
+
+
+def cost_of_pattern(pattern: str) -> int:
+    """What it costs at most, in units, to compile a regular expression."""
     repeats = 1
     for found in _REPEATED.finditer(pattern):
         repeats *= max([2, *(int(each[:9]) for each in found.groups() if each)])
     states = STATE * (32 + len(pattern)) + sum(cost * len(one.findall(pattern)) for one, cost in STATES)
-    return states * repeats + SCAN * weight
+    return states * repeats
 
 
 def _member(around: Shape, name: str, path: str) -> Shape:

@@ -20,7 +20,11 @@ from tocsin.connectors.dialects.message_types import MAX_TYPE
 from tocsin.schemas.errors import TocsinError
 from tocsin.schemas.events import MatchOperator
 from tocsin.streams.rules.expression import holds
+from tocsin.streams.rules.expression_cost import cost_of_pattern
 from tocsin.streams.rules.facts import FIELDS, Facts, protocol_of
+
+MAX_PATTERN = 100_000
+"""What a regular expression may cost to compile, in units of `expression_cost`: that is done at each comparison."""
 
 UNKNOWN = "unknown"
 """What `trust` is compared with when nobody told of it."""
@@ -154,6 +158,8 @@ def _matching(matcher: Matcher) -> Test:
 def _pattern(pattern: str) -> Any:
     """A regular expression as CEL has it (linear time): the whole text must match, line breaks too, as in
     Alertmanager."""
+    if cost_of_pattern(pattern) > MAX_PATTERN:
+        raise MatcherUnusable(r"a smaller regular expression: fewer repetitions, [a-z0-9] instead of \w")
     try:
         program = cel.compile(f"value.matches({json.dumps(f'^(?s:{pattern})$', ensure_ascii=False)})")
         program.execute({"value": ""})
