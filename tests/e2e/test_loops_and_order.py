@@ -19,7 +19,7 @@ from tests.harness.bus import Bus
 from tests.harness.receiver import Receiver, rules_for
 from tests.harness.wiring import events_on
 from tocsin.schemas.events import DeliveryRequested, ProblemOpened, ProblemRepeated, ProblemSuppressed
-from tocsin.streams.rules.config import LoopLimits
+from tocsin.streams.rules.policies import LoopLimits
 
 BUDGET = LoopLimits().thread_errors
 LIMIT_NOTICE = "e.p.req.max-errors-exceeded"

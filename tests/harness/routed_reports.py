@@ -15,9 +15,10 @@ from tocsin.schemas.events import (
     ThreadContext,
 )
 from tocsin.schemas.problem import Problem, Severity, Source
-from tocsin.streams.rules.config import DecideConfig, Endpoint, LoopLimits, RuleBook, Silence
+from tocsin.streams.rules.config import DecideConfig, Endpoint, RuleBook, Silence
 from tocsin.streams.rules.decide import STAGES
 from tocsin.streams.rules.decision import Emit
+from tocsin.streams.rules.policies import LoopLimits
 from tocsin.streams.rules.replay import Decided, MemoryRows, Replay
 from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.stages import audience
@@ -62,8 +63,7 @@ def a_book(*routes: Any, **more: Any) -> RuleBook:
     endpoints = {name: Endpoint(name=name, sink="memory") for name in ("owner", "desk", "fallback")}
     endpoints["ops"] = Endpoint(name="ops", sink="memory", audience="operator")
     endpoints["peer"] = Endpoint(name="peer", sink="memory", audience="peer", body="didcomm-2.0")
-    off = LoopLimits(repeat_window=0, thread_errors=0, connection_errors=0, ping_pong=0, replay_window=0)
-    known = {"endpoints": endpoints, "default_endpoint": "fallback", "routes": routes, "limits": off}
+    known = {"endpoints": endpoints, "default_endpoint": "fallback", "routes": routes, "limits": LoopLimits.off()}
     return RuleBook(**{**known, **more})
 
 

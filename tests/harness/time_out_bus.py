@@ -14,9 +14,10 @@ from tocsin.schemas.events import (
     DeliveryRequested,
     TimeoutNoticed,
 )
-from tocsin.streams.rules.config import DecideConfig, Endpoint, EscalationPolicy, Route, RuleBook, Step, TimeoutPolicy
+from tocsin.streams.rules.config import DecideConfig, Endpoint, Route, RuleBook
 from tocsin.streams.rules.decision import Decision, Emit
 from tocsin.streams.rules.match import Match
+from tocsin.streams.rules.policies import EscalationPolicy, Step, TimeoutPolicy
 from tocsin.streams.rules.replay import MemoryRows, Replay
 from tocsin.streams.rules.values import MINUTE, SECOND
 

@@ -32,10 +32,11 @@ from tocsin.schemas.events import (
 )
 from tocsin.schemas.problem import Problem
 from tocsin.streams.engine.record import Rows
-from tocsin.streams.rules.config import DecideConfig, RuleBook, TimeoutPolicy, default_rulebook
+from tocsin.streams.rules.config import DecideConfig, RuleBook, default_rulebook
 from tocsin.streams.rules.context.enrich import enrich
 from tocsin.streams.rules.decision import Decision, Emit
 from tocsin.streams.rules.derive import Common, about
+from tocsin.streams.rules.policies import TimeoutPolicy
 from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.state import ExpectationRow
 from tocsin.streams.rules.timeouts.expectations import choose, close_by_problem, expectation_due, observe_message

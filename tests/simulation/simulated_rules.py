@@ -7,20 +7,16 @@ from functools import cache
 from tocsin.streams.rules.config import (
     DecideConfig,
     Endpoint,
-    EscalationPolicy,
     Grouping,
     Inhibition,
-    LoopLimits,
-    Repeat,
     Route,
     RuleBook,
     Silence,
-    Step,
     TimeOfWeek,
-    TimeoutPolicy,
 )
 from tocsin.streams.rules.delivery.schedule import DeliverConfig
 from tocsin.streams.rules.match import Match
+from tocsin.streams.rules.policies import EscalationPolicy, LoopLimits, Repeat, Step, TimeoutPolicy
 from tocsin.streams.rules.values import DAY, HOUR, MINUTE, SECOND
 
 GENERATIONS = 3

@@ -24,7 +24,8 @@ from tocsin.streams.engine.fold import Folder, Limits
 from tocsin.streams.engine.outbox import OutboxRecord
 from tocsin.streams.engine.record import Record
 from tocsin.streams.engine.rows import RowStore
-from tocsin.streams.rules.config import DecideConfig, LoopLimits, TenantRules, TimeoutPolicy, default_rulebook
+from tocsin.streams.rules.config import DecideConfig, TenantRules, default_rulebook
+from tocsin.streams.rules.policies import LoopLimits, TimeoutPolicy
 from tocsin.streams.rules.values import MINUTE, SECOND
 
 START = 1_795_000_000 * SECOND

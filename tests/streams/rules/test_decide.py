@@ -28,10 +28,11 @@ from tocsin.schemas.events import (
 )
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem
-from tocsin.streams.rules.config import DecideConfig, Endpoint, LoopLimits, Route, RuleBook
+from tocsin.streams.rules.config import DecideConfig, Endpoint, Route, RuleBook
 from tocsin.streams.rules.decide import decide, fire
 from tocsin.streams.rules.decision import DeadLetter, Decision, Emit
 from tocsin.streams.rules.match import Match
+from tocsin.streams.rules.policies import LoopLimits
 from tocsin.streams.rules.report import case_of
 from tocsin.streams.rules.state import CaseRow, ThreadRow
 from tocsin.streams.rules.values import DAY, HOUR, SECOND

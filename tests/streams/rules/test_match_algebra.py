@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.harness.problem_strategies import problems
 from tests.harness.routed_reports import a_problem, a_report
-from tocsin.connectors.commands.silence import FIELDS as COMMAND_FIELDS
+from tocsin.connectors.commands.silence import SILENCE_FIELDS
 from tocsin.schemas.events import Matcher as SilenceMatcher
 from tocsin.schemas.events import MatchOperator
 from tocsin.schemas.problem import Problem
@@ -99,7 +99,7 @@ silences:
 )
 def test_a_silence_matches_the_same_wherever_it_was_made(tmp_path: Any, field: str, value: str) -> None:
     """In the file codes and categories are prefixes; by HTTP and in the CLI that is the operator `prefix`."""
-    assert field in COMMAND_FIELDS
+    assert field in SILENCE_FIELDS
     if field == "severity" and value != "error":
         return
     path = tmp_path / "rules.yaml"
@@ -114,9 +114,9 @@ def test_a_silence_matches_the_same_wherever_it_was_made(tmp_path: Any, field: s
 
 
 def test_every_field_that_a_command_may_name_is_a_fact() -> None:
-    assert set(COMMAND_FIELDS) <= set(FIELDS)
+    assert set(SILENCE_FIELDS) <= set(FIELDS)
     facts = Facts(KNOWN, "acme")
-    assert {field: facts.get(field) for field in COMMAND_FIELDS} == {
+    assert {field: facts.get(field) for field in SILENCE_FIELDS} == {
         "code": "e.p.xfer.cant-use", "severity": "error", "protocol": PIURI, "category": "xfer", "scope": "protocol",
         "trust": None, "record_type": "credential", "record_id": "r1", "connection": "c1", "thread_id": "t",
         "service": "issuer", "sender": "did:x:1", "text": "a\nb",

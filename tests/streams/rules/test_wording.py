@@ -12,9 +12,10 @@ from tests.harness.dict_rows import DictRows
 from tests.harness.routed_reports import NOW, a_book, a_problem, a_report
 from tocsin.schemas.events import DeliveryRequested
 from tocsin.schemas.problem import Http, Problem
-from tocsin.streams.rules.config import DecideConfig, Endpoint, LoopLimits, Route, TenantRules
+from tocsin.streams.rules.config import DecideConfig, Endpoint, Route, TenantRules
 from tocsin.streams.rules.decide import decide
 from tocsin.streams.rules.decision import Emit
+from tocsin.streams.rules.policies import LoopLimits
 from tocsin.streams.rules.wording import wording_of
 
 CODE = "insufficient-funds"

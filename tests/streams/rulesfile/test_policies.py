@@ -10,19 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.streams.rules.config import (
-    EscalationPolicy,
-    Grouping,
-    Inhibition,
-    LoopLimits,
-    Repeat,
-    RuleBook,
-    Silence,
-    Step,
-    TimeOfWeek,
-    TimeoutPolicy,
-)
+from tocsin.streams.rules.config import Grouping, Inhibition, RuleBook, Silence, TimeOfWeek
 from tocsin.streams.rules.match import Match
+from tocsin.streams.rules.policies import EscalationPolicy, LoopLimits, Repeat, Step, TimeoutPolicy
 from tocsin.streams.rules.values import DAY, HOUR, LONGEST, MINUTE, SECOND, read_duration, read_instant
 from tocsin.streams.rulesfile import check_rulebook, load_rulebook
 
@@ -117,6 +107,14 @@ tenants:
     assert found.timeouts_of("acme") == (
         TimeoutPolicy(messages=("mediation",), enabled=False), issuing, TimeoutPolicy(),
     )  # fmt: skip
+
+
+def test_limits_that_are_off_are_all_that_may_be_0(tmp_path: Path) -> None:
+    never = {"identical", "connection_window", "ping_pong_window"}
+    zeros = {name: 0 for name in LoopLimits.__struct_fields__ if name not in never}
+    assert book(tmp_path, f"limits: {zeros}\n").limits == LoopLimits.off()
+    assert all(shown(tmp_path, f"limits: {{{name}: 0}}\n") for name in never)
+    assert (LoopLimits.off(hops=3).hops, LoopLimits.off(hops=3).thread_errors) == (3, 0)
 
 
 def test_escalations(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
-from tocsin.connectors.commands.silence import FIELDS
+from tocsin.connectors.commands.silence import SILENCE_FIELDS
 from tocsin.schemas.events import Matcher, MatchOperator, SilenceSet, ThreadContext
 from tocsin.schemas.problem import Problem, Severity, Source
 from tocsin.streams.rules.config import Silence
@@ -73,7 +73,7 @@ def test_a_matcher(name: str, operator: str, value: str, fits: bool) -> None:
 
 
 @pytest.mark.parametrize("operator", ["equal", "not_equal", "matches", "not_matches"])
-@pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.parametrize("name", SILENCE_FIELDS)
 def test_the_rules_can_use_whatever_the_gateway_takes(name: str, operator: str) -> None:
     match = match_of([Matcher(field=name, operator=MatchOperator(operator), value="no.such.thing")])
     negated = operator.startswith("not_")

@@ -15,7 +15,7 @@ from tocsin.connectors.publish.reporting import Origin, event_id
 from tocsin.schemas.events import Matcher, MatchOperator, SilenceSet
 from tocsin.schemas.ids import derived_id
 
-FIELDS = (
+SILENCE_FIELDS = (
     "code", "severity", "protocol", "category", "scope", "trust", "record_type", "record_id", "connection",
     "thread_id", "service", "sender", "text",
 )  # fmt: skip
@@ -97,8 +97,8 @@ def _checked(matchers: list[Matcher]) -> list[Matcher]:
         raise Unreadable(UnreadableReason.WRONG_TYPE, "/matchers", f"1 to {MAX_MATCHERS} matchers")
     for number, each in enumerate(matchers):
         at = f"/matchers/{number}"
-        if each.field not in FIELDS:
-            raise Unreadable(UnreadableReason.WRONG_TYPE, f"{at}/field", f"one of {', '.join(FIELDS)}")
+        if each.field not in SILENCE_FIELDS:
+            raise Unreadable(UnreadableReason.WRONG_TYPE, f"{at}/field", f"one of {', '.join(SILENCE_FIELDS)}")
         if each.operator is MatchOperator.UNKNOWN:
             known = ", ".join(one for one in MatchOperator if one is not MatchOperator.UNKNOWN)
             raise Unreadable(UnreadableReason.WRONG_TYPE, f"{at}/operator", f"one of {known}")

@@ -22,11 +22,11 @@ from tocsin.schemas.events import (
     TimeoutNoticed,
 )
 from tocsin.schemas.ids import derived_id
-from tocsin.streams.rules.config import EscalationPolicy
 from tocsin.streams.rules.context.threads import MAX_TEXT
 from tocsin.streams.rules.decision import BUS, ESCALATIONS, PROBLEMS, Decision, Emit
 from tocsin.streams.rules.derive import about
 from tocsin.streams.rules.escalation.notifying import notify_resolved
+from tocsin.streams.rules.policies import EscalationPolicy
 from tocsin.streams.rules.state import CaseRow, KeptCommand
 from tocsin.streams.rules.timeouts.expectations import choose
 from tocsin.streams.rules.turn import Turn

@@ -9,24 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import Struct, field
 
 from tocsin.connectors.redaction import Kind, Redaction
-from tocsin.connectors.sections import NOT_IN_FILE, Listed, ReadAs, Section, Text, unfit
+from tocsin.connectors.sections import NOT_IN_FILE, Listed, ReadAs, Section, Text
 from tocsin.streams.rules.match import Match
+from tocsin.streams.rules.policies import EscalationPolicy, LoopLimits, TimeoutPolicy
 from tocsin.streams.rules.values import (
     DAY,
     HOUR,
-    IMPACT,
     MINUTE,
-    SECOND,
     Clock,
-    Count,
     Days,
     Duration,
     GroupBys,
-    Identical,
-    Impacts,
     Instant,
     MatchInFile,
     Months,
@@ -34,7 +30,6 @@ from tocsin.streams.rules.values import (
     Names,
     Span,
     Texts,
-    Uris,
     Zone,
 )
 
@@ -43,103 +38,6 @@ NOTIFICATION = "notification"
 
 DEFAULT_ENDPOINT = "unrouted"
 """The endpoint of the default route when there is no rules file."""
-
-
-class LoopLimits(Section, frozen=True, kw_only=True):
-    """Thresholds of the loop rules; 0 switches a rule off."""
-
-    repeat_window: Annotated[
-        Duration, "Identical problems within it are told once, the rest in a digest when it is over."
-    ] = 60 * SECOND
-    identical: Annotated[
-        tuple[Identical, ...], Listed(min_length=1), "What has to be equal for problems to be identical."
-    ] = (
-        "code", "scope", "thread", "connection", "peer", "protocol", "source", "record", "job", "instance", "text",
-    )  # fmt: skip
-    replay_window: Annotated[Duration, "The same ciphertext with the same code within it is a replay."] = DAY
-    thread_errors: Annotated[Count, "Problems of one thread, then one limit notice and no more; never reset."] = 50
-    connection_errors: Annotated[
-        Count, "Problems of one connection and code without any other message between them."
-    ] = 20
-    connection_window: Annotated[Span, "... and without a pause longer than this."] = HOUR
-    ping_pong: Annotated[Count, "Problems of one category to and fro between the same two."] = 6
-    ping_pong_window: Annotated[Span, "... within this time."] = 10 * MINUTE
-    peer_thread: Annotated[Count, "What a peer is told of one thread, at most."] = 10
-    peer_hour: Annotated[Count, "What a peer is told in an hour, at most."] = 60
-    hops: Annotated[Count, "How many buses a problem may have passed."] = 8
-
-
-class TimeoutPolicy(Section, frozen=True, kw_only=True):
-    """How long a reply may take, and what then. The first policy whose `messages` fit is used."""
-
-    messages: Annotated[Texts, "Message types or protocols, whole or by leading path segments; without them, all."] = ()
-    floor: Annotated[Duration, "Never sooner, whatever was learned: days where a person answers."] = 30 * SECOND
-    ceiling: Annotated[Span, "Never later."] = 7 * DAY
-    unlearned: Annotated[Span | None, "While too few replies were seen; without it, no time-out."] = None
-    quantile: Annotated[float, Meta(gt=0, lt=1), "Of the replies seen."] = 0.99
-    factor: Annotated[float, Meta(ge=1, le=1000), "Times the quantile."] = 2.0
-    samples: Annotated[int, Meta(ge=1, le=10_000), "Replies to have seen before anything is learned."] = 20
-    waits: Annotated[int, Meta(ge=0, le=100), "Waits longer so often, before retries."] = 1
-    retries: Annotated[int, Meta(ge=0, le=100), "Advises so many retries before giving up."] = 3
-    backoff: Annotated[Span, "Before the first retry; doubled for each further one, with jitter."] = 30 * SECOND
-    max_backoff: Annotated[Span, "... up to this."] = HOUR
-    enabled: Annotated[bool, "false: no time-outs for these messages."] = True
-
-    def checked(self) -> TimeoutPolicy:
-        """Itself; raises for bounds that are upside down."""
-        if self.ceiling < self.floor:
-            raise unfit("the ceiling is below the floor", remedy="raise the ceiling (7d if not given)")
-        if self.max_backoff < self.backoff:
-            raise unfit("max_backoff is below backoff", remedy="raise max_backoff (1h if not given)")
-        return self
-
-
-class Repeat(Section, frozen=True, kw_only=True):
-    """Tell a step's endpoints again."""
-
-    every: Span
-    times: Annotated[int, Meta(ge=1, le=1000)]
-
-
-class Step(Section, frozen=True, kw_only=True):
-    """One step of an escalation: after `wait` (from the step before), tell `endpoints`."""
-
-    wait: Duration
-    endpoints: Names
-    repeat: Annotated[Repeat | None, "And then again."] = None
-
-    @property
-    def times(self) -> int:
-        """How often they are told again."""
-        return self.repeat.times if self.repeat else 0
-
-    @property
-    def every(self) -> int:
-        """After how long they are told again."""
-        return self.repeat.every if self.repeat else 0
-
-
-class EscalationPolicy(Section, frozen=True, kw_only=True):
-    """Steps until somebody takes the case."""
-
-    name: Annotated[str, NOT_IN_FILE] = ""
-    steps: Annotated[tuple[Step, ...], Listed(min_length=1, max_length=50), "Step by step."]
-    cycles: Annotated[int, Meta(ge=1, le=100), "Times through all steps before the escalation is exhausted."] = 1
-    while_they_retry: Annotated[
-        Duration, "No step sooner while the other side tries again (who_retries), unless at_once."
-    ] = 15 * MINUTE
-    impact: Annotated[Impacts, "By impact or scope: none, normal, or at_once (connection, unless said otherwise)."] = (
-        field(default_factory=lambda: dict(IMPACT))
-    )
-    uris: Annotated[Uris, "escalation_uri values that may be used: whole, or ending in *."] = ()
-    uri_endpoint: Annotated[Name | None, "Told besides each step's when the escalation_uri is allowed."] = None
-    snooze_limit: Annotated[Span, "The longest snooze."] = 7 * DAY
-
-    def checked(self) -> EscalationPolicy:
-        """Itself; raises ValueError when addresses are allowed and nobody is told of them."""
-        if bool(self.uris) != (self.uri_endpoint is not None):
-            raise ValueError("uris and uri_endpoint need each other")
-        return self
 
 
 class TimeOfWeek(Section, frozen=True, kw_only=True):

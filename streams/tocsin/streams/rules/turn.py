@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from tocsin.schemas.events import Event
 from tocsin.streams.engine.record import Rows
-from tocsin.streams.rules.config import DecideConfig, LoopLimits
+from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.decision import INBOX, DeadLetter, Decision, Emit
+from tocsin.streams.rules.policies import LoopLimits
 from tocsin.streams.rules.state import (
     CaseRow,
     ConnectionErrorsRow,

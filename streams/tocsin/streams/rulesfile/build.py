@@ -8,16 +8,9 @@ from difflib import get_close_matches
 from msgspec.structs import replace
 
 from tocsin.connectors.redaction import Redaction
-from tocsin.streams.rules.config import (
-    Endpoint,
-    EscalationPolicy,
-    Inhibition,
-    Route,
-    RuleBook,
-    TenantRules,
-    TimeoutPolicy,
-)
+from tocsin.streams.rules.config import Endpoint, Inhibition, Route, RuleBook, TenantRules
 from tocsin.streams.rules.match import Match, covers, disjoint
+from tocsin.streams.rules.policies import EscalationPolicy, TimeoutPolicy
 from tocsin.streams.rulesfile.finding import Findings, Path
 from tocsin.streams.rulesfile.model import RulesModel
 

@@ -8,16 +8,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from tocsin.connectors.redaction import Redaction
 from tocsin.connectors.sections import Listed, Strict, Text, file_model
-from tocsin.streams.rules.config import (
-    EscalationPolicy,
-    Inhibition,
-    LoopLimits,
-    RedactionInFile,
-    Route,
-    Silence,
-    TimeOfWeek,
-    TimeoutPolicy,
-)
+from tocsin.streams.rules.config import Inhibition, RedactionInFile, Route, Silence, TimeOfWeek
+from tocsin.streams.rules.policies import EscalationPolicy, LoopLimits, TimeoutPolicy
 from tocsin.streams.rules.values import LANGUAGES, MAX_ENDPOINTS, Languages, Name
 from tocsin.streams.rulesfile.endpoints import Endpoints
 

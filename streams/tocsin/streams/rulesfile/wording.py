@@ -9,18 +9,8 @@ from pydantic import ValidationError
 
 from tocsin.connectors.sections import Section, Strict, file_model
 from tocsin.connectors.sinks import sink_kinds
-from tocsin.streams.rules.config import (
-    EscalationPolicy,
-    Grouping,
-    Inhibition,
-    LoopLimits,
-    Repeat,
-    Route,
-    Silence,
-    Step,
-    TimeOfWeek,
-    TimeoutPolicy,
-)
+from tocsin.streams.rules.config import Grouping, Inhibition, Route, Silence, TimeOfWeek
+from tocsin.streams.rules.policies import EscalationPolicy, LoopLimits, Repeat, Step, TimeoutPolicy
 from tocsin.streams.rules.values import CLOCK, NAME, MatchSection
 from tocsin.streams.rulesfile.endpoints import endpoint_model
 from tocsin.streams.rulesfile.finding import Findings, Path

@@ -21,9 +21,10 @@ from tocsin.schemas.events import (
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.cases import open_or_repeat
 from tocsin.streams.rules.commands import apply_kept, command
-from tocsin.streams.rules.config import DecideConfig, Endpoint, EscalationPolicy, Repeat, Route, RuleBook, Step
+from tocsin.streams.rules.config import DecideConfig, Endpoint, Route, RuleBook
 from tocsin.streams.rules.decision import Decision, Emit
 from tocsin.streams.rules.escalation.raising import escalate
+from tocsin.streams.rules.policies import EscalationPolicy, Repeat, Step
 from tocsin.streams.rules.replay import MemoryRows, Replay
 from tocsin.streams.rules.report import Matched, Report
 from tocsin.streams.rules.state import CaseRow, EscalationRow, SeenRow

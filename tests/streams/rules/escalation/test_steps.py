@@ -10,8 +10,9 @@ import pytest
 
 from tocsin.schemas.events import EscalationCancelled, EscalationExhausted, EscalationRaised, EscalationStepped
 from tocsin.schemas.problem import RetryParty
-from tocsin.streams.rules.config import EscalationPolicy, Repeat, Silence, Step
+from tocsin.streams.rules.config import Silence
 from tocsin.streams.rules.match import Match
+from tocsin.streams.rules.policies import EscalationPolicy, Repeat, Step
 from tocsin.streams.rules.values import DAY, HOUR, MINUTE, SECOND
 
 if TYPE_CHECKING:

@@ -20,9 +20,10 @@ from tocsin.schemas.events import (
     ProblemSuppressed,
 )
 from tocsin.schemas.problem import Problem, Source
-from tocsin.streams.rules.config import DecideConfig, Endpoint, LoopLimits, Route, RuleBook
+from tocsin.streams.rules.config import DecideConfig, Endpoint, Route, RuleBook
 from tocsin.streams.rules.decision import Decision, Emit
 from tocsin.streams.rules.match import Match
+from tocsin.streams.rules.policies import LoopLimits
 from tocsin.streams.rules.replay import MemoryRows, Replay
 from tocsin.streams.rules.values import SECOND
 
@@ -30,11 +31,6 @@ if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows
 
 NOW = 1_800_000_000_000_000
-OFF = LoopLimits(
-    repeat_window=0, replay_window=0, thread_errors=0, connection_errors=0, ping_pong=0, peer_thread=0, peer_hour=0,
-    hops=0,
-)  # fmt: skip
-"""No rule of these at all; a test switches on what it is about."""
 
 
 class Desk(Replay):
@@ -123,17 +119,12 @@ class Desk(Replay):
         return [body["data"] for body in bodies if body["type"] == kind]
 
 
-def only(limits: dict[str, Any]) -> LoopLimits:
-    """These limits, and no others."""
-    return LoopLimits(**{name: limits.get(name, getattr(OFF, name)) for name in OFF.__struct_fields__})
-
-
 @pytest.fixture
 def desk_with(rows: DictRows) -> Callable[..., Desk]:
     """Makes a desk with these limits on, and no others."""
 
     def make(**limits: Any) -> Desk:
-        return Desk(rows, only(limits))
+        return Desk(rows, LoopLimits.off(**limits))
 
     return make
 
@@ -143,6 +134,6 @@ def desk_and_rows(new_rows: Callable[[], DictRows]) -> Callable[..., Desk]:
     """The same, each on rows of its own: for tests that need several."""
 
     def make(**limits: Any) -> Desk:
-        return Desk(new_rows(), only(limits))
+        return Desk(new_rows(), LoopLimits.off(**limits))
 
     return make

@@ -13,8 +13,9 @@ from tests.harness.alice_and_bob import THREADS, TYPES, Exchange, chain, first_m
 from tocsin.connectors.dialects import read_document
 from tocsin.schemas.events import ActivityObserved, DeliveryRequested, Event, ProblemReported
 from tocsin.schemas.problem import Problem, Source
-from tocsin.streams.rules.config import DecideConfig, Endpoint, LoopLimits, Route, RuleBook
+from tocsin.streams.rules.config import DecideConfig, Endpoint, Route, RuleBook
 from tocsin.streams.rules.decision import Emit
+from tocsin.streams.rules.policies import LoopLimits
 from tocsin.streams.rules.replay import Decided, Replay
 from tocsin.streams.rules.values import MINUTE, SECOND
 

@@ -11,8 +11,9 @@ import pytest
 from tests.harness.routed_reports import NOW, Bus, a_book, a_problem, a_report, routed
 from tocsin.schemas.events import DeliveryRequested
 from tocsin.schemas.problem import Item, Problem
-from tocsin.streams.rules.config import DecideConfig, LoopLimits, Route
+from tocsin.streams.rules.config import DecideConfig, Route
 from tocsin.streams.rules.match import Match
+from tocsin.streams.rules.policies import LoopLimits
 from tocsin.streams.rules.report import case_of
 from tocsin.streams.rules.state import CaseRow, row_key
 from tocsin.streams.rules.values import HOUR, MINUTE, SECOND

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.harness.routed_reports import NOW, Bus, a_book, a_problem, a_report, routed
-from tocsin.streams.rules.config import DecideConfig, Grouping, Inhibition, LoopLimits, Route, Silence, TimeOfWeek
+from tocsin.streams.rules.config import DecideConfig, Grouping, Inhibition, Route, Silence, TimeOfWeek
 from tocsin.streams.rules.match import Match
+from tocsin.streams.rules.policies import LoopLimits
 from tocsin.streams.rules.values import HOUR, MINUTE, SECOND
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 from tests.harness.waiting import START, TENANT, Story, config_with
 from tocsin.schemas.events import ProblemReported, ThreadContext
 from tocsin.schemas.problem import Problem, Severity
-from tocsin.streams.rules.config import TimeoutPolicy
+from tocsin.streams.rules.policies import TimeoutPolicy
 from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.state import ExpectationRow, LatencyRow, row_key
 from tocsin.streams.rules.timeouts.expectations import close_by_problem

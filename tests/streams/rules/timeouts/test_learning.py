@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.harness.waiting import START, TENANT, Story, config_with
-from tocsin.streams.rules.config import TimeoutPolicy
 from tocsin.streams.rules.context.threads import MAX_TEXT
+from tocsin.streams.rules.policies import TimeoutPolicy
 from tocsin.streams.rules.state import ConnectionRow, LatencyRow, row_key
 from tocsin.streams.rules.timeouts.learning import LATENCY_TTL
 from tocsin.streams.rules.values import DAY, SECOND

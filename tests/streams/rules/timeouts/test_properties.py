@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.harness.waiting import START, Story, config_with
-from tocsin.streams.rules.config import TimeoutPolicy
+from tocsin.streams.rules.policies import TimeoutPolicy
 from tocsin.streams.rules.state import GapsRow, LatencyRow, encode_row
 from tocsin.streams.rules.timeouts.choosing import pause
 from tocsin.streams.rules.timeouts.grace import MAX_SPANS, merged, note_gap, unheard

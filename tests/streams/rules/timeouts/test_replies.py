@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tocsin.schemas.events import ActivityKind, ActivityObserved
-from tocsin.streams.rules.config import DecideConfig, TimeoutPolicy, default_rulebook
+from tocsin.streams.rules.config import DecideConfig, default_rulebook
+from tocsin.streams.rules.policies import TimeoutPolicy
 from tocsin.streams.rules.state import ThreadRow, row_key
 from tocsin.streams.rules.timeouts.replies import policy_for, wants_reply
 from tocsin.streams.rules.turn import Turn

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.harness.waiting import Story, config_with
-from tocsin.streams.rules.config import TimeoutPolicy
+from tocsin.streams.rules.policies import TimeoutPolicy
 from tocsin.streams.rules.values import DAY, HOUR, MINUTE, SECOND
 
 if TYPE_CHECKING:

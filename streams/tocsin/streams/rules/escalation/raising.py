@@ -13,10 +13,10 @@ import msgspec
 from tocsin.schemas.events import EscalationRaised, EventBase
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem, RetryParty
-from tocsin.streams.rules.config import EscalationPolicy
 from tocsin.streams.rules.decision import ESCALATIONS
 from tocsin.streams.rules.derive import about
 from tocsin.streams.rules.facts import REPORT_DIALECTS
+from tocsin.streams.rules.policies import EscalationPolicy
 from tocsin.streams.rules.problem_bytes import problem_bytes
 from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.state import CaseRow, EscalationRow

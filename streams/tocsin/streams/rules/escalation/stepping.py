@@ -8,11 +8,11 @@ import msgspec
 from tocsin.schemas.events import EscalationCancelled, EscalationExhausted, EscalationStepped
 from tocsin.schemas.ids import derived_id
 from tocsin.streams.rules.cases import with_endpoints
-from tocsin.streams.rules.config import EscalationPolicy
 from tocsin.streams.rules.decision import ESCALATIONS
 from tocsin.streams.rules.derive import Common
 from tocsin.streams.rules.escalation.notifying import context_of_case, notify_step
 from tocsin.streams.rules.facts import Facts
+from tocsin.streams.rules.policies import EscalationPolicy
 from tocsin.streams.rules.problem_bytes import problem_of
 from tocsin.streams.rules.stages.silence import not_before
 from tocsin.streams.rules.state import CaseRow, EscalationRow, SeenRow

@@ -6,8 +6,8 @@ import msgspec
 from msgspec import Struct
 
 from tocsin.schemas.events import Choice
-from tocsin.streams.rules.config import TimeoutPolicy
 from tocsin.streams.rules.jitter import jitter
+from tocsin.streams.rules.policies import TimeoutPolicy
 from tocsin.streams.rules.state import ExpectationRow
 from tocsin.streams.rules.values import DAY
 

@@ -11,7 +11,6 @@ from tocsin.schemas.events import CHOICES, ActivityKind, ActivityObserved, Comma
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Severity
 from tocsin.streams.protocols import Effect
-from tocsin.streams.rules.config import TimeoutPolicy
 from tocsin.streams.rules.context.chains import is_reported
 from tocsin.streams.rules.context.interaction import DIRECTIONS
 from tocsin.streams.rules.context.references import RETRY_OF
@@ -19,6 +18,7 @@ from tocsin.streams.rules.context.threads import MAX_TEXT, clip
 from tocsin.streams.rules.decision import BUS, INBOX
 from tocsin.streams.rules.derive import about
 from tocsin.streams.rules.escalation.recovering import recover
+from tocsin.streams.rules.policies import TimeoutPolicy
 from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.state import ExpectationRow
 from tocsin.streams.rules.timeouts.choosing import Advice, advise, choice_of, kept_for

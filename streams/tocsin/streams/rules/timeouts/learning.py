@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
-from tocsin.streams.rules.config import TimeoutPolicy
 from tocsin.streams.rules.context.threads import MAX_TEXT
+from tocsin.streams.rules.policies import TimeoutPolicy
 from tocsin.streams.rules.state import ConnectionRow, ExpectationRow, LatencyRow
 from tocsin.streams.rules.timeouts.quantile import WINDOW, quantile_of, with_latency
 from tocsin.streams.rules.turn import Turn

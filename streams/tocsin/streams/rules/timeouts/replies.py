@@ -9,8 +9,8 @@ from tocsin.connectors.dialects.message_types import is_report
 from tocsin.schemas.events import ActivityObserved
 from tocsin.streams.protocols import Direction, Machine, Protocol, next_state, protocol_of
 from tocsin.streams.protocols.machine import ANY_MESSAGE
-from tocsin.streams.rules.config import TimeoutPolicy
 from tocsin.streams.rules.match import protocol_fits
+from tocsin.streams.rules.policies import TimeoutPolicy
 from tocsin.streams.rules.timeouts.learning import is_replied_to
 from tocsin.streams.rules.turn import Turn
 
