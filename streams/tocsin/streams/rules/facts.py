@@ -65,6 +65,21 @@ def hops_of(problem: Problem) -> int:
     return int(stated) if stated.isascii() and stated.isdigit() and len(stated) <= MAX_DIGITS else 0
 
 
+def is_stated(problem: Problem) -> bool:
+    """Whether the problem says in which thread it is. A thread that is only the report's own id says nothing: both
+    versions of DIDComm take that when nothing is stated."""
+    own = problem.thread_id
+    return own is not None and not problem.thread_id_derived and own != problem.message_id
+
+
+def _thread(facts: Facts) -> str | None:
+    """The thread that the problem is about: in DIDComm v2 a report may be in a message of its own."""
+    own, found = facts.problem.thread_id, facts.context.thread_id
+    if is_stated(facts.problem):
+        return own
+    return (found if found != own else None) or facts.problem.parent_thread_id or own
+
+
 def _record(facts: Facts) -> str | None:
     kind, identity = _record_type(facts), _record_id(facts)
     return f"{kind or ''}/{identity}" if identity else None
@@ -88,7 +103,7 @@ FIELDS: dict[str, Callable[[Facts], str | None]] = {
     "trust": lambda facts: facts.context.trust,
     "peer": lambda facts: facts.peer,
     "sender": lambda facts: facts.problem.source.sender,
-    "thread": lambda facts: facts.problem.thread_id or facts.context.thread_id,
+    "thread": _thread,
     "thread_id": lambda facts: facts.problem.thread_id,
     "parent": lambda facts: facts.problem.parent_thread_id or next(iter(facts.context.parents), None),
     "record": _record,

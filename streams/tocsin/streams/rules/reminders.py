@@ -7,7 +7,7 @@ import msgspec
 
 from tocsin.schemas.events import DigestedCase, ProblemsDigested
 from tocsin.schemas.ids import derived_id
-from tocsin.streams.rules.context.threads import linkable
+from tocsin.streams.rules.context.threads import context_of_case, linkable
 from tocsin.streams.rules.decision import PROBLEMS
 from tocsin.streams.rules.digest import SUBJECT, answerable, notify_of_digest, subject_of
 from tocsin.streams.rules.facts import Facts
@@ -82,7 +82,9 @@ def reminded_until(turn: Turn, case_key: str) -> int | None:
 def _not_before(turn: Turn, row: ReminderRow, case: CaseRow, mute: tuple[str, ...]) -> int:
     if case.standing(turn.now) == "snoozed" and case.until is not None:
         return case.until
-    silent = not_before(turn, Facts(problem_of(row.problem), row.tenant))
+    context, problem = context_of_case(turn, case), problem_of(row.problem)
+    facts = Facts(problem, row.tenant) if context is None else Facts(problem, row.tenant, context)
+    silent = not_before(turn, facts)
     muted = muted_until(mute, turn.config.book.mute_times, turn.now)
     return silent if muted is None else max(silent, muted[1])
 

@@ -10,8 +10,7 @@ from tocsin.schemas.events import ProblemReported, ThreadContext
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.config import Route
-from tocsin.streams.rules.context.references import is_stated
-from tocsin.streams.rules.facts import Facts
+from tocsin.streams.rules.facts import Facts, is_stated
 from tocsin.streams.rules.verdict import Limit, Reason, Verdict
 
 _NO_CONTEXT = ThreadContext(first_seen=0, last_seen=0)

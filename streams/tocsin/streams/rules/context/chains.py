@@ -7,8 +7,8 @@ each may name the one before as its thread or its parent: counted apart, such a 
 from __future__ import annotations
 
 from tocsin.schemas.problem import Problem
-from tocsin.streams.rules.context.references import is_stated
 from tocsin.streams.rules.context.threads import linkable
+from tocsin.streams.rules.facts import is_stated
 from tocsin.streams.rules.state import ReferenceRow
 from tocsin.streams.rules.turn import Turn
 

@@ -16,7 +16,6 @@ from tocsin.streams.rules.context.references import (
     Found,
     connection_of,
     find,
-    is_stated,
     point_report,
     record_of,
     wait,
@@ -31,6 +30,7 @@ from tocsin.streams.rules.context.threads import (
     with_code,
     with_waiting,
 )
+from tocsin.streams.rules.facts import is_stated
 from tocsin.streams.rules.state import ThreadRow
 from tocsin.streams.rules.turn import Turn
 

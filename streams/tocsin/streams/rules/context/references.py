@@ -26,6 +26,7 @@ from tocsin.streams.rules.context.threads import (
     thread_of_message,
     with_waiting,
 )
+from tocsin.streams.rules.facts import is_stated
 from tocsin.streams.rules.state import ReferenceRow, ThreadRow
 from tocsin.streams.rules.turn import Turn
 
@@ -62,13 +63,6 @@ class Waited(Struct, frozen=True):
 
     by: str
     waiting: Waiting
-
-
-def is_stated(problem: Problem) -> bool:
-    """Whether the problem says in which thread it is. A thread that is only the report's own id says nothing: both
-    versions of DIDComm take that when nothing is stated."""
-    own = problem.thread_id
-    return own is not None and not problem.thread_id_derived and own != problem.message_id
 
 
 def find(turn: Turn, problem: Problem, own: ThreadRow | None) -> Found | None:

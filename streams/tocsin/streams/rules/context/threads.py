@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from tocsin.schemas.events import ThreadContext
-from tocsin.streams.rules.state import THREAD_CODES, WAITING, ThreadRow
+from tocsin.streams.rules.state import THREAD_CODES, WAITING, CaseRow, ThreadRow
 from tocsin.streams.rules.turn import Turn
 
 MAX_PARENTS = 16
@@ -104,6 +104,16 @@ class Stated(Struct, frozen=True, kw_only=True):
 def context_of(turn: Turn, row: ThreadRow) -> ThreadContext:
     """The context that a thread's row and the rows above it give."""
     return context_from(turn, row, row, Stated(thread_id=row.thread_id, state=row.state))
+
+
+def context_of_case(turn: Turn, case: CaseRow) -> ThreadContext | None:
+    """What is known now of the thread of a case: the one that it is about, else that of its own message; None when
+    nothing is."""
+    for named in (case.lane, case.thread):
+        row = turn.threads.find(named) if named else None
+        if row is not None:
+            return context_of(turn, row)
+    return None
 
 
 def context_from(turn: Turn, row: ThreadRow, affected: ThreadRow, stated: Stated) -> ThreadContext:

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tocsin.schemas.events import EscalationStepped, ProblemResolved, ThreadContext
+from tocsin.schemas.events import EscalationStepped, ProblemResolved
 from tocsin.schemas.problem import Problem
-from tocsin.streams.rules.context.threads import context_of
+from tocsin.streams.rules.context.threads import context_of_case
 from tocsin.streams.rules.notification import instance_of, thread_json, timestamp
 from tocsin.streams.rules.notify import notify
 from tocsin.streams.rules.problem_bytes import problem_of
@@ -41,12 +41,6 @@ def notify_resolved(turn: Turn, resolved: ProblemResolved, row: EscalationRow | 
     book = turn.config.book
     endpoints = book.notification_readers(name for name in case.endpoints if name in book.endpoints)
     _notify(turn, "problem.resolved", resolved, endpoints, data, case)
-
-
-def context_of_case(turn: Turn, case: CaseRow) -> ThreadContext | None:
-    """What is known now of the thread of a case; None when nothing is."""
-    thread = turn.threads.find(case.thread) if case.thread else None
-    return None if thread is None else context_of(turn, thread)
 
 
 def _case(turn: Turn, case_id: str, case: CaseRow) -> dict[str, Any]:

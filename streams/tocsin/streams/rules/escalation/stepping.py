@@ -8,9 +8,10 @@ import msgspec
 from tocsin.schemas.events import EscalationCancelled, EscalationExhausted, EscalationStepped
 from tocsin.schemas.ids import derived_id
 from tocsin.streams.rules.cases import with_endpoints
+from tocsin.streams.rules.context.threads import context_of_case
 from tocsin.streams.rules.decision import ESCALATIONS
 from tocsin.streams.rules.derive import Common
-from tocsin.streams.rules.escalation.notifying import context_of_case, notify_step
+from tocsin.streams.rules.escalation.notifying import notify_step
 from tocsin.streams.rules.facts import Facts
 from tocsin.streams.rules.policies import EscalationPolicy
 from tocsin.streams.rules.problem_bytes import problem_of

@@ -2,7 +2,7 @@
 pause: one now and then is no loop.
 
 Reports of peers that are in no thread and from nobody known are counted as if they came over one connection: whoever
-they are from, a loop of them has no other limit.
+they are from, a loop of them has no other limit. Only a pause resets those: no message is known to be of theirs.
 """
 
 from __future__ import annotations
@@ -59,8 +59,9 @@ def reset_by(turn: Turn, activity: ActivityObserved) -> None:
     if connection is None:
         thread_id = thread_of(turn, activity, references_of(turn, activity))
         thread = None if thread_id is None else turn.threads.find(thread_id)
-        connection = thread.connection if thread is not None and thread.connection else _NOBODY
-    turn.connection_errors.delete(turn.connection_errors.key(connection))
+        connection = None if thread is None else thread.connection
+    if connection is not None:
+        turn.connection_errors.delete(turn.connection_errors.key(connection))
 
 
 def _connection_of(report: Report) -> str | None:
