@@ -133,6 +133,13 @@ def usual_members(members: Mapping[str, object], violations: list[Violation]) ->
     return ProblemContext(**{name: value for name, (_, value) in found.items()})  # type: ignore[arg-type]
 
 
+def is_usable(member: str, value: object) -> bool:
+    """Whether an extension member says no context, or some that `usual_members` can use."""
+    violations: list[Violation] = []
+    usual_members({member: value}, violations)
+    return not violations
+
+
 def _checked(name: str, value: object) -> Any:
     """The value of one field. Raises Unreadable."""
     if name == "recipients":

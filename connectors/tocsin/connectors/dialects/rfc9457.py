@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from tocsin.connectors.dialects.answers import as_number
 from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, fold_code, parse_code
-from tocsin.connectors.dialects.context import usual_members, with_context
+from tocsin.connectors.dialects.context import is_usable, usual_members, with_context
 from tocsin.connectors.dialects.json_text import json_text, parse_json
 from tocsin.connectors.dialects.members import as_extensions, escape
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason
@@ -65,7 +65,8 @@ def read(document: object) -> Problem | NotAProblem:
 
 def write(problem: Problem) -> dict[str, object]:
     """The problem as a problem document. What RFC 9457 has no member for goes out as extensions, named as in canonical
-    form; a problem that came as RFC 9457 goes out with the members it came with."""
+    form, unless a reader could make nothing of the value; a problem that came as RFC 9457 goes out with the members it
+    came with."""
     http = problem.http or Http()
     document: dict[str, object] = {}
     if problem.dialect == NAME:
@@ -75,7 +76,7 @@ def write(problem: Problem) -> dict[str, object]:
     else:
         for name in ("code", "severity", "scope", "category", "thread_id", "parent_thread_id", "tracking_uri"):
             value = getattr(problem, name)
-            if value:
+            if value and is_usable(name, value):
                 document[name] = value
     status = http.status if http.status is not None and 400 <= http.status <= 599 else None
     standard = {

@@ -22,8 +22,7 @@ from tocsin.streams.rules.expression_syntax import MACROS, ExpressionRefused, No
 from tocsin.streams.rules.facts import CLIP, MAX_LISTED
 
 BUDGET = 1_000_000
-"""The most that one evaluation may cost, in units: a unit is a value, or 64 characters of a text, that is copied or
-compared."""
+"""The most that one evaluation may cost: a unit is a value, or 64 characters of a text, that is copied or compared."""
 
 CHARACTERS = 64
 """Characters of a text that weigh one unit."""
