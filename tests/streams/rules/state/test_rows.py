@@ -1,7 +1,7 @@
 """Rows keep their bytes: golden bytes of each kind, round trips, and keys that cannot collide.
 
 `golden.json` has the bytes of every kind in the format that is written. Until a format is released,
-`python tests/streams/rules/state/test_rows.py` writes it anew; afterwards its bytes move to OLD.
+`python -m tests.streams.rules.state.test_rows` writes it anew; afterwards its bytes move to OLD.
 """
 
 from __future__ import annotations
