@@ -47,7 +47,8 @@ THREADS = 60
 PATIENCE = 20.0
 """Seconds after it got ready at which a process is killed although its failpoint did not strike: another one may reach
 it. Not after its start, which takes long on a busy machine."""
-DRAIN_WITHIN = 150.0
+QUIET = 150.0
+"""Seconds in which nothing came, after which nothing more is expected."""
 
 
 def refuse_some(before: int, delivery_id: str) -> int:
@@ -109,10 +110,12 @@ async def publish(bootstrap: str, prefix: str, seed: random.Random, events: int,
     return accepted
 
 
-async def drained(receiver: Receiver, accepted: set[str], within: float) -> None:
-    """Until everything that was accepted has arrived, or nothing has come for a long time."""
-    deadline = time.monotonic() + within
-    while len(receiver.delivered()) < len(accepted) and time.monotonic() < deadline:  # noqa: ASYNC110
+async def drained(receiver: Receiver, accepted: set[str], quiet: float) -> None:
+    """Until everything that was accepted has arrived, or nothing has come for `quiet` seconds."""
+    arrived, last = 0, time.monotonic()
+    while len(receiver.delivered()) < len(accepted) and time.monotonic() < last + quiet:
+        if len(receiver.delivered()) > arrived:
+            arrived, last = len(receiver.delivered()), time.monotonic()
         await asyncio.sleep(0.5)
 
 
@@ -146,7 +149,7 @@ async def test_nothing_is_lost_when_workers_and_dispatchers_are_killed(
         stop.set()
         await asyncio.gather(*keepers)
         kills = await killing
-        await drained(receiver, accepted, DRAIN_WITHIN)
+        await drained(receiver, accepted, QUIET)
         for child in chain.from_iterable(born):
             if child.alive():
                 child.signal(signal.SIGTERM)
@@ -182,7 +185,7 @@ async def test_a_worker_that_was_stopped_past_its_session_and_wakes_up_changes_n
         await asyncio.sleep(18.0)
         first.signal(signal.SIGCONT)
         accepted = await publishing
-        await drained(receiver, accepted, 60.0)
+        await drained(receiver, accepted, QUIET)
         for child in bus.children:
             child.signal(signal.SIGTERM)
         await asyncio.gather(*(child.process.wait() for child in bus.children))
