@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -348,8 +349,13 @@ async def odd(request: object) -> object:
     raise KeyError("a library's own")
 
 
-async def no_service(request: object) -> object:
-    raise Unresolvable(Unfit.NO_SERVICE)
+def unfit(why: Unfit) -> Callable[[object], Awaitable[object]]:
+    """A transport that finds the DID of no use."""
+
+    async def transport(request: object) -> object:
+        raise Unresolvable(why)
+
+    return transport
 
 
 async def page(request: object) -> object:
@@ -368,7 +374,9 @@ async def test_a_failing_outcome_is_a_reply() -> None:
         (timed_out_itself, ConnectionFailed, "e.p.xfer.connection-failed", "TimeoutError"),
         (lost, ConnectionFailed, "e.p.xfer.connection-failed", "ConnectionResetError"),
         (odd, ConnectionFailed, "e.p.xfer.connection-failed", "KeyError"),
-        (no_service, Unresolvable, "e.p.did.no-dwn-service", "service entry"),
+        (unfit(Unfit.INVALID), Unresolvable, "e.p.did.invalid", "correct the DID"),
+        (unfit(Unfit.NOT_RESOLVED), Unresolvable, "e.p.did.not-resolved", "anchored"),
+        (unfit(Unfit.NO_SERVICE), Unresolvable, "e.p.did.no-dwn-service", "service entry"),
         (page, NotAnAnswer, "e.p.xfer.no-such-endpoint", "HTTP 404"),
     ],
 )

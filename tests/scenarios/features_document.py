@@ -39,12 +39,14 @@ rules.
 
 
 class Feature(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One number: what it is, the modules that carry it out, further tests, and what of it is not built."""
+    """One number: what it is, the modules that carry it out, further tests, and what of it is not built
+    or built and shown by no test."""
 
     what: str
     where: list[str]
     tests: list[str] = field(default_factory=list)
     not_built: str | None = None
+    not_shown: str | None = None
 
 
 class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,7 +83,8 @@ def _table(section: Section, tagged: dict[str, dict[str, int]]) -> Iterator[str]
     yield "| --- | --- | --- | --- | --- |"
     for number, feature in section.features.items():
         files = ", ".join(f"{file} ({count})" for file, count in sorted(tagged.get(number, {}).items()))
-        what = feature.what + (f". **Not built:** {feature.not_built}" if feature.not_built else "")
+        lacks = (("Not built", feature.not_built), ("Not shown", feature.not_shown))
+        what = ". ".join([feature.what, *(f"**{name}:** {text}" for name, text in lacks if text)])
         cells = [
             f"[{number}](../docs/requirements.md#{number.lower()})",
             what,

@@ -209,6 +209,13 @@ def test_decisions(trouble: str, context: Context, column: str, expect: dict[str
     assert {name: getattr(decision, name) for name in expect} == expect
 
 
+@pytest.mark.parametrize("column", MEDIATOR.columns)
+@pytest.mark.parametrize("scenario", MEDIATOR.scenarios)
+def test_the_escalation_address_is_in_every_report(scenario: str, column: str) -> None:
+    decision = decide(MEDIATOR, scenario, Context(sender=PEER), column=column, escalate_to="mailto:desk@example.org")
+    assert decision.escalate_to == ("mailto:desk@example.org" if decision.action is Action.REPORT else None)
+
+
 @pytest.mark.parametrize(("scenario", "column"), [("G9", "current"), ("identus-agent/G1", "current"), ("G1", "never")])
 def test_a_mistake_of_the_caller(scenario: str, column: str) -> None:
     with pytest.raises(UnknownScenario):
