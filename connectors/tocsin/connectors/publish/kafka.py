@@ -16,7 +16,7 @@ from tocsin.connectors.publish.errors import KafkaAway, PublishUnconfirmed, Topi
 from tocsin.connectors.publish.headers import cloud_event_headers
 from tocsin.connectors.publish.lanes import Lanes, Outgoing
 from tocsin.connectors.publish.port import EventPublisher, InboxEvent, Receipt
-from tocsin.connectors.redaction import Redactions, default_of, redact_and_encode
+from tocsin.connectors.redaction import REDACTED, Redactions, default_of, redact_and_encode
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ class Publisher(EventPublisher):
         if not self._room.try_enter(len(value)):
             await self._wait_for_room(event.event_id, len(value), started + self._deadline)
         key = event.tenant.encode()
-        headers = cloud_event_headers(event, self._source)
+        headers = [*cloud_event_headers(event, self._source), REDACTED]
         record = Outgoing(event.event_id, key, value, headers, self._lanes.confirmed)
         partition = self._partition(key)
         slot = self._deadlines.watch(record, started)

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from tocsin.connectors.redaction import might_hold_secret, redacted
+from tocsin.connectors.redaction import REDACTED, might_hold_secret, redacted
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.agents.agent import Agent
 from tocsin.streams.agents.tenant_config import TenantConfig
@@ -43,7 +43,7 @@ class DecideAgent(Agent):
     def fold(self, event: Any, rows: Rows, now: int, record: Record) -> Iterable[Output]:
         """As of any agent; but secrets that a foreign producer wrote go no further, not even as a dead letter."""
         redaction = self._config(event.tenant).book.redaction_of(event.tenant)
-        if redaction.members or might_hold_secret(record.value or b""):
+        if redaction.members or (REDACTED not in record.headers and might_hold_secret(record.value or b"")):
             without_secrets = redacted(event, redaction)
             if without_secrets is not event:
                 event, record = without_secrets, replace(record, value=self._encode(without_secrets))
