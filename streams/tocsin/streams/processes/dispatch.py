@@ -35,18 +35,6 @@ async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready
     async with AsyncExitStack() as opened:
         sinks = await opened.enter_async_context(OpenSinks(rules.book))
         rules.on_new = sinks.change
-        dispatcher = Dispatcher(
-            DispatcherSettings(
-                bootstrap,
-                settings.prefix,
-                session_timeout=settings.session_timeout,
-                failpoint=os.environ.get("TOCSIN_FAILPOINT"),
-            ),
-            sinks,
-            book,
-            metrics.outcome,
-            metrics.dead,
-        )
         try:
             url = await opened.enter_async_context(
                 serve_probes(
@@ -58,6 +46,19 @@ async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready
                 )
             )
             await opened.enter_async_context(following)
+            # Not before: it holds clients of Kafka, and only `run` closes them.
+            dispatcher = Dispatcher(
+                DispatcherSettings(
+                    bootstrap,
+                    settings.prefix,
+                    session_timeout=settings.session_timeout,
+                    failpoint=os.environ.get("TOCSIN_FAILPOINT"),
+                ),
+                sinks,
+                book,
+                metrics.outcome,
+                metrics.dead,
+            )
             async with beside(_announce(ready, on_ready, url)), beside(rules.watch()):
                 await dispatcher.run(stop, ready)
         except KafkaError as error:
