@@ -72,10 +72,12 @@ class BatchProducer:
 
     async def send(self, batches: Sequence[ReadyBatch]) -> list[RecordMetadata]:
         """Have batches stored, at most one for a partition, and say where. Raises as `started` does, ProducerReplaced,
-        or a KafkaError or OSError, after which the producer is replaced. Cancelling it does not take the batches back.
+        or a KafkaError or OSError; the producer is replaced when a batch that it had taken failed. Cancelling it does
+        not take the batches back.
         """
         producer = await self.started()
-        sending = asyncio.create_task(self._acknowledged(producer, batches))
+        taken: list[asyncio.Future[RecordMetadata]] = []
+        sending = asyncio.create_task(self._acknowledged(producer, batches, taken))
         self._sending[sending] = producer
         sending.add_done_callback(self._forget)
         try:
@@ -87,8 +89,10 @@ class BatchProducer:
             raise ProducerReplaced
         try:
             return sending.result()
-        except (KafkaError, OSError):
-            self.replace(producer, FLUSH_WITHIN)
+        except (KafkaError, OSError) as error:
+            # Not for a batch that was never taken (no such topic, no room): that is the fault of its partition alone.
+            if isinstance(error.__cause__, AssertionError) or any(map(_failed, taken)):
+                self.replace(producer, FLUSH_WITHIN)
             raise
 
     def replace(self, producer: AIOKafkaProducer | None = None, patience: float = 0.0) -> None:
@@ -118,8 +122,12 @@ class BatchProducer:
         if self._closing:
             await asyncio.wait(list(self._closing))
 
-    async def _acknowledged(self, producer: AIOKafkaProducer, batches: Sequence[ReadyBatch]) -> list[RecordMetadata]:
-        futures: list[asyncio.Future[RecordMetadata]] = []
+    async def _acknowledged(
+        self,
+        producer: AIOKafkaProducer,
+        batches: Sequence[ReadyBatch],
+        futures: list[asyncio.Future[RecordMetadata]],
+    ) -> list[RecordMetadata]:
         try:
             for batch, topic, partition in batches:
                 batch.close()
@@ -207,6 +215,10 @@ async def _abandon(producer: AIOKafkaProducer) -> None:
         await asyncio.wait([sender.sender_task])
     with contextlib.suppress(KafkaError, OSError):
         await producer.client.close()
+
+
+def _failed(future: asyncio.Future[RecordMetadata]) -> bool:
+    return future.done() and not future.cancelled() and future.exception() is not None
 
 
 def _see_failure(future: asyncio.Future[Any]) -> None:

@@ -11,6 +11,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+PATIENCE = 5.0
+"""Seconds that a commit may take. aiokafka tries for as long as Kafka is away, and a rebalance, or the end of the
+process, waits for it."""
+
 
 class Settled:
     """Whether the consumer's group is settled: from `joined` until `leaving`."""
@@ -30,6 +34,7 @@ class Settled:
 
     @asynccontextmanager
     async def commit(self) -> AsyncIterator[bool]:
-        """Hold the group's rebalance back for one commit; gives False when there must be none now."""
-        async with self._committing:
+        """Hold the group's rebalance back for one commit; gives False when there must be none now. Raises TimeoutError
+        in the place of a commit that takes longer than PATIENCE."""
+        async with self._committing, asyncio.timeout(PATIENCE):
             yield self._settled

@@ -41,7 +41,8 @@ class DecideAgent(Agent):
         return tenant.encode()
 
     def fold(self, event: Any, rows: Rows, now: int, record: Record) -> Iterable[Output]:
-        """As of any agent; but secrets that a foreign producer wrote go no further, not even as a dead letter."""
+        """As of any agent; but secrets that a foreign producer wrote go no further, unless the engine gives up on the
+        record: then its own bytes are the dead letter."""
         redaction = self._config(event.tenant).book.redaction_of(event.tenant)
         if redaction.members or (REDACTED not in record.headers and might_hold_secret(record.value or b"")):
             without_secrets = redacted(event, redaction)

@@ -98,9 +98,9 @@ class Offsets:
         return self._progress.setdefault(partition, PartitionProgress())
 
     def keep_only(self, partitions: set[TopicPartition]) -> None:
-        """Forget what went elsewhere; what we kept still holds its commits back for what is under way."""
-        for partition in self._progress.keys() - partitions:
-            del self._progress[partition]
+        """Begin anew: what is read from now on begins at the committed offsets, also of partitions that stay. Another
+        dispatcher may have committed more in between (we were paused), which an old progress would take back."""
+        self._progress.clear()
         self._committed.clear()
         self._newly_assigned = set(partitions)
         self._settled.joined()
@@ -112,9 +112,10 @@ class Offsets:
 
     async def commit(self) -> None:
         """Commit what is done and not committed yet."""
-        async with self._settled.commit() as allowed:
-            if allowed:
-                await self._commit()
+        with contextlib.suppress(TimeoutError):
+            async with self._settled.commit() as allowed:
+                if allowed:
+                    await self._commit()
 
     async def _commit(self) -> None:
         held = self._consumer.assignment()
@@ -133,7 +134,7 @@ class Offsets:
         """Commit where we stand in newly assigned partitions even if nothing was read there, so that a missing offset
         means a lost one."""
         partitions, self._newly_assigned = self._newly_assigned, set()
-        with contextlib.suppress(KafkaError):
+        with contextlib.suppress(KafkaError, TimeoutError):
             missing = [place for place in partitions if await self._consumer.committed(place) is None]
             starts = {place: OffsetAndMetadata(await self._consumer.position(place), "") for place in missing}
             # Where something was read meanwhile, its own progress says what may be committed.

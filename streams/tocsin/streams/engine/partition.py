@@ -196,7 +196,8 @@ class PartitionWriter:
         recent_dead = folded.recent_dead if folded.taken else state.recent_dead
         if mark is None:
             recent_dead = RecentDead()  # the input begins anew, and its offsets with it
-        if recent_dead or state.recent_dead:
+        if recent_dead or state.recent_dead or state.needs_rewrite:
+            # Also when there is none: a void one of an earlier owner must not outlive the owner records that say so.
             entries.append(recent_dead_entry(recent_dead))
         at = await self._append(entries)
         self._failpoint("changelog_written")

@@ -168,14 +168,13 @@ class BatchConsumer(faust_consumer.Consumer):
         offsets = {tp: OffsetAndMetadata(at, "") for tp, at in self.partitions.committable().items() if tp in held}
         if not offsets:
             return False
-        async with self.settled.commit() as allowed:
-            if not allowed:
-                return False
-            try:
-                await self.client.commit(offsets)
-            except KafkaError:
-                return False
-        return True
+        try:
+            async with self.settled.commit() as allowed:
+                if allowed:
+                    await self.client.commit(offsets)
+        except (KafkaError, TimeoutError):
+            return False
+        return allowed
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         return {}
