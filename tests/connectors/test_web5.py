@@ -203,6 +203,18 @@ def test_what_is_no_answer_has_a_name(status: int | None, body: bytes, case: str
             id="a number in the result",
         ),
         *(
+            pytest.param({"jsonrpc": "2.0", "id": 1, "result": result}, at, "misplaced-status", id=f"a status at {at}")
+            for result, at in (
+                ({"code": 401, "detail": "no"}, "/result/code"),
+                ({"result": {"reply": {"status": {"code": 401}}}}, "/result/result/reply"),
+                ({"Reply": {"status": {"code": 401}}}, "/result/Reply"),
+                ({"replies": [{"status": {"code": 401}}]}, "/result/replies"),
+                ([{"a": {"status": {"code": 401}}}], "/result/0/a/status"),
+                ({"error": "boom"}, "/result/error"),
+                ({"statusCode": 500}, "/result/statusCode"),
+            )
+        ),
+        *(
             pytest.param(
                 rpc({"status": {"code": code}}), "/result/reply/status/code", "status-code-not-an-integer",
                 id=f"the code {code!r}",
@@ -215,6 +227,15 @@ def test_malformed(answer: object, pointer: str, case: str) -> None:
     with pytest.raises(MalformedAnswer) as caught:
         unwrap(answer)
     assert (caught.value.pointer, caught.value.case) == (pointer, case)
+
+
+@pytest.mark.parametrize("result", [{}, [], False, "OK"], ids=repr)
+def test_a_plain_result_answers_no_operation_of_a_dwn(result: object) -> None:
+    answer = {"jsonrpc": "2.0", "id": 1, "result": result}
+    assert unwrap(answer).kind is AnswerKind.RPC_RESULT
+    with pytest.raises(MalformedAnswer) as caught:
+        unwrap(answer, operation="RecordsQuery")
+    assert caught.value.case == "no-status"
 
 
 def test_a_method_that_is_not_known_is_no_missing_record() -> None:

@@ -146,7 +146,15 @@ def test_refused(document: object) -> None:
     [
         ({"id": 1, "result": 7, "error": None}, Success("jsonrpc", "a success", rpc_id=1)),
         ({"jsonrpc": "2.0", "method": "m"}, NotAProblem("jsonrpc", "a request")),
-        ({"jsonrpc": "2.0", "id": 1, "result": {"status": "ok"}}, Success("jsonrpc", "a success", rpc_id=1)),
+        *(
+            ({"jsonrpc": "2.0", "id": 1, "result": result}, Success("jsonrpc", "a success", rpc_id=1))
+            for result in (
+                {"status": "ok"},
+                {"statusCode": 200, "error": None, "code": "A7"},
+                {"job": {"status": "done", "errors": []}},
+                {"a": {"b": {"c": {"error": "a record's own data"}}}},
+            )
+        ),
     ],
 )
 def test_no_problem(document: object, expected: NotAProblem) -> None:

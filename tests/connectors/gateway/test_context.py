@@ -131,7 +131,56 @@ async def test_an_envelope_in_a_batch_and_with_a_dialect(gateway: Gateway) -> No
     assert json.loads(gateway.reported[2].raw) == REPORT
 
 
-async def test_a_media_type_that_names_a_dialect_has_no_envelope(gateway: Gateway) -> None:
+@pytest.mark.parametrize(
+    ("media_type", "document", "dialect"),
+    [
+        ("application/problem+json", PLAIN, "rfc9457"),
+        ("application/didcomm-plain+json", REPORT, "didcomm-2.0"),
+        ("application/vnd.tocsin.problem+json", {"code": "e.p.x"}, "canonical"),
+    ],
+)
+async def test_an_envelope_is_one_whatever_the_media_type(
+    gateway: Gateway, media_type: str, document: object, dialect: str
+) -> None:
+    envelope = {"context": {"record_id": "r"}, "document": document}
+    for body in (envelope, [envelope]):
+        status, _, _ = await gateway.post("/v1/problems", json=body, headers={"content-type": media_type})
+        assert status == 202
+    found = [(event.problem.dialect, event.problem.source.record_id) for event in gateway.reported]
+    assert found == [(dialect, "r")] * 2
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"params": {"recordid": "r", "thid": "t"}},
+        {"params": {"recordId": "r", "thread-id": "t"}},
+        {"headers": {"Tocsin-RecordId": "r", "Tocsin-Thid": "t"}},
+    ],
+)
+async def test_a_field_is_known_in_any_spelling(gateway: Gateway, options: dict[str, Any]) -> None:
+    assert (await gateway.post("/v1/problems", json=PLAIN, **options))[0] == 202
+    found = gateway.reported[0].problem
+    assert (found.source.record_id, found.thread_id) == ("r", "t")
+
+
+@pytest.mark.parametrize(
+    ("options", "pointer", "near"),
+    [
+        ({"params": {"recordd": "r"}}, "/context/recordd", "record_id"),
+        ({"params": {"Tenant": "acme"}}, "/context/Tenant", "tenant"),
+        ({"headers": {"Tocsin-Threat-Id": "t"}}, "/context/threat-id", "thread_id"),
+    ],
+)
+async def test_a_name_that_says_nothing_is_refused(
+    gateway: Gateway, options: dict[str, Any], pointer: str, near: str
+) -> None:
+    status, answer, _ = await gateway.post("/v1/problems", json=PLAIN, **options)
+    assert (status, answer["type"], answer["pointer"]) == (400, "urn:tocsin:problem:bad-context", pointer)
+    assert answer["expected"] == near
+
+
+async def test_a_document_with_more_members_is_no_envelope(gateway: Gateway) -> None:
     envelope = {"title": "t", "context": {"record_id": "r"}, "document": {}}
     await gateway.post("/v1/problems", json=envelope, headers={"content-type": "application/problem+json"})
     assert gateway.reported[0].problem.source.record_id is None

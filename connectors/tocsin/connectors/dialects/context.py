@@ -67,6 +67,7 @@ USUAL = {
 field the first in this order counts."""
 
 _USUAL = {fold(name): (place, name_of) for place, (name, name_of) in enumerate(USUAL.items())}
+_SPELLINGS = {fold(name): of for name, of in USUAL.items()} | {fold(name): name for name in FIELDS}
 _IDS = frozenset({"thread_id", "parent_thread_id", "request_id"})
 _OF_PROBLEM: dict[str, Callable[[Problem], object]] = {
     # A thread that is only the message's own id is not stated: both versions of DIDComm take that by default.
@@ -74,6 +75,11 @@ _OF_PROBLEM: dict[str, Callable[[Problem], object]] = {
     "parent_thread_id": lambda said: said.parent_thread_id,
     "request_id": lambda said: said.request_id,
 }
+
+
+def near_field(name: str) -> str | None:
+    """The field that a name says in another spelling (`recordId`, `RECORD-ID`, `thid`), None if it says none."""
+    return _SPELLINGS.get(fold(name))
 
 
 def read_context(members: Mapping[str, object]) -> ProblemContext:

@@ -24,7 +24,7 @@ from tocsin.connectors.dialects.answers import (
 )
 from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, fold_code
 from tocsin.connectors.dialects.json_text import json_text
-from tocsin.connectors.dialects.members import Members, as_extensions
+from tocsin.connectors.dialects.members import Members, as_extensions, escape, fold
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason
 from tocsin.schemas.problem import Item, Problem, Severity, Violation
 
@@ -36,6 +36,13 @@ HTTP_OF_CODE = {-32700: 400, -32600: 400, -32601: 404, -32602: 400, -32603: 500,
 """The HTTP status that means the same as a predefined code (JSON-RPC 2.0 section 5.1; -32300 is a transport error)."""
 SERVER_ERRORS = range(-32099, -31999)
 """The codes that JSON-RPC 2.0 leaves to servers: HTTP 500."""
+MISPLACED = "no status here: a DWN's stands in the result, or in its reply"
+"""What is expected where a result that is read as a plain one speaks of a status all the same."""
+SPEAKS_WITHIN = 3
+"""How deep in a result, in objects, a status that is not where it should be is looked for: deeper it is data."""
+_REPLIES = frozenset({"reply", "replies"})
+_STATUSES = frozenset({"status", "statuscode", "code"})
+_ERRORS = frozenset({"error", "errors"})
 
 
 def looks_like(document: dict[str, object]) -> bool:
@@ -119,6 +126,9 @@ def _without_error(document: dict[str, object]) -> NotAProblem | Problem:
             raise Unreadable(UnreadableReason.WRONG_TYPE, "/result", "a result, not null")
         if dwn.looks_like(document) or _speaks_of_a_status(result):
             return dwn.read(document)
+        misplaced = _misplaced_status(result)
+        if misplaced is not None:
+            raise Unreadable(UnreadableReason.WRONG_TYPE, misplaced, MISPLACED)
         return Success(NAME, "a success", rpc_id=document.get("id"))
     if "method" in document:
         return NotAProblem(NAME, "a request")
@@ -131,6 +141,38 @@ def _speaks_of_a_status(result: object) -> bool:
         return False
     status = result.get("status")
     return "reply" in result or isinstance(status, dict) or as_number(status) is not None
+
+
+def _misplaced_status(result: object) -> str | None:
+    """The pointer to the first member of a result, near its top, by which it may have failed; None without one. An
+    object in a list is as near as the list."""
+    waiting = [("/result", result, SPEAKS_WITHIN)]
+    while waiting:
+        at, place, left = waiting.pop()
+        if isinstance(place, list) and left:
+            nested = [(f"{at}/{number}", each, left - isinstance(each, list)) for number, each in enumerate(place)]
+            waiting += [each for each in reversed(nested) if isinstance(each[1], dict | list)]
+        elif isinstance(place, dict) and left:
+            for name, value in place.items():
+                if isinstance(name, str) and _may_fail(fold(name), value):
+                    return f"{at}/{escape(name)}"
+            inner = [(f"{at}/{escape(str(name))}", value, left - 1) for name, value in place.items()]
+            waiting += [each for each in reversed(inner) if isinstance(each[1], dict | list)]
+    return None
+
+
+def _may_fail(name: str, value: object) -> bool:
+    """Whether a member says, or wraps, an outcome that is no success for certain; a status that is a word says none."""
+    if name in _REPLIES:
+        return True
+    if name in _ERRORS:
+        return value not in (None, False, "", [], {})
+    if name not in _STATUSES:
+        return False
+    number = as_number(value)
+    if number is not None:
+        return number >= 400 or number <= SERVER_ERRORS[-1]
+    return isinstance(value, dict) and name == "status" and "code" in value
 
 
 def _problem(error: Members, violations: list[Violation]) -> Problem:

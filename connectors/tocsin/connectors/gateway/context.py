@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from difflib import get_close_matches
 from typing import Any
 
 from starlette.requests import Request
 
 from tocsin.connectors.dialects import Unreadable
-from tocsin.connectors.dialects.context import FIELDS, ProblemContext, read_context
-from tocsin.connectors.dialects.members import MAX_ID_LENGTH
+from tocsin.connectors.dialects.context import FIELDS, ProblemContext, near_field, read_context
+from tocsin.connectors.dialects.members import MAX_ID_LENGTH, escape
 from tocsin.connectors.gateway.problems import BAD_CONTEXT, Refusal
 
 REQUEST_ID = "x-request-id"
 """The usual header of a request's id: it counts where neither the document nor the context names one."""
 
-_HEADERS = {name: f"tocsin-{name.replace('_', '-')}" for name in FIELDS}
+_PREFIX = "tocsin-"
+_HEADERS = {name: f"{_PREFIX}{name.replace('_', '-')}" for name in FIELDS}
+_OTHER_PARAMETERS = ("tenant", "dialect")
+_OTHER_HEADERS = ("tenant", "by", "attempt", "replay")
+"""Headers `Tocsin-*` that are no context; the last two are on every notification, which may be sent on to a bus."""
 
 CONTEXT_PARAMETERS: list[dict[str, Any]] = [
     {"name": name if place == "query" else header.title(), "in": place, "schema": {"type": "string"}}
@@ -25,14 +31,20 @@ CONTEXT_PARAMETERS: list[dict[str, Any]] = [
 
 
 def context_of(request: Request) -> ProblemContext:
-    """What the headers and the query say of every document of the request. Raises Refusal: a value that cannot be, or
-    two that differ. Recipients may be several: in one header, separated by commas, or repeated."""
+    """What the headers and the query say of every document of the request, in any spelling (`recordId`). Raises
+    Refusal: a name that says nothing, a value that cannot be, or two that differ. Recipients may be several: in one
+    header, separated by commas, or repeated."""
+    stated: defaultdict[str, list[str]] = defaultdict(list)
+    for name, value in request.query_params.multi_items():
+        if name not in _OTHER_PARAMETERS:
+            stated[_field(name, (*_OTHER_PARAMETERS, *FIELDS))].append(value)
+    for header, value in request.headers.items():
+        name = header.removeprefix(_PREFIX)
+        if name != header and name not in _OTHER_HEADERS:
+            field = _field(name, (*_OTHER_HEADERS, *FIELDS))
+            stated[field] += [one.strip() for one in value.split(",")] if field == "recipients" else [value]
     said: dict[str, object] = {}
-    for name, header in _HEADERS.items():
-        values = [*request.query_params.getlist(name), *request.headers.getlist(header)]
-        if name == "recipients":
-            listed = [one.strip() for value in request.headers.getlist(header) for one in value.split(",")]
-            values = [*request.query_params.getlist(name), *listed]
+    for name, values in stated.items():
         distinct = list(dict.fromkeys(value for value in values if value))
         if len(distinct) > 1 and name != "recipients":
             raise Refusal(BAD_CONTEXT, pointer=f"/context/{name}", expected="one value")
@@ -42,6 +54,18 @@ def context_of(request: Request) -> ProblemContext:
         return read_context(said)
     except Unreadable as unreadable:
         raise Refusal(BAD_CONTEXT, pointer=unreadable.pointer, expected=unreadable.expected) from None
+
+
+def _field(name: str, known: tuple[str, ...]) -> str:
+    """The field of a parameter or a header, without its prefix. Raises Refusal naming what it nearly is: a misspelt one
+    would be lost without a word."""
+    field = near_field(name)
+    if field is None:
+        near = get_close_matches(name[:64].lower().replace("-", "_"), known, 1)
+        expected = near[0] if near else f"only {', '.join(known)}"
+        pointer = f"/context/{escape(name)}" if len(name) <= MAX_ID_LENGTH else "/context"
+        raise Refusal(BAD_CONTEXT, pointer=pointer, expected=expected)
+    return field
 
 
 def request_id_of(request: Request) -> str | None:

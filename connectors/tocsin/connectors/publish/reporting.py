@@ -12,11 +12,13 @@ from msgspec import Struct
 from tocsin.connectors.catalogue.categories import as_catalogued
 from tocsin.connectors.dialects import (
     AUTO,
+    DIALECT_OF_MEDIA_TYPE,
     NotAProblem,
     Unreadable,
     UnreadableReason,
     read_document,
     read_parsed,
+    text,
 )
 from tocsin.connectors.dialects.canonical import check_source, complete
 from tocsin.connectors.dialects.context import ProblemContext, read_context, with_context
@@ -128,8 +130,9 @@ def _source(members: Mapping[str, object]) -> Source:
 
 def _without_envelope(report: Report, media_type: str) -> tuple[Report, ProblemContext | None]:
     """The document in an envelope `{"context": {...}, "document": ...}`, and that context; any other report is returned
-    as it is. A media type that names a dialect has no envelope. Raises Unreadable."""
-    if isinstance(report, Problem) or media_type != JSON:
+    as it is. The dialect that a media type names is then the document's; a body that is a text is one, whatever it
+    looks like. Raises Unreadable."""
+    if isinstance(report, Problem) or DIALECT_OF_MEDIA_TYPE.get(media_type) == text.NAME:
         return report, None
     if isinstance(report, bytes):
         if not all(name in report for name in (b'"context"', b'"document"')):

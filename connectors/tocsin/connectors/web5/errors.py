@@ -73,6 +73,7 @@ class MalformedCase(StrEnum):
     STATUS_IS_NO_OBJECT = "status-is-no-object"
     NO_STATUS = "no-status"
     NULL = "null"
+    MISPLACED_STATUS = "misplaced-status"
     CONTRADICTION = "contradiction"
     OTHER = "other"
 

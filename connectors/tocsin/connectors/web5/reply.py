@@ -103,7 +103,8 @@ class Reply(Struct, frozen=True, kw_only=True):
 
 def unwrap(answer: object, *, operation: str | None = None) -> Reply:
     """The reply in an answer: a parsed JSON document, its bytes or text, or an HttpAnswer. With an `operation`
-    (`RecordsWrite`...) the status is looked up in its table. Raises NotAnAnswer or MalformedAnswer, nothing else."""
+    (`RecordsWrite`...) the status is looked up in its table, and a result without one is malformed. Raises NotAnAnswer
+    or MalformedAnswer, nothing else."""
     document, data, status = _document(answer)
     if not isinstance(document, dict):
         expected = "one answer, an object (split a batch with jsonrpc.elements)"
@@ -122,6 +123,9 @@ def unwrap(answer: object, *, operation: str | None = None) -> Reply:
                     raise MalformedAnswer(broken.pointer, expected, MalformedCase.STATUS_IS_NO_OBJECT)
         elif status is not None and status >= 400:
             raise MalformedAnswer("", f"no success beside HTTP status {status}", MalformedCase.CONTRADICTION)
+        if operation and isinstance(found, Success) and found.status_code is None:
+            expected = "a reply with a status, as a DWN answers an operation"
+            raise MalformedAnswer("/result/reply/status", expected, MalformedCase.NO_STATUS)
         return _reply(document, found, data, operation)
     except Unreadable as unreadable:
         known = None if "jsonrpc" in document else status
@@ -138,7 +142,8 @@ def _no_answer(status: int | None, pointer: str, expected: str, document: object
         told = isinstance(document, dict) and rfc9457.looks_like(document)
         body = rfc9457.read(document) if told else None
         return NotAnAnswer(case_of(status, False), status, body if isinstance(body, Problem) else None)
-    return MalformedAnswer(pointer, expected, _malformed(pointer, document))
+    case = MalformedCase.MISPLACED_STATUS if expected == jsonrpc.MISPLACED else _malformed(pointer, document)
+    return MalformedAnswer(pointer, expected, case)
 
 
 def _malformed(pointer: str, document: object) -> MalformedCase:
