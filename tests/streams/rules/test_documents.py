@@ -98,6 +98,62 @@ def test_values_of_arguments_are_hidden_wherever_they_stand(args: list[str], tex
     assert (found.text, found.fix_hint) == (expected, {"en": expected})
 
 
+# what came, and the text that is told in its place
+FREE: dict[str, tuple[Problem, str | None]] = {
+    "the detail of RFC 9457": (
+        a_problem(dialect="rfc9457", text="db-7", http=Http(title="No", detail="db-7", status=500)), "No",
+    ),
+    "RFC 9457 without a title": (a_problem(dialect="rfc9457", text="db-7", http=Http(detail="db-7", status=500)), None),
+    "its title": (a_problem(dialect="rfc9457", text="No", http=Http(title="No", status=500)), "No"),
+    "a message of JSON-RPC": (a_problem("-32603", dialect="jsonrpc", text="db-7", items=[Item(value="db-7")]), None),
+    "the detail of a DWN": (a_problem("500", dialect="dwn-status", text="db-7"), None),
+    "a text": (a_problem("", dialect="text", text="db-7"), None),
+    "a detail in our own JSON": (
+        a_problem(
+            dialect="canonical", text="at db-7", localized={"de": "db-7!"}, http=Http(title="No", detail="db-7"),
+        ),
+        "No",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(("problem", "told"), FREE.values(), ids=list(FREE))
+def test_a_peer_is_told_a_title_or_a_code_instead_of_free_text(
+    problem: Problem, told: str | None, dialect: str
+) -> None:
+    found = for_peer(problem, "medium")
+    assert found.text == told
+    assert b"db-7" not in (document_of(found, dialect) or b"")
+    assert for_peer(problem, "high") == problem
+
+
+ITEMS = {
+    "a value within a word": ("hunter2", "xhunter2x", "x?x"),
+    "three characters are a word": ("bob", "bob and bobby", "? and bobby"),
+    "a number of two digits stays": ("12", "12 of 12", "12 of 12"),
+    "a value within JSON": ('{"pin": "1234", "of": [{"who": "alice"}], "n": 98765}', "alice: 1234, 98765", "?: ?, ?"),
+    "what looks like JSON and is not": ("{alice", "{alice", "?"),
+}
+
+
+@pytest.mark.parametrize(("value", "text", "expected"), ITEMS.values(), ids=list(ITEMS))
+def test_values_of_items_are_hidden_wherever_they_stand(value: str, text: str, expected: str) -> None:
+    problem = a_problem(
+        items=[Item(key="k", value=value)], text=text, localized={"en": text, "de": text}, fix_hint={"en": text},
+        where_place=text, http=Http(title=text),
+    )  # fmt: skip
+    found = for_peer(problem, "medium")
+    assert (found.text, found.localized["en"], found.localized["de"], found.fix_hint["en"]) == (expected,) * 4
+    assert (found.where_place, found.http and found.http.title) == (expected, expected)
+
+
+def test_a_value_of_an_item_is_hidden_in_the_template_too() -> None:
+    problem = a_problem(text_template="alice: {1}", args=["1"], text="alice: 1", items=[Item(value="alice")])
+    found = for_peer(problem, "medium")
+    assert (found.text_template, found.args, found.text) == ("?: {1}", ["?"], "?: ?")
+
+
 def test_a_peer_of_high_trust_is_told_all() -> None:
     assert for_peer(SECRET, "High") == SECRET
 

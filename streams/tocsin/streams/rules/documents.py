@@ -10,11 +10,13 @@ from functools import partial
 import msgspec
 
 from tocsin.connectors.dialects import DIALECT_OF_MEDIA_TYPE, Unwritable, write_document
+from tocsin.connectors.dialects.json_text import parse_json
 from tocsin.connectors.dialects.template import interpolate
 from tocsin.schemas.errors import TocsinError
 from tocsin.schemas.problem import Http, Item, Problem, Source
 from tocsin.streams.rules.facts import REPORT_DIALECTS
 from tocsin.streams.rules.notification import shortened
+from tocsin.streams.rules.trust import is_high
 
 MAX_DOCUMENT = 64 * 1024
 """Bytes of a document; of a larger problem only what identifies it is written."""
@@ -25,8 +27,11 @@ MAX_PEER_TEXT = 1024
 SHORT = 4
 """Characters from which on a secret is hidden also within a word."""
 
-HIGH = "high"
-"""The trust with which a peer is told everything."""
+MIN_ITEM = 3
+"""Characters from which on the value of an item is hidden in texts; shorter ones are mostly numbers and flags."""
+
+FREE_TEXT = frozenset({"rfc9457", "jsonrpc", "dwn-status", "text"})
+"""Dialects whose text is written for one occurrence by whoever failed, so that anything may stand in it."""
 
 _TOLD = ("~thread", "@thread", "~l10n", "@msg_catalog")
 """Beginnings of the extensions that a peer is told: the order in the thread, the languages and the catalogue."""
@@ -79,15 +84,21 @@ def _encoded(document: dict[str, object]) -> bytes:
 
 def for_peer(problem: Problem, trust: str | None) -> Problem:
     """What a peer may know of a problem. Unless the connection's trust is high, values of arguments and items are `?`,
-    wherever they stand, since they are secret by default; and what the reporting service says of itself is left out
-    (source, request id, tracking address, RFC 9457 detail, extensions but those of the thread and the language)."""
-    if (trust or "").casefold() == HIGH:
+    wherever they stand, since they are secret by default; what the reporting service says of itself is left out
+    (source, request id, tracking address, extensions but those of the thread and the language); and the title
+    stands for a text that is free text, as the detail of RFC 9457 is."""
+    if is_high(trust):
         return problem
+    problem = _without_detail(problem)
+    secrets = sorted(_secrets(problem), key=len, reverse=True)
+    hidden = partial(_hidden, secrets=secrets)
     template = problem.text_template if problem.args else None
-    hidden = partial(_hidden, secrets=sorted({arg for arg in problem.args if arg}, key=len, reverse=True))
+    if template is not None:
+        # A short argument may be the number of a place: the places of arguments stay.
+        template = _hidden(template, [secret for secret in secrets if len(secret) >= SHORT])
     args = ["?"] * len(problem.args) if template else []
     said = (problem.text and hidden(problem.text)) if template is None else interpolate(template, args)
-    bare = _bare(problem)
+    bare, title = _bare(problem), problem.http and problem.http.title
     return msgspec.structs.replace(
         bare,
         ack=list(problem.ack),
@@ -103,14 +114,60 @@ def for_peer(problem: Problem, trust: str | None) -> Problem:
         noticed_at=problem.noticed_at,
         time_source=problem.time_source,
         escalation_uri=problem.escalation_uri,
-        http=bare.http and msgspec.structs.replace(bare.http, title=bare.http.title and hidden(bare.http.title)),
+        http=bare.http and msgspec.structs.replace(bare.http, title=title and hidden(title)),
         extensions={name: hidden(text) for name, text in problem.extensions.items() if name.startswith(_TOLD)},
     )  # fmt: skip
+
+
+def _without_detail(problem: Problem) -> Problem:
+    """The problem with its title, if any, in place of free text in every language."""
+    detail = problem.http.detail if problem.http else None
+    title = problem.http.title if problem.http else None
+    if problem.dialect in FREE_TEXT:
+        return msgspec.structs.replace(problem, text=title, text_template=None, localized={}, fix_hint={})
+    if not detail:
+        return problem
+    return msgspec.structs.replace(
+        problem,
+        text=title if detail in (problem.text or "") else problem.text,
+        text_template=None if detail in (problem.text_template or "") else problem.text_template,
+        localized={tag: text for tag, text in problem.localized.items() if detail not in text},
+    )
+
+
+def _secrets(problem: Problem) -> set[str]:
+    """The values that no text may show: of arguments, and of items, also those within a value that is JSON."""
+    values = [one.value for one in problem.items]
+    for value in tuple(values):
+        if value.startswith(("{", "[")):
+            values += _leaves(value)
+    return {arg for arg in problem.args if arg} | {value for value in values if len(value) >= MIN_ITEM}
+
+
+def _leaves(text: str) -> list[str]:
+    """The texts and numbers in a JSON text, as deep as they stand; none if it is no JSON."""
+    try:
+        left, found = [parse_json(text.encode())], list[str]()
+    except (TocsinError, ValueError, RecursionError):
+        return []
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
+        elif isinstance(value, str):
+            found.append(value)
+        elif not isinstance(value, bool) and value is not None:
+            found.append(str(value))
+    return found
 
 
 def _hidden(text: str, secrets: Sequence[str]) -> str:
     """The text with `?` in place of each secret; of a short one only where it is a word, or nothing would be left."""
     for secret in secrets:
+        if secret not in text:
+            continue
         if len(secret) >= SHORT:
             text = text.replace(secret, "?")
         else:

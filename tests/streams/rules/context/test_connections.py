@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tests.streams.rules.context.conftest import World
 
 OPENED: tuple[str, dict[str, Any]] = ("connection_opened", {"connection": "c", "trust": "low"})
+MEDIUM: tuple[str, dict[str, Any]] = ("connection_opened", {"connection": "c", "trust": "medium"})
 RAISED: tuple[str, dict[str, Any]] = ("message_received", {"connection": "c", "trust": "high", "thread_id": "t"})
 USED: tuple[str, dict[str, Any]] = ("message_received", {"connection": "c", "thread_id": "t"})
 
@@ -24,6 +25,13 @@ TRUST: dict[str, tuple[list[tuple[str, dict[str, Any]]], dict[str, Any], str | N
     "the connection of the thread": ([OPENED, USED], {"thread": "t"}, "low"),
     "another connection": ([OPENED], {"connection": "d"}, None),
     "the problem's own connection before the thread's": ([OPENED, USED], {"thread": "t", "connection": "d"}, None),
+    "a word beside the problem does not raise it": ([OPENED], {"connection": "c", "trust": "high"}, "low"),
+    "nor beside a problem of its thread": ([OPENED, USED], {"thread": "t", "trust": "High"}, "low"),
+    "nor from medium to high": ([MEDIUM], {"connection": "c", "trust": "high"}, "medium"),
+    "nor does a word of the same height": ([MEDIUM], {"connection": "c", "trust": "verified"}, "medium"),
+    "it lowers it": ([OPENED, RAISED], {"connection": "c", "trust": "medium"}, "medium"),
+    "a word that nobody knows is low": ([OPENED, RAISED], {"connection": "c", "trust": "fine"}, "fine"),
+    "it is taken where activity has no word": ([USED], {"connection": "c", "trust": "medium"}, "medium"),
     "no connection": ([OPENED], {}, None),
 }
 

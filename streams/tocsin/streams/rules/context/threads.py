@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from tocsin.schemas.events import ThreadContext
 from tocsin.streams.rules.state import THREAD_CODES, WAITING, CaseRow, ThreadRow
+from tocsin.streams.rules.trust import lower_trust
 from tocsin.streams.rules.turn import Turn
 
 MAX_PARENTS = 16
@@ -143,7 +144,7 @@ def context_from(turn: Turn, row: ThreadRow, affected: ThreadRow, stated: Stated
         role=affected.role,
         state=stated.state,
         connection=connection,
-        trust=stated.trust or trust_of(turn, connection),
+        trust=lower_trust(stated.trust, trust_of(turn, connection)),
         record_type=stated.record_type if stated.record_id else affected.record_type,
         record_id=stated.record_id or affected.record_id,
         record_state=stated.record_state if stated.record_id else affected.record_state,

@@ -13,18 +13,16 @@ import msgspec
 
 from tocsin.connectors.dialects.codes import fold_code, has_token_prefix
 from tocsin.streams.rules.config import RuleBook
-from tocsin.streams.rules.documents import can_say
+from tocsin.streams.rules.documents import can_say, for_peer
 from tocsin.streams.rules.facts import REPORT_DIALECTS
 from tocsin.streams.rules.limit_notice import is_limit_notice
 from tocsin.streams.rules.promotion import promotable
 from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.state import PeerRow
+from tocsin.streams.rules.trust import is_trusted
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.values import HOUR
 from tocsin.streams.rules.verdict import Reason
-
-TRUSTED = frozenset({"medium", "normal", "high", "verified"})
-"""Words for a connection's trust with which its peer is told; any other word, or none, is low."""
 
 RESOURCES = "me.res"
 
@@ -98,7 +96,8 @@ def _choose(turn: Turn, report: Report, named: tuple[str, ...]) -> None:
     report.left_out = _why_not(turn, report)
     sayable: tuple[str, ...] = ()
     if not report.left_out:
-        sayable = tuple(name for name in peers if can_say(report.problem, book.endpoints[name].body))
+        told = for_peer(report.problem, report.context.trust)
+        sayable = tuple(name for name in peers if can_say(told, book.endpoints[name].body))
         report.left_out = "" if sayable else "the dialect cannot say it"
     match _spend(turn, report) if sayable else "":
         case "limit_notice":
@@ -112,7 +111,7 @@ def _why_not(turn: Turn, report: Report) -> str:
     # An error that raises a warning of theirs is the one answer they are owed (DIDComm v2, "Replying to Warnings").
     if report.problem.dialect in REPORT_DIALECTS and next(promotable(turn, report), None) is None:
         return "a report is not answered with a report"
-    return "" if (report.context.trust or "").casefold() in TRUSTED else "trust"
+    return "" if is_trusted(report.context.trust) else "trust"
 
 
 def _spend(turn: Turn, report: Report) -> Literal["told", "limit_notice", "silent"]:
