@@ -98,6 +98,7 @@ STAGES: tuple[Stage, ...] = (
 )
 """What happens to a problem report, in this order, until a stage suppresses it; then every `after`, in this order."""
 
+_JUDGES = tuple([(stage.judge, stage.of_reports_only) for stage in STAGES])
 _AFTER = tuple([stage.after for stage in STAGES if stage.after is not None])
 
 TIMERS: Mapping[type, Callable[[Turn, str, Any], None]] = {
@@ -150,10 +151,10 @@ def decide_report(turn: Turn, report: Report) -> None:
 
 
 def _judge(turn: Turn, report: Report) -> Verdict | None:
-    for stage in STAGES:
-        if stage.of_reports_only and report.limit is not None:
+    for judge, of_reports_only in _JUDGES:
+        if of_reports_only and report.limit is not None:
             continue
-        verdict = stage.judge(turn, report)
+        verdict = judge(turn, report)
         if verdict is None:
             continue
         if verdict.instead is None:

@@ -49,7 +49,7 @@ def escalate(turn: Turn, report: Report, notice: EventBase, policies: tuple[str,
     if row is not None and row.status != "ended":
         _follow(turn, key, row, report.problem)
         return
-    if row is not None and not opens:
+    if not policies or (row is not None and not opens):
         return
     case = turn.cases.find(report.case)
     if case is None or case.standing(turn.now) not in ("open", "snoozed"):
