@@ -28,14 +28,15 @@ MAX_DIGITS = 9
 REPORT_DIALECTS = frozenset({"didcomm-2.0", "aries-1.0", "hipe"})
 """Dialects in which peers report problems to us: such a report is not answered with one."""
 
-_NO_CONTEXT = ThreadContext(first_seen=0, last_seen=0)
+NO_CONTEXT = ThreadContext(first_seen=0, last_seen=0)
+"""What is known of a thread of which nothing is known."""
 
 
 class Facts:
     """What is asked of one problem of a tenant in its context; `peer` is the other side."""
 
     def __init__(
-        self, problem: Problem, tenant: str, context: ThreadContext = _NO_CONTEXT, peer: str | None = None
+        self, problem: Problem, tenant: str, context: ThreadContext = NO_CONTEXT, peer: str | None = None
     ) -> None:
         self.problem, self.tenant, self.context = problem, tenant, context
         self.peer = peer or context.connection or problem.source.connection or problem.source.sender

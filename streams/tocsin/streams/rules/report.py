@@ -10,10 +10,8 @@ from tocsin.schemas.events import ProblemReported, ThreadContext
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.config import Route
-from tocsin.streams.rules.facts import Facts, is_stated
+from tocsin.streams.rules.facts import NO_CONTEXT, Facts, is_stated
 from tocsin.streams.rules.verdict import Limit, Reason, Verdict
-
-_NO_CONTEXT = ThreadContext(first_seen=0, last_seen=0)
 
 
 class Matched(Struct, frozen=True):
@@ -54,7 +52,7 @@ class Report:
         "peer", "problem", "reported", "reported_case", "tenant", "thread", "waiting",
     )  # fmt: skip
 
-    def __init__(self, event: ProblemReported, case: str | None = None, context: ThreadContext = _NO_CONTEXT) -> None:
+    def __init__(self, event: ProblemReported, case: str | None = None, context: ThreadContext = NO_CONTEXT) -> None:
         self.reported = self.event = event
         self.problem: Problem = event.problem
         self.tenant = event.tenant
