@@ -29,6 +29,7 @@ from tocsin.streams.rules.cases import count_suppressed, open_or_repeat
 from tocsin.streams.rules.commands import apply_kept, apply_kept_choice, apply_kept_to, command, kept_due
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.context.activity import observe
+from tocsin.streams.rules.context.sides import note_side
 from tocsin.streams.rules.decision import PROBLEMS, Decision
 from tocsin.streams.rules.derive import about
 from tocsin.streams.rules.digest import digest_due
@@ -127,6 +128,7 @@ def decide_event(turn: Turn, event: Event) -> list[Decision]:
             apply_kept_choice(turn, event)
             apply_kept_to(turn, turn.decisions)
             connection_budget.reset_by(turn, event)
+            note_side(turn, event)
             recovered_by(turn, event, observe(turn, event))
         case CommandIssued():
             command(turn, event)

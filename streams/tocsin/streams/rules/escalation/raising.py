@@ -12,10 +12,10 @@ import msgspec
 
 from tocsin.schemas.events import EscalationRaised, EventBase
 from tocsin.schemas.ids import derived_id
-from tocsin.schemas.problem import Problem, RetryParty
+from tocsin.schemas.problem import Problem
+from tocsin.streams.rules.context.sides import peer_retries
 from tocsin.streams.rules.decision import ESCALATIONS
 from tocsin.streams.rules.derive import about
-from tocsin.streams.rules.facts import REPORT_DIALECTS
 from tocsin.streams.rules.policies import EscalationPolicy
 from tocsin.streams.rules.problem_bytes import problem_bytes
 from tocsin.streams.rules.report import Report
@@ -28,13 +28,6 @@ MAX_URI = 2048
 
 _SCHEMES = ("mailto:", "https:")
 _PLAIN = re.compile(r"[!-~]+")
-
-_THEY_RETRY = {
-    True: (RetryParty.REPORTER, RetryParty.BOTH),
-    False: (RetryParty.RECIPIENT, RetryParty.BOTH),
-}
-"""Who, when the other side retries: of a report that came from it, its reporter; of our own problem, who receives it
-(RFC 0035 `who_retries` says `me` and `you` as its sender sees it)."""
 
 
 def escalate(turn: Turn, report: Report, notice: EventBase, policies: tuple[str, ...], *, opens: bool) -> None:
@@ -77,7 +70,7 @@ def _follow(turn: Turn, key: str, row: EscalationRow, problem: Problem) -> None:
     if policy is None or not policy.steps or (row.step, row.done, row.cycle) != (0, 0, 0):
         turn.escalations.replace(key, row)
         return
-    due = min(row.due, max(turn.now, _first_due(policy, problem, row.raised_at)))
+    due = min(row.due, max(turn.now, _first_due(turn, policy, problem, row.raised_at)))
     row = msgspec.structs.replace(row, due=due)
     if row.status == "running":
         turn.escalations.put(key, row, min(due, turn.escalations.due(key) or due))
@@ -91,7 +84,7 @@ def _raise(turn: Turn, key: str, report: Report, notice: EventBase, policy: Esca
     problem, now = report.problem, turn.now
     snoozed = case.standing(now) == "snoozed"
     until = case.until if snoozed else None
-    due = _first_due(policy, problem, now)
+    due = _first_due(turn, policy, problem, now)
     raised = EscalationRaised(
         **about(notice, derived_id("escalation-raised", report.case, notice.event_id), now),
         case=report.case,
@@ -139,15 +132,13 @@ def _impact(policy: EscalationPolicy, problem: Problem) -> Impact:
     return "normal"
 
 
-def _first_due(policy: EscalationPolicy, problem: Problem, now: int) -> int:
-    """When the first step is due: at once when the impact says so, else after its wait, and not while the other side
-    retries."""
+def _first_due(turn: Turn, policy: EscalationPolicy, problem: Problem, since: int) -> int:
+    """When the first step is due, raised at `since`: at once when the impact says so, else after its wait, and not
+    while the other side retries."""
     if _impact(policy, problem) == "at_once":
-        return now
+        return since
     wait = policy.steps[0].wait
-    if problem.retry_party in _THEY_RETRY[problem.dialect in REPORT_DIALECTS]:
-        wait = max(wait, policy.while_they_retry)
-    return now + wait
+    return since + (max(wait, policy.while_they_retry) if peer_retries(turn, problem) else wait)
 
 
 def _kept_uri(uri: str | None) -> str | None:

@@ -13,6 +13,7 @@ import msgspec
 
 from tocsin.connectors.dialects.codes import fold_code, has_token_prefix
 from tocsin.streams.rules.config import RuleBook
+from tocsin.streams.rules.context.sides import side_of
 from tocsin.streams.rules.documents import can_say, for_peer
 from tocsin.streams.rules.facts import REPORT_DIALECTS
 from tocsin.streams.rules.limit_notice import is_limit_notice
@@ -31,10 +32,10 @@ def judge(turn: Turn, report: Report) -> None:
     """Name the endpoints that are told, and count what peers are told; the default endpoint when no route matches."""
     book = turn.config.book
     if report.matched:
-        _choose(turn, report, _named(report, book))
+        _choose(turn, report, _named(turn, report))
         return
     default = book.default_endpoint
-    named = tuple(dict.fromkeys((default, *operators_of(report, book))))
+    named = tuple(dict.fromkeys((default, *operators_of(turn, report))))
     _choose(turn, report, named)
     # The rules file refuses a default route to a peer; here somebody is told, and of the problem, whatever it says.
     report.endpoints, report.over_limit = tuple(dict.fromkeys((default, *report.endpoints))), ()
@@ -55,25 +56,24 @@ def audience_of(name: str, book: RuleBook) -> str:
     return "owner" if endpoint is None else endpoint.audience
 
 
-def operators_of(report: Report, book: RuleBook) -> tuple[str, ...]:
+def operators_of(turn: Turn, report: Report) -> tuple[str, ...]:
     """The operators, when resources run short on our side, whatever the route."""
-    if not has_token_prefix(fold_code(report.problem.category or ""), RESOURCES) or _is_of_peer(report):
+    if not has_token_prefix(fold_code(report.problem.category or ""), RESOURCES) or _is_of_peer(turn, report):
         return ()
-    return tuple(name for name, endpoint in book.endpoints.items() if endpoint.audience == "operator")
+    return tuple(name for name, one in turn.config.book.endpoints.items() if one.audience == "operator")
 
 
-def _is_of_peer(report: Report) -> bool:
-    """Whether the trouble is at the peer's: it says so, or the peer reports it of itself (`me` is who reports)."""
-    problem = report.problem
-    if problem.source.side is not None:
-        return problem.source.side == "peer"
-    received = problem.dialect in REPORT_DIALECTS and report.peer is not None
-    return received and problem.where_party != "you"
+def _is_of_peer(turn: Turn, report: Report) -> bool:
+    """Whether the trouble is at the peer's. A report of which nobody says who wrote it is the other side's, if one is
+    known: it reports of itself, unless it says that the trouble is at ours."""
+    side = side_of(turn, report.problem)
+    return side == "peer" or (side is None and report.peer is not None and report.problem.where_party != "you")
 
 
-def _named(report: Report, book: RuleBook) -> tuple[str, ...]:
+def _named(turn: Turn, report: Report) -> tuple[str, ...]:
     """The endpoints of the routes that tell now; those of groups that wait which are told one by one all the same; and
     operators who would not hear of a shortage otherwise."""
+    book = turn.config.book
     named = [name for one in report.telling for name in one.route.endpoints]
     waiting: set[str] = set()
     for one in report.matched if report.waiting else ():
@@ -82,7 +82,7 @@ def _named(report: Report, book: RuleBook) -> tuple[str, ...]:
             if report.waiting[one.path].reason is Reason.GROUPED:
                 readers = book.notification_readers(one.route.endpoints)
                 named += [name for name in one.route.endpoints if name not in readers]
-    named += [name for name in operators_of(report, book) if name not in waiting]
+    named += [name for name in operators_of(turn, report) if name not in waiting]
     return tuple(dict.fromkeys(named))
 
 
