@@ -23,7 +23,8 @@ from tocsin.connectors.dialects import (
     read_parsed,
     write_document,
 )
-from tocsin.connectors.dialects.table import ALIASES, READ_ONLY, WRITTEN
+from tocsin.connectors.dialects.members import FOLDED, MAX_KEPT_NAMES, fold
+from tocsin.connectors.dialects.table import ALIASES, ORDER, READ_ONLY, WRITTEN
 from tocsin.schemas.problem import Problem
 
 json_values = st.recursive(
@@ -73,6 +74,24 @@ def test_the_smallest_document_is_read_and_detected(name: str) -> None:
     assert isinstance(problem, Problem)
     assert problem.dialect == name == load_dialect(name).NAME
     assert problem == load_dialect(name).read(SMALLEST[name])
+
+
+@pytest.mark.parametrize("name", SMALLEST)
+def test_nobody_is_asked_after_one_that_reads(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    for later in ORDER[ORDER.index(name) + 1 :]:
+        monkeypatch.setattr(load_dialect(later), "looks_like", lambda document, later=later: asked.append(later))
+    assert isinstance(read_parsed(SMALLEST[name]), Problem)
+    assert asked == []
+
+
+def test_names_of_strangers_are_not_kept_for_ever() -> None:
+    for number in range(10_000):
+        assert fold(f"Member_{number}") == f"member{number}"
+    long = "X-" * 100
+    assert fold(long) == "x" * 100
+    assert len(FOLDED) <= MAX_KEPT_NAMES
+    assert long not in FOLDED
 
 
 @pytest.mark.parametrize("name", [AUTO, *DIALECTS])

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Callable
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tocsin.connectors.dialects.json_text import MAX_BYTES, MAX_DEPTH, MAX_MEMBERS, parse_json
+from tocsin.connectors.dialects.json_text import (
+    MAX_BYTES,
+    MAX_DEPTH,
+    MAX_MEMBERS,
+    is_plain,
+    json_text,
+    parse_carefully,
+    parse_json,
+)
 from tocsin.connectors.dialects.reading import Unreadable, UnreadableReason
 
 REFUSED = {
@@ -70,6 +81,62 @@ def test_any_bytes_give_a_value_or_unreadable(raw: bytes) -> None:
         parse_json(raw)
     except Unreadable:
         return
+
+
+TRICKY = {
+    "a member twice, its name escaped": (b'{"a": 1, "\\u0061": 2}', False),
+    "a member twice, beside quotes that make up for it": (b'{"a": "\\u0022", "a": "\\u0022"}', False),
+    "a member twice, beside an escaped backslash": (b'{"a": "\\\\", "b": "\\\\", "a": ""}', False),
+    "a member twice, with space before its colon": (b'{"a" : 1, "a"\t: 2}', False),
+    "a member twice, beside texts with colons": (b'{"a": ":", "a": "\\":"}', False),
+    "escaped quotes": (b'{"a": "\\"\\" said", "\\"": 1}', True),
+    "a backslash at the end": (b'["\\\\", "\\\\\\""]', False),
+    "numbers of every form": (b"[-0, 0.1, 1e-7, 1E22, 1e23, -0.0, 5e-324, 2.2250738585072014e-308, 1e16]", True),
+    "18 digits": (b"[123456789012345678, -123456789012345678]", True),
+    "19 digits": (b"[1234567890123456789]", False),
+    "101 digits": (b"[" + b"1" * 101 + b"]", False),
+    "a text beyond ASCII": ('["Grüße \N{GRINNING FACE}"]'.encode(), True),
+}
+"""Documents, and whether msgspec's reading of them is enough."""
+
+
+def outcome(read: Callable[[], object]) -> str:
+    """What comes of reading, in words that tell 1 from 1.0 and True, and one order of members from another."""
+    try:
+        return repr(read())
+    except Unreadable as refusal:
+        return f"{refusal} {refusal.offset}"
+
+
+@pytest.mark.parametrize("case", TRICKY)
+def test_the_quick_way_is_left_where_it_could_be_wrong(case: str) -> None:
+    raw, plain = TRICKY[case]
+    assert is_plain(msgspec.json.decode(raw), raw) is plain
+    assert outcome(lambda: parse_json(raw)) == outcome(lambda: parse_carefully(raw, MAX_DEPTH))
+
+
+_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=20,
+)
+
+
+@given(value=_values, ascii_only=st.booleans(), gaps=st.sampled_from([(",", ":"), (", ", ": "), ("\n,", "\t:")]))
+def test_both_ways_read_the_same(value: object, ascii_only: bool, gaps: tuple[str, str]) -> None:
+    raw = json.dumps(value, ensure_ascii=ascii_only, separators=gaps).encode(errors="surrogatepass")
+    assert outcome(lambda: parse_json(raw)) == outcome(lambda: parse_carefully(raw, MAX_DEPTH))
+
+
+@given(raw=st.text(alphabet='{}[]",:\\0123456789eE+-.tfn ud8a', max_size=60).map(str.encode) | st.binary(max_size=60))
+@example(raw=b'{"":"","":""}')
+def test_both_ways_refuse_the_same(raw: bytes) -> None:
+    assert outcome(lambda: parse_json(raw)) == outcome(lambda: parse_carefully(raw, MAX_DEPTH)) or not raw.strip()
+
+
+@given(value=_values)
+def test_kept_text_is_what_the_standard_library_writes(value: object) -> None:
+    assert json_text(value) == json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 @pytest.mark.parametrize(

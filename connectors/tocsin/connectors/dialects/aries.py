@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from tocsin.connectors.dialects import didcomm1_writing as out
 from tocsin.connectors.dialects.didcomm1 import Spelling, as_problem, sort_report, type_of
-from tocsin.connectors.dialects.members import fold
+from tocsin.connectors.dialects.members import folded_names
 from tocsin.connectors.dialects.message_types import NEW_PREFIX, is_message_type, is_report
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason, Unwritable
 from tocsin.connectors.dialects.values import as_uri
@@ -81,7 +81,7 @@ def write(problem: Problem) -> dict[str, object]:
 def looks_like(document: dict[str, object]) -> bool:
     """Any DIDComm v1 message, also with a `type` for its `@type`; without any, a description with a code, or a
     `~thread` with a v1 text or code."""
-    kind, names = type_of(document), {fold(name) for name in document}
+    kind, names = type_of(document), folded_names(document)
     if "@type" in names and kind is not None:
         return is_report(kind) or (is_message_type(kind) and "@context" not in document)
     if "body" in document or isinstance(document.get("code"), str):

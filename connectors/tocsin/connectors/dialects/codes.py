@@ -99,6 +99,11 @@ def has_token_prefix(code: str, prefix: str) -> bool:
 def parse_code(text: str) -> Code:
     """Any text as a code; total. If it does not begin `e.` or `w.`, or what follows can be no token ("E. it broke"), it
     is opaque: no scope, and an error unless it begins `w.` (docs/requirements.md#b1-5)."""
+    return _parse(text) if len(text) <= CONFORMANT_LENGTH else _parse.__wrapped__(text)
+
+
+@lru_cache(maxsize=4096)  # the same codes come again and again, and each is asked for by several
+def _parse(text: str) -> Code:
     key = fold_code(text)
     tokens = text.strip().split(".")
     folded = key.split(".")

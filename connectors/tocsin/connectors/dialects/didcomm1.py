@@ -48,9 +48,11 @@ class Spelling(Struct, frozen=True):
 
 def type_of(document: Mapping[str, object]) -> str | None:
     """The type of a message: `@type`, however it is spelt, else a `type` that can be one."""
-    for name in ("@type", *document):
-        value = document.get(name)
-        if fold(name) == "@type" and isinstance(value, str):
+    kind = document.get("@type")
+    if isinstance(kind, str):
+        return kind
+    for name, value in document.items():
+        if "@" in name and fold(name) == "@type" and isinstance(value, str):
             return value
     kind = document.get("type")
     return kind if isinstance(kind, str) and (is_message_type(kind) or is_report(kind)) else None

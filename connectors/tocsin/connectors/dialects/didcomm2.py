@@ -9,11 +9,12 @@ e-mail address (flagged): the vector didcomm2-identus-mediator-not-enrolled dema
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from tocsin.connectors.dialects import aries
 from tocsin.connectors.dialects.codes import DESCRIPTORS, MAX_CODE_LENGTH, SEVERITIES, fold_code, parse_code
 from tocsin.connectors.dialects.json_text import json_text
-from tocsin.connectors.dialects.members import Members, as_extensions, distinct, fold
+from tocsin.connectors.dialects.members import Members, as_extensions, distinct, fold, folded_names
 from tocsin.connectors.dialects.message_types import is_report
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason, Unwritable
 from tocsin.connectors.dialects.template import MAX_TEXT, REFERENCE, interpolate
@@ -89,8 +90,11 @@ def _without_at_signs(document: dict[str, object], violations: list[Violation]) 
 def _has_wording_of_v1(document: dict[str, object]) -> bool:
     """Whether a report, or its body, has no code but what v1 has instead."""
     body = document.get("body")
-    inner = {fold(name) for name in (body if isinstance(body, dict) else document)}
-    return "code" not in inner and "code" not in document and not inner.isdisjoint(_WORDING_OF_V1)
+    inner: Mapping[str, object] = body if isinstance(body, dict) else document
+    if "code" in inner or "code" in document:
+        return False
+    names = folded_names(inner)
+    return "code" not in names and not names.isdisjoint(_WORDING_OF_V1)
 
 
 def _as_v1(document: dict[str, object]) -> dict[str, object]:
@@ -257,7 +261,7 @@ def _take_time(envelope: Members) -> int | None:
 
 def _snake(name: str) -> str:
     """A member's name in the spelling of v2 bodies, if it is one of theirs."""
-    folded = name.replace("-", "").replace("_", "").casefold()
+    folded = fold(name)
     return "escalate_to" if folded == "escalateto" else folded
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tocsin.connectors.dialects import didcomm1_writing as out
 from tocsin.connectors.dialects.didcomm1 import Spelling, as_problem, sort_report, type_of
-from tocsin.connectors.dialects.members import Known, fold
+from tocsin.connectors.dialects.members import Known, folded_names
 from tocsin.connectors.dialects.message_types import OLD_PREFIX, is_message_type, is_report
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason, Unwritable
 from tocsin.connectors.dialects.values import as_uri
@@ -78,7 +78,7 @@ def write(problem: Problem) -> dict[str, object]:
 def looks_like(document: dict[str, object]) -> bool:
     """A DIDComm v1 message with names that only HIPE has, or with its `did:sov` type and no name that only RFC 0035
     has; without `@type`, a `*-ltxt` text."""
-    kind, names = type_of(document), {fold(name) for name in document}
+    kind, names = type_of(document), folded_names(document)
     if kind is None:
         return "type" not in document and "description" not in names and not names.isdisjoint(_UNTYPED)
     if not is_report(kind):

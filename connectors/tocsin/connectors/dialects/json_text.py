@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import math
 import re
+from typing import Any
+
+import msgspec
 
 from tocsin.connectors.dialects.reading import Unreadable, UnreadableReason
 
@@ -17,6 +20,8 @@ MAX_MEMBERS = 256
 MAX_DIGITS = 100
 """How many digits an integer may have: beyond any identifier, and far below what makes `int()` slow."""
 
+_LARGE = 10**18
+"""Integers from here on are counted digit by digit."""
 # Possessive and with an alternative for the open end, so that no input makes it scan a stretch twice.
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 _STRING_BRACKET_OR_COMMA = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
@@ -34,6 +39,40 @@ def parse_json(raw: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_D
     if not raw.strip():
         raise Unreadable(UnreadableReason.EMPTY, expected="a JSON document")
     _check_depth(raw, max_depth)
+    try:
+        value: object = _DECODE(raw)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return parse_carefully(raw, max_depth)
+    return value if is_plain(value, raw) else parse_carefully(raw, max_depth)
+
+
+def is_plain(value: Any, raw: bytes) -> bool:
+    """Whether what msgspec read from `raw` needs no second look: each two quotes there became a name or a text, so that
+    no object had a member twice, and nothing is beyond a limit. False also where that is only not certain."""
+    quotes = raw.count(b'"')
+    if b"\\" in raw:
+        if b"\\\\" in raw:
+            return False
+        quotes -= raw.count(b'\\"')
+    texts, waiting = 0, [value]
+    for each in waiting:
+        kind = type(each)
+        if kind is str:
+            texts += 1
+        elif kind is dict:
+            if len(each) > MAX_MEMBERS:
+                return False
+            texts += len(each)
+            waiting += each.values()
+        elif kind is list:
+            waiting += each
+        elif kind is int and not -_LARGE < each < _LARGE:
+            return False
+    return 2 * texts == quotes
+
+
+def parse_carefully(raw: bytes, max_depth: int) -> object:
+    """The same by the standard library, which shows every member and number, and says what is wrong."""
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -68,7 +107,10 @@ def count_items(raw: bytes, at_most: int) -> int:
 
 def json_text(value: object) -> str:
     """The compact JSON text of an already parsed value, as kept in `Problem.extensions`."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    kind = type(value)
+    if kind is str:
+        return _QUOTED(value)  # type: ignore[arg-type]
+    return int.__repr__(value) if kind is int else _ENCODER.encode(value)
 
 
 def _check_depth(raw: bytes, max_depth: int) -> None:
@@ -120,6 +162,9 @@ def _constant(name: str) -> object:
     raise Unreadable(UnreadableReason.NOT_JSON, expected="JSON (NaN and Infinity are not)")
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_QUOTED = json.encoder.encode_basestring
+_DECODE = msgspec.json.Decoder().decode
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_members, parse_int=_integer, parse_float=_float, parse_constant=_constant
 )

@@ -6,7 +6,6 @@ What has the wrong type is flagged and kept, never a failure. Names are folded (
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cache
 
 from msgspec import Struct
 
@@ -38,9 +37,35 @@ _SLOTS |= _OF_V2
 _SLOTS |= {f"{name}{L10N}": f"{slot}{L10N}" for name, slot in _SLOTS.items() if slot in (*TEXTS, "fix-hint")}
 
 
+MAX_KEPT_NAME = 64
+MAX_KEPT_NAMES = 4096
+"""How long the names are, in characters, and how many of them, whose folded form is remembered."""
+
+
+class _Folded(dict[str, str]):
+    """Folded names by name, since the same few hundred come again and again: short ones, and no more than so many."""
+
+    def __missing__(self, name: str) -> str:
+        folded = name.replace("-", "").replace("_", "").casefold()
+        if len(name) <= MAX_KEPT_NAME:
+            if len(self) >= MAX_KEPT_NAMES:
+                self.clear()
+            self[name] = folded
+        return folded
+
+
+FOLDED = _Folded()
+"""What `fold` remembers."""
+
+
 def fold(name: str) -> str:
     """A name without what implementations disagree on."""
-    return name.replace("-", "").replace("_", "").casefold()
+    return FOLDED[name]
+
+
+def folded_names(members: Iterable[str]) -> set[str]:
+    """All names, folded."""
+    return {*map(FOLDED.__getitem__, members)}
 
 
 def escape(name: str) -> str:
@@ -98,8 +123,8 @@ class Members:
         if not self.left:
             return None
         if self._spellings is None:
-            self._spellings = {fold(each): each for each in reversed(self.left)}
-        return self._spellings.get(_fold_known(name))
+            self._spellings = {FOLDED[each]: each for each in reversed(self.left)}
+        return self._spellings.get(FOLDED[name])
 
     def take_text(self, name: str) -> str | None:
         """A string member; a value of any other type is flagged and left."""
@@ -202,9 +227,3 @@ def as_extensions(*groups: tuple[str, Mapping[str, object]]) -> dict[str, str]:
 def distinct(ids: Iterable[str | None]) -> list[str]:
     """The ids that are there, each once, in order."""
     return list(dict.fromkeys(each for each in ids if each))
-
-
-@cache
-def _fold_known(name: str) -> str:
-    """The same for names that a dialect asks for: they are few."""
-    return fold(name)

@@ -3,6 +3,7 @@ a row here, and its vectors' test."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from typing import Protocol, cast
@@ -97,27 +98,39 @@ def read_detected(document: object) -> tuple[str, Problem | NotAProblem]:
     """
     if not isinstance(document, dict):
         raise Unreadable(UnreadableReason.WRONG_TYPE, expected="an object")
-    refusal: Unreadable | None = None
-    ignored: tuple[str, NotAProblem] | None = None
-    shaped = [name for name in ORDER if module_of(name).looks_like(document)]
-    for name in (*shaped, *(name for name in READ_ANYHOW if name not in shaped)):
-        try:
-            found = module_of(name).read(document)
-        except Unreadable as unreadable:
-            refusal = refusal or (unreadable if name in shaped else None)
+    refused: dict[str, Unreadable] = {}
+    for name in ORDER:
+        dialect = module_of(name)
+        if not dialect.looks_like(document):
             continue
-        if name in shaped or isinstance(found, Problem):
-            return name, found
-        ignored = ignored or (name, found)
-    if refusal is not None:
-        raise refusal
+        try:
+            return name, dialect.read(document)
+        except Unreadable as unreadable:
+            refused[name] = unreadable
+    found = _read_anyhow(document, [name for name in READ_ANYHOW if name not in refused])
+    if found is not None and isinstance(found[1], Problem):
+        return found
+    if refused:
+        raise next(iter(refused.values()))
     if _names_its_kind(document):
         return UNKNOWN, NotAProblem(UNKNOWN, "an object of another kind")
-    if ignored is not None:
-        return ignored
+    if found is not None:
+        return found
     if not isinstance(document.get("code", ""), str):
         raise Unreadable(UnreadableReason.WRONG_TYPE, "/code", "a string")
     raise Unreadable(UnreadableReason.UNDETECTED, expected="a known shape, or name the dialect")
+
+
+def _read_anyhow(document: object, names: list[str]) -> tuple[str, Problem | NotAProblem] | None:
+    """The document as the first of these dialects that reads a problem in it, else as the first that reads it."""
+    first: tuple[str, NotAProblem] | None = None
+    for name in names:
+        with suppress(Unreadable):
+            found = module_of(name).read(document)
+            if isinstance(found, Problem):
+                return name, found
+            first = first or (name, found)
+    return first
 
 
 def _names_its_kind(document: dict[str, object]) -> bool:
