@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from tocsin.connectors.tracing import trace
-from tocsin.schemas.events import DeliveryRequested, EventBase, ProblemOpened, ProblemRepeated
+from tocsin.schemas.events import DeliveryRequested, EventBase
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.config import NOTIFICATION
@@ -32,8 +32,9 @@ def request_delivery(
     case: str | None,
     thread: str | None,
     content_type: str = CONTENT_TYPE,
+    tracestate: str | None = None,
 ) -> None:
-    """Ask for one delivery of `body`, in the lane of the thread.
+    """Ask for one delivery of `body`, in the lane of the thread, in the trace of `cause` and its state `tracestate`.
 
     `about` is the id of the event that is told; with the endpoint it makes the delivery's id, so that the same thing
     told twice is delivered once.
@@ -48,7 +49,7 @@ def request_delivery(
         about=about,
         content_type=content_type,
         body=body,
-        tracestate=cause.tracestate if isinstance(cause, ProblemOpened | ProblemRepeated) else None,
+        tracestate=tracestate,
     )
     turn.emit(DELIVERIES, endpoint, request)
 
@@ -64,8 +65,10 @@ def notify(
     case: str | None = None,
     thread: str | None = None,
     problem: Problem | None = None,
+    tracestate: str | None = None,
 ) -> None:
-    """Send these endpoints a notification of this kind (`notification.body_of`) about the event `about`.
+    """Send these endpoints a notification of this kind (`notification.body_of`) about the event `about`, in the trace
+    of `cause` and its state `tracestate`.
 
     An endpoint that takes a dialect's documents is sent `problem` in its dialect, and nothing when the notification is
     not about a single problem or the dialect cannot say it.
@@ -78,16 +81,21 @@ def notify(
         if endpoint is None or endpoint.body == NOTIFICATION:
             languages = turn.config.book.languages_of(name, cause.tenant)
             if languages not in bodies:
-                said = dict(data) | trace(cause.traceparent)
+                said = dict(data) | trace(cause.traceparent, tracestate)
                 if languages and isinstance(about_problem, Problem):
                     said["wording"] = wording_of(about_problem, languages, None)
                 bodies[languages] = body_of(kind, cause.occurred_at, said, limit)
-            request_delivery(turn, cause, name, bodies[languages], about=about, case=case, thread=thread)
+            request_delivery(
+                turn, cause, name, bodies[languages], about=about, case=case, thread=thread, tracestate=tracestate
+            )  # fmt: skip
             continue
         document = document_of(problem, endpoint.body, instance_of(about), limit) if problem is not None else None
         if document is not None:
             form = media_type_of(endpoint.body)
-            request_delivery(turn, cause, name, document, about=about, case=case, thread=thread, content_type=form)
+            request_delivery(
+                turn, cause, name, document, about=about, case=case, thread=thread, content_type=form,
+                tracestate=tracestate,
+            )  # fmt: skip
 
 
 def notify_of_problem(turn: Turn, report: Report, notice: Notice) -> None:
@@ -117,6 +125,7 @@ def notify_of_problem(turn: Turn, report: Report, notice: Notice) -> None:
             turn, notice, name, bodies[form], about=report.event.event_id, case=notice.case,
             thread=report.lane,
             content_type=CONTENT_TYPE if form.body == NOTIFICATION else media_type_of(form.body),
+            tracestate=notice.tracestate,
         )  # fmt: skip
 
 

@@ -67,6 +67,7 @@ class Bus(Replay):
         config = DecideConfig(book=book_of(*(policies or (PAGER,))), public_url="https://bus.example")
         super().__init__(config, rows, START)
         self.requested: list[DeliveryRequested] = []
+        self.trace: tuple[str | None, str | None] = (None, None)
 
     def report(
         self, name: str, *, policies: tuple[str, ...] = ("pager",), to: tuple[str, ...] = ("owner",), **members: Any
@@ -74,8 +75,9 @@ class Bus(Replay):
         """A report of a problem in thread `t`."""
         problem = Problem(**{"dialect": "canonical", "code": "e.p.x", "code_key": "e.p.x", "thread_id": "t"} | members)
         report = ProblemReported(
-            event_id=name, tenant="acme", occurred_at=self.now, recorded_at=self.now, problem=problem
-        )
+            event_id=name, tenant="acme", occurred_at=self.now, recorded_at=self.now, problem=problem,
+            traceparent=self.trace[0], tracestate=self.trace[1],
+        )  # fmt: skip
         turn = Turn(self.rows, self.now, self.config, "acme")
         flying = Report(report, context=ThreadContext(first_seen=self.now, last_seen=self.now))
         flying.matched = [Matched("all", Route(name="all", endpoints=to), names_code=False)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from tocsin.streams.rules.values import DAY, HOUR, MINUTE, SECOND
 if TYPE_CHECKING:
     from tests.streams.rules.escalation.conftest import Bus
 
+TRACE, STATE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "vendor=1,other=a:b"
 PHONE, BOSS = ("phone",), ("boss", "phone")
 
 
@@ -142,6 +144,19 @@ def test_a_step_says_how_the_case_is_now(bus: Bus) -> None:
     assert data["links"]["self"].endswith("/v1/problems/r2")
     assert "escalation_uri" not in data
     assert (bus.requested[-1].lane, bus.requested[-1].about) == ("acme/t", stepped.event_id)
+
+
+@pytest.mark.parametrize("said", [(TRACE, STATE), (TRACE, None), (None, None)], ids=["both", "parent only", "neither"])
+def test_every_page_is_in_the_trace_of_the_report_that_raised_it(bus: Bus, said: tuple[str | None, str | None]) -> None:
+    bus.trace = said
+    bus.report("r1")
+    bus.trace = ("00-" + "1" * 32 + "-" + "2" * 16 + "-01", "later=1")
+    bus.report("r2")
+    bus.pages(7 * MINUTE)
+    assert len(bus.requested) == 2
+    for page in bus.requested:
+        told = json.loads(page.body)["data"]
+        assert (page.traceparent, page.tracestate) == (told.get("traceparent"), told.get("tracestate")) == said
 
 
 # the report's escalation_uri, what is used of it

@@ -29,7 +29,7 @@ def notify_step(turn: Turn, stepped: EscalationStepped, row: EscalationRow, case
         "escalation_uri": row.escalation_uri,
         "tracking_uri": row.tracking_uri,
     }
-    _notify(turn, "escalation.stepped", stepped, stepped.endpoints, data, case, problem)
+    _notify(turn, "escalation.stepped", stepped, stepped.endpoints, data, case, problem, row.tracestate)
 
 
 def notify_resolved(turn: Turn, resolved: ProblemResolved, row: EscalationRow | None, case: CaseRow) -> None:
@@ -72,9 +72,11 @@ def _notify(
     data: dict[str, Any],
     case: CaseRow,
     problem: Problem | None = None,
+    tracestate: str | None = None,
 ) -> None:
     known = {name: value for name, value in data.items() if value is not None}
     notify(
         turn, event, kind, endpoints, known,
         about=event.event_id, case=event.case, thread=case.lane or case.thread, problem=problem,
+        tracestate=tracestate,
     )  # fmt: skip

@@ -108,6 +108,7 @@ def _raise(turn: Turn, key: str, report: Report, notice: EventBase, policy: Esca
         cause=raised.event_id,
         traceparent=notice.traceparent,
         due=due,
+        tracestate=report.event.tracestate,
     )
     turn.escalations.put(key, row, raised.first_step_at)
     turn.emit(ESCALATIONS, report.case, raised)

@@ -14,7 +14,7 @@ class EscalationRow(Struct, frozen=True, array_like=True, tag="escalation", gc=F
     one was done, `cycle` the round through the policy, `due` when that is to happen, whatever a snooze (`until`) makes
     of it. Acknowledged and ended ones stay until their case is forgotten, or resolved. `problem` is the last one of
     the case, as rules.problem_bytes writes it (clipped); `escalation_uri` is an allowed one; `cause` is the
-    EscalationRaised.
+    EscalationRaised; `traceparent` and, since format 4, `tracestate` are the trace of the report that raised it.
     """
 
     tenant: str
@@ -33,3 +33,4 @@ class EscalationRow(Struct, frozen=True, array_like=True, tag="escalation", gc=F
     cause: str | None = None
     traceparent: str | None = None
     due: int = 0
+    tracestate: str | None = None
