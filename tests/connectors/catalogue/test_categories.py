@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tocsin.connectors.catalogue.categories import shortage_of, with_category
+from tocsin.connectors.catalogue.categories import as_catalogued, shortage_of
 from tocsin.connectors.dialects import read_parsed
 from tocsin.connectors.publish import Origin, problem_reported
 from tocsin.schemas.problem import Problem
@@ -18,7 +18,7 @@ HIPE = "did:sov:BzCbsNYhMrjHiqZDTUASHg;spec/notification/1.0/problem-report"
 def category(document: dict[str, Any], dialect: str = "auto") -> str | None:
     found = read_parsed(document, dialect)
     assert isinstance(found, Problem)
-    refined = with_category(found)
+    refined = as_catalogued(found)
     assert problem_reported(document, Origin(tenant="t", dialect=dialect)).problem.category == refined.category
     return refined.category
 

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from tests.connectors.gateway.conftest import Gateway
-from tocsin.connectors.catalogue.categories import with_category
-from tocsin.connectors.dialects.facts import document_facts
 from tocsin.connectors.publish import PublishUnconfirmed
+from tocsin.connectors.publish.reading import read_facts
 
 PAGE = Path(__file__).parents[3] / "docs" / "services.md"
 SHOWN = re.findall(r"```sh\n(.*?)```\n(?:\n```json\n(.*?)```)?", PAGE.read_text("utf-8"), re.DOTALL)
 DECIDE = "/v1/mediation/decide"
+ARIES = "https://didcomm.org/report-problem/1.0/problem-report"
 
 
 def holds(found: Any, shown: Any) -> bool:
@@ -48,16 +48,19 @@ def test_the_page_has_commands() -> None:
     "document",
     [
         {"id": "x", "type": "https://didcomm.org/report-problem/2.0/problem-report", "body": {"code": "e.p.trust"}},
-        {"@type": "https://didcomm.org/report-problem/1.0/problem-report", "description": {"code": "disk-full"}},
+        {"@type": ARIES, "description": {"code": "disk-full"}},
+        {"@type": ARIES, "description": {"code": "version-with-degraded-features"}},
+        {"title": "No", "status": 403, "connectionId": "c", "recordId": "r"},
+        {"context": {"record_id": "r"}, "document": {"title": "No", "status": 403}},
         {"title": "No", "status": 403, "n": 2**70},
     ],
-    ids=["didcomm", "aries", "a number of 71 bits"],
+    ids=["didcomm", "aries", "a quiet warning", "extension members", "an envelope", "a number of 71 bits"],
 )
 async def test_read_says_what_the_command_says(gateway: Gateway, document: dict[str, object]) -> None:
     raw = json.dumps(document).encode()
     status, found, _ = await gateway.post("/v1/read", raw)
     assert status == 200
-    assert found == json.loads(json.dumps(document_facts(raw, refine=with_category), default=str))
+    assert found == json.loads(json.dumps(read_facts(raw), default=str))
     assert gateway.publisher.events == []
 
 

@@ -54,12 +54,12 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 def as_catalogued(problem: Problem) -> Problem:
     """The problem with the category and the severity that the catalogue knows, where the report does not state them."""
-    problem = with_category(problem)
+    problem = _with_category(problem)
     severity = _severity_of(problem.code) if problem.dialect in _BY_SORTER else None
     return problem if severity in (None, problem.severity) else msgspec.structs.replace(problem, severity=severity)
 
 
-def with_category(problem: Problem) -> Problem:
+def _with_category(problem: Problem) -> Problem:
     """The problem with its category, where one can be told and none is stated."""
     if problem.category is not None:
         return problem

@@ -103,7 +103,7 @@ def with_context(problem: Problem, context: ProblemContext) -> Problem:
     source: dict[str, Any] = {}
     against: list[Violation] = []
     for name, value in stated.items():
-        own: Any = _OF_PROBLEM[name](problem) if name in _OF_PROBLEM else getattr(problem.source, name)
+        own = _stated(problem, name)
         if not own:
             (top if name in _OF_PROBLEM else source)[name] = value
         elif own != value and (name != "recipients" or set(own) != set(value)):
@@ -120,6 +120,12 @@ def with_context(problem: Problem, context: ProblemContext) -> Problem:
     if against:
         top |= {"violations": [*problem.violations, *against], "conformant": False}
     return msgspec.structs.replace(problem, **top) if top else problem
+
+
+def context_in(problem: Problem) -> dict[str, object]:
+    """What the problem says of its context, by the names in FIELDS: of its document, or of what stood beside it."""
+    said = {name: _stated(problem, name) for name in FIELDS}
+    return {name: value for name, value in said.items() if value}
 
 
 def usual_members(members: Mapping[str, object], violations: list[Violation]) -> ProblemContext:
@@ -144,6 +150,10 @@ def is_usable(member: str, value: object) -> bool:
     violations: list[Violation] = []
     usual_members({member: value}, violations)
     return not violations
+
+
+def _stated(problem: Problem, name: str) -> Any:
+    return _OF_PROBLEM[name](problem) if name in _OF_PROBLEM else getattr(problem.source, name)
 
 
 def _checked(name: str, value: object) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 from tocsin.connectors.dialects import AUTO, detect, dwn, jsonrpc, load_dialect, read_parsed, text
 from tocsin.connectors.dialects.answers import Success, as_number, kept_value, split_detail, status_in_data
 from tocsin.connectors.dialects.codes import parse_code, read_code
+from tocsin.connectors.dialects.context import context_in
 from tocsin.connectors.dialects.didcomm1 import typed_items
 from tocsin.connectors.dialects.json_text import parse_json
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable
@@ -25,7 +26,7 @@ def document_facts(
     raw: bytes, dialect: str = AUTO, *, refine: Callable[[Problem], Problem] = lambda found: found
 ) -> dict[str, Any]:
     """The facts of a document's bytes; of a JSON-RPC batch those of each answer, as `elements`. What is read goes
-    through `refine` first (the category by the catalogue, which dialects do not know). Raises Unreadable, nothing else.
+    through `refine` first (what the catalogue knows, and dialects do not). Raises Unreadable, nothing else.
     """
     if dialect != AUTO:
         load_dialect(dialect)
@@ -114,6 +115,7 @@ def _common_facts(found: Problem) -> dict[str, Any]:
         "ack": found.ack,
         "from": found.source.sender,
         "to": found.source.recipients,
+        "context": context_in(found),
         "created_time": _utc(found.noticed_at),
         "text": found.text,
         "comment": found.text_template,

@@ -15,10 +15,8 @@ from msgspec import Struct, field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.connectors.catalogue.categories import with_category
 from tocsin.connectors.dialects import AUTO, DIALECT_OF_MEDIA_TYPE, DIALECTS, write_document
 from tocsin.connectors.dialects.expecting import unreadable
-from tocsin.connectors.dialects.facts import code_facts, document_facts
 from tocsin.connectors.gateway.body import read_body
 from tocsin.connectors.gateway.config import GatewayConfig
 from tocsin.connectors.gateway.inbox import Inbox
@@ -41,13 +39,12 @@ from tocsin.connectors.mediation import (
     load_table,
 )
 from tocsin.connectors.publish import EventPublisher, InboxEvent, Receipt
+from tocsin.connectors.publish.reading import CODE, read_facts
 from tocsin.connectors.web5 import HttpAnswer, MalformedAnswer, NotAnAnswer, Reply, Web5Failed, unwrap
 from tocsin.connectors.web5.reply import RESPONSE_HEADER
 from tocsin.schemas.events import ProblemReported
 from tocsin.schemas.ids import new_event_id
 
-CODE = "code"
-"""The dialect of a bare problem code, for reading only."""
 MAX_CLASSES = 64
 """Class names of one exception."""
 
@@ -86,10 +83,8 @@ def service_routes(config: GatewayConfig, inbox: Inbox, rates: TenantRates) -> A
         head = read_head(request, config, body=not is_code, more_dialects=(CODE,))
         raw = await _body(request, config, head, rates)
         with refusals():
-            if is_code:
-                return _json(code_facts(raw))
-            dialect = head.dialect if head.dialect != AUTO else DIALECT_OF_MEDIA_TYPE.get(head.media_type, AUTO)
-            return _json(document_facts(raw, dialect, refine=with_category))
+            by_type = AUTO if is_code else DIALECT_OF_MEDIA_TYPE.get(head.media_type, AUTO)
+            return _json(read_facts(raw, by_type if head.dialect == AUTO else head.dialect, head.media_type))
 
     @router.post("/v1/unwrap", responses=_answers("The reply in the answer"), openapi_extra=_UNWRAP)
     async def unwrap_answer(request: Request) -> Response:
@@ -189,7 +184,7 @@ def _http_answer(request: Request, raw: bytes) -> HttpAnswer | bytes:
 
 def _reply(reply: Reply) -> dict[str, object]:
     members = {name: getattr(reply, name) for name in _OF_REPLY}
-    problem = None if reply.problem is None else write_document(with_category(reply.problem), "canonical")
+    problem = None if reply.problem is None else write_document(reply.problem, "canonical")
     found: dict[str, object] = msgspec.to_builtins(members)
     return found | {"problem": problem}
 

@@ -81,7 +81,7 @@ def problem_reported(report: Report, origin: Origin, *, now: int | None = None) 
     """
     now = time.time_ns() // 1000 if now is None else now
     media_type = origin.media_type or JSON
-    report, inner = _without_envelope(report, media_type)
+    report, inner = without_envelope(report, media_type)
     read, raw = _read(report, origin)
     if isinstance(read, NotAProblem):
         raise NothingToPublish(read.why)
@@ -128,7 +128,7 @@ def _source(members: Mapping[str, object]) -> Source:
         raise unreadable(error, Source) from None
 
 
-def _without_envelope(report: Report, media_type: str) -> tuple[Report, ProblemContext | None]:
+def without_envelope(report: Report, media_type: str) -> tuple[Report, ProblemContext | None]:
     """The document in an envelope `{"context": {...}, "document": ...}`, and that context; any other report is returned
     as it is. The dialect that a media type names is then the document's; a body that is a text is one, whatever it
     looks like. Raises Unreadable."""

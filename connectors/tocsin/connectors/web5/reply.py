@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
-from tocsin.connectors.catalogue.categories import with_category
+from tocsin.connectors.catalogue.categories import as_catalogued
 from tocsin.connectors.dialects import dwn, jsonrpc, rfc9457
 from tocsin.connectors.dialects.answers import Success
 from tocsin.connectors.dialects.facts import answer_facts
@@ -214,7 +214,7 @@ def _reply(
         advice=advice_for(number, None if completed or not isinstance(rpc_code, int) else rpc_code),
         # The tables say what a DWN means by a status: not what a server does that did not get that far.
         meaning=status_meaning(operation, number) if operation and completed else None,
-        problem=with_category(found) if isinstance(found, Problem) else None,
+        problem=as_catalogued(found) if isinstance(found, Problem) else None,
         document=document,
     )
 

@@ -7,16 +7,12 @@ from typing import Annotated
 
 import typer
 
-from tocsin.connectors.catalogue.categories import as_catalogued
 from tocsin.connectors.dialects import AUTO, DIALECTS, NotAProblem, Unreadable, read_document, write_document
-from tocsin.connectors.dialects.facts import code_facts, document_facts
 from tocsin.connectors.publish import NothingToPublish
+from tocsin.connectors.publish.reading import read_facts
 from tocsin.streams.cli.documents import bytes_of, check_dialect, existing
 from tocsin.streams.cli.output import show_json
 from tocsin.streams.processes.exit_codes import BAD_INPUT
-
-CODE = "code"
-"""The dialect of a bare problem code."""
 
 
 def read(
@@ -28,7 +24,7 @@ def read(
     """Print what the reader understands, as one JSON object; unreadable: {"error": true, ...} and exit 65."""
     raw = bytes_of(file)
     try:
-        found = code_facts(raw) if dialect == CODE else document_facts(raw, dialect, refine=as_catalogued)
+        found = read_facts(raw, dialect)
     except Unreadable as unreadable:
         kind = str(unreadable.reason)
         show_json({"error": True, "error_kind": kind, "pointer": unreadable.pointer, "expected": unreadable.expected})
