@@ -106,6 +106,11 @@ UNBOUNDED: dict[str, tuple[dict[str, object], str]] = {
     "a sender without end": ({"sender": "did:peer:2." + "x" * 2048}, "/source/sender"),
     "a record without end": ({"record_id": "x" * 2049}, "/source/record_id"),
     "a recipient without end": ({"recipients": ["a", "x" * 2049]}, "/source/recipients/1"),
+    **{
+        f"any text without end: {name}": ({name: "x" * 2049}, f"/source/{name}")
+        for name in Source.__struct_fields__
+        if name not in ("recipients", "side")
+    },
     "too many recipients": ({"recipients": ["a"] * 257}, "/source/recipients"),
 }
 

@@ -24,7 +24,7 @@ from tocsin.connectors.dialects import (
     write_document,
 )
 from tocsin.connectors.dialects.members import FOLDED, MAX_KEPT_NAMES, fold
-from tocsin.connectors.dialects.table import ALIASES, ORDER, READ_ONLY, WRITTEN
+from tocsin.connectors.dialects.table import ALIASES, FIXED_TEXT, FREE_TEXT, ORDER, READ_ONLY, WRITTEN
 from tocsin.schemas.problem import Problem
 
 json_values = st.recursive(
@@ -61,6 +61,11 @@ def test_no_dialect_is_forgotten() -> None:
     modules = {module.name for module in pkgutil.iter_modules(dialects.__path__, f"{dialects.__name__}.")}
     readers = {name for name in modules if hasattr(__import__(name, fromlist=["read"]), "read")}
     assert readers == set(DIALECTS.values())
+
+
+def test_for_each_dialect_it_is_said_whether_peers_may_be_told_its_text() -> None:
+    assert DIALECTS.keys() == FREE_TEXT | FIXED_TEXT
+    assert not FREE_TEXT & FIXED_TEXT
 
 
 def test_aliases_and_media_types_name_dialects_of_the_table() -> None:

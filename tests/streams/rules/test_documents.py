@@ -10,6 +10,7 @@ from hypothesis import given
 from tests.harness.problem_strategies import problems
 from tests.harness.routed_reports import a_problem
 from tocsin.connectors.dialects import DIALECTS
+from tocsin.connectors.dialects.table import FREE_TEXT
 from tocsin.schemas.problem import Http, Item, Problem
 from tocsin.streams.rules.documents import MAX_DOCUMENT, can_say, document_of, for_peer, media_type_of
 
@@ -115,6 +116,10 @@ FREE: dict[str, tuple[Problem, str | None]] = {
         "No",
     ),
 }  # fmt: skip
+
+
+def test_no_dialect_of_free_text_is_forgotten() -> None:
+    assert {problem.dialect for problem, _ in FREE.values()} == FREE_TEXT | {"canonical"}
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

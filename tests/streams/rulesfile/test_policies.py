@@ -217,9 +217,8 @@ WHERE = "match: {code: e}, from: 2026-01-01T00:00:00Z"
     [
         pytest.param(
             "limits: {thread_erors: 1}",
-            "4: limits.thread_erors is not a key that there is (expected one of repeat_window, identical, "
-            "replay_window, thread_errors, connection_errors, connection_window, ping_pong, ping_pong_window, "
-            "peer_thread, peer_hour, hops; did you mean thread_errors?)",
+            "4: limits.thread_erors is not a key that there is "
+            f"(expected one of {', '.join(LoopLimits.__struct_fields__)}; did you mean thread_errors?)",
             id="a limit that is misspelt",
         ),
         pytest.param("limits: {hops: -1}", "4: limits.hops: input should be greater than or equal to 0", id="negative"),

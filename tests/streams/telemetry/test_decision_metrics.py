@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from tocsin.schemas import events
 from tocsin.schemas.events import (
     EscalationAcknowledged,
     EscalationCancelled,
@@ -24,7 +25,7 @@ from tocsin.streams.engine.fold import Folded
 from tocsin.streams.rules.decision import PROBLEMS, Emit
 from tocsin.streams.silences.silences import Silences
 from tocsin.streams.telemetry.engine_metrics import watch_silences
-from tocsin.streams.telemetry.metrics import WorkerMetrics
+from tocsin.streams.telemetry.metrics import OUTCOME_OF, WorkerMetrics
 
 COMMON: dict[str, Any] = {"event_id": "e", "tenant": "acme", "occurred_at": 1, "recorded_at": 1}
 CASE = COMMON | {"case": "c"}
@@ -69,6 +70,10 @@ def test_counted(event: Event, metric: str, label: str, count: float) -> None:
     }
     assert found[label] == count
     assert sum(found.values()) == count
+
+
+def test_every_event_of_the_topic_problems_is_counted() -> None:
+    assert OUTCOME_OF.keys() == {name for name, kind in events.EVENTS.items() if kind.__module__.endswith(".problems")}
 
 
 def test_silences_are_shown() -> None:

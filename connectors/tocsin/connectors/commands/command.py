@@ -10,8 +10,8 @@ from msgspec import Struct, field
 
 from tocsin.connectors.commands.members import reason, until_of, who
 from tocsin.connectors.dialects import Unreadable, UnreadableReason
-from tocsin.connectors.dialects.expecting import unreadable
 from tocsin.connectors.dialects.members import MAX_ID_LENGTH
+from tocsin.connectors.dialects.refused_members import unreadable
 from tocsin.connectors.publish.reporting import Origin, event_id
 from tocsin.schemas.events import CHOICES, CommandIssued, CommandKind
 

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from tocsin.connectors.commands.members import moment_of, reason, until_of, who
 from tocsin.connectors.dialects import Unreadable, UnreadableReason
-from tocsin.connectors.dialects.expecting import unreadable
+from tocsin.connectors.dialects.refused_members import unreadable
 from tocsin.connectors.publish.reporting import Origin, event_id
 from tocsin.schemas.events import Matcher, MatchOperator, SilenceSet
 from tocsin.schemas.ids import derived_id

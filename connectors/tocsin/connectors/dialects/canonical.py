@@ -6,18 +6,19 @@ import msgspec
 
 from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, Code, fold_code, parse_code
 from tocsin.connectors.dialects.context import MAX_CONTEXT, MAX_RECIPIENTS, SIDES
-from tocsin.connectors.dialects.expecting import unreadable
 from tocsin.connectors.dialects.json_text import json_text, parse_json
 from tocsin.connectors.dialects.members import MAX_ID_LENGTH, distinct
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason
+from tocsin.connectors.dialects.refused_members import unreadable
 from tocsin.connectors.dialects.template import interpolate
-from tocsin.schemas.problem import Problem, Severity, Violation
+from tocsin.schemas.problem import Problem, Severity, Source, Violation
 
 NAME = "canonical"
 _FIELDS = frozenset(Problem.__struct_fields__)
 _CODE_OPTIONAL = ("hipe", "aries-1.0", "text")
 _IDS = ("message_id", "thread_id", "parent_thread_id")
-_SOURCE = ("service", "wallet", "connection", "protocol", "sender", "record_type", "record_id", "job", "trust")
+_SOURCE = tuple(name for name in Source.__struct_fields__ if name not in ("recipients", "side"))
+"""The members of `source` that are one text each, and as long as the context may be."""
 
 
 def read(document: object) -> Problem | NotAProblem:

@@ -28,6 +28,13 @@ DIALECTS: dict[str, str] = {
 READ_ONLY = ("tocsin-notification", "text")
 """Dialects whose `write` raises Unwritable for every problem."""
 
+FREE_TEXT = frozenset({"rfc9457", "jsonrpc", "dwn-status", "text"})
+"""Dialects whose text is written for one occurrence by whoever failed, so that anything may stand in it: peers of less
+than high trust are not told it."""
+
+FIXED_TEXT = frozenset({"canonical", "didcomm-2.0", "aries-1.0", "hipe", "tocsin-notification"})
+"""The others: their text is a template or a word for the code, and what varies stands in arguments and items."""
+
 WRITTEN = tuple(name for name in DIALECTS if name not in READ_ONLY)
 """Dialects in which a problem can be written."""
 

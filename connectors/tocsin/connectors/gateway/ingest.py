@@ -20,9 +20,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.connectors.dialects import Unreadable, UnreadableReason
-from tocsin.connectors.dialects.expecting import TIME, unreadable
 from tocsin.connectors.dialects.json_text import parse_json
 from tocsin.connectors.dialects.members import MAX_ID_LENGTH
+from tocsin.connectors.dialects.refused_members import TIME, unreadable
 from tocsin.connectors.gateway.beside import BesideTheLoop
 from tocsin.connectors.gateway.body import read_body
 from tocsin.connectors.gateway.config import GatewayConfig

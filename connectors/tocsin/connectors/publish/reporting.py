@@ -22,8 +22,8 @@ from tocsin.connectors.dialects import (
 )
 from tocsin.connectors.dialects.canonical import check_source, complete
 from tocsin.connectors.dialects.context import ProblemContext, read_context, with_context
-from tocsin.connectors.dialects.expecting import unreadable
 from tocsin.connectors.dialects.json_text import json_text, parse_json
+from tocsin.connectors.dialects.refused_members import unreadable
 from tocsin.connectors.publish.errors import NothingToPublish
 from tocsin.schemas.events import ProblemReported
 from tocsin.schemas.ids import idempotent_id, new_event_id

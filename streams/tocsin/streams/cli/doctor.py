@@ -17,7 +17,7 @@ from tocsin.streams.up.home import running_bus
 
 
 def run(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
-    """Find out what is wrong: settings, rules file, ports, disk, Kafka, topics, lag, dead letters, timers.
+    """Find out what is wrong, here and in Kafka, and what to do about it.
 
     Each line is ok, warn or FAIL with the next step. Exits 1 when something fails, 69 when Kafka cannot be reached.
     """

@@ -94,9 +94,6 @@ def _recorded(seen: dict[str, Any]) -> Recorded | None:
 AFTER = HOUR
 """How long timers still fire after the last event (microseconds)."""
 
-RULES = (Reason.SILENCED, Reason.INHIBITED, Reason.MUTED, Reason.GROUPED, Reason.QUIET, Reason.PEER_NOT_TOLD)
-"""Reasons of suppression that a rule of the file decides; the others are the loop rules'."""
-
 TOO_MUCH = 0.5
 """The share of all problems above which a rule is warned about (docs/reliability.md#rules-file)."""
 
@@ -127,7 +124,7 @@ class Tally:
     def _suppressed(self, emitted: Any) -> None:
         self.outcomes["ProblemSuppressed"] += 1
         self.reasons[emitted.reason] += 1
-        if emitted.reason in RULES:
+        if Reason(emitted.reason).by_a_rule_of_the_file:
             self.withheld[emitted.reason, emitted.detail or ""] += 1
 
     def too_much(self) -> list[str]:

@@ -48,12 +48,12 @@ from tocsin.streams.rules.stages import (
     inhibit,
     mute,
     ping_pong,
-    quiet,
     replay,
     route,
     same_event,
     silence,
     thread_budget,
+    version_warnings,
     withhold,
 )
 from tocsin.streams.rules.state.keys import scope_of
@@ -75,7 +75,7 @@ STAGES: tuple[Stage, ...] = (
     # Did it come before?
     Stage(same_event.judge, same_event.after),
     # Is it to be ignored, as if it had not come?
-    Stage(quiet.judge),
+    Stage(version_warnings.judge),
     # What was going on?
     Stage(context.judge),
     Stage(close_by_problem),

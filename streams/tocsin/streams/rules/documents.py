@@ -11,6 +11,7 @@ import msgspec
 
 from tocsin.connectors.dialects import DIALECT_OF_MEDIA_TYPE, Unwritable, write_document
 from tocsin.connectors.dialects.json_text import parse_json
+from tocsin.connectors.dialects.table import FREE_TEXT
 from tocsin.connectors.dialects.template import interpolate
 from tocsin.schemas.errors import TocsinError
 from tocsin.schemas.problem import Http, Item, Problem, Source
@@ -29,9 +30,6 @@ SHORT = 4
 
 MIN_ITEM = 3
 """Characters from which on the value of an item is hidden in texts; shorter ones are mostly numbers and flags."""
-
-FREE_TEXT = frozenset({"rfc9457", "jsonrpc", "dwn-status", "text"})
-"""Dialects whose text is written for one occurrence by whoever failed, so that anything may stand in it."""
 
 _TOLD = ("~thread", "@thread", "~l10n", "@msg_catalog")
 """Beginnings of the extensions that a peer is told: the order in the thread, the languages and the catalogue."""

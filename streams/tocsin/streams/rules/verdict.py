@@ -41,6 +41,19 @@ class Reason(StrEnum):
     PEER_NOT_TOLD = "peer_not_told"
     """Only peers would be told, and they may not be."""
 
+    @property
+    def by_a_rule_of_the_file(self) -> bool:
+        """Whether a rule of the file decides it; the others are the limits that hold for everybody."""
+        return self not in _BY_A_LIMIT
+
+
+_BY_A_LIMIT = frozenset(
+    {
+        Reason.SAME_EVENT_ID, Reason.CONFLICT, Reason.HOPS, Reason.REPLAYED, Reason.THREAD_MUTED,
+        Reason.CONNECTION_ERRORS, Reason.PING_PONG, Reason.IDENTICAL,
+    }
+)  # fmt: skip
+
 
 class Limit(StrEnum):
     """The limits of errors whose crossing is told, once, in place of the report that crosses them."""

@@ -110,7 +110,7 @@ class Desk(Replay):
         return [event for event in self.events if isinstance(event, ProblemsDigested)]
 
     @property
-    def last_words(self) -> list[ProblemOpened | ProblemRepeated]:
+    def limit_notices(self) -> list[ProblemOpened | ProblemRepeated]:
         return [event for event in self.told if event.problem.code == "e.p.req.max-errors-exceeded"]
 
     def letters(self, kind: str) -> list[dict[str, Any]]:

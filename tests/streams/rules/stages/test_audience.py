@@ -99,7 +99,7 @@ def spend(rows: DictRows, config: DecideConfig, times: int, thread: str = "t", a
     return found
 
 
-def test_a_thread_has_a_budget_one_last_word_and_then_silence_for_good(rows: DictRows) -> None:
+def test_a_thread_has_a_budget_one_limit_notice_and_then_silence_for_good(rows: DictRows) -> None:
     config = budgets(thread=2, hour=0)
     assert spend(rows, config, 5) == ["told", "told", "limit notice", "nothing", "nothing"]
     assert spend(rows, config, 1, at=NOW + 2 * HOUR) == ["nothing"]
@@ -111,14 +111,14 @@ def test_an_hour_has_a_budget_and_the_next_one_a_new_one(rows: DictRows) -> None
     said = [spend(rows, config, 1, thread=f"t{number}", at=NOW + number * MINUTE)[0] for number in range(5)]
     assert said == ["told", "told", "limit notice", "nothing", "nothing"]
     assert spend(rows, config, 1, thread="t9", at=NOW + HOUR) == ["told"]
-    assert spend(rows, config, 1, thread="t2", at=NOW + HOUR + 1) == ["nothing"], "it had its last word"
+    assert spend(rows, config, 1, thread="t2", at=NOW + HOUR + 1) == ["nothing"], "it had its limit notice"
 
 
 def test_without_limits_there_are_no_budgets(rows: DictRows) -> None:
     assert set(spend(rows, budgets(0, 0), 100)) == {"told"}
 
 
-def test_our_own_last_word_is_the_last_one_for_the_peer_too(rows: DictRows) -> None:
+def test_our_own_limit_notice_is_the_last_one_for_the_peer_too(rows: DictRows) -> None:
     config = budgets(thread=10, hour=0)
     last = a_problem("e.p.req.max-errors-exceeded", thread_id="t", source={"connection": "c1"})
     report = a_report(last, trust="high")
@@ -194,7 +194,7 @@ def test_a_peer_of_high_trust_gets_the_arguments(rows: DictRows) -> None:
     assert body["args"] == SECRET.args
 
 
-def test_the_last_word_to_a_peer_is_a_problem_of_its_own(rows: DictRows) -> None:
+def test_the_limit_notice_to_a_peer_is_a_problem_of_its_own(rows: DictRows) -> None:
     bodies(rows, SECRET, "high", limit=1)
     bus = Bus(rows, a_book(Route(name="all", endpoints=BOTH), limits=LoopLimits(peer_thread=1, repeat_window=0)))
     bus.reports = 1

@@ -20,7 +20,7 @@ def test_too_many_of_one_code_without_another_message(desk_with: Callable[..., D
     for number in range(4):
         last = desk.report(thread=f"t{number}", connection="c")
     assert isinstance(last, ProblemOpened)
-    assert desk.last_words == [last]
+    assert desk.limit_notices == [last]
     assert {item.key: item.value for item in last.problem.items}["limit"] == "connection_errors"
     after = desk.report(thread="t9", connection="c")
     assert isinstance(after, ProblemSuppressed)
@@ -85,7 +85,7 @@ def test_a_pause_resets_the_counter(desk_with: Callable[..., Desk], pause: int, 
     desk = desk_with(connection_errors=3)
     for number in range(21):
         desk.report(thread=f"t{number}", connection="c", after=pause)
-    assert len(desk.last_words) == words
+    assert len(desk.limit_notices) == words
     assert bool(desk.suppressed) is bool(words)
 
 
@@ -106,7 +106,7 @@ def test_codes_and_connections_are_counted_apart(desk_with: Callable[..., Desk])
         desk.report("e.p.b", f"b{number}", connection="c")
         desk.report("e.p.a", f"d{number}", connection="d")
         desk.report("e.p.a", f"n{number}")
-    assert (desk.suppressed, desk.last_words) == ([], [])
+    assert (desk.suppressed, desk.limit_notices) == ([], [])
 
 
 def test_the_row_is_bounded_and_new_codes_unmute_none(desk_with: Callable[..., Desk]) -> None:

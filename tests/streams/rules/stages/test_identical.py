@@ -160,7 +160,7 @@ def test_a_thread_whose_id_is_endless_is_not_remembered(desk_with: Callable[...,
     assert row.thread is None
 
 
-def test_a_digest_of_a_thread_that_had_its_last_word_is_no_letter(desk_with: Callable[..., Desk]) -> None:
+def test_a_digest_of_a_thread_that_had_its_limit_notice_is_no_letter(desk_with: Callable[..., Desk]) -> None:
     desk = desk_with(repeat_window=WINDOW, thread_errors=3)
     for _ in range(6):
         desk.report()
@@ -169,7 +169,7 @@ def test_a_digest_of_a_thread_that_had_its_last_word_is_no_letter(desk_with: Cal
     [digest] = desk.digests
     assert (digest.count, digest.endpoints) == (2, [])
     assert desk.letters("problem.digest") == []
-    assert letters == 2  # the first, and the last word
+    assert letters == 2  # the first, and the limit notice
 
 
 @pytest.mark.parametrize("changed", [{"audience": "peer"}, {"body": "didcomm-2.0"}], ids=["a peer", "in another form"])

@@ -1,4 +1,4 @@
-"""Whatever is reported, in whatever order: every report ends once, a thread has one last word, rows stay bounded."""
+"""Whatever is reported, in whatever order: every report ends once, a thread has one limit notice, rows stay bounded."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ steps = st.lists(reports | about_a_thread | messages, max_size=60)
 
 
 def check_thread(desk: Desk, thread: str) -> None:
-    """At most the budget and one last word; nothing after it. The tests' threads are younger than they live."""
+    """At most the budget and one limit notice; nothing after it. The tests' threads are younger than they live."""
     told = [event.problem for event in desk.told if thread_of(event) == thread]
     words = [place for place, problem in enumerate(told) if problem.dialect == "canonical"]
     assert len(told) <= BUDGET + 1

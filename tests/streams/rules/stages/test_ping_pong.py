@@ -41,27 +41,27 @@ def test_going_to_and_fro(desk_with: Callable[..., Desk], reports: list[dict[str
     for number, members in enumerate(reports):
         code = f"e.p.x{number}" if "category" in members else "e.p.x"
         desk.report(code, f"t{number}", **members)
-    assert bool(desk.last_words) is ends
+    assert bool(desk.limit_notices) is ends
 
 
-def test_one_last_word_then_silence_until_the_window_is_over(desk_with: Callable[..., Desk]) -> None:
+def test_one_limit_notice_then_silence_until_the_window_is_over(desk_with: Callable[..., Desk]) -> None:
     desk = desk_with(ping_pong=3, ping_pong_window=10 * MINUTE)
     for number in range(4):
         last = desk.report(thread=f"t{number}", **(THERE, BACK)[number % 2])
-    assert desk.last_words == [last]
+    assert desk.limit_notices == [last]
     for number in range(20):
         later = desk.report(thread=f"u{number}", after=20 * SECOND, **(THERE, BACK)[number % 2])
         assert isinstance(later, ProblemSuppressed)
         assert (later.reason, later.survivor) == ("ping_pong", last.event_id)
     assert isinstance(desk.report(thread="new", after=10 * MINUTE, **THERE), ProblemOpened)
-    assert len(desk.last_words) == 1
+    assert len(desk.limit_notices) == 1
 
 
 def test_slow_enough_is_no_ping_pong(desk_with: Callable[..., Desk]) -> None:
     desk = desk_with(ping_pong=3, ping_pong_window=MINUTE)
     for number in range(40):
         desk.report(thread=f"t{number}", after=25 * SECOND, **(THERE, BACK)[number % 2])
-    assert (desk.suppressed, desk.last_words) == ([], [])
+    assert (desk.suppressed, desk.limit_notices) == ([], [])
 
 
 def test_an_endless_sender_leaves_a_short_row(desk_with: Callable[..., Desk]) -> None:

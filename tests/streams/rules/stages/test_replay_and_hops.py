@@ -31,11 +31,11 @@ def test_a_replayed_ciphertext(desk_with: Callable[..., Desk]) -> None:
 def test_a_replay_of_what_was_suppressed_has_the_same_survivor(desk_with: Callable[..., Desk]) -> None:
     desk = desk_with(replay_window=DAY, thread_errors=1)
     desk.report(thread="t")
-    last_word = desk.report(thread="t")
+    limit_notice = desk.report(thread="t")
     desk.report(thread="t", message_sha256=DIGEST)
     replay = desk.report(thread="elsewhere", message_sha256=DIGEST)
     assert isinstance(replay, ProblemSuppressed)
-    assert (replay.reason, replay.survivor) == ("replayed", last_word.event_id)
+    assert (replay.reason, replay.survivor) == ("replayed", limit_notice.event_id)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_too_many_hops(desk_with: Callable[..., Desk]) -> None:
     assert (passed.reason, passed.survivor) == ("hops", told.event_id)
 
 
-def test_a_last_word_has_passed_as_many_buses_as_what_it_replaces(desk_with: Callable[..., Desk]) -> None:
+def test_a_limit_notice_has_passed_as_many_buses_as_what_it_replaces(desk_with: Callable[..., Desk]) -> None:
     desk = desk_with(thread_errors=1)
     desk.report()
     last = desk.report(extensions={"tocsin.hops": "5", "private": '"x"'})

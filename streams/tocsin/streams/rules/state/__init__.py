@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from tocsin.schemas.errors import TocsinError
-from tocsin.streams.rules.state.cases import CaseRow, CaseStatus, KeptCommand, SeenRow
+from tocsin.streams.rules.state.cases import CaseRow, CaseStatus, KeptCommand, ReminderRow, SeenRow
 from tocsin.streams.rules.state.context import THREAD_CODES, WAITING, ConnectionRow, ReferenceRow, ThreadRow
 from tocsin.streams.rules.state.deliveries import DeliveryRow, EndpointRow, FinishedRow, LaneRow
 from tocsin.streams.rules.state.escalation import EscalationRow
@@ -25,7 +25,7 @@ from tocsin.streams.rules.state.loops import (
     ReplayRow,
     ThreadErrorsRow,
 )
-from tocsin.streams.rules.state.routing import InhibitRow, InhibitSource, PeerRow, ReminderRow
+from tocsin.streams.rules.state.routing import InhibitRow, InhibitSource, PeerRow
 from tocsin.streams.rules.state.timeouts import ExpectationRow, GapsRow, LatencyRow
 
 __all__ = [

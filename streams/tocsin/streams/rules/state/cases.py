@@ -66,3 +66,24 @@ class KeptCommand(Struct, frozen=True, array_like=True, tag="kept", gc=False):
     traceparent: str | None = None
     until: int | None = None
     choice: str | None = None
+
+
+class ReminderRow(Struct, frozen=True, array_like=True, tag="reminder", gc=False):
+    """`reminder/<tenant>/<case>`: a case whose route says `repeat`; the timer is when it is told again.
+
+    `told_at` is when something was last told of it, `count` how many reports it had then, `told` how often it was told
+    again. `problem` is the last one, as `problem_bytes` writes it.
+    """
+
+    tenant: str
+    case: str
+    route: str
+    endpoints: tuple[str, ...]
+    every: int
+    report: str
+    told_at: int
+    count: int
+    told: int = 0
+    thread: str | None = None
+    problem: bytes = b""
+    traceparent: str | None = None

@@ -63,7 +63,7 @@ class DigestRow(Struct, frozen=True, array_like=True, tag="digest", gc=False):
 
 class ThreadErrorsRow(Struct, frozen=True, array_like=True, tag="thread_errors", gc=False):
     """`thread_errors/<tenant>/<thread id>`: problems that are about this thread without being in it (a DIDComm v2
-    report with a `pthid` and no `thid`), and the last word. What is in the thread itself is counted by its own row."""
+    report with a `pthid` and no `thid`), and the limit notice. What is in the thread itself, its own row counts."""
 
     last_seen: int
     count: int
@@ -72,7 +72,7 @@ class ThreadErrorsRow(Struct, frozen=True, array_like=True, tag="thread_errors",
 
 class CodeErrors(Struct, frozen=True, array_like=True, gc=False):
     """How often one code came over a connection without another message in between, last at `last_seen`
-    (microseconds); `muted` is the last word."""
+    (microseconds); `muted` is the limit notice."""
 
     code: str
     count: int
@@ -90,7 +90,7 @@ class ConnectionErrorsRow(Struct, frozen=True, array_like=True, tag="connection_
 
 class ErrorsRow(Struct, frozen=True, array_like=True, tag="errors", gc=False):
     """`errors/<tenant>/<subject>`: a counter of one of the loop rules (pair and category, peer and hour); `muted` is
-    the event that was the last word."""
+    the event that was the limit notice."""
 
     count: int
     since: int

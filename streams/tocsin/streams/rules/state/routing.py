@@ -28,30 +28,9 @@ class InhibitRow(Struct, frozen=True, array_like=True, tag="inhibit", gc=False):
 
 class PeerRow(Struct, frozen=True, array_like=True, tag="peer", gc=False):
     """`peer/<tenant>/thread|hour/<peer>[/<thread>]`: what a peer was told, of one thread or since `since`; forgotten at
-    `until` (microseconds). `silent`: it had the last word."""
+    `until` (microseconds). `silent`: it had the limit notice."""
 
     count: int
     since: int
     until: int
     silent: bool = False
-
-
-class ReminderRow(Struct, frozen=True, array_like=True, tag="reminder", gc=False):
-    """`reminder/<tenant>/<case>`: a case whose route says `repeat`; the timer is when it is told again.
-
-    `told_at` is when something was last told of it, `count` how many reports it had then, `told` how often it was told
-    again. `problem` is the last one, as `problem_bytes` writes it.
-    """
-
-    tenant: str
-    case: str
-    route: str
-    endpoints: tuple[str, ...]
-    every: int
-    report: str
-    told_at: int
-    count: int
-    told: int = 0
-    thread: str | None = None
-    problem: bytes = b""
-    traceparent: str | None = None

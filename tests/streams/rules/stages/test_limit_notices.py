@@ -1,4 +1,4 @@
-"""The last word of a thread: it waits for nothing, is one though nobody hears it, and ends what a peer is told."""
+"""The limit notice of a thread: it waits for nothing, is one though nobody hears it, and ends what a peer is told."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows
 
 LIMITS = LoopLimits(repeat_window=0, thread_errors=2, connection_errors=0, ping_pong=0, replay_window=0)
-LAST_WORD = "e.p.req.max-errors-exceeded"
+LIMIT_NOTICE = "e.p.req.max-errors-exceeded"
 UNTIL_NINE = {"early": (TimeOfWeek(start=0, end=9 * 60),)}
 WAITING = Grouping(by=("code",), wait=30 * SECOND, interval=5 * MINUTE)
 
@@ -32,11 +32,11 @@ def problem(code: str = "e.p.xfer", **members: Any) -> Any:
         pytest.param(Route(name="all", endpoints=("owner",), group=WAITING), "suppressed: grouped", id="a group"),
     ],
 )
-def test_a_last_word_waits_for_nothing(rows: DictRows, route: Route, before: str) -> None:
+def test_a_limit_notice_waits_for_nothing(rows: DictRows, route: Route, before: str) -> None:
     bus = Bus(rows, a_book(route, mute_times=UNTIL_NINE, limits=LIMITS))
     assert bus.report(0, problem()) == [before]
     assert bus.report(1, problem()) == [before]
-    assert bus.report(2, problem()) == [f"{LAST_WORD}: opened", "-> owner"]
+    assert bus.report(2, problem()) == [f"{LIMIT_NOTICE}: opened", "-> owner"]
     assert bus.report(3, problem()) == ["suppressed: thread_muted"]
     assert [word for word in bus.until(3600) if word.startswith("->")] == [], "nothing is told after it"
 
@@ -57,7 +57,7 @@ QUIET: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("said", "rules"), QUIET.values(), ids=QUIET)
-def test_a_last_word_that_nobody_hears_is_one_all_the_same(rows: DictRows, said: str, rules: dict[str, Any]) -> None:
+def test_a_limit_notice_that_nobody_hears_is_one_all_the_same(rows: DictRows, said: str, rules: dict[str, Any]) -> None:
     bus = Bus(rows, a_book(Route(name="all", endpoints=("owner",)), limits=LIMITS, **rules))
     bus.report(0, problem())
     bus.report(1, problem())
@@ -68,11 +68,11 @@ def test_a_last_word_that_nobody_hears_is_one_all_the_same(rows: DictRows, said:
 
 
 PEERS: dict[str, tuple[dict[str, Any], bool]] = {
-    "their last word": ({"code": LAST_WORD, "dialect": "didcomm-2.0"}, False),
+    "their limit notice": ({"code": LIMIT_NOTICE, "dialect": "didcomm-2.0"}, False),
     "another report of theirs": ({"dialect": "didcomm-2.0"}, True),
-    "their last word on another thread": ({"code": LAST_WORD, "dialect": "didcomm-2.0", "thread_id": "u"}, True),
-    "their last word on the thread above their report's": (
-        {"code": LAST_WORD, "dialect": "didcomm-2.0", "thread_id": "m", "thread_id_derived": True,
+    "their limit notice on another thread": ({"code": LIMIT_NOTICE, "dialect": "didcomm-2.0", "thread_id": "u"}, True),
+    "their limit notice on the thread above their report's": (
+        {"code": LIMIT_NOTICE, "dialect": "didcomm-2.0", "thread_id": "m", "thread_id_derived": True,
          "parent_thread_id": "t"},
         False,
     ),
