@@ -4,18 +4,27 @@ and reading a topic to its end.
 
 from __future__ import annotations
 
-from tocsin.connectors.kafka.client import client_options, open_admin, open_consumer, open_producer
+from tocsin.connectors.kafka.client import (
+    CLOSE_WITHIN,
+    client_options,
+    ended_within,
+    open_admin,
+    open_consumer,
+    open_producer,
+)
 from tocsin.connectors.kafka.producer import BatchProducer, ProducerReplaced, ReadyBatch, TopicNotThere
 from tocsin.connectors.kafka.reading import offsets_since, partitions_of, read_to_end
 from tocsin.connectors.kafka.settled import Settled
 
 __all__ = [
+    "CLOSE_WITHIN",
     "BatchProducer",
     "ProducerReplaced",
     "ReadyBatch",
     "Settled",
     "TopicNotThere",
     "client_options",
+    "ended_within",
     "offsets_since",
     "open_admin",
     "open_consumer",

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+
+CLOSE_WITHIN = 5.0
+"""Seconds that a client may take to close. When Kafka is away it waits for its time-outs, for nothing."""
 
 
 def client_options(bootstrap: str) -> dict[str, Any]:
@@ -23,7 +28,7 @@ async def open_consumer(bootstrap: str, *topics: str, **settings: Any) -> AsyncI
         await consumer.start()
         yield consumer
     finally:
-        await consumer.stop()
+        await ended_within(CLOSE_WITHIN, consumer.stop())
 
 
 @asynccontextmanager
@@ -35,7 +40,7 @@ async def open_producer(bootstrap: str, **settings: Any) -> AsyncIterator[AIOKaf
         await producer.start()
         yield producer
     finally:
-        await producer.stop()
+        await ended_within(CLOSE_WITHIN, producer.stop())
 
 
 @asynccontextmanager
@@ -46,4 +51,16 @@ async def open_admin(bootstrap: str, **settings: Any) -> AsyncIterator[AIOKafkaA
         await admin.start()
         yield admin
     finally:
-        await admin.close()
+        await ended_within(CLOSE_WITHIN, admin.close())
+
+
+async def ended_within(seconds: float, work: Coroutine[Any, Any, None]) -> None:
+    """Wait for work to end or fail, and stop it after so many seconds. What a client raises when it is closed is of no
+    use to anybody; among it is the CancelledError of a task of its own, which would pass for ours."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait([task], timeout=seconds)
+    finally:
+        task.cancel()
+    with contextlib.suppress(asyncio.CancelledError, Exception):
+        await task

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 from collections import defaultdict
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -20,7 +20,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
-from tocsin.connectors.kafka.client import client_options
+from tocsin.connectors.kafka.client import client_options, ended_within
 
 log = logging.getLogger(__name__)
 
@@ -173,7 +173,7 @@ class BatchProducer:
     async def _retire(self, producer: AIOKafkaProducer, patience: float) -> None:
         """Flush and close; after `patience` seconds, or when it cannot, whoever waits gets ProducerReplaced."""
         if patience > 0:
-            await _ended(producer.stop(), patience)
+            await ended_within(patience, producer.stop())
         for sending in [sending for sending, by in self._sending.items() if by is producer]:
             sending.cancel()
         await _abandon(producer)
@@ -192,17 +192,6 @@ async def find_partitions(producer: AIOKafkaProducer, topic: str) -> list[int]:
             return sorted(partitions)
         await asyncio.sleep(0.1)
     raise TopicNotThere(topic)
-
-
-async def _ended(work: Coroutine[Any, Any, None], patience: float) -> None:
-    """Wait for work to end or fail, and stop it after `patience` seconds."""
-    task = asyncio.create_task(work)
-    try:
-        await asyncio.wait([task], timeout=patience)
-    finally:
-        task.cancel()
-    with contextlib.suppress(asyncio.CancelledError, Exception):
-        await task
 
 
 async def _abandon(producer: AIOKafkaProducer) -> None:

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from tocsin.streams.cli.output import show_error
+from tocsin.streams.processes.early_signals import end_at_once
 from tocsin.streams.processes.exit_codes import GAVE_UP, code_of, message_of
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "Find out what is wrong, and what to do about it."),
 }
 """Name -> (module in `tocsin.streams.cli`, what it does)."""
+
+UNTIL_STOPPED = frozenset({"up", "demo", "broker", "worker", "gateway", "dispatch"})
+"""Those that run until SIGINT or SIGTERM, and then end with exit code 0, also while they start."""
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 check failed, 2 usage, 65 bad input, 69 a service is not reachable, 70 gave up, "
@@ -79,6 +83,8 @@ def _listed() -> None:
 def main() -> None:
     """The console script. Never returns: exits with the command's code."""
     wanted = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
+    if wanted in UNTIL_STOPPED:
+        end_at_once()
     try:
         application(wanted if wanted in COMMANDS else None)(prog_name="tocsin")
     except Exception as error:

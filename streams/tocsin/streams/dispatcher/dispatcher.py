@@ -17,7 +17,7 @@ import aiokafka.abc
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from tocsin.connectors.kafka import client_options
+from tocsin.connectors.kafka import CLOSE_WITHIN, client_options, ended_within
 from tocsin.connectors.publish.headers import cloud_event_headers
 from tocsin.connectors.sinks import Sink
 from tocsin.schemas.codec import decode_as, encode
@@ -118,9 +118,8 @@ class Dispatcher:
             self._consumer.subscribe([f"{prefix}attempts"], listener=_Listener(self))
             yield
         finally:
-            await self._consumer.stop()
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(self._producer.stop(), 5.0)
+            await ended_within(CLOSE_WITHIN, self._consumer.stop())
+            await ended_within(CLOSE_WITHIN, self._producer.stop())
 
     async def _drain(self, within: float) -> None:
         """Let what is under way end within so many seconds, give the rest up, and commit."""

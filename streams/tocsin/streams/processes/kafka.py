@@ -53,12 +53,17 @@ async def admin_of(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
 async def reachable(settings: Settings) -> str:
     """The bootstrap servers, of which one answers now. Raises ServiceUnreachable."""
     bootstrap = needed_bootstrap(settings)
-    for server in bootstrap.split(","):
-        if await answers(server.strip()):
-            return bootstrap
+    if await any_answers(bootstrap, 5.0):
+        return bootstrap
     raise ServiceUnreachable(
         f"Kafka at {bootstrap} does not answer; start it (`tocsin up` or `tocsin broker`) or correct TOCSIN_BOOTSTRAP"
     )
+
+
+async def any_answers(bootstrap: str, timeout: float = 1.5) -> bool:
+    """Whether one of the bootstrap servers (host:port, comma-separated) answers, each within `timeout` seconds."""
+    found = await asyncio.gather(*(answers(server.strip(), timeout) for server in bootstrap.split(",")))
+    return any(found)
 
 
 async def answers(bootstrap: str, timeout: float = 5.0) -> bool:

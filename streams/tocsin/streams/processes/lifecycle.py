@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, TypeVar, cast
 
+from tocsin.streams.processes.draining import drain
+from tocsin.streams.processes.kafka import any_answers
 from tocsin.streams.settings import Settings, SettingsInvalid
 from tocsin.streams.telemetry.logs import set_up_logging
 
@@ -55,13 +57,23 @@ PROCESSES = {
 
 
 def run_process(name: str, settings: Settings, on_ready: OnReady) -> None:
-    """Run until SIGINT or SIGTERM, then drain. Raises what the process raises."""
+    """Run until SIGINT or SIGTERM, then drain, for as long as Kafka answers. Raises what the process raises."""
     set_up_logging(settings.log_format, settings.log_level)
     module, _, function = PROCESSES[name].partition(":")
     run = cast(RunProcess, getattr(import_module(module), function))
 
     async def until_stopped() -> None:
-        await run(settings, stop_on_signals(), on_ready)
+        # Two events: a process also stops by itself, when it must be started again, and then says why.
+        asked, stop = stop_on_signals(), asyncio.Event()
+        working = asyncio.ensure_future(run(settings, stop, on_ready))
+        asking = asyncio.ensure_future(asked.wait())
+        await asyncio.wait({working, asking}, return_when=asyncio.FIRST_COMPLETED)
+        asking.cancel()
+        if working.done():
+            await working
+        else:
+            stop.set()
+            await drain(working, lambda: any_answers(settings.bootstrap or ""))
 
     asyncio.run(until_stopped())
 

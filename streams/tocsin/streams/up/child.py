@@ -13,14 +13,22 @@ import signal
 import socket
 import sys
 import threading
+from typing import TYPE_CHECKING
 
+from tocsin.streams.processes.early_signals import end_at_once
 from tocsin.streams.processes.exit_codes import GAVE_UP, code_of, message_of
-from tocsin.streams.processes.lifecycle import Ready, Recovering, run_process
-from tocsin.streams.settings import Settings
+
+if TYPE_CHECKING:
+    from tocsin.streams.processes.lifecycle import Ready, Recovering
 
 
 def main(name: str, descriptor: int) -> int:
     """Runs the process to its end; its exit code."""
+    end_at_once()
+    # Only now: they take long to import, and a signal in the meantime has its handler.
+    from tocsin.streams.processes.lifecycle import Recovering, run_process
+    from tocsin.streams.settings import Settings
+
     with socket.socket(fileno=descriptor) as parent, parent.makefile("rw", encoding="utf-8") as lines:
 
         def send(document: dict[str, object]) -> None:

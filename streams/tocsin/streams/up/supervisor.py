@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from tocsin.streams.processes.kafka import admin_of
+from tocsin.streams.processes.kafka import admin_of, any_answers
 from tocsin.streams.processes.rules_watch import own_addresses
 from tocsin.streams.rulesfile import load_rulebook
 from tocsin.streams.settings import Settings
@@ -90,15 +90,22 @@ class Bus:
             task.cancel()
         await asyncio.gather(*self._watching, return_exceptions=True)
         try:
-            for name in DRAIN_ORDER:
-                if name in self.members:
-                    await self.members[name].stop()
+            await self._stop_members()
             if self._broker:
                 await self._broker.stop()
         finally:
             if self._lock:
                 self._lock.release()
                 self._lock = None
+
+    async def _stop_members(self) -> None:
+        members = [self.members[name] for name in DRAIN_ORDER if name in self.members]
+        bootstrap = self._broker.bootstrap if self._broker else self._settings.bootstrap or ""
+        if members and not await any_answers(bootstrap):
+            # Without Kafka none can drain, so that their order means nothing.
+            await asyncio.gather(*(member.stop() for member in members))
+        for member in members:
+            await member.stop()
 
     async def __aenter__(self) -> Self:
         return self

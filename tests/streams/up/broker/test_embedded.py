@@ -121,3 +121,11 @@ def _alive(pid: int) -> bool:
         return False
     # an orphan that died may wait for whoever reaps it
     return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+
+
+async def test_a_folder_whose_formatting_was_cut_short_is_used_again(tmp_path: Path) -> None:
+    async with EmbeddedBroker(tmp_path):
+        pass
+    (tmp_path / "kafka" / "formatted").unlink()  # what a signal between formatting and noting it leaves
+    async with EmbeddedBroker(tmp_path) as broker:
+        assert await answers(broker.bootstrap)

@@ -144,7 +144,7 @@ class EmbeddedBroker:
 
     async def _format(self, class_path: list[Path]) -> None:
         home = self._home
-        identity = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        identity = home.identity() or base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # with "=", since one identity in 64 begins with a dash
         arguments = ("format", "--ignore-formatted", f"--cluster-id={identity}", "--config", home.properties)
         child = self._child = Child(java_command(class_path, FORMAT, arguments, home.log4j), home.output, [home.lock])

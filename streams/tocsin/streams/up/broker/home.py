@@ -57,6 +57,14 @@ class BrokerHome:
             os.close(self.lock)
             self.lock = -1
 
+    def identity(self) -> str | None:
+        """The cluster id of the data, also when formatting them was cut short: with another one Kafka refuses them."""
+        try:
+            lines = (self.data / "meta.properties").read_text("utf-8").splitlines()
+        except FileNotFoundError:
+            return None
+        return next((line.partition("=")[2].strip() for line in lines if line.startswith("cluster.id=")), None)
+
     def last_lines(self, count: int = 12) -> str:
         """The end of what Kafka logged, for the message of a failed start."""
         lines: list[str] = []
