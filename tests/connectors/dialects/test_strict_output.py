@@ -63,7 +63,19 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         {
             "id": _TEXT,
             "type": {"const": "https://didcomm.org/report-problem/2.0/problem-report"},
+            "thid": _TEXT,
             "pthid": _TEXT,
+            # extension "Advanced Sequencing"
+            "sender_order": {"type": "integer"},
+            "received_orders": {
+                "type": "array",
+                "minItems": 1,
+                "items": {
+                    "type": "object",
+                    "required": ["id", "last"],
+                    "properties": {"id": {"type": "string"}, "last": {"type": "integer"}},
+                },
+            },
             "created_time": {"type": "integer", "minimum": 0},
             "ack": {"type": "array", "minItems": 1, "items": _TEXT},
             "lang": {"type": "string", "pattern": "^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$"},

@@ -177,7 +177,8 @@ def test_a_letter_has_the_problem_as_a_notification_has_it() -> None:
 def test_a_letter_that_is_too_long_keeps_what_identifies_the_problem() -> None:
     data = a_letter(problem=msgspec.structs.replace(PROBLEM, fix_hint={"en": "x" * MAX_BODY}), cases=["a"])["data"]
     assert (data["problem"]["code"], data["cases"]) == ("e.p.xfer", ["a"])
-    assert "problem.fix_hint" in data["overflow"]["omitted"]
+    assert data["problem"]["fix_hint"]["en"].endswith("x…")
+    assert "problem.items" in data["overflow"]["omitted"]
 
 
 def test_a_letter_that_is_still_too_long_keeps_plain_values() -> None:
@@ -203,6 +204,40 @@ def test_the_overflow_form_keeps_what_an_rfc_9457_reader_needs(limit: int) -> No
         kept = {"type": OF_HTTP.type, "title": OF_HTTP.title, "status": 403, "instance": OF_HTTP.instance}
         assert (data["problem"]["http"], len(body) <= limit) == (kept, True)
         assert any(name.endswith("http.detail") for name in data["overflow"]["omitted"])
+
+
+ADDRESS = "https://errors.example/" + "x" * 1000
+LARGE = Problem(
+    dialect="rfc9457", code=ADDRESS, code_key="k" * 200, message_id="m" * 255, thread_id="t" * 255, text="y" * 70_000,
+    http=Http(type=ADDRESS, title="No credit " * 9000, status=402, instance=ADDRESS), who_retries="you",
+    fix_hint={"en": "top it up"}, escalation_uri="mailto:ops@example.org", where_party="me", where_place="the ledger",
+    noticed_at=WHEN, source=Source(connection="c-1", record_id="rec-7"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("limit", [MAX_BODY, 10_000], ids=["of one endpoint", "of a hundred endpoints"])
+def test_the_overflow_form_keeps_names_whole_and_what_there_is_room_for(limit: int) -> None:
+    for body in (
+        body_of_notice(a_notice(LARGE), WHEN, None, limit),
+        body_of("escalation.stepped", WHEN, {"problem": LARGE}, limit),
+    ):
+        problem = json.loads(body)["data"]["problem"]
+        http = problem["http"]
+        assert (problem["code"], http["type"], http["instance"], http["status"]) == (ADDRESS, ADDRESS, ADDRESS, 402)
+        assert (problem["thread_id"], problem["message_id"]) == (LARGE.thread_id, LARGE.message_id)
+        assert (http["title"][:9], problem["text"][:3]) == ("No credit", "yyy")
+        assert (problem["who_retries"], problem["fix_hint"]) == ("you", {"en": "top it up"})
+        assert (problem["escalation_uri"], problem["noticed_at"]) == (LARGE.escalation_uri, timestamp(WHEN))
+        assert (problem["where_party"], problem["where_place"]) == ("me", "the ledger")
+        assert problem["source"] == {"connection": "c-1", "record_id": "rec-7"}
+        assert len(body) <= limit
+
+
+def test_an_address_is_left_out_and_named_rather_than_cut() -> None:
+    endless = msgspec.structs.replace(LARGE, http=Http(status=402, title="No", instance=ADDRESS * 20))
+    data = json.loads(body_of_notice(a_notice(endless), WHEN, None))["data"]
+    assert data["problem"]["http"] == {"status": 402, "title": "No"}
+    assert "http.instance" in data["overflow"]["omitted"]
 
 
 def test_the_same_letter_has_the_same_bytes() -> None:

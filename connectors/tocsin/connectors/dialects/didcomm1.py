@@ -34,8 +34,6 @@ MAX_TEXT = 4096
 
 _MISSPELT = ("~i10n", "i10n")
 _TYPE_OF_V2 = re.compile(r"report-?problem/2\.[0-9.]+/", re.IGNORECASE)
-_ORDER = {"seqnum": int, "sender_order": int, "received_orders": dict}
-"""What a thread decorator says of the order of messages, and in which type (HIPE; RFC 0008)."""
 
 
 class Spelling(Struct, frozen=True):
@@ -235,18 +233,6 @@ def typed_items(problem: Problem) -> list[tuple[str | None, object]]:
     for entry in entries:
         typed.extend(entry.items() if isinstance(entry, dict) else [(None, entry)])
     return typed if [(key, _item_text(value)) for key, value in typed] == plain else plain
-
-
-def thread_order(problem: Problem) -> dict[str, object]:
-    """What the report's thread decorator said of the order of messages, to be written again."""
-    order: dict[str, object] = {}
-    for name in problem.extensions:
-        decorator, _, member = name.partition(".")
-        if member in _ORDER and fold(decorator) in ("@thread", "~thread"):
-            value = kept_value(problem, name)
-            if isinstance(value, _ORDER[member]) and not isinstance(value, bool) and value != {}:
-                order[member] = value
-    return order
 
 
 def _item_text(value: object) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from tocsin.connectors.dialects.answers import kept_value
-from tocsin.connectors.dialects.didcomm1 import thread_order, typed_items
+from tocsin.connectors.dialects.didcomm1 import typed_items
 from tocsin.connectors.dialects.members import fold
 from tocsin.connectors.dialects.message_types import NEW_PREFIX, OLD_PREFIX, is_message_type, is_report
+from tocsin.connectors.dialects.ordering import order_of_v1
 from tocsin.connectors.dialects.values import IMPACTS, PARTIES, as_uri, is_date, read_time, write_time
 from tocsin.connectors.dialects.wording import UNDETERMINED, is_language
 from tocsin.schemas.problem import Problem, RetryParty
@@ -39,12 +40,10 @@ def message_type(problem: Problem, prefix: str, otherwise: str) -> str:
 
 
 def thread(problem: Problem, dialect: str) -> dict[str, object]:
-    """The thread decorator: a thread id that is only the message's own says nothing. The order of messages is said
-    again in the dialect that said it."""
+    """The thread decorator, with the order of messages: a thread id that is only the message's own says nothing."""
     thid = None if problem.thread_id_derived else problem.thread_id
     pairs = {"thid": thid, "pthid": problem.parent_thread_id}
-    order = thread_order(problem) if problem.dialect == dialect else {}
-    return {name: value for name, value in pairs.items() if value} | order
+    return {name: value for name, value in pairs.items() if value} | order_of_v1(problem, dialect)
 
 
 def texts(problem: Problem) -> dict[str, str]:

@@ -16,6 +16,7 @@ from tocsin.connectors.dialects.codes import DESCRIPTORS, MAX_CODE_LENGTH, SEVER
 from tocsin.connectors.dialects.json_text import json_text
 from tocsin.connectors.dialects.members import Members, as_extensions, distinct, fold, folded_names
 from tocsin.connectors.dialects.message_types import is_report
+from tocsin.connectors.dialects.ordering import order_of_v2
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason, Unwritable
 from tocsin.connectors.dialects.template import MAX_TEXT, REFERENCE, interpolate
 from tocsin.connectors.dialects.values import as_uri, is_uri, read_time
@@ -73,7 +74,7 @@ def read(document: object) -> Problem | NotAProblem:
 
 def _without_at_signs(document: dict[str, object], violations: list[Violation]) -> dict[str, object]:
     """The message with the names of v2 for `@type`, `@id` and `~thread`, flagged, where it has a body."""
-    if "body" not in document or "type" in document or "@type" not in document:
+    if "body" not in document or ("~thread" not in document and ("type" in document or "@type" not in document)):
         return document
     message = dict(document)
     for old, new in (("@type", "type"), ("@id", "id")):
@@ -144,6 +145,9 @@ def write(problem: Problem) -> dict[str, object]:
     message: dict[str, object] = {"type": MESSAGE_TYPE, "pthid": thread, "body": body}
     if problem.message_id:
         message["id"] = problem.message_id
+    thid = None if problem.thread_id_derived else problem.thread_id
+    if thid and thid not in (thread, problem.message_id):
+        message["thid"] = thid
     if problem.time_source == "created_time" and 0 <= (problem.noticed_at or -1) < _TOO_LATE * MICROSECONDS:
         message["created_time"] = (problem.noticed_at or 0) // MICROSECONDS
     languages = [tag for tag, said in problem.localized.items() if said == problem.text and is_language(tag)]
@@ -151,7 +155,7 @@ def write(problem: Problem) -> dict[str, object]:
         message["lang"] = languages[0].replace("_", "-")
     if problem.ack:
         message["ack"] = list(problem.ack)
-    return message
+    return message | order_of_v2(problem)
 
 
 def _read(envelope: Members, body: Members, violations: list[Violation]) -> Problem:

@@ -12,10 +12,13 @@ from urllib.parse import quote
 from tocsin.connectors.dialects.answers import as_number
 from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, fold_code, parse_code
 from tocsin.connectors.dialects.context import is_usable, usual_members, with_context
+from tocsin.connectors.dialects.didcomm1 import typed_items
 from tocsin.connectors.dialects.json_text import json_text, parse_json
 from tocsin.connectors.dialects.members import as_extensions, escape
+from tocsin.connectors.dialects.ordering import order_of_v1
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason
-from tocsin.schemas.problem import Http, Item, Problem, Violation
+from tocsin.connectors.dialects.values import as_uri, write_time
+from tocsin.schemas.problem import Http, Item, Problem, RetryParty, Violation
 
 NAME = "rfc9457"
 BLANK = "about:blank"
@@ -78,6 +81,7 @@ def write(problem: Problem) -> dict[str, object]:
             value = getattr(problem, name)
             if value and is_usable(name, value):
                 document[name] = value
+        document |= _told_more(problem)
     status = http.status if http.status is not None and 400 <= http.status <= 599 else None
     standard = {
         "type": _reference(http.type or ("" if problem.dialect == NAME else problem.code or BLANK)),
@@ -87,6 +91,23 @@ def write(problem: Problem) -> dict[str, object]:
         "instance": _reference(http.instance),
     }
     return {name: value for name, value in standard.items() if value is not None} | document
+
+
+def _told_more(problem: Problem) -> dict[str, object]:
+    """What else a report says: its texts by language, items in their JSON types, whose turn it is, where and when."""
+    party = problem.retry_party
+    said = {
+        "message_id": problem.message_id,
+        "localized": problem.localized,
+        "items": [{"value": value} | ({"key": key} if key else {}) for key, value in typed_items(problem)],
+        "retry_party": None if party is RetryParty.UNKNOWN else party.value,
+        "fix_hint": problem.fix_hint,
+        "where_party": problem.where_party,
+        "where_place": problem.where_place,
+        "noticed_at": write_time(problem.noticed_at),
+        "escalation_uri": as_uri(problem.escalation_uri),
+    }
+    return {name: value for name, value in said.items() if value} | order_of_v1(problem, NAME)
 
 
 def looks_like(document: dict[str, object]) -> bool:

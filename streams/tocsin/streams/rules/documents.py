@@ -11,12 +11,13 @@ import msgspec
 
 from tocsin.connectors.dialects import DIALECT_OF_MEDIA_TYPE, Unwritable, write_document
 from tocsin.connectors.dialects.json_text import parse_json
+from tocsin.connectors.dialects.ordering import ORDERS
 from tocsin.connectors.dialects.table import FREE_TEXT
 from tocsin.connectors.dialects.template import interpolate
 from tocsin.schemas.errors import TocsinError
 from tocsin.schemas.problem import Http, Item, Problem, Source
 from tocsin.streams.rules.facts import REPORT_DIALECTS
-from tocsin.streams.rules.notification import shortened
+from tocsin.streams.rules.identity import shortened
 from tocsin.streams.rules.trust import is_high
 
 MAX_DOCUMENT = 64 * 1024
@@ -31,7 +32,7 @@ SHORT = 4
 MIN_ITEM = 3
 """Characters from which on the value of an item is hidden in texts; shorter ones are mostly numbers and flags."""
 
-_TOLD = ("~thread", "@thread", "~l10n", "@msg_catalog")
+_TOLD = ("~thread", "@thread", *ORDERS, "~l10n", "@msg_catalog")
 """Beginnings of the extensions that a peer is told: the order in the thread, the languages and the catalogue."""
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
@@ -58,9 +59,9 @@ def document_of(problem: Problem, dialect: str, instance: str | None = None, lim
         http = problem.http or Http()
         http = msgspec.structs.replace(http, instance=http.instance or instance)
         problem = msgspec.structs.replace(problem, http=http)
-    for said in (problem, _bare(problem)):
+    for cut in (_whole, _bare, _nameless):
         try:
-            document = _encoded(write_document(said, dialect))
+            document = _encoded(write_document(cut(problem), dialect))
         except Unwritable:
             return None
         except (TocsinError, ValueError, RecursionError):
@@ -171,6 +172,16 @@ def _hidden(text: str, secrets: Sequence[str]) -> str:
         else:
             text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "?", text)
     return text if len(text) <= MAX_PEER_TEXT else text[: MAX_PEER_TEXT - 1] + "…"
+
+
+def _whole(problem: Problem) -> Problem:
+    return problem
+
+
+def _nameless(problem: Problem) -> Problem:
+    """What identifies a problem, without the texts that are for people."""
+    bare = _bare(problem)
+    return msgspec.structs.replace(bare, text=None, http=bare.http and msgspec.structs.replace(bare.http, title=None))
 
 
 def _bare(problem: Problem) -> Problem:

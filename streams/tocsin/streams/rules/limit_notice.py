@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from tocsin.connectors.dialects.notification import HOPS
-from tocsin.schemas.problem import Item, Problem, Severity
+from tocsin.schemas.problem import Item, Problem, Severity, Source
 from tocsin.streams.rules.context.threads import MAX_CODE
 from tocsin.streams.rules.verdict import Limit, Verdict
 
@@ -45,3 +47,11 @@ def limit_notice(problem: Problem, limit: Limit, allowed: int) -> Verdict:
         extensions={} if passed is None else {HOPS: passed},
     )
     return Verdict(instead=instead, limit=limit)
+
+
+def limit_notice_for_peer(problem: Problem, allowed: int) -> Problem:
+    """The limit notice that a peer is sent: of our own it says no more than the protocol."""
+    notice = limit_notice(problem, Limit.PEER_THREAD, allowed).instead
+    assert notice is not None
+    source = Source(protocol=notice.source.protocol)
+    return msgspec.structs.replace(notice, source=source, request_id=None, context_ids=[])

@@ -6,7 +6,7 @@ in UTC with milliseconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from operator import attrgetter
@@ -18,8 +18,17 @@ import msgspec
 from tocsin.connectors.dialects.notification import OPENED, REPEATED
 from tocsin.connectors.tracing import trace
 from tocsin.schemas.events import ProblemOpened, ProblemRepeated, ThreadContext
-from tocsin.schemas.problem import Http, Problem, Source
+from tocsin.schemas.problem import Problem, Source
 from tocsin.streams.rules.facts import hops_of
+from tocsin.streams.rules.identity import (
+    MAX_IDENTITY,
+    OVERFLOW_TEXT,
+    fitting,
+    identity_of,
+    left_out,
+    members_of,
+    shortened,
+)
 
 CONTENT_TYPE = "application/json"
 
@@ -36,33 +45,9 @@ Notice = ProblemOpened | ProblemRepeated
 
 _TYPES: dict[type[Notice], str] = {ProblemOpened: OPENED, ProblemRepeated: REPEATED}
 
-OVERFLOW_TEXT = 256
-"""Characters that an overflow form keeps of the text."""
-
-OVERFLOW_NAME = 80
-"""Characters that it keeps of each other member."""
-
-_KEPT = (
-    "dialect",
-    "code",
-    "code_key",
-    "category",
-    "severity",
-    "scope",
-    "impact",
-    "message_id",
-    "message_type",
-    "thread_id",
-    "parent_thread_id",
-    "retry_party",
-    "request_id",
-    "message_sha256",
-)
-
-_GETTERS: dict[type[Any], tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]] = {
-    kind: (kind.__struct_fields__, attrgetter(*kind.__struct_fields__)) for kind in (Problem, Source, Http)
-}
-# One call for all members: this runs for every event, and most members of most problems are empty.
+_OF_PROBLEM, _OF_THREAD, _OF_WORDING = 0.5, 0.15, 0.15
+"""What parts of a body's limit may take up in its overflow form; the rest is small."""
+_MAX_THREAD = _MAX_WORDING = 2 * 1024
 
 _CONTEXT = (
     "found_by",
@@ -98,16 +83,17 @@ def body_of_notice(
     """The body for a notice about a report that occurred at `occurred_at` (microseconds); at most `limit` bytes.
 
     `public_url` is the gateway's address for links, `wording` explains the problem (`rules.wording`). A body over the
-    limit becomes the overflow form: the members that identify the problem, clipped, and `data.overflow` that names what
-    was left out and how many bytes it had.
+    limit becomes the overflow form: the members that identify the problem (`identity.KEPT`), texts clipped, and
+    `data.overflow` that names what was left out and how many bytes it had.
     """
     body = _encode(notice, occurred_at, public_url, problem_json(notice.problem), {}, wording)
     if len(body) <= limit:
         return body
-    kept = identity_of(notice.problem)
-    omitted = [*_left_out(problem_json(notice.problem), kept), "thread.codes", "thread.parents"]
+    kept = _kept(notice.problem, limit)
+    omitted = [*left_out(problem_json(notice.problem), kept), "thread.codes", "thread.parents"]
     overflow = {"bytes": len(body), "limit": limit, "omitted": omitted}
     clipped = {name: said | {"text": shortened(said["text"], OVERFLOW_TEXT)} for name, said in wording.items()}
+    clipped = fitting(clipped, min(_MAX_WORDING, int(limit * _OF_WORDING)))
     return _encode(notice, occurred_at, public_url, kept, overflow, clipped)
 
 
@@ -125,8 +111,8 @@ def body_of(kind: str, occurred_at: int, data: Mapping[str, Any], limit: int = M
         return body
     bounds = {"bytes": len(body), "limit": limit}
     if isinstance(problem, Problem):
-        kept = identity_of(problem)
-        omitted = [f"problem.{name}" for name in _left_out(whole["problem"], kept)]
+        kept = _kept(problem, limit)
+        omitted = [f"problem.{name}" for name in left_out(whole["problem"], kept)]
         whole |= {"problem": kept, "overflow": {**bounds, "omitted": omitted}}
         plain = _plain({name: value for name, value in whole.items() if name != "problem"}, bounds)
         plain["overflow"]["omitted"] = sorted([*plain["overflow"]["omitted"], *omitted])
@@ -171,7 +157,7 @@ def _encode(
         "tenant": shortened(notice.tenant, OVERFLOW_TEXT),
         "count": notice.count if isinstance(notice, ProblemRepeated) else 1,
         "problem": problem,
-        "thread": thread_json(notice.thread, overflow=bool(overflow)),
+        "thread": _thread_kept(notice.thread, overflow["limit"]) if overflow else thread_json(notice.thread),
     }
     hops = hops_of(notice.problem)
     if hops:
@@ -184,12 +170,6 @@ def _encode(
     if public_url is not None:
         data["links"] = {"self": f"{public_url.rstrip('/')}/v1/problems/{notice.report}"}
     return _encoded(_TYPES[type(notice)], occurred_at, data)
-
-
-def members_of(struct: Problem | Source | Http) -> dict[str, Any]:
-    """Every member that says something."""
-    names, values = _GETTERS[type(struct)]
-    return {name: value for name, value in zip(names, values(struct), strict=True) if value or value is False}
 
 
 def problem_json(problem: Problem) -> dict[str, Any]:
@@ -208,39 +188,31 @@ def problem_json(problem: Problem) -> dict[str, Any]:
     return members
 
 
-def identity_of(problem: Problem) -> dict[str, Any]:
-    """What identifies a problem, each member clipped: its form where the whole is too large."""
-    members = members_of(problem)
-    kept = {name: shortened(members[name], OVERFLOW_NAME) for name in _KEPT if name in members}
-    if problem.text is not None:
-        kept["text"] = shortened(problem.text, OVERFLOW_TEXT)
-    http = {} if problem.http is None else members_of(problem.http)
-    said = {name: value if name == "status" else shortened(value, OVERFLOW_TEXT)
-            for name, value in http.items() if name != "detail"}  # fmt: skip
-    return kept | ({"http": said} if said else {})
+def _kept(problem: Problem, limit: int) -> dict[str, Any]:
+    """What identifies the problem, for JSON."""
+    kept = identity_of(problem, min(MAX_IDENTITY, int(limit * _OF_PROBLEM)))
+    return kept | ({"noticed_at": timestamp(kept["noticed_at"])} if "noticed_at" in kept else {})
 
 
-def _left_out(whole: Mapping[str, Any], kept: Mapping[str, Any]) -> list[str]:
-    """The members that an overflow form does not have; the detail of RFC 9457 is mostly the text, which it has."""
-    inner = ["http.detail"] if "detail" in whole.get("http", ()) and "http" in kept else []
-    return sorted([*(set(whole) - set(kept)), *inner])
+def _thread_kept(thread: ThreadContext, limit: int) -> dict[str, Any]:
+    """The thread without its lists, and without names for which there is no room."""
+    known = {name: value for name, value in thread_json(thread).items() if name not in ("parents", "codes")}
+    return fitting(known, min(_MAX_THREAD, int(limit * _OF_THREAD)))
 
 
-def thread_json(thread: ThreadContext, *, overflow: bool) -> dict[str, Any]:
-    """What is known of the thread; `overflow` leaves out the lists and clips the names."""
+def thread_json(thread: ThreadContext) -> dict[str, Any]:
+    """What is known of the thread."""
     told = {name: value for name, value in zip(_CONTEXT, _context(thread), strict=True) if value is not None}
-    known: dict[str, Any] = {
+    return {
         "thread_id": thread.thread_id,
         "depth": thread.depth,
         "count": thread.count,
         "first_seen": timestamp(thread.first_seen),
         "last_seen": timestamp(thread.last_seen),
         **told,
+        "parents": thread.parents,
+        "codes": thread.codes,
     }
-    if not overflow:
-        known["parents"], known["codes"] = thread.parents, thread.codes
-        return known
-    return {name: shortened(value, OVERFLOW_NAME) if isinstance(value, str) else value for name, value in known.items()}
 
 
 @lru_cache(maxsize=16)  # when a problem came stands in several places of what is told of it
@@ -248,11 +220,6 @@ def timestamp(micros: int) -> str:
     """Microseconds since the epoch as RFC 3339 in UTC; a time outside years 1970 to 9999 becomes the nearest inside."""
     seconds, rest = divmod(min(max(micros, 0), _LAST_TIME), 1_000_000)
     return f"{_second(seconds)}.{rest // 1000:03d}Z"
-
-
-def shortened(value: str | None, length: int) -> str | None:
-    """The text, shortened to `length` characters with an ellipsis at its end."""
-    return value if value is None or len(value) <= length else value[: length - 1] + "…"
 
 
 @lru_cache(maxsize=256)

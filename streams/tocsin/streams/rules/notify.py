@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from tocsin.connectors.tracing import trace
 from tocsin.schemas.events import DeliveryRequested, EventBase
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem
-from tocsin.streams.rules.config import NOTIFICATION
+from tocsin.streams.rules.bodies import Bodies
 from tocsin.streams.rules.context.threads import clip
 from tocsin.streams.rules.decision import DELIVERIES
 from tocsin.streams.rules.derive import about as common_fields
-from tocsin.streams.rules.documents import document_of, for_peer, media_type_of
-from tocsin.streams.rules.limit_notice import limit_notice
+from tocsin.streams.rules.documents import for_peer
+from tocsin.streams.rules.limit_notice import limit_notice_for_peer
 from tocsin.streams.rules.notification import CONTENT_TYPE, MAX_BODY, Notice, body_of, body_of_notice, instance_of
 from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.turn import Turn
-from tocsin.streams.rules.verdict import Limit
 from tocsin.streams.rules.wording import wording_of
 
 
@@ -70,85 +69,69 @@ def notify(
     """Send these endpoints a notification of this kind (`notification.body_of`) about the event `about`, in the trace
     of `cause` and its state `tracestate`.
 
-    An endpoint that takes a dialect's documents is sent `problem` in its dialect, and nothing when the notification is
-    not about a single problem or the dialect cannot say it.
+    An endpoint that takes a dialect's documents is sent `problem` in its dialect, if the notification is about a single
+    problem. Peers are sent nothing: they are told of problems, never of what people do about them.
     """
     told = tuple(endpoints)
-    limit, bodies = _limit(turn, told), dict[tuple[str, ...], bytes]()
+    limit = _limit(turn, told)
     about_problem = problem if problem is not None else data.get("problem")
-    for name in told:
-        endpoint = turn.config.book.endpoints.get(name)
-        if endpoint is None or endpoint.body == NOTIFICATION:
-            languages = turn.config.book.languages_of(name, cause.tenant)
-            if languages not in bodies:
-                said = dict(data) | trace(cause.traceparent, tracestate)
-                if languages and isinstance(about_problem, Problem):
-                    said["wording"] = wording_of(about_problem, languages, None)
-                bodies[languages] = body_of(kind, cause.occurred_at, said, limit)
-            request_delivery(
-                turn, cause, name, bodies[languages], about=about, case=case, thread=thread, tracestate=tracestate
-            )  # fmt: skip
-            continue
-        document = document_of(problem, endpoint.body, instance_of(about), limit) if problem is not None else None
-        if document is not None:
-            form = media_type_of(endpoint.body)
-            request_delivery(
-                turn, cause, name, document, about=about, case=case, thread=thread, content_type=form,
-                tracestate=tracestate,
-            )  # fmt: skip
+
+    def notification(languages: tuple[str, ...]) -> bytes:
+        said = dict(data) | trace(cause.traceparent, tracestate)
+        if languages and isinstance(about_problem, Problem):
+            said["wording"] = wording_of(about_problem, languages, None)
+        return body_of(kind, cause.occurred_at, said, limit)
+
+    bodies = Bodies(
+        turn.config.book, cause.tenant, limit, notification, instance=instance_of(about), problem=problem
+    )  # fmt: skip
+    _request_all(turn, cause, told, bodies, about=about, case=case, thread=thread, tracestate=tracestate)
 
 
 def notify_of_problem(turn: Turn, report: Report, notice: Notice) -> None:
     """Send the report's endpoints the problem that was opened or repeated, each in the form that it takes: our
     notification, or the problem in a dialect; to a peer no more than it may know, and to one that was told too much the
-    limit notice instead.
-
-    What a dialect cannot say is told to an owner or operator as a notification; a peer was asked about before (stage
-    `audience`).
-    """
-    bodies: dict[_Form, bytes] = {}
+    limit notice instead."""
     limit = _limit(turn, report.endpoints)
-    for name in report.endpoints:
-        endpoint = turn.config.book.endpoints.get(name)
-        form = notification = _Form(language=turn.config.book.languages_of(name, report.tenant))
-        if endpoint is not None and endpoint.body != NOTIFICATION:
-            form = _Form(
-                body=endpoint.body, peer=endpoint.audience == "peer", over_limit=name in report.over_limit
-            )  # fmt: skip
-        for each in (form, notification):
-            if each not in bodies:
-                bodies[each] = _body(turn, report, notice, each, limit)
-            if bodies[each]:
-                form = each
-                break
-        request_delivery(
-            turn, notice, name, bodies[form], about=report.event.event_id, case=notice.case,
-            thread=report.lane,
-            content_type=CONTENT_TYPE if form.body == NOTIFICATION else media_type_of(form.body),
-            tracestate=notice.tracestate,
-        )  # fmt: skip
 
-
-class _Form(NamedTuple):
-    """What an endpoint is sent: endpoints of the same form get the same bytes."""
-
-    body: str = NOTIFICATION
-    peer: bool = False
-    over_limit: bool = False
-    language: tuple[str, ...] = ()
-
-
-def _body(turn: Turn, report: Report, notice: Notice, form: _Form, limit: int) -> bytes:
-    """Empty when the dialect cannot say it."""
-    if form.body == NOTIFICATION:
-        wording = wording_of(notice.problem, form.language, notice.thread.protocol) if form.language else {}
+    def notification(languages: tuple[str, ...]) -> bytes:
+        wording = wording_of(notice.problem, languages, notice.thread.protocol) if languages else {}
         return body_of_notice(notice, report.event.occurred_at, turn.config.public_url, limit, wording)
-    problem = report.problem
-    if form.over_limit:
-        problem = limit_notice(problem, Limit.PEER_THREAD, turn.limits.peer_thread).instead or problem
-    elif form.peer:
-        problem = for_peer(problem, report.context.trust)
-    return document_of(problem, form.body, instance_of(report.event.event_id), limit) or b""
+
+    def for_peers() -> Problem:
+        # The stage `audience` gives all peers of a report the limit notice, or none.
+        if not report.over_limit:
+            return for_peer(report.problem, report.context.trust)
+        return limit_notice_for_peer(report.problem, turn.limits.peer_thread)
+
+    bodies = Bodies(
+        turn.config.book, report.tenant, limit, notification,
+        instance=instance_of(report.event.event_id), problem=report.problem, for_peers=for_peers,
+    )  # fmt: skip
+    _request_all(
+        turn, notice, report.endpoints, bodies, about=report.event.event_id, case=notice.case, thread=report.lane,
+        tracestate=notice.tracestate,
+    )  # fmt: skip
+
+
+def _request_all(
+    turn: Turn,
+    cause: EventBase,
+    endpoints: tuple[str, ...],
+    bodies: Bodies,
+    *,
+    about: str,
+    case: str | None,
+    thread: str | None,
+    tracestate: str | None,
+) -> None:
+    for name in endpoints:
+        body = bodies.of(name)
+        if body is not None:
+            request_delivery(
+                turn, cause, name, body.content, about=about, case=case, thread=thread, content_type=body.content_type,
+                tracestate=tracestate,
+            )  # fmt: skip
 
 
 def _limit(turn: Turn, endpoints: tuple[str, ...]) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from tocsin.schemas.problem import Problem
-from tocsin.streams.rules.notification import identity_of, members_of
+from tocsin.streams.rules.identity import identity_of, members_of
 
 MAX_PROBLEM = 8 * 1024
 """Bytes of a problem in a row."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from tocsin.connectors.catalogue import Catalogue, Origin, SourcedText, explain
 from tocsin.schemas.problem import Problem
-from tocsin.streams.rules.notification import shortened
+from tocsin.streams.rules.identity import shortened
 
 MAX_WORDING = 1024
 """Characters of each text."""

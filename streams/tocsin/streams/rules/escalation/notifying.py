@@ -58,7 +58,7 @@ def _case(turn: Turn, case_id: str, case: CaseRow) -> dict[str, Any]:
     }
     context = context_of_case(turn, case)
     if context is not None:
-        data["thread"] = thread_json(context, overflow=False)
+        data["thread"] = thread_json(context)
     if turn.config.public_url is not None:
         data["links"] = {"self": f"{turn.config.public_url.rstrip('/')}/v1/problems/{case.last_report}"}
     return data
