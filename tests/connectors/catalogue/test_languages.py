@@ -47,6 +47,36 @@ def test_available_languages_keep_their_spelling() -> None:
     assert negotiate(["en"], []) is None
 
 
+# what is wanted, what there is, what it gets
+NEAREST: dict[str, tuple[list[str], list[str], str | None]] = {
+    "without its region": (["fr-CA"], ["de", "fr"], "fr"),
+    "with its region": (["fr-CA"], ["fr", "fr-CA"], "fr-CA"),
+    "without its region, then its script": (["zh-Hant-TW"], ["en", "zh"], "zh"),
+    "without its region only": (["zh-Hant-TW"], ["zh", "zh-Hant"], "zh-Hant"),
+    "an extension goes as a whole": (["de-CH-x-phonebk"], ["de", "de-CH"], "de-CH"),
+    "a private tag that is nothing without it": (["x-klingon"], ["en"], None),
+    "a region of it, where there is no other": (["fr"], ["en", "fr-CA"], "fr-CA"),
+    "another region, where there is no other": (["fr-CH"], ["fr-CA"], "fr-CA"),
+    "the language comes before a region of it": (["fr"], ["fr-CA", "fr"], "fr"),
+    "the plainest of several regions": (["pt"], ["pt-Latn-BR", "pt-PT", "pt-BR"], "pt-BR"),
+    "no other script": (["zh-Hant-TW", "en"], ["zh-Hans", "en"], "en"),
+    "any script, where none is said": (["zh"], ["zh-Hans"], "zh-Hans"),
+    "a region of the first before the second": (["fr", "en"], ["en", "fr-CA"], "fr-CA"),
+    "not a language that only begins so": (["fr"], ["fry", "frr-DE"], None),
+    "in any case": (["FR-ca"], ["Fr"], "Fr"),
+    "with underscores": (["fr_CA"], ["fr"], "fr"),
+    "blanks around it": ([" fr "], ["fr"], "fr"),
+    "nothing that is wanted": (["ko"], ["fr"], None),
+    "nothing is wanted": ([], ["fr"], None),
+    "an empty tag": ([""], ["fr"], None),
+}
+
+
+@pytest.mark.parametrize(("wanted", "available", "expected"), NEAREST.values(), ids=NEAREST)
+def test_the_nearest(wanted: list[str], available: list[str], expected: str | None) -> None:
+    assert negotiate(wanted, available) == expected
+
+
 @given(st.text(alphabet="abzAZ019*-_;=q., \t\u00e9", max_size=80) | st.text(max_size=40))
 def test_any_header_is_taken(header: str) -> None:
     assert negotiate(accepted(header), OURS) in (None, *OURS)

@@ -31,6 +31,12 @@ EXPLAINED: dict[str, tuple[dict[str, Any], tuple[str, ...], tuple[str, str, str 
         ("pas d'argent", "report", "fr"),
     ),
     "in a region's language": ({"localized": {"fr": "pas d'argent"}}, ("fr-CH",), ("pas d'argent", "report", "fr")),
+    "of a region, where there is no other": (
+        {"localized": {"fr-CA": "pas d'argent"}},
+        ("fr",),
+        ("pas d'argent", "report", "fr-CA"),
+    ),
+    "without region and script": ({"localized": {"zh": "没有钱"}}, ("zh-Hant-TW",), ("没有钱", "report", "zh")),
     "the report's own, in the second language": (
         {"localized": {"en": "no money"}},
         ("fr", "en"),

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from tocsin.connectors.catalogue.entries import Advice, Entry, Form, SourceFile, Texts
 from tocsin.connectors.catalogue.files import ADVICE_FILE, catalogue_hash, shipped_files
+from tocsin.connectors.catalogue.languages import DEFAULT, negotiate
 from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, fold_code, parse_code
 from tocsin.connectors.dialects.message_types import parse_piuri, plain
 
@@ -20,12 +21,9 @@ _WORD = re.compile(r"[A-Z][a-z0-9]*")
 _CAMEL = re.compile(r"(?:[A-Z][a-z0-9]*)+")
 Tokens = tuple[str, ...]
 Hit = TypeVar("Hit")
+MAX_NAMED = 1000
+"""Characters of a catalogue's URI that are looked at."""
 _REPORTING = frozenset({"reportproblem", "notification"})
-DEFAULT = "en"
-"""The language of those who ask for none that we have; every entry has it."""
-MAX_HEADER = 1000
-"""Characters of a header that are looked at; what follows is ignored."""
-_RANGE = re.compile(r"\s*(\*|[A-Za-z]{1,8}(?:[-_][A-Za-z0-9]{1,8})*)\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*)?")
 
 
 class Match(StrEnum):
@@ -49,14 +47,20 @@ class Found(Struct, frozen=True):
 
 
 class _Index:
-    """Entries by code, in the ways in which a code in hand may fit one. Of two that fit equally, the one that was
-    entered first, but a code comes before another entry's alias."""
+    """Entries by code, in the ways in which a code in hand may fit one. Of two that fit equally, the one of an earlier
+    layer; within a layer the one that was entered first, but a code comes before another entry's alias."""
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
+    def __init__(self, *layers: Iterable[Entry]) -> None:
         self._whole: dict[str, Found] = {}
         self._forms: dict[Form, dict[Tokens, Found]] = {form: {} for form in Form}
-        for entry in entries:
-            self._enter(entry)
+        for layer in layers:
+            before, forms_before = self._whole, self._forms
+            self._whole, self._forms = {}, {form: {} for form in Form}
+            for entry in layer:
+                self._enter(entry)
+            self._whole |= before
+            for form, entries in forms_before.items():
+                self._forms[form] |= entries
 
     def find(self, code: str) -> Found | None:
         """As Catalogue.find."""
@@ -103,8 +107,10 @@ class Catalogue:
             msgspec.structs.replace(entry, file=name) for name, source in self.sources.items() for entry in source.codes
         )
         self.languages = tuple(sorted({DEFAULT, *(name for entry in self.entries for name in entry.texts)}))
-        self._any = _Index(self.entries)
-        self._of_none = _Index(entry for entry in self.entries if not self.sources[entry.file].protocols)
+        of_none = [entry for entry in self.entries if not self.sources[entry.file].protocols]
+        # Where nobody knows the protocol, a code that several have is told in the words that hold for all of them.
+        self._any = _Index(of_none, self.entries)
+        self._of_none = _Index(of_none)
         self._of_protocol = {name: self._index_of(name) for name in self._protocols()}
 
     @staticmethod
@@ -131,7 +137,7 @@ class Catalogue:
 
     def texts(self, code: str, languages: Sequence[str] = ()) -> Texts | None:
         """What there is to say of `code`, in the first of the wanted languages that we have, else in English; None if
-        the code is not known. Wanting a language needs Babel."""
+        the code is not known."""
         found = self.find(code)
         return None if found is None else self.wording(found.entry, self.language(languages))
 
@@ -176,11 +182,11 @@ class Catalogue:
         def of_none(entry: Entry) -> bool:
             return not self.sources[entry.file].protocols
 
-        return _Index([*filter(own, self.entries), *filter(of_none, self.entries)])
+        return _Index(filter(own, self.entries), filter(of_none, self.entries))
 
     def _named(self, catalogue: str) -> str | None:
         """The protocol of ours that a catalogue's URI names; "" for one of no protocol; None for a foreign one."""
-        segments = {plain(part) for part in re.split(r"[/;#?]", catalogue[:MAX_HEADER])} - {""}
+        segments = {plain(part) for part in re.split(r"[/;#?]", catalogue[:MAX_NAMED])} - {""}
         for name in self._of_protocol:
             if name in segments:
                 return name
@@ -227,31 +233,6 @@ def longest(index: Mapping[Tokens, Hit], tokens: Tokens) -> tuple[int, Hit] | No
         if hit is not None:
             return length, hit
     return None
-
-
-def accepted(header: str) -> list[str]:
-    """The languages of an Accept-Language header, the most wanted first; those with q=0 and what is malformed are left
-    out. Total. `*` stands for the default: whoever accepts anything gets that."""
-    found: list[tuple[float, str]] = []
-    for part in header[:MAX_HEADER].split(","):
-        match = _RANGE.fullmatch(part)
-        weight = float(match.group(2) or 1) if match else 0.0
-        if match and 0 < weight <= 1:
-            found.append((weight, match.group(1).replace("_", "-")))
-    wanted = [name for _, name in sorted(found, key=lambda each: -each[0])]
-    return [DEFAULT if name == "*" else name for name in wanted]
-
-
-def negotiate(wanted: Sequence[str], available: Iterable[str]) -> str | None:
-    """The first of the wanted languages that is available, exactly or without its region (`de-AT` gets `de`); None if
-    there is none. Needs Babel (extras `gateway` or `streams`) unless nothing is wanted."""
-    if not wanted:
-        return None
-    from babel.core import negotiate_locale
-
-    spelled = {name.replace("_", "-").casefold(): name for name in available}
-    chosen = negotiate_locale([name.replace("_", "-") for name in wanted], spelled, sep="-")
-    return None if chosen is None else spelled.get(chosen.casefold())
 
 
 @cache

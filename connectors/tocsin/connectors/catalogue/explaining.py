@@ -7,7 +7,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from tocsin.connectors.catalogue.catalogue import DEFAULT, Catalogue, Found, negotiate, protocol_of
+from tocsin.connectors.catalogue.catalogue import Catalogue, Found, protocol_of
+from tocsin.connectors.catalogue.languages import DEFAULT, negotiate
 from tocsin.connectors.dialects.didcomm1_writing import catalogue as named_catalogue
 from tocsin.schemas.problem import Problem
 
@@ -41,7 +42,7 @@ def explain(
 ) -> Explanation:
     """What the report says in the first wanted language that it has, then what the catalogue says, then what the report
     says in a language that it does not state. `protocol` is the one in which it happened, where the report does not say
-    it. Wanting a language needs Babel."""
+    it."""
     wanted = [*languages, DEFAULT]
     stated = problem.source.protocol or problem.message_type
     found = catalogue.find(problem.code, protocol_of(stated) or protocol, named_catalogue(problem))

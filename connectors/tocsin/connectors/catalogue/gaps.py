@@ -9,9 +9,10 @@ from itertools import chain
 import msgspec
 from msgspec import Struct
 
-from tocsin.connectors.catalogue.catalogue import DEFAULT, Catalogue, descriptors_of, words_of
+from tocsin.connectors.catalogue.catalogue import Catalogue, descriptors_of, words_of
 from tocsin.connectors.catalogue.entries import Entry, Fixer, Form, Retry
 from tocsin.connectors.catalogue.files import ADVICE_FILE, file_hash, locked_hashes, shipped_files
+from tocsin.connectors.catalogue.languages import DEFAULT
 from tocsin.connectors.dialects.codes import DESCRIPTORS, PREFERRED_DESCRIPTORS, fold_code, parse_code
 from tocsin.schemas.problem import Severity
 
@@ -44,7 +45,13 @@ def lint(files: Mapping[str, bytes] | None = None, locked: Mapping[str, str] | N
         catalogue = Catalogue(raws)
     except (msgspec.ValidationError, KeyError) as error:
         return [*found, Finding(file="", code="", rule="shape", detail=str(error))]
-    checks = (_clashes(catalogue), _advice(catalogue), _gaps(catalogue), *map(_entry, catalogue.entries))
+    checks = (
+        _clashes(catalogue),
+        _ambiguous(catalogue),
+        _advice(catalogue),
+        _gaps(catalogue),
+        *map(_entry, catalogue.entries),
+    )
     return found + list(chain.from_iterable(checks))
 
 
@@ -78,6 +85,17 @@ def _clashes(catalogue: Catalogue) -> Iterator[Finding]:
     for key, entry in said:
         if counts[key] > 1:
             yield Finding(file=entry.file, code=entry.code, rule="duplicate-code", detail=" ".join(filter(None, key)))
+
+
+def _ambiguous(catalogue: Catalogue) -> Iterator[Finding]:
+    """A code that several protocols have, and no entry says what it means where nobody knows the protocol."""
+    files: dict[tuple[str, ...], set[str]] = {}
+    for entry in catalogue.entries:
+        for key in _keys(entry):
+            files.setdefault(key, set()).add(entry.file)
+    for key, named in files.items():
+        if len(named) > 1 and all(catalogue.sources[name].protocols for name in named):
+            yield Finding(file=min(named), code=key[-1], rule="needs-an-entry-of-no-protocol")
 
 
 def _keys(entry: Entry) -> Iterator[tuple[str, ...]]:
