@@ -94,6 +94,10 @@ FAULTS: dict[str, tuple[str, Callable[[Documents], object]]] = {
     ),
     "a family that is no name": ("not-camel-case", put("family", "form")),
     "another spelling that was forgotten": ("alias-missing", lambda documents: documents[FILE]["codes"].pop(1)),
+    "a code of two protocols and of none": (
+        "needs-an-entry-of-no-protocol",
+        lambda documents: documents["codes/aries-report-problem.json"]["codes"].pop(0),
+    ),
     "an unknown member": ("shape", put("x", "colour")),
     "a changed word": ("file-changed", put("Trust.", "texts", "en", "explanation")),
     "a new file": (

@@ -81,8 +81,11 @@ def test_hint_and_title() -> None:
         (None, "https://didcomm.org/issue-credential/2.0", "Ausstellung abgebrochen"),
         ("https://didcomm.org/report-problem/1.0/problem-report", "https://didcomm.org/issue-credential/2.0",
          "Ausstellung abgebrochen"),
+        (None, None, "Vorgang abgebrochen"),
+        ("https://didcomm.org/report-problem/1.0/problem-report", None, "Vorgang abgebrochen"),
     ],
-    ids=["its message type", "that of another protocol", "its thread's protocol", "a report about it"],
+    ids=["its message type", "that of another protocol", "its thread's protocol", "a report about it",
+         "no protocol", "a report of which nobody knows"],
 )  # fmt: skip
 def test_a_code_means_what_its_protocol_means(kind: str | None, thread: str | None, title: str) -> None:
     problem = Problem(dialect="aries-1.0", code="abandoned", message_type=kind)
