@@ -169,6 +169,9 @@ async def test_a_field_is_known_in_any_spelling(gateway: Gateway, options: dict[
     [
         ({"params": {"recordd": "r"}}, "/context/recordd", "record_id"),
         ({"params": {"Tenant": "acme"}}, "/context/Tenant", "tenant"),
+        ({"params": {"thread": "t"}}, "/context/thread", "thread_id"),
+        ({"params": {"tocsin_record_id": "r"}}, "/context/tocsin_record_id", "record_id"),
+        ({"params": {"tocsin-tenant": "acme"}}, "/context/tocsin-tenant", "tenant"),
         ({"headers": {"Tocsin-Threat-Id": "t"}}, "/context/threat-id", "thread_id"),
     ],
 )
@@ -178,6 +181,17 @@ async def test_a_name_that_says_nothing_is_refused(
     status, answer, _ = await gateway.post("/v1/problems", json=PLAIN, **options)
     assert (status, answer["type"], answer["pointer"]) == (400, "urn:tocsin:problem:bad-context", pointer)
     assert answer["expected"] == near
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["token", "access_token", "api-version", "utm_source", "order_id", "client_id", "userId", "site", "v", "ä" * 300],
+)
+async def test_a_parameter_of_others_says_nothing(gateway: Gateway, name: str) -> None:
+    status, answer, _ = await gateway.post("/v1/problems", json=PLAIN, params={name: "x", "record_id": "r"})
+    assert (status, answer.get("violations")) == (202, None)
+    assert gateway.reported[0].problem.source.record_id == "r"
+    assert gateway.reported[0].problem.extensions == {}
 
 
 async def test_a_document_with_more_members_is_no_envelope(gateway: Gateway) -> None:
