@@ -25,6 +25,7 @@ from tocsin.connectors.dialects.context import ProblemContext, read_context, wit
 from tocsin.connectors.dialects.json_text import json_text, parse_json
 from tocsin.connectors.dialects.refused_members import unreadable
 from tocsin.connectors.publish.errors import NothingToPublish
+from tocsin.connectors.publish.identity import digest_beside, identity_of
 from tocsin.schemas.events import ProblemReported
 from tocsin.schemas.ids import idempotent_id, new_event_id
 from tocsin.schemas.problem import Problem, Source
@@ -85,6 +86,7 @@ def problem_reported(report: Report, origin: Origin, *, now: int | None = None) 
     read, raw = _read(report, origin)
     if isinstance(read, NotAProblem):
         raise NothingToPublish(read.why)
+    beside = digest_beside(read, (inner, origin.context))
     for context in (inner, origin.context):
         read = read if context is None else with_context(read, context)
     read = as_catalogued(read)
@@ -92,7 +94,7 @@ def problem_reported(report: Report, origin: Origin, *, now: int | None = None) 
         read = msgspec.structs.replace(read, request_id=origin.request_id)
     noticed = read.noticed_at
     return ProblemReported(
-        event_id=event_id(origin, read, raw),
+        event_id=event_id(origin, read, raw, beside),
         tenant=origin.tenant,
         occurred_at=noticed if noticed is not None and 0 <= noticed <= now + FUTURE else now,
         recorded_at=now,
@@ -105,15 +107,17 @@ def problem_reported(report: Report, origin: Origin, *, now: int | None = None) 
     )
 
 
-def event_id(origin: Origin, problem: Problem | None = None, raw: bytes = b"") -> str:
-    """The id of the event to be: the given one, the idempotency key's, that of the document's bytes (`raw`) if it has
-    an id of its own, so that the same document sent twice is one event; or a new one."""
+def event_id(origin: Origin, problem: Problem | None = None, raw: bytes = b"", beside: str = "") -> str:
+    """The id of the event to be: the given one; the idempotency key's; that of the document's bytes (`raw`) if it has
+    an id of its own, with a digest of the context `beside` it, so that the same document sent twice in the same context
+    is one event; or a new one."""
     if origin.event_id is not None:
         return origin.event_id
     if origin.idempotency_key is not None:
         return idempotent_id(origin.tenant, origin.idempotency_key, *origin.key_scope)
-    if raw and problem is not None and problem.message_id:
-        return idempotent_id(origin.tenant, problem.message_id, "document", sha256(raw).hexdigest())
+    identity = identity_of(problem) if raw and problem is not None else None
+    if identity is not None:
+        return idempotent_id(origin.tenant, identity, "document", sha256(raw).hexdigest(), *filter(None, [beside]))
     return new_event_id()
 
 
