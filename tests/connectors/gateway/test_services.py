@@ -113,7 +113,7 @@ async def test_the_decision_is_given_though_the_bus_is_away(gateway: Gateway) ->
 async def test_what_is_ignored_or_replied_has_no_document(gateway: Gateway) -> None:
     live = {"scenario": "M5", "context": {"sender": "did:x", "capabilities": {"live_delivery": True}}}
     _, found, _ = await gateway.post(DECIDE, json.dumps(live), params={"tenant": "acme"})
-    assert (found["decision"]["action"], found["document"], found["recorded"]) == ("reply", None, False)
+    assert (found["decision"]["action"], found["document"], found["recorded"]) == ("reply", None, True)
 
 
 async def test_an_answer_whose_reply_is_in_a_header(gateway: Gateway) -> None:

@@ -13,7 +13,7 @@ import pytest
 from tocsin.connectors.dialects import read_parsed
 from tocsin.connectors.mediation import Context, Handled, Mediation, MemoryReplays, load_table, message_digest
 from tocsin.connectors.publish import MemoryPublisher, PublishUnconfirmed
-from tocsin.schemas.events import ProblemReported
+from tocsin.schemas.events import ActivityObserved, ProblemReported
 from tocsin.schemas.problem import Problem, RetryParty
 
 ENCRYPTED = b'{"ciphertext":"..."}'
@@ -28,6 +28,10 @@ class Unspeakable(Exception):
 
     def __str__(self) -> str:
         raise RuntimeError("no")
+
+
+class LiveMode(Exception):
+    """Live delivery is asked for."""
 
 
 def mediation(publisher: MemoryPublisher, **options: Any) -> Mediation:
@@ -101,13 +105,41 @@ async def test_an_exception_is_recorded_with_its_class_and_text(caplog: pytest.L
     assert "comment" not in handled.document["body"]  # type: ignore[operator]
 
 
-async def test_what_the_peer_is_not_told_is_recorded_and_a_reply_is_not() -> None:
+async def test_what_the_peer_is_not_told_is_recorded() -> None:
     publisher = MemoryPublisher()
     report = Context(sender="did:x", message_type="https://didcomm.org/report-problem/2.0/problem-report")
     ignored = await mediation(publisher).handle("G2", report)
     assert (ignored.document, len(publisher.events)) == (None, 1)
-    replied = await mediation(publisher).handle("M5", CONTEXT)
-    assert (replied.problem, replied.document, len(publisher.events)) == (None, None, 1)
+
+
+async def test_a_reply_is_recorded_as_an_activity() -> None:
+    publisher = MemoryPublisher()
+    for _ in range(2):
+        replied = await mediation(publisher).handle("M5", CONTEXT, encrypted=ENCRYPTED, request_id="r-1")
+    assert (replied.problem, replied.document, replied.unrecorded) == (None, None, None)
+    first, again = publisher.events
+    assert isinstance(first, ActivityObserved)
+    assert replied.receipt is not None
+    assert first.event_id == again.event_id == replied.receipt.event_id, "the same step of the same request is one"
+    assert (first.kind, first.message_id, first.thread_id, first.digest) == ("message_received", "m-1", "m-1", DIGEST)
+    assert first.detail == {
+        "request_id": "r-1",
+        "mediation.scenario": "identus-mediator/M5",
+        "mediation.behaviour": "M5A",
+        "mediation.action": "reply",
+        "mediation.code": "e.m.live-mode-not-supported",
+        "mediation.reply_with": "https://didcomm.org/messagepickup/3.0/status",
+        "mediation.message_base64": base64.b64encode(ENCRYPTED).decode(),
+    }
+
+
+async def test_a_reply_that_cannot_be_recorded_is_a_reply_all_the_same() -> None:
+    publisher = MemoryPublisher()
+    publisher.failures.append(PublishUnconfirmed("e", "away"))
+    replied = await mediation(publisher).handle(LiveMode("no"), CONTEXT)
+    assert (replied.decision.action, type(replied.unrecorded)) == ("reply", PublishUnconfirmed)
+    assert replied.activity is not None
+    assert replied.activity.detail["mediation.error"].endswith("LiveMode")
 
 
 async def test_only_what_is_not_synchronous_is_dispatched() -> None:

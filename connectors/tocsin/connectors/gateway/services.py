@@ -50,11 +50,13 @@ MAX_CLASSES = 64
 
 
 class ErrorDescription(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An exception in whatever language: its class, the classes that it extends from the nearest on, its text."""
+    """An exception in whatever language: its class, the classes that it extends from the nearest on, its text, and its
+    code, where it has one (`ECONNREFUSED`, an SQLSTATE)."""
 
     name: str = field(name="class")
     bases: list[str] = []
     text: str = ""
+    code: str | None = None
 
 
 class Trouble(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -154,7 +156,7 @@ async def _handle(trouble: Trouble, request_id: str | None, recorder: _Recorder)
 
 
 def _exception(error: ErrorDescription) -> ForeignError:
-    return ForeignError([error.name, *error.bases][:MAX_CLASSES], error.text)
+    return ForeignError([error.name, *error.bases][:MAX_CLASSES], error.text, error.code)
 
 
 def _decided(handled: Handled) -> dict[str, object]:

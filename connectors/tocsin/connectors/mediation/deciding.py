@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
@@ -11,7 +12,7 @@ from msgspec.structs import replace
 
 from tocsin.connectors.dialects.members import MAX_ID_LENGTH
 from tocsin.connectors.dialects.message_types import MAX_TYPE, is_report
-from tocsin.connectors.mediation.table import PIURI, Action, Option, ScenarioTable, behaviour_of
+from tocsin.connectors.mediation.table import PIURI, Action, ExceptionRow, Option, ScenarioTable, behaviour_of
 from tocsin.schemas.errors import TocsinError
 from tocsin.schemas.problem import RetryParty
 
@@ -22,6 +23,9 @@ MAX_CAUSES = 8
 """How far back the causes of an exception are looked at."""
 
 
+_SEPARATORS = re.compile(r"::|[\\/$]")
+"""What stands between the parts of a name in Rust, Ruby, PHP, Go and for inner classes of the JVM."""
+
 MAX_ADDRESS = 8192
 """Characters of a DID or another address that a report goes to; some kinds of DID hold a whole document."""
 
@@ -31,11 +35,13 @@ class UnknownScenario(TocsinError):
 
 
 class ForeignError(Exception):
-    """An exception of a service in another language: its class names, its own first, then those of its bases."""
+    """An exception of a service in another language: its class names, its own first, then those of its bases, and its
+    code, where the driver has one (`ECONNREFUSED`, an SQLSTATE, `P1001`)."""
 
-    def __init__(self, names: Sequence[str], text: str = "") -> None:
+    def __init__(self, names: Sequence[str], text: str = "", code: str | None = None) -> None:
         super().__init__(text)
         self.names = tuple(names)
+        self.code = code
 
 
 class Context(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -141,17 +147,17 @@ def decide(
 def classify(table: ScenarioTable, error: BaseException | str, message_type: str | None = None) -> str | None:
     """The scenario of an exception (or of a class name from elsewhere); None when no row of the table knows it.
 
-    The exception's own class comes first, then its base classes, then whatever it was raised from. A pattern with a
-    dot is compared with the dotted name. Rows are tried from the top.
+    The code of a foreign error comes first, then the exception's own class, its base classes, then whatever it was
+    raised from. A pattern with a dot is compared with the dotted name. Rows are tried from the top, those that are
+    `last` after all others.
     """
-    for name, text in _names(error):
-        for row in table.exceptions:
-            if row.message_type is not None and not fnmatchcase(message_type or "", row.message_type):
-                continue
-            if row.texts and not any(fnmatchcase(text, pattern) for pattern in row.texts):
-                continue
-            if any(_matches(name, pattern) for pattern in row.patterns):
-                return row.scenario
+    rows = [row for row in table.exceptions if _is_about(row, message_type)]
+    names = tuple(_names(error))
+    for last in (False, True):
+        for name, text in names:
+            for row in rows:
+                if row.last is last and _knows(row, name, text):
+                    return row.scenario
     return None
 
 
@@ -245,6 +251,16 @@ def _value(name: str, trouble: str | BaseException, context: Context) -> str:
     return _encodable(value)[:MAX_ADDRESS] if isinstance(value, str) and value else "?"
 
 
+def _is_about(row: ExceptionRow, message_type: str | None) -> bool:
+    return row.message_type is None or fnmatchcase(message_type or "", row.message_type)
+
+
+def _knows(row: ExceptionRow, name: str, text: str) -> bool:
+    if row.texts and not any(fnmatchcase(text, pattern) for pattern in row.texts):
+        return False
+    return any(_matches(name, pattern) for pattern in row.patterns)
+
+
 def _matches(name: str, pattern: str) -> bool:
     return fnmatchcase(name if "." in pattern else name.rpartition(".")[2], pattern)
 
@@ -260,7 +276,8 @@ def _names(error: BaseException | str) -> Iterator[tuple[str, str]]:
             return
         text = text_of(current)
         if isinstance(current, ForeignError):
-            yield from ((name, text) for name in current.names)
+            said = current.names if current.code is None else (current.code, *current.names)
+            yield from ((_SEPARATORS.sub(".", name.lstrip("*&")), text) for name in said)
         else:
             kinds = [kind for kind in type(current).__mro__ if kind not in (Exception, BaseException, object)]
             yield from ((f"{kind.__module__}.{kind.__qualname__}", text) for kind in kinds)

@@ -18,9 +18,11 @@ from tocsin.connectors.dialects.didcomm2 import write
 from tocsin.connectors.dialects.json_text import json_text
 from tocsin.connectors.dialects.members import MAX_ID_LENGTH
 from tocsin.connectors.mediation.deciding import Context, Decision, ForeignError, decide, text_of, within_bounds
+from tocsin.connectors.mediation.recording import reply_observed
 from tocsin.connectors.mediation.replays import Replays
 from tocsin.connectors.mediation.table import Action, ScenarioTable
 from tocsin.connectors.publish.port import EventPublisher, Receipt
+from tocsin.schemas.events import ActivityObserved
 from tocsin.schemas.problem import Problem, RetryParty, Severity, Source
 
 MAX_KEPT_TEXT = 1024
@@ -40,14 +42,16 @@ def message_digest(encrypted: bytes | str) -> str:
 
 class Handled(Struct, frozen=True, kw_only=True):
     """What was decided and done. `document` is the report for the peer, a DIDComm v2 plaintext message without `id`;
-    if `decision.synchronous`, the caller sends it in the exchange in which the message came. `undispatched` and
-    `unrecorded` hold what failed; both are logged too, and a failed dispatch is recorded."""
+    if `decision.synchronous`, the caller sends it in the exchange in which the message came. What is recorded is a
+    `problem`, or of a reply an `activity`. `undispatched` and `unrecorded` hold what failed; both are logged too, and a
+    failed dispatch is recorded."""
 
     decision: Decision
     request_id: str
     message_sha256: str | None
     problem: Problem | None = None
     document: dict[str, object] | None = None
+    activity: ActivityObserved | None = None
     receipt: Receipt | None = None
     undispatched: Exception | None = None
     unrecorded: Exception | None = None
@@ -102,8 +106,8 @@ class Mediation:
         """Decide about a scenario or an exception, and do it: log, dispatch, record, all under one request id and
         message digest. `encrypted` is the message as it came; without `request_id` there is a new one.
 
-        What the peer is not told is recorded all the same; a reply is only logged. Nothing that a peer can write is an
-        exception, nor is a failure to dispatch or to record, because the caller still has to answer: see `Handled`.
+        What the peer is not told is recorded all the same, and a reply as an activity. Nothing that a peer can write is
+        an exception, nor is a failure to dispatch or to record, because the caller still has to answer: see `Handled`.
         Raises UnknownScenario.
         """
         context = within_bounds(context or Context())
@@ -145,21 +149,37 @@ class Mediation:
         encrypted: bytes | str | None,
     ) -> Handled:
         if handled.problem is None:
-            return handled
+            return await self._record_reply(handled, trouble, context, encrypted)
         kept: dict[str, object] = {"dispatch": sent}
         if handled.undispatched is not None:
             kept["dispatch_error"] = text_of(handled.undispatched)[:MAX_KEPT_TEXT]
         if handled.document is not None:
             kept["report"] = handled.document
-        if encrypted is not None and len(encrypted) <= MAX_KEPT_MESSAGE:
-            kept["message_base64"] = base64.b64encode(_bytes(encrypted)).decode()
+        kept |= _message(encrypted)
         problem = _with(handled.problem, kept)
         handled = msgspec.structs.replace(handled, problem=problem)
+        return await self._publish(handled, problem, _key(handled, trouble, context))
+
+    async def _record_reply(
+        self, handled: Handled, trouble: str | BaseException, context: Context, encrypted: bytes | str | None
+    ) -> Handled:
+        more = {f"mediation.{name}": text for name, text in (_error(trouble) | _message(encrypted)).items()}
+        activity = reply_observed(
+            handled.decision,
+            context,
+            tenant=self.publisher.tenant,
+            key=_key(handled, trouble, context),
+            digest=handled.message_sha256,
+            detail={"request_id": handled.request_id} | more,
+        )
+        return await self._publish(msgspec.structs.replace(handled, activity=activity), activity, None)
+
+    async def _publish(self, handled: Handled, what: Problem | ActivityObserved, key: str | None) -> Handled:
         try:
-            key = _key(handled, trouble, context)
-            receipt = await self.publisher.publish(problem, idempotency_key=key)
+            receipt = await self.publisher.publish(what, idempotency_key=key)
         except Exception as error:  # the peer still waits for its answer, whatever the bus says
-            _say(logging.ERROR, f"the problem was not recorded: {type(error).__name__}", handled, error)
+            noun = "problem" if isinstance(what, Problem) else "reply"
+            _say(logging.ERROR, f"the {noun} was not recorded: {type(error).__name__}", handled, error)
             return msgspec.structs.replace(handled, unrecorded=error)
         return msgspec.structs.replace(handled, receipt=receipt)
 
@@ -170,8 +190,7 @@ class Mediation:
             "behaviour": decision.behaviour,
             "action": str(decision.action),
         }
-        if isinstance(trouble, BaseException):
-            kept |= {"error": _class(trouble), "error_text": text_of(trouble)[:MAX_KEPT_TEXT]}
+        kept |= _error(trouble)
         problem = Problem(
             dialect="canonical",
             code=decision.code[:MAX_CODE_LENGTH],
@@ -220,6 +239,19 @@ def _document(problem: Problem, decision: Decision) -> dict[str, object]:
         body.pop("comment", None)
     members = {"from": problem.source.sender, "to": decision.to or None}
     return document | {name: value for name, value in members.items() if value is not None}
+
+
+def _error(trouble: str | BaseException) -> dict[str, str]:
+    if not isinstance(trouble, BaseException):
+        return {}
+    return {"error": _class(trouble), "error_text": text_of(trouble)[:MAX_KEPT_TEXT]}
+
+
+def _message(encrypted: bytes | str | None) -> dict[str, str]:
+    """The message as it came, if it is not too large to be kept."""
+    if encrypted is None or len(encrypted) > MAX_KEPT_MESSAGE:
+        return {}
+    return {"message_base64": base64.b64encode(_bytes(encrypted)).decode()}
 
 
 def _bytes(encrypted: bytes | str) -> bytes:

@@ -33,6 +33,8 @@ from tocsin.connectors.mediation.table import (
 
 TABLES = ("identus-mediator", "identus-agent")
 """The tables that ship with Tocsin."""
+FAMILY = "@"
+"""What begins the name of a family of exceptions."""
 MAX_TABLE_BYTES = 256 * 1024
 """Size of a table's file."""
 
@@ -90,7 +92,7 @@ def build_table(data: object, findings: TableFindings) -> ScenarioTable | None:
         findings.note(("scenarios",), f"scenarios is an object of at most {MAX_SCENARIOS}, exceptions a list")
         return None
     read = {name: _scenario(name, each, findings) for name, each in scenarios.items()}
-    rows = [_convert(each, ExceptionRow, ("exceptions", n), findings) for n, each in enumerate(exceptions)]
+    rows = [_row(each, ("exceptions", n), findings) for n, each in enumerate(exceptions)]
     if shell is None or findings.failed:
         return None
     table = msgspec.structs.replace(
@@ -110,6 +112,28 @@ def _shipped(name: str) -> ScenarioTable:
     if table is None:
         raise TableError(findings.in_order())
     return table
+
+
+@lru_cache
+def families() -> dict[str, list[str]]:
+    """Patterns of exceptions' names and codes that mean one thing, by the name of their family."""
+    data = files("tocsin.connectors.mediation").joinpath("exception_families.json").read_bytes()
+    return msgspec.json.decode(data, type=dict[str, list[str]])
+
+
+def _row(data: object, path: Path, findings: TableFindings) -> ExceptionRow | None:
+    """The row with the patterns of the families that it names."""
+    row = _convert(data, ExceptionRow, path, findings)
+    if row is None:
+        return None
+    patterns: list[str] = []
+    for pattern in row.patterns:
+        known = [pattern] if pattern[:1] != FAMILY else families().get(pattern[1:])
+        if known is None:
+            guess = get_close_matches(pattern[1:], families(), 1)
+            findings.note(path, f"there is no family {pattern}", f"did you mean {FAMILY}{guess[0]}?" if guess else "")
+        patterns += known or []
+    return msgspec.structs.replace(row, exception=patterns)
 
 
 def _scenario(name: str, data: object, findings: TableFindings) -> Scenario | None:

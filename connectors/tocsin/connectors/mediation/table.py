@@ -25,7 +25,8 @@ _SCENARIO = re.compile(r"[A-Z]{1,4}[0-9]{1,3}")
 
 
 class Action(StrEnum):
-    """What is done towards the peer. In every case it is logged, and unless it is a reply, recorded."""
+    """What is done towards the peer. In every case it is logged and recorded: a reply as an activity, the rest as
+    problems."""
 
     IGNORE = "ignore"
     REPORT = "report"
@@ -87,13 +88,18 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class ExceptionRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which exceptions mean which scenario: patterns of class names (`*` and `?`, case counts), and perhaps of the
-    type of the message in trouble, and of the exception's `text` where one class means two things."""
+    """Which exceptions mean which scenario: patterns of class names and codes (`*` and `?`, case counts), and perhaps
+    of the type of the message in trouble, and of the exception's `text` where one class means two things.
+
+    `@storage-unreachable` stands for the patterns of a family (`exception_families.json`). A row that is `last` is
+    asked only when no other row knows any name of the exception.
+    """
 
     exception: str | list[str]
     scenario: str
     message_type: str | None = None
     text: str | list[str] = field(default_factory=list)
+    last: bool = False
 
     @property
     def patterns(self) -> list[str]:
