@@ -18,7 +18,7 @@ def cloud_event_headers(event: Event, source: bytes) -> list[tuple[str, bytes]]:
         _VERSION,
         ("ce_id", event.event_id.encode()),
         ("ce_source", source),
-        ("ce_type", _type_of(type(event))),
+        ("ce_type", type_header(type(event))),
         ("ce_time", _time_of(event.occurred_at)),
         ("ce_tenant", event.tenant.encode()),
         _CONTENT_TYPE,
@@ -26,7 +26,8 @@ def cloud_event_headers(event: Event, source: bytes) -> list[tuple[str, bytes]]:
 
 
 @lru_cache(maxsize=256)
-def _type_of(kind: type[Event]) -> bytes:
+def type_header(kind: type[Event]) -> bytes:
+    """The value of the header `ce_type` of events of this kind."""
     return b"io.tocsin." + kind.__name__.encode()
 
 

@@ -50,7 +50,7 @@ class Attempts:
             alone = self._under_way.setdefault(identity, asyncio.Lock())
             try:
                 async with alone:
-                    if not self.memory.knows(identity, time()):
+                    if not self.memory.knows(identity, time(), attempt.recorded_at / 1e6):
                         await self._make(attempt, identity)
             finally:
                 if not alone.locked():

@@ -1,7 +1,8 @@
 """Reads attempts, makes them concurrently, and commits an attempt only when its outcome is in Kafka.
 
 Delivery: at least once. A dispatcher killed after the sink answered and before the outcome was acknowledged makes the
-attempt again, with the same delivery id and body; one that is killed later makes it again only until it is committed.
+attempt again, with the same delivery id and body; one that is killed later does not, because its successor reads the
+outcomes first (recall.py).
 Each partition has room of its own (partitions.py): a slow endpoint stops no endpoint of another partition.
 """
 
@@ -25,8 +26,9 @@ from tocsin.schemas.errors import Undecodable, UndecodableReason
 from tocsin.schemas.events import DeliveryAttempt, DeliveryOutcome
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.dispatcher.attempts import Attempts
-from tocsin.streams.dispatcher.memory import finished_attempts, is_stale, offsets_are_missing
+from tocsin.streams.dispatcher.memory import is_stale
 from tocsin.streams.dispatcher.partitions import Admission, Offsets, PartitionProgress
+from tocsin.streams.dispatcher.recall import Recall
 from tocsin.streams.engine.dead import dead_letter
 from tocsin.streams.engine.failpoints import failpoint_from
 from tocsin.streams.engine.kafka_log import record_from
@@ -85,6 +87,7 @@ class Dispatcher:
             fetch_max_wait_ms=100,
         )
         self.attempts = Attempts(sinks, settings.per_endpoint, self._write, self._failpoint)
+        self._recall = Recall(settings.bootstrap, settings.prefix, book, self.attempts.memory)
         self._offsets = Offsets(self._consumer, lambda: self._failpoint("attempt_committed"))
         self._admission = Admission()
         self._room = asyncio.Event()
@@ -109,15 +112,13 @@ class Dispatcher:
 
     @contextlib.asynccontextmanager
     async def _connected(self) -> AsyncIterator[None]:
-        bootstrap, prefix = self._settings.bootstrap, self._settings.prefix
         try:
             await self._producer.start()
-            if await offsets_are_missing(bootstrap, f"{prefix}dispatch", f"{prefix}attempts"):
-                self.attempts.memory.recall(await finished_attempts(bootstrap, f"{prefix}deliveries", self._book))
             await self._consumer.start()
-            self._consumer.subscribe([f"{prefix}attempts"], listener=_Listener(self))
+            self._consumer.subscribe([f"{self._settings.prefix}attempts"], listener=_Listener(self))
             yield
         finally:
+            await self._recall.close()
             await ended_within(CLOSE_WITHIN, self._consumer.stop())
             await ended_within(CLOSE_WITHIN, self._producer.stop())
 
@@ -165,6 +166,7 @@ class Dispatcher:
     async def _handle(self, progress: PartitionProgress, record: ConsumerRecord) -> None:
         attempt = await self._decoded(record)
         if attempt is not None and not is_stale(record.timestamp):
+            await self._recall.of(record.partition, record.timestamp)
             await self.attempts.make(attempt)
         progress.end(record.offset)
 
@@ -212,6 +214,7 @@ class Dispatcher:
 
     def keep_only(self, partitions: set[TopicPartition]) -> None:
         """These partitions are ours from now on, and no others."""
+        self._recall.begin_anew()
         self._offsets.keep_only(partitions)
 
 
