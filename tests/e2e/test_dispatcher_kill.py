@@ -37,7 +37,7 @@ async def say_again(bootstrap: str, prefix: str) -> int:
 async def test_only_what_was_under_way_is_made_again(
     bootstrap: str, prefix: str, tmp_path: Path, survivor: bool
 ) -> None:
-    per_endpoint = DispatcherSettings.__dataclass_fields__["per_endpoint"].default
+    per_endpoint = DispatcherSettings("", "").per_endpoint
     async with Receiver() as receiver, Bus(bootstrap, prefix, tmp_path) as bus:
         bus.environment["TOCSIN_SESSION_TIMEOUT"] = "6"
         bus.rules(rules_for(receiver.url))

@@ -65,7 +65,7 @@ TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec(
         "deliveries", "endpoint", "What is to be told to whom, the outcomes, and the ticks of `deliver`.", _INPUT
     ),
-    # LogAppendTime: the dispatcher leaves an attempt that has lain here too long to its lease (dispatcher/recall.py).
+    # LogAppendTime: the dispatcher leaves an attempt that has lain here too long to its lease (dispatcher/memory.py).
     TopicSpec("attempts", "endpoint", "Try this delivery now: for the dispatcher.", _INPUT),
     TopicSpec(
         "settings",
