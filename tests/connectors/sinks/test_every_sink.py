@@ -50,7 +50,7 @@ async def _memory_settings() -> tuple[dict[str, Any], Callable[[], Awaitable[Non
     return {}, nothing
 
 
-MAKE = {"memory": _memory_settings, "webhook": _webhook_settings}
+MAKE = {"log": _memory_settings, "memory": _memory_settings, "webhook": _webhook_settings}
 """For each sink: settings that work and point at somebody who takes everything, and how to end that somebody."""
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.streams.cli.output import clipped, printable
+from tocsin.connectors.printable import clipped, printable
 
 TEXTS = {
     "a colour": ("\x1b[31mred\x1b[0m", "red"),

@@ -20,6 +20,7 @@ from tocsin.connectors.sinks.base import Delivered, Reason, Rejected, RetryLater
 
 SINKS: dict[str, str] = {
     "webhook": "tocsin.connectors.sinks.webhook:WebhookSink",
+    "log": "tocsin.connectors.sinks.log:LogSink",
     "memory": "tocsin.connectors.sinks.memory:MemorySink",
 }
 """Kind of each sink -> its class, imported when first used."""
@@ -39,7 +40,11 @@ def sink_class(kind: str) -> Any:
     when the package that has it cannot be used."""
     if kind in SINKS:
         module, _, name = SINKS[kind].partition(":")
-        return getattr(import_module(module), name)
+        try:
+            return getattr(import_module(module), name)
+        except ImportError as error:
+            missing = f"{error.name} is not installed (pip install 'tocsin[all]')"
+            raise SinkMisconfigured(kind, "sink", missing) from error
     for point in entry_points(group=ENTRY_POINTS, name=kind):
         try:
             found = point.load()

@@ -9,7 +9,8 @@ import msgspec
 import typer
 
 from tocsin.connectors.catalogue import Catalogue, Entry, Texts, accepted, lint
-from tocsin.streams.cli.output import clipped, show, show_json
+from tocsin.connectors.printable import clipped
+from tocsin.streams.cli.output import show, show_json
 from tocsin.streams.processes.exit_codes import BAD_INPUT, CHECK_FAILED, CommandFailed
 
 app = typer.Typer()

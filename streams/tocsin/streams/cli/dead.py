@@ -17,10 +17,11 @@ from aiokafka.errors import KafkaError
 from msgspec import Struct
 
 from tocsin.connectors.kafka import open_producer
+from tocsin.connectors.printable import clipped, printable
 from tocsin.schemas.codec import decode
 from tocsin.schemas.errors import Undecodable
 from tocsin.streams.cli.options import client_settings
-from tocsin.streams.cli.output import clipped, printable, show, show_error, show_json
+from tocsin.streams.cli.output import show, show_error, show_json
 from tocsin.streams.cli.records import places_of, records_of, seen_of
 from tocsin.streams.engine.dead import CONNECT_PREFIX, REASON_HEADER
 from tocsin.streams.processes.exit_codes import BAD_INPUT, CHECK_FAILED, USAGE, CommandFailed

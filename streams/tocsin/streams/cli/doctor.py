@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from tocsin.connectors.printable import printable
 from tocsin.streams.cli.doctor_checks import Check, Level, local_checks, timer_checks
 from tocsin.streams.cli.doctor_kafka import kafka_checks
-from tocsin.streams.cli.output import printable, show, show_json
+from tocsin.streams.cli.output import show, show_json
 from tocsin.streams.processes.exit_codes import CHECK_FAILED, UNREACHABLE
 from tocsin.streams.settings import Settings, SettingsInvalid, load_settings
 from tocsin.streams.telemetry.logs import set_up_logging

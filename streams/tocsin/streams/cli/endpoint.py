@@ -12,12 +12,13 @@ from aiokafka.errors import KafkaError
 from tocsin.connectors.commands import reason, who
 from tocsin.connectors.dialects import Unreadable
 from tocsin.connectors.kafka import open_producer
+from tocsin.connectors.printable import clipped
 from tocsin.connectors.publish import cloud_event_headers
 from tocsin.schemas.codec import encode
 from tocsin.schemas.events import EndpointCommand, EndpointCommandKind
 from tocsin.schemas.ids import new_event_id
 from tocsin.streams.cli.options import AsJson, By, Why, client_settings, usage_error
-from tocsin.streams.cli.output import clipped, show, show_json
+from tocsin.streams.cli.output import show, show_json
 from tocsin.streams.processes.exit_codes import USAGE, CommandFailed
 from tocsin.streams.processes.kafka import kafka_unreachable, reachable
 from tocsin.streams.rulesfile import load_rulebook

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "gateway": ("processes", "The HTTP gateway: problems in, schemas and metrics out."),
     "dispatch": ("processes", "The dispatcher: makes the delivery attempts."),
     "publish": ("publish", "Publish one problem document, or a file of them."),
+    "receive": ("receive", "A webhook receiver that verifies and prints."),
     "tail": ("tail", "Watch the events of a topic."),
     "dead": ("dead", "Dead letters: list, show, replay."),
     "acknowledge": ("answers", "Take a case: no further step of its escalation."),
@@ -38,7 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "codes": ("codes", "The catalogue of well-known codes: list, show, lint."),
     "topics": ("topics", "The topics of the bus: plan, apply."),
     "schemas": ("schemas", "Check the event schemas, also against released ones."),
-    "rules": ("rules", "The rules file: check it, try it, print its JSON Schema."),
+    "rules": ("rules", "The rules file: make one, check it, try it, its JSON Schema."),
     "config": ("config", "The effective settings, secrets masked."),
     "doctor": ("doctor", "Find out what is wrong, and what to do about it."),
 }

@@ -1,27 +1,10 @@
-"""What commands show: text from strangers without its control characters, JSON for scripts."""
+"""What commands print: lines for people, JSON for scripts, what went wrong on stderr."""
 
 from __future__ import annotations
 
 import os
-import re
 import sys
 from contextlib import suppress
-
-_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])|\x9b[0-?]*[ -/]*[@-~]")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""C0 and C1 control characters, and the marks that reverse the direction of text."""
-
-
-def printable(text: str) -> str:
-    """One line that cannot move the cursor or answer for the user (docs/reliability.md#terminal)."""
-    spaced = re.sub(r"[\t\r\n]+", " ", text)
-    return _CONTROL.sub("", _SEQUENCE.sub("", spaced))
-
-
-def clipped(text: str, length: int) -> str:
-    """`printable`, at most `length` characters."""
-    line = printable(text)
-    return line if len(line) <= length else line[: length - 1] + "…"
 
 
 class ReaderGone(Exception):

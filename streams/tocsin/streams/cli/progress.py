@@ -11,7 +11,8 @@ from typing import Self
 from rich.console import Console
 from rich.status import Status
 
-from tocsin.streams.cli.output import clipped, show, show_error, show_json
+from tocsin.connectors.printable import clipped
+from tocsin.streams.cli.output import show, show_error, show_json
 
 
 class StatusLine:

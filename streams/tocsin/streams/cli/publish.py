@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
+from importlib.resources import files
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
+from uuid import uuid4
 
 import typer
 
@@ -43,6 +46,7 @@ def run(
         Path | None,
         typer.Argument(dir_okay=False, callback=existing, help="A document, an array of them, or NDJSON; - is stdin."),
     ] = None,
+    example: Annotated[bool, typer.Option("--example", help="An example, instead of a file.")] = False,
     dialect: Annotated[str, typer.Option(help=f"{', '.join(DIALECTS)}, or auto.")] = AUTO,
     tenant: Annotated[str | None, typer.Option(help="The tenant (TOCSIN_TENANT).")] = None,
     idempotency_key: Annotated[str | None, typer.Option(help="The same key again counts once, line by line.")] = None,
@@ -54,10 +58,12 @@ def run(
     FILE:LINE and the reason on stderr when it is refused (exit 65). Publish only the refused lines again, corrected.
     (In an array, LINE is the place of the document, from 1.)
     """
+    if example and file is not None:
+        raise CommandFailed(USAGE, "either a FILE or --example")
     check_dialect(dialect)
     checked_key(idempotency_key)
     settings = _settings(tenant)
-    documents = documents_of(bytes_of(file))
+    documents = [(1, _example())] if example else documents_of(bytes_of(file))
     origin = Origin(tenant=settings.tenant, dialect=dialect, idempotency_key=idempotency_key)
     count = asyncio.run(_publish(settings, documents, origin, _Output(name_of(file), as_json, many=len(documents) > 1)))
     if len(documents) > 1 or count.refused or count.unconfirmed:
@@ -66,6 +72,12 @@ def run(
     if len(documents) > 1 and count.refused:
         show_error(f"tocsin: publish only these again: line {', '.join(map(str, sorted(count.refused)))}")
     raise typer.Exit(count.exit_code())
+
+
+def _example() -> bytes:
+    """A problem of its own each time: an identical one is told once a minute."""
+    problem = json.loads((files("tocsin.streams") / "samples" / "rfc9457.json").read_bytes())
+    return json.dumps(problem | {"instance": f"urn:uuid:{uuid4()}"}).encode()
 
 
 def _settings(tenant: str | None) -> Settings:

@@ -1,17 +1,21 @@
-"""`tocsin rules check | test | schema`."""
+"""`tocsin rules init | check | test | schema`."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import os
+import secrets
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
-from tocsin.streams.cli.output import printable, show, show_error, show_json
+from tocsin.connectors.printable import printable
+from tocsin.streams.cli.output import show, show_error, show_json
 from tocsin.streams.cli.rules_test import Recorded, Rehearsing, recorded_in, recorded_last_day
-from tocsin.streams.processes.exit_codes import CHECK_FAILED
+from tocsin.streams.processes.exit_codes import CHECK_FAILED, USAGE, CommandFailed
 from tocsin.streams.processes.rules_watch import own_addresses
 from tocsin.streams.rules.config import DecideConfig, RuleBook
 from tocsin.streams.rulesfile import Finding, json_schema, read_rules
@@ -22,6 +26,50 @@ app = typer.Typer()
 
 RulesFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The rules file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON, for scripts.")]
+
+
+FIRST = """\
+# The rules file of Tocsin: who is told of which problem. deploy/rules.example.yaml has all that it can say;
+# check it with `tocsin rules check`. It holds a secret: keep it to yourself (or use secret_file, secret_env).
+
+endpoints:
+  desk:
+    sink: webhook
+    url: {url}
+    secret: {secret}
+    allow_private: true   # plain http and this machine are right here
+  terminal:
+    sink: log             # a line in the terminal of `tocsin up`
+
+default_route: desk       # who is told when no route below fits
+
+routes:
+  - name: warnings        # the first route that fits is taken
+    match: {{severity: warning}}
+    endpoints: terminal
+"""
+"""What `rules init` writes."""
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(dir_okay=False, help="Where to write it; an existing file is left alone.")] = (
+        Path("rules.yaml")
+    ),
+    url: Annotated[str, typer.Option(help="Where the webhook goes.")] = "http://127.0.0.1:8799/",
+) -> None:
+    """Write a small rules file: one webhook, with a fresh secret, to be tried with `tocsin receive`."""
+    secret = f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise CommandFailed(USAGE, f"{file} exists, and is left as it is: give another name") from None
+    with open(descriptor, "w", encoding="utf-8") as new:
+        new.write(FIRST.format(url=url, secret=secret))
+    show(f"{file}: one webhook to {url}, with a secret of its own")
+    show(f"  receive    tocsin receive --rules {file}    (a receiver on this machine)")
+    show(f"  run        tocsin up --rules {file}         (another terminal)")
+    show("  try        tocsin publish --example              (a third one)")
 
 
 @app.command()

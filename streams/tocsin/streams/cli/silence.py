@@ -12,12 +12,13 @@ from aiokafka.errors import KafkaError
 
 from tocsin.connectors.commands import ended_silence, silence_set
 from tocsin.connectors.dialects import Unreadable
+from tocsin.connectors.printable import clipped, printable
 from tocsin.connectors.publish import Origin
 from tocsin.connectors.publish.headers import rfc3339
 from tocsin.schemas.events import SilenceSet
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.cli.options import AsJson, By, For, Tenant, Until, Why, client_settings, usage_error
-from tocsin.streams.cli.output import clipped, printable, show, show_json
+from tocsin.streams.cli.output import show, show_json
 from tocsin.streams.processes.exit_codes import BAD_INPUT, USAGE, CommandFailed
 from tocsin.streams.processes.kafka import kafka_unreachable, reachable
 from tocsin.streams.settings import Settings

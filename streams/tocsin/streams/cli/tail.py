@@ -12,8 +12,9 @@ from typing import Annotated, Any
 import cel
 import typer
 
+from tocsin.connectors.printable import clipped
 from tocsin.streams.cli.options import client_settings
-from tocsin.streams.cli.output import clipped, show, show_error, show_json
+from tocsin.streams.cli.output import show, show_error, show_json
 from tocsin.streams.cli.records import records_of, seen_of
 from tocsin.streams.processes.exit_codes import USAGE, CommandFailed
 from tocsin.streams.processes.lifecycle import stop_on_signals, unless

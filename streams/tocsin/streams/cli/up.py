@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -36,11 +37,11 @@ def run(
 async def _up(settings: Settings, as_json: bool) -> None:
     stop = stop_on_signals()
     with StatusLine() as progress:
-        async with Bus(settings, progress.step) as bus:
+        async with Bus(settings, progress.step, None if as_json else sys.stdout.fileno()) as bus:
             _, where = await unless(stop, bus.start())
             if where is not None:
                 progress.done()
-                show_json(_line(where)) if as_json else _summary(where)
+                show_json(_line(where)) if as_json else _summary(where, settings.rules)
                 await stop.wait()
             progress.step("stopping: gateway, worker, dispatch, Kafka")
     progress.step("stopped; the data stays in " + str(settings.home))
@@ -50,11 +51,12 @@ def _line(where: Where) -> dict[str, object]:
     return {"ready": True, "api": where.api, "bootstrap": where.bootstrap, "metrics": where.metrics}
 
 
-def _summary(where: Where) -> None:
+def _summary(where: Where, rules: Path | None) -> None:
     report = '{"code": "e.p.xfer.cant-use-endpoint", "text": "The mediator does not answer"}'
     for line in (
         "",
         "Tocsin is up. Ctrl-C drains and stops it.",
+        *(["No rules file: each problem is a line here (make one: tocsin rules init)."] if rules is None else []),
         "",
         f"  publish    curl -i {where.api}/v1/problems -H 'content-type: application/json' \\",
         f"               -d '{report}'",

@@ -192,8 +192,8 @@ class RuleBook(Struct, frozen=True, kw_only=True):
 
 
 def default_rulebook() -> RuleBook:
-    """The rules without a file: no routes, and everything goes unrouted to a memory endpoint named `unrouted`."""
-    endpoint = Endpoint(name=DEFAULT_ENDPOINT, sink="memory")
+    """The rules without a file: no routes, and everything goes unrouted to the endpoint `unrouted`, which prints it."""
+    endpoint = Endpoint(name=DEFAULT_ENDPOINT, sink="log")
     return RuleBook(endpoints={DEFAULT_ENDPOINT: endpoint}, default_endpoint=DEFAULT_ENDPOINT)
 
 

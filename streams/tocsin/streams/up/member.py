@@ -35,9 +35,12 @@ class MemberFailed(TocsinError):
 
 
 class Member:
-    """One process. Its output is kept in `<logs>/<name>.log`, that of its life before in `<name>.log.1`."""
+    """One process. Its output is kept in `<logs>/<name>.log`, that of its life before in `<name>.log.1`; what it prints
+    on standard output goes to the descriptor `stdout`, if there is one."""
 
-    def __init__(self, name: str, settings: Settings, logs: Path, progress: Callable[[str], None]) -> None:
+    def __init__(
+        self, name: str, settings: Settings, logs: Path, progress: Callable[[str], None], stdout: int | None = None
+    ) -> None:
         """`progress` is called with a line for a person at each end and restart. Nothing happens before `start`."""
         self.name = name
         self.url = ""
@@ -45,6 +48,7 @@ class Member:
         self.log = logs / f"{name}.log"
         self._settings = settings
         self._progress = progress
+        self._stdout = stdout
         self._child: Child | None = None
         self._wire: socket.socket | None = None
 
@@ -62,7 +66,7 @@ class Member:
         with its:
             # -P: a file called `json.py` in the current folder must not be imported
             command = [sys.executable, "-P", "-m", "tocsin.streams.up.child", self.name, str(its.fileno())]
-            self._child = Child(command, self.log, [its.fileno()])
+            self._child = Child(command, self.log, [its.fileno()], self._stdout)
         try:
             async with asyncio.timeout(READY_WITHIN) as patience:
                 answer = await self._handshake(ours, patience)

@@ -19,8 +19,11 @@ POLL = 0.02
 class Child:
     """A started command, in a session of its own: Ctrl-C at the terminal reaches only us, who drain, then stop it."""
 
-    def __init__(self, command: Sequence[str], output: Path, keep_open: Sequence[int] = ()) -> None:
-        """Starts `command`; stdout and stderr go to the file `output`; it inherits the descriptors `keep_open`.
+    def __init__(
+        self, command: Sequence[str], output: Path, keep_open: Sequence[int] = (), stdout: int | None = None
+    ) -> None:
+        """Starts `command`; stdout (unless it is given a descriptor of ours) and stderr go to the file `output`; it
+        inherits the descriptors `keep_open`.
 
         The kernel's death signal is bound to the thread that forked, so that thread must live as long as the child: it
         is one of ours, and waits for the child's end. Raises OSError if the command cannot be started.
@@ -28,6 +31,7 @@ class Child:
         self._command = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), *command]
         self._output = output
         self._keep_open = tuple(keep_open)
+        self._stdout = stdout
         self._started: Future[subprocess.Popen[bytes]] = Future()
         self._ended = threading.Event()
         threading.Thread(target=self._run, name="tocsin-broker-parent", daemon=True).start()
@@ -39,8 +43,8 @@ class Child:
                 popen = subprocess.Popen(
                     self._command,
                     stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
+                    stdout=output if self._stdout is None else self._stdout,
+                    stderr=output,
                     pass_fds=self._keep_open,
                     start_new_session=True,
                 )

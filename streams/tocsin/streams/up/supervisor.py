@@ -40,10 +40,12 @@ class Bus:
     No process of it outlives this one, however this one ends (Linux; elsewhere they end by themselves).
     """
 
-    def __init__(self, settings: Settings, progress: Callable[[str], None]) -> None:
-        """`progress` is called with a line for a person at each step and each failure."""
+    def __init__(self, settings: Settings, progress: Callable[[str], None], stdout: int | None = None) -> None:
+        """`progress` is called with a line for a person at each step and each failure; to the descriptor `stdout` goes
+        what sinks print, else it goes into the dispatcher's log."""
         self._settings = settings
         self._progress = progress
+        self._stdout = stdout
         self._logs = settings.home / "logs"
         self._lock: HomeLock | None = None
         self._broker: EmbeddedBroker | None = None
@@ -71,7 +73,10 @@ class Bus:
             if change.kind is not ChangeKind.MISSING:
                 self._progress(f"topic {change.topic}: {change.detail}")
         self._progress("starting worker, dispatch and gateway")
-        self.members = {name: Member(name, settings, self._logs, self._progress) for name in DRAIN_ORDER}
+        self.members = {
+            name: Member(name, settings, self._logs, self._progress, self._stdout if name == "dispatch" else None)
+            for name in DRAIN_ORDER
+        }
         await self._start_all()
         self._watching += [asyncio.create_task(member.watch()) for member in self.members.values()]
         where = Where(

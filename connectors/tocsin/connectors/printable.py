@@ -1,0 +1,42 @@
+"""Text from strangers as lines for a terminal: without what could control it."""
+
+from __future__ import annotations
+
+import re
+
+_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])|\x9b[0-?]*[ -/]*[@-~]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""C0 and C1 control characters, and the marks that reverse the direction of text."""
+
+
+def printable(text: str) -> str:
+    """One line that cannot move the cursor or answer for the user (docs/reliability.md#terminal)."""
+    spaced = re.sub(r"[\t\r\n]+", " ", text)
+    return _CONTROL.sub("", _SEQUENCE.sub("", spaced))
+
+
+def clipped(text: str, length: int) -> str:
+    """`printable`, at most `length` characters."""
+    line = printable(text)
+    return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def notification_line(body: object) -> str:
+    """A line about a notification (its parsed body): kind, tenant, severity, code, text, and the case that commands
+    take. Of a body in another shape its members, as JSON would say them."""
+    data = body.get("data") if isinstance(body, dict) else None
+    if not isinstance(data, dict):
+        return clipped(str(body), MAX_LINE)
+    problem = data.get("problem")
+    problem = problem if isinstance(problem, dict) else {}
+    words = (body["type"] if isinstance(body, dict) and "type" in body else "", data.get("tenant"),
+             problem.get("severity"), problem.get("code"))  # fmt: skip
+    said = " ".join(clipped(str(word), 120) for word in words if word)
+    text = problem.get("text") or data.get("title") or data.get("explanation")
+    text = f": {clipped(str(text), 300)}" if text else ""
+    case = data.get("case")
+    return said + text + (f"  (case {clipped(str(case), 80)})" if case else "")
+
+
+MAX_LINE = 500
+"""Characters of a line about a body that is no notification of ours."""
