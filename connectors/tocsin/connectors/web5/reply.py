@@ -61,9 +61,9 @@ class Reply(Struct, frozen=True, kw_only=True):
     """An answer without its wrappings.
 
     `request_completed`: the node carried the request out and said how it ended. `outcome_ok`: it ended well (2xx).
-    `status` is always there: the node's, else the HTTP equivalent of the JSON-RPC error, else that error's own code
-    (500 for a negative one); 200 for a result that states none. `rest` is what else the answer holds (`entries`,
-    `record`, `messageCid`...), `data` the bytes of a record read over HTTP. `advice` says what to do, where there is
+    `status` is the node's, else the HTTP equivalent of the JSON-RPC error, else that error's own code (500 for a
+    negative one); None for a result that states none. `rest` is what else the answer holds (`entries`, `record`,
+    `messageCid`...), `data` the bytes of a record read over HTTP. `advice` says what to do, where there is
     something to know; `meaning` is the row of the operation's status table. `problem` is a failing outcome in canonical
     form, `document` the parsed answer with its wrappings. `report` is what came of publishing the problem: a Receipt,
     the exception, or None if nobody asked.
@@ -72,7 +72,7 @@ class Reply(Struct, frozen=True, kw_only=True):
     kind: AnswerKind
     request_completed: bool
     outcome_ok: bool
-    status: Status
+    status: Status | None
     rest: dict[str, object] = field(default_factory=dict)
     rpc_id: object = None
     rpc_code: int | None = None
@@ -95,7 +95,8 @@ class Reply(Struct, frozen=True, kw_only=True):
         RequestMalformed if the server could not read the request, else RequestRefused."""
         if self.request_completed:
             return self
-        code = self.status.code if self.rpc_code is None else self.rpc_code
+        code = self.status.code if self.rpc_code is None and self.status is not None else self.rpc_code
+        assert code is not None, "only a result has no status, and a result is completed"
         if code in MALFORMED_REQUEST:
             raise RequestMalformed(code, "correct the request before sending it again")
         raise RequestRefused(code, self.advice or "see the status's detail")
@@ -191,29 +192,27 @@ def _reply(
     stated = [facts.get(name) for name in ("status_code", "http_equivalent", "rpc_code")]
     if isinstance(rpc_code, int) and rpc_code < 0:
         stated[-1] = None
-    # Neither a result without a status has a number to give, nor an error whose code is a word, or below zero and
-    # without an equivalent: no status is negative.
-    unstated = 200 if isinstance(found, Success) else 500
+    # An error whose code is a word, or below zero and without an equivalent, has no number to give: no status is
+    # negative. Nor has a result without a status, of which nothing is said that its server did not say.
+    unstated = None if isinstance(found, Success) else 500
     number = next((code for code in stated if isinstance(code, int)), unstated)
     completed = facts["request_completed"]
-    detail = (
-        facts.get("status_detail")
-        or facts.get("rpc_message")
-        or ("OK" if isinstance(found, Success) and stated == [None] * 3 else None)
-    )
+    detail = facts.get("status_detail") or facts.get("rpc_message")
     return Reply(
         kind=_kind(found, facts),
         request_completed=completed,
         outcome_ok=facts["status_ok"],
-        status=Status(number, detail),
+        status=None if number is None else Status(number, detail),
         rest=_rest(document, found),
         rpc_id=facts.get("rpc_id"),
         rpc_code=rpc_code if isinstance(rpc_code, int) else None,
         dwn_code=facts.get("dwn_code"),
         data=data,
-        advice=advice_for(number, None if completed or not isinstance(rpc_code, int) else rpc_code),
+        advice=None
+        if number is None
+        else advice_for(number, None if completed or not isinstance(rpc_code, int) else rpc_code),
         # The tables say what a DWN means by a status: not what a server does that did not get that far.
-        meaning=status_meaning(operation, number) if operation and completed else None,
+        meaning=status_meaning(operation, number) if operation and completed and number is not None else None,
         problem=as_catalogued(found) if isinstance(found, Problem) else None,
         document=document,
     )
