@@ -31,6 +31,9 @@ THREADS = (
 """What a report says of threads: nothing, or the first message or the one that it answers, as its thread or its parent
 thread."""
 
+FRESH = ("thid of its own", "pthid of its own", "both of its own")
+"""The same, of threads of which nobody ever heard before, another one each time."""
+
 
 class Exchange(Struct, frozen=True, kw_only=True):
     """How the two report: the dialect, what their reports say of threads, and who of them is named where."""
@@ -40,6 +43,8 @@ class Exchange(Struct, frozen=True, kw_only=True):
     connection: str | None = None
     named: bool = False
     """Whether a report says who sent it (`from` and `to`)."""
+    codes: str = "the same"
+    """Or `its own`: another code each time; or `a pair`: one of Alice's and one of Bob's."""
     wording: str = "I do not understand {}."
     """The text; `{}` is the message that was not understood."""
 
@@ -62,9 +67,11 @@ def chain(exchange: Exchange, length: int) -> Iterator[Message]:
     """So many reports, Bob's first: as Alice's agent hears and sends them."""
     for number in range(1, length + 1):
         message_id, answered = f"m-{number}", f"m-{number - 1}"
-        thid, pthid = _threads(exchange.threads, answered)
+        thid, pthid = _threads(exchange.threads, answered, number)
         kind = TYPES[exchange.dialect]
-        document = WRITERS[exchange.dialect](message_id, kind, thid, pthid, exchange.wording.format(answered))
+        code = {"its own": f"not-{number}", "a pair": ("no", "neither")[number % 2]}.get(exchange.codes)
+        write = WRITERS[exchange.dialect]
+        document = write(message_id, kind, thid, pthid, exchange.wording.format(answered), code)
         if exchange.named:
             document |= {"from": (ALICE, BOB)[number % 2], "to": [(BOB, ALICE)[number % 2]]}
         activity = _known(
@@ -74,26 +81,37 @@ def chain(exchange: Exchange, length: int) -> Iterator[Message]:
         yield Message(number=number, document=document, activity=activity)
 
 
-def _threads(threads: str, answered: str) -> tuple[str | None, str | None]:
-    what, _, which = threads.partition(" of the ")
-    named = FIRST if which == "first" else answered
+def another_message(exchange: Exchange, number: int) -> dict[str, Any]:
+    """Activity: something else between the two, in a thread of its own."""
+    return first_message(exchange) | {"message_id": f"other-{number}", "thread_id": f"other-{number}"}
+
+
+def _threads(threads: str, answered: str, number: int) -> tuple[str | None, str | None]:
+    what, _, which = threads.partition(" of ")
+    named = {"the first": FIRST, "its own": f"t-{number}"}.get(which, answered)
     return named if what in ("thid", "both") else None, named if what in ("pthid", "both") else None
 
 
-def _didcomm2(message_id: str, kind: str, thid: str | None, pthid: str | None, text: str) -> dict[str, Any]:
-    body = {"code": "e.p.msg.not-understood", "comment": text}
+def _didcomm2(
+    message_id: str, kind: str, thid: str | None, pthid: str | None, text: str, code: str | None
+) -> dict[str, Any]:
+    body = {"code": f"e.p.{code or 'msg.not-understood'}", "comment": text}
     return _known(id=message_id, type=kind, thid=thid, pthid=pthid, body=body)
 
 
-def _aries(message_id: str, kind: str, thid: str | None, pthid: str | None, text: str) -> dict[str, Any]:
+def _aries(
+    message_id: str, kind: str, thid: str | None, pthid: str | None, text: str, code: str | None
+) -> dict[str, Any]:
     thread = _known(thid=thid, pthid=pthid) or None
-    description = {"en": text, "code": "message-not-understood"}
+    description = {"en": text, "code": code or "message-not-understood"}
     return _known(**{"@id": message_id, "@type": kind, "~thread": thread, "description": description})
 
 
-def _hipe(message_id: str, kind: str, thid: str | None, pthid: str | None, text: str) -> dict[str, Any]:
+def _hipe(
+    message_id: str, kind: str, thid: str | None, pthid: str | None, text: str, code: str | None
+) -> dict[str, Any]:
     thread = _known(thid=thid, pthid=pthid) or None
-    friendly = {"en": text, "code": "message-not-understood"}
+    friendly = {"en": text, "code": code or "message-not-understood"}
     return _known(**{"@id": message_id, "@type": kind, "@thread": thread, "friendly-ltxt": friendly})
 
 

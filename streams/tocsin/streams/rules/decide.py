@@ -42,6 +42,7 @@ from tocsin.streams.rules.stages import (
     audience,
     connection_budget,
     context,
+    exchange,
     group,
     hops,
     identical,
@@ -85,6 +86,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(thread_budget.judge, thread_budget.after, of_reports_only=True),
     Stage(connection_budget.judge, connection_budget.after, of_reports_only=True),
     Stage(ping_pong.judge, ping_pong.after, of_reports_only=True),
+    Stage(exchange.judge, exchange.after, of_reports_only=True),
     Stage(identical.judge, identical.after, of_reports_only=True),
     # Does anybody want to know now?
     Stage(audience.note_limit_of_peer),
@@ -228,6 +230,8 @@ def _used_until(turn: Turn, key: str, row: object) -> int | None:
             return turn.now + turn.config.kept_ttl
         case state.CaseRow():
             return reminders.reminded_until(turn, key) or row.last_seen + turn.config.case_ttl
+        case state.ErrorsRow():
+            return row.last_seen + turn.limits.ping_pong_window
         case state.InhibitRow() | state.PeerRow():
             return row.until
         case (

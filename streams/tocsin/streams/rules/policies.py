@@ -46,7 +46,10 @@ class LoopLimits(Section, frozen=True, kw_only=True):
     ] = 20
     connection_window: Annotated[Span, "... and without a pause longer than this."] = HOUR
     ping_pong: Annotated[Count, "Problems of one category to and fro between the same two."] = 6
-    ping_pong_window: Annotated[Span, "... within this time."] = 10 * MINUTE
+    ping_pong_window: Annotated[Span, "... within this time, and muted until there is such a pause."] = 10 * MINUTE
+    exchange: Annotated[
+        Count, "Reports of whatever code and thread with which the same two answer each other, without such a pause."
+    ] = 50
     peer_thread: Annotated[Count, "What a peer is told of one thread, at most."] = 10
     peer_hour: Annotated[Count, "What a peer is told in an hour, at most."] = 60
     hops: Annotated[Count, "How many buses a problem may have passed."] = 8

@@ -26,6 +26,8 @@ class Reason(StrEnum):
     """Too many of its code on its connection, without any other message between them."""
     PING_PONG = "ping_pong"
     """Problems of its category go to and fro between the same two parties."""
+    EXCHANGE = "exchange"
+    """Two parties answer each other's reports with reports, of whatever code and thread."""
     IDENTICAL = "identical"
     """An identical problem was told a moment ago; a digest follows."""
     SILENCED = "silenced"
@@ -61,6 +63,7 @@ class Limit(StrEnum):
     THREAD_ERRORS = "thread_errors"
     CONNECTION_ERRORS = "connection_errors"
     PING_PONG = "ping_pong"
+    EXCHANGE = "exchange"
     PEER_THREAD = "peer_thread"
 
 

@@ -53,8 +53,8 @@ class Desk(Replay):
         self.reports += 1
         source = Source(**{name: members.pop(name) for name in Source.__struct_fields__ if name in members})
         problem = Problem(
-            dialect="didcomm-2.0",
             **{
+                "dialect": "didcomm-2.0",
                 "code": code,
                 "code_key": code.casefold().replace("_", "-"),
                 "thread_id": thread,

@@ -9,7 +9,7 @@ from collections import Counter
 import msgspec
 import pytest
 
-from tests.harness.alice_and_bob import THREADS, TYPES, Exchange, chain, first_message
+from tests.harness.alice_and_bob import FRESH, THREADS, TYPES, Exchange, another_message, chain, first_message
 from tocsin.connectors.dialects import read_document
 from tocsin.schemas.events import ActivityObserved, DeliveryRequested, Event, ProblemReported
 from tocsin.schemas.problem import Problem, Source
@@ -21,7 +21,7 @@ from tocsin.streams.rules.values import MINUTE, SECOND
 
 NOW = 1_800_000_000_000_000
 LIMITS = LoopLimits()
-BUDGET = max(LIMITS.thread_errors, LIMITS.connection_errors, LIMITS.ping_pong)
+BUDGET = max(LIMITS.thread_errors, LIMITS.connection_errors, LIMITS.ping_pong, LIMITS.exchange)
 LIMIT_NOTICE = "e.p.req.max-errors-exceeded"
 
 TOLD = ("never", "before the report", "after the report", "without its type", "with the report")
@@ -31,14 +31,14 @@ TOLD = ("never", "before the report", "after the report", "without its type", "w
 class Loop(Replay):
     """One partition that hears one chain of reports, and the notifications that it asks for."""
 
-    def __init__(self, exchange: Exchange, *, told: str, pace: int) -> None:
+    def __init__(self, exchange: Exchange, *, told: str, pace: int, between: bool = False) -> None:
         book = RuleBook(
             endpoints={"owner": Endpoint(name="owner", sink="memory")},
             default_endpoint="owner",
             routes=(Route(name="all", endpoints=("owner",)),),
         )
         super().__init__(DecideConfig(book=book), now=NOW)
-        self.exchange, self.told, self.pace = exchange, told, pace
+        self.exchange, self.told, self.pace, self.between = exchange, told, pace, between
         self.delivered: Counter[str] = Counter()
 
     def run(self, length: int) -> Counter[str]:
@@ -55,6 +55,8 @@ class Loop(Replay):
             self._report(f"r-{message.number}", message.document)
             if self.told in ("after the report", "without its type"):
                 self._activity(f"a-{message.number}", activity)
+            if self.between:
+                self._activity(f"b-{message.number}", another_message(self.exchange, message.number))
         self._note(self.wait(self.now + 10 * MINUTE))
         return self.delivered
 
@@ -115,3 +117,37 @@ def test_who_reports_is_known(threads: str) -> None:
     exchange = Exchange(dialect="didcomm-2.0", threads=threads, named=True)
     found = Loop(exchange, told="before the report", pace=SECOND).run(120)
     assert found == {"e.p.msg.not-understood": LIMITS.ping_pong, LIMIT_NOTICE: 1}
+
+
+# who the two are: the connection, whether reports name both, when the messages are told, whether others come in between
+JOINED: dict[str, tuple[str | None, bool, str, bool]] = {
+    "by the connection": ("c-1", False, "with the report", False),
+    "by the connection, others in between": ("c-1", False, "with the report", True),
+    "by the connection of the message": ("c-1", False, "before the report", False),
+    "by the connection of the message, others in between": ("c-1", False, "before the report", True),
+    "by their names": (None, True, "never", False),
+    "by their names, others in between": (None, True, "after the report", True),
+    "by both": ("c-1", True, "before the report", True),
+}
+
+
+@pytest.mark.parametrize("pace", PACES.values(), ids=PACES)
+@pytest.mark.parametrize("codes", ["the same", "its own", "a pair"])
+@pytest.mark.parametrize("threads", FRESH)
+@pytest.mark.parametrize("dialect", ["aries-1.0", "didcomm-2.0"])
+@pytest.mark.parametrize(("connection", "named", "told", "between"), JOINED.values(), ids=JOINED)
+def test_the_loop_ends_whatever_the_reports_say(
+    connection: str | None, named: bool, told: str, between: bool, dialect: str, threads: str, codes: str, pace: int,
+) -> None:  # fmt: skip
+    """Fresh threads and other codes each time: where the two are known, the budget and a limit notice are delivered."""
+    exchange = Exchange(dialect=dialect, threads=threads, connection=connection, named=named, codes=codes)
+    found = Loop(exchange, told=told, pace=pace, between=between).run(120)
+    assert 1 <= found.total() <= BUDGET + 1, found
+    # Each code has a budget of its own on the connection; what both have in common, one.
+    assert 1 <= found[LIMIT_NOTICE] <= (2 if codes == "a pair" else 1), found
+
+
+def test_where_nothing_joins_them_nothing_ends_it() -> None:
+    """Neither thread, nor connection, nor names: docs/reliability.md says so."""
+    exchange = Exchange(dialect="didcomm-2.0", threads="pthid of its own", codes="its own")
+    assert Loop(exchange, told="never", pace=SECOND).run(120).total() == 120

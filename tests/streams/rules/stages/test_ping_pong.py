@@ -57,6 +57,16 @@ def test_one_limit_notice_then_silence_until_the_window_is_over(desk_with: Calla
     assert len(desk.limit_notices) == 1
 
 
+def test_silence_goes_on_as_long_as_they_do(desk_with: Callable[..., Desk]) -> None:
+    desk = desk_with(ping_pong=3, ping_pong_window=10 * MINUTE)
+    for number in range(200):
+        desk.report(thread=f"t{number}", after=MINUTE, **(THERE, BACK)[number % 2])
+    assert (len(desk.told), len(desk.limit_notices)) == (4, 1)
+    for number in range(11):  # one side alone is no ping-pong: that does not keep it quiet
+        last = desk.report(thread=f"u{number}", after=MINUTE, **THERE)
+    assert isinstance(last, ProblemOpened)
+
+
 def test_slow_enough_is_no_ping_pong(desk_with: Callable[..., Desk]) -> None:
     desk = desk_with(ping_pong=3, ping_pong_window=MINUTE)
     for number in range(40):

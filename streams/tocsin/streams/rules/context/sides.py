@@ -47,7 +47,7 @@ def writer_of(turn: Turn, problem: Problem) -> Side | None:
     """
     if problem.dialect not in REPORT_DIALECTS:
         return "own"
-    known = _direction(turn, problem)
+    known = direction_of(turn, problem)
     if known is None and problem.source.side is not None:
         stated: Side = "peer" if problem.source.side == "peer" else "own"
         return _OTHER[stated] if problem.where_party == "you" else stated
@@ -71,7 +71,8 @@ def peer_retries(turn: Turn, problem: Problem) -> bool:
     return saying is not None and (len(saying) > 1 or (writer_of(turn, problem) or "peer") in saying)
 
 
-def _direction(turn: Turn, problem: Problem) -> Side | None:
+def direction_of(turn: Turn, problem: Problem) -> Side | None:
+    """Who sent the message that the report is, as activity told; None when it did not."""
     message_id = problem.message_id
     if message_id is None or not linkable(message_id):
         return None

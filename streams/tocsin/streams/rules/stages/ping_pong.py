@@ -14,17 +14,21 @@ from tocsin.streams.rules.verdict import Limit, Outcome, Reason, Verdict
 
 def judge(turn: Turn, report: Report) -> Verdict | None:
     """Count the problem if it goes the other way than the last one of its category between the same two; the limit
-    notice when that happens too often within the window, then silence between them until the next window."""
+    notice when that happens too often within the window, then silence between them until it has not happened for as
+    long."""
     limits, key = turn.limits, _key(turn, report)
     if not limits.ping_pong or key is None:
         return None
     row = turn.errors.get(key)
     if row is None or turn.now - row.since >= limits.ping_pong_window:
         row = ErrorsRow(0, turn.now, turn.now)
+    sender = clip(report.problem.source.sender) or ""
     if row.muted:
+        if sender != row.last_from:
+            row = msgspec.structs.replace(row, since=turn.now, last_seen=turn.now, last_from=sender)
+            turn.errors.replace(key, row)
         detail = f"went {row.count} times to and fro"
         return Verdict(reason=Reason.PING_PONG, detail=detail, represented_by=row.muted)
-    sender = clip(report.problem.source.sender) or ""
     if sender == row.last_from:
         return None
     row = msgspec.structs.replace(row, count=row.count + 1, last_seen=turn.now, last_from=sender)
@@ -33,7 +37,7 @@ def judge(turn: Turn, report: Report) -> Verdict | None:
 
 
 def after(turn: Turn, report: Report, outcome: Outcome) -> None:
-    """Mute the two parties whose limit notice was told, for the length of a window."""
+    """Mute the two parties whose limit notice was told."""
     key = _key(turn, report) if report.limit is Limit.PING_PONG else None
     row = turn.errors.get(key) if key else None
     if key and row is not None:
