@@ -273,6 +273,11 @@ def _extensions(extensions: dict[str, str], redaction: Redaction) -> dict[str, s
     return extensions if kept is read else {name: json_text(value) for name, value in kept.items()}
 
 
+def redact_document(raw: bytes, redaction: Redaction = DEFAULT) -> bytes:
+    """The bytes of a document without secrets; the same object when it has none."""
+    return _raw(raw, redaction) if redaction.members or might_hold_secret(raw) else raw
+
+
 def _raw(raw: bytes, redaction: Redaction) -> bytes:
     """The original document: as JSON, so that no escape hides a secret; else as text."""
     if not raw:

@@ -14,6 +14,7 @@ from tocsin.connectors.gateway.commands import command_routes
 from tocsin.connectors.gateway.config import GatewayConfig
 from tocsin.connectors.gateway.door import LOOPBACK, Door
 from tocsin.connectors.gateway.flight import Flight, HoldWhileAnswered
+from tocsin.connectors.gateway.ignored import IgnoredDocuments, IgnoredPort
 from tocsin.connectors.gateway.inbox import EventPort, Inbox
 from tocsin.connectors.gateway.ingest import ingest_routes
 from tocsin.connectors.gateway.metrics import CountRequests, GatewayMetrics
@@ -22,6 +23,7 @@ from tocsin.connectors.gateway.problems import INTERNAL, Refusal, of_http_status
 from tocsin.connectors.gateway.rates import TenantRates
 from tocsin.connectors.gateway.services import service_routes
 from tocsin.connectors.gateway.silences import SilencePort, silence_routes
+from tocsin.connectors.redaction import Redactions, default_of
 from tocsin.schemas.codec import SHIPPED
 from tocsin.schemas.registry import Registry
 
@@ -34,16 +36,20 @@ def build_gateway(
     *,
     schemas: Registry | None = None,
     silences: SilencePort | None = None,
+    ignored: IgnoredPort | None = None,
+    redactions: Redactions = default_of,
 ) -> FastAPI:
     """The application. `publisher` is open already and is closed by who opened it; `metrics` gets the gateway's own and
     is shown at /metrics, unless the configuration says otherwise; `schemas` is the registry that is served (default:
-    the shipped schemas); without `silences` there are no routes for them."""
+    the shipped schemas); without `silences` there are no routes for them. `ignored` keeps documents that are no
+    problem, without the secrets that `redactions` says; without it they are only logged."""
     # A redirect to the path with or without a slash would be built from the Host header.
     app = FastAPI(title="Tocsin gateway", version="1", docs_url=None, redoc_url=None, redirect_slashes=False)
     counts = GatewayMetrics(metrics)
     inbox = Inbox(config, publisher, counts)
     rates = TenantRates(config.tenant_documents, config.tenant_bytes)
-    app.include_router(ingest_routes(config, inbox, rates, counts))
+    no_problems = IgnoredDocuments(ignored, counts, config.deadline, redactions)
+    app.include_router(ingest_routes(config, inbox, rates, counts, no_problems))
     app.include_router(command_routes(config, inbox, rates))
     if silences is not None:
         app.include_router(silence_routes(config, silences, inbox.keys, rates))

@@ -7,8 +7,6 @@ are counted before they are parsed, and what takes more than a few milliseconds 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -29,6 +27,7 @@ from tocsin.connectors.gateway.config import GatewayConfig
 from tocsin.connectors.gateway.context import CONTEXT_PARAMETERS, context_of, request_id_of
 from tocsin.connectors.gateway.documents import Document, count_documents, split, without_envelope
 from tocsin.connectors.gateway.flight import held_by
+from tocsin.connectors.gateway.ignored import IgnoredDocuments
 from tocsin.connectors.gateway.inbox import Inbox
 from tocsin.connectors.gateway.metrics import GatewayMetrics
 from tocsin.connectors.gateway.problems import (
@@ -54,8 +53,6 @@ from tocsin.connectors.gateway.request import (
 from tocsin.connectors.publish import InboxEvent, NothingToPublish, Origin, problem_reported
 from tocsin.connectors.publish.reporting import FUTURE, event_id
 from tocsin.schemas.events import ActivityKind, ActivityObserved
-
-log = logging.getLogger(__name__)
 
 MakeEvent = Callable[[bytes, Origin], InboxEvent]
 """The event of one document's bytes; raises Unreadable or NothingToPublish."""
@@ -84,10 +81,12 @@ Made = InboxEvent | Ignored | Refusal
 Read = tuple[Document, Made]
 
 
-def ingest_routes(config: GatewayConfig, inbox: Inbox, rates: TenantRates, counts: GatewayMetrics) -> APIRouter:
+def ingest_routes(
+    config: GatewayConfig, inbox: Inbox, rates: TenantRates, counts: GatewayMetrics, ignored: IgnoredDocuments
+) -> APIRouter:
     """The routes by which events come in."""
     router = APIRouter()
-    intake = Intake(config, inbox, rates, counts)
+    intake = Intake(config, inbox, rates, counts, ignored)
     problems = _openapi([_DIALECT, TENANT_PARAMETER, KEY_PARAMETER, *CONTEXT_PARAMETERS])
     activity = _openapi([TENANT_PARAMETER, KEY_PARAMETER], NOT_TEXT)
 
@@ -113,8 +112,16 @@ def ingest_routes(config: GatewayConfig, inbox: Inbox, rates: TenantRates, count
 class Intake:
     """Takes requests with documents in."""
 
-    def __init__(self, config: GatewayConfig, inbox: Inbox, rates: TenantRates, counts: GatewayMetrics) -> None:
+    def __init__(
+        self,
+        config: GatewayConfig,
+        inbox: Inbox,
+        rates: TenantRates,
+        counts: GatewayMetrics,
+        ignored: IgnoredDocuments,
+    ) -> None:
         self._config = config
+        self._ignored = ignored
         self._inbox = inbox
         self._rates = rates
         self._counts = counts
@@ -156,8 +163,7 @@ class Intake:
             raise read
         if isinstance(read, Ignored):
             self._counts.count_refused(NOT_A_PROBLEM.name)
-            note_ignored(document, read.why)
-            return {"ignored": read.why}
+            return await self._ignored.take(document, read.why)
         return await self._inbox.store(read, document.raw if document.origin.idempotency_key else None)
 
 
@@ -179,18 +185,6 @@ def _read(document: Document, make: MakeEvent) -> Read:
         return document, Ignored(nothing.why)
     except Exception as error:
         return document, refusal_of(error)
-
-
-def note_ignored(document: Document, why: str) -> None:
-    """Log what was not a problem: whose it was and which bytes they were, not what they say."""
-    log.info(
-        "not a problem: %s (tenant %s, %s, %d bytes, sha256 %s)",
-        why,
-        document.origin.tenant,
-        document.origin.media_type,
-        len(document.raw),
-        hashlib.sha256(document.raw).hexdigest(),
-    )
 
 
 def problem_from(raw: bytes, origin: Origin) -> InboxEvent:

@@ -36,6 +36,16 @@ class GatewayMetrics:
         self.refused = Counter(
             "tocsin_gateway_refused", "Documents and requests refused, by reason.", ["reason"], registry=registry
         )
+        self.ignored = Counter(
+            "tocsin_gateway_ignored",
+            "Documents that are no problem, by whether kept.",
+            ["kept"],
+            registry=registry,
+        )
+
+    def count_ignored(self, *, kept: bool) -> None:
+        """One document that is no problem."""
+        self.ignored.labels("yes" if kept else "no").inc()
 
     def count_accepted(self, kind: str) -> None:
         """One event stored: its dialect, `activity` or `command`."""

@@ -23,7 +23,7 @@ from tocsin.schemas.errors import Undecodable
 from tocsin.streams.cli.options import client_settings
 from tocsin.streams.cli.output import show, show_error, show_json
 from tocsin.streams.cli.records import places_of, records_of, seen_of
-from tocsin.streams.engine.dead import CONNECT_PREFIX, REASON_HEADER
+from tocsin.streams.engine.dead import CONNECT_PREFIX, GATEWAY_STAGE, NOT_A_PROBLEM, REASON_HEADER
 from tocsin.streams.processes.exit_codes import BAD_INPUT, CHECK_FAILED, USAGE, CommandFailed
 from tocsin.streams.processes.kafka import kafka_unreachable, needed_bootstrap
 from tocsin.streams.settings import Settings
@@ -37,20 +37,27 @@ Letter = Annotated[str, typer.Argument(help="PARTITION:OFFSET, as `dead list` sh
 
 @app.command("list")
 def list_letters(reason: Reason = None, as_json: AsJson = False) -> None:
-    """List the dead letters, oldest first within each partition."""
-    found = asyncio.run(_all(client_settings(), reason))
-    for _, letter in found:
+    """List the dead letters, oldest first within each partition; --reason not_a_problem lists what the gateway was sent
+    and is no problem."""
+    found = [letter for _, letter in asyncio.run(_all(client_settings(), reason))]
+    letters = [letter for letter in found if reason or letter.reason != NOT_A_PROBLEM]
+    for letter in letters:
         show_json(msgspec.to_builtins(letter)) if as_json else show(_line(letter))
-    if not found and not as_json:
+    if not letters and not as_json:
         show("no dead letters")
+    if len(letters) < len(found):
+        show_error(f"{len(found) - len(letters)} documents that are no problem: --reason {NOT_A_PROBLEM}")
 
 
 @app.command("show")
 def show_letter(letter: Letter, as_json: AsJson = False) -> None:
-    """Show one dead letter whole: headers, and the event, or its first bytes as hex."""
+    """Show one dead letter whole: headers, and the event, or its first bytes as hex; of what is no problem the text."""
     record = asyncio.run(_one(client_settings(), letter))
     headers = {name: value.decode("utf-8", "replace") for name, value in record.headers}
-    seen = {**seen_of(record), **msgspec.to_builtins(letter_of(record)), "headers": headers}
+    found = letter_of(record)
+    seen = {**seen_of(record), **msgspec.to_builtins(found), "headers": headers}
+    if found.stage == GATEWAY_STAGE:
+        seen |= {"text": (record.value or b"").decode("utf-8", "replace")}
     if as_json:
         show_json(seen)
         return
@@ -145,7 +152,7 @@ async def _write_again(settings: Settings, chosen: list[tuple[ConsumerRecord, De
 
 
 def _line(letter: DeadLetter) -> str:
-    came = f"{letter.topic}/{letter.partition}@{letter.offset}"
+    came = f"{letter.topic}/{letter.partition}@{letter.offset}" if letter.topic else letter.stage
     what = f"{letter.type} {letter.event_id}" if letter.type else f"{letter.bytes} bytes that are no event"
     again = " (replayed)" if letter.replayed else ""
     return printable(f"{letter.id} {letter.time} {letter.reason} ({letter.stage}) {came}: {what}{again}") + (
@@ -211,6 +218,8 @@ def replay_note(letter: DeadLetter) -> list[tuple[str, bytes]]:
 
 def why_not_replayable(record: ConsumerRecord, letter: DeadLetter, topics: Collection[str]) -> str | None:
     """Why writing this letter to its topic again is pointless, or None; `topics` are those it may come from."""
+    if letter.stage == GATEWAY_STAGE:
+        return "it is a document that is no problem, and never was a record"
     if letter.stage == "timer":
         return "it holds the row of a timer that failed, not a record"
     if letter.stage == "input" or record.value is None:

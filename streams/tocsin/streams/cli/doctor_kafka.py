@@ -15,6 +15,7 @@ from tocsin.connectors.kafka import offsets_since, open_consumer, read_to_end
 from tocsin.streams.cli.dead import letter_of, replayed_of
 from tocsin.streams.cli.doctor_checks import Check, Level
 from tocsin.streams.cli.records import places_of
+from tocsin.streams.engine.dead import NOT_A_PROBLEM
 from tocsin.streams.processes.exit_codes import CommandFailed
 from tocsin.streams.processes.kafka import ServiceUnreachable, admin_of, needed_bootstrap
 from tocsin.streams.settings import Settings
@@ -111,8 +112,8 @@ async def _dead(settings: Settings) -> Check:
             consumer.seek(place, offset)
         async with aclosing(read_to_end(consumer)) as records:
             async for record in records:
-                if replayed_of(record) is None:
-                    reasons[letter_of(record).reason] += 1
+                if replayed_of(record) is None and (letter := letter_of(record)).reason != NOT_A_PROBLEM:
+                    reasons[letter.reason] += 1
                 if reasons.total() >= LOOKED_AT:
                     break
     if not reasons:

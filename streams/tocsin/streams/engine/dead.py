@@ -11,6 +11,8 @@ from tocsin.streams.engine.record import Halt, Output, Record
 
 DEAD_TOPIC = "dead"
 REASON_HEADER = "tocsin.reason"
+NOT_A_PROBLEM, GATEWAY_STAGE = "not_a_problem", "gateway"
+"""The reason and the stage of what the gateway took and is no problem: it holds no record of ours."""
 CONNECT_PREFIX = "__connect.errors."
 """What the names of Kafka Connect's error headers begin with."""
 

@@ -17,6 +17,7 @@ from tocsin.connectors.publish import KafkaAway, Publisher, PublishFailed, Publi
 from tocsin.schemas.events import SilenceSet
 from tocsin.schemas.registry import Registry
 from tocsin.schemas.schema_book import SchemaBook
+from tocsin.streams.processes.ignored import IgnoredToDead
 from tocsin.streams.processes.kafka import kafka_unreachable, needed_bootstrap
 from tocsin.streams.processes.lifecycle import OnReady, Ready, check_host
 from tocsin.streams.rulesfile import load_redactions
@@ -34,13 +35,15 @@ async def run_gateway_process(settings: Settings, stop: asyncio.Event, on_ready:
     bootstrap = needed_bootstrap(settings)
     check_host(settings)
     book = SchemaBook()
+    redactions = load_redactions(settings.rules)
     publisher = Publisher(
         bootstrap,
         tenant=settings.tenant,
         prefix=settings.prefix,
         source="tocsin:gateway",
-        redactions=load_redactions(settings.rules),
+        redactions=redactions,
     )
+    ignored = IgnoredToDead(bootstrap, settings.prefix)
 
     async def ready() -> bool | str:
         try:
@@ -52,10 +55,11 @@ async def run_gateway_process(settings: Settings, stop: asyncio.Event, on_ready:
     following = SettingsTopic(bootstrap, settings.prefix, book, "gateway")
     metrics = CollectorRegistry()
     app = build_gateway(
-        config_of(settings), publisher, ready, metrics, schemas=Registry(book), silences=SettingsSilences(following)
-    )
+        config_of(settings), publisher, ready, metrics, schemas=Registry(book), silences=SettingsSilences(following),
+        ignored=ignored, redactions=redactions,
+    )  # fmt: skip
     try:
-        async with following, publisher, _metrics_apart(settings, metrics) as probes:
+        async with following, publisher, ignored, _metrics_apart(settings, metrics) as probes:
             await _serve(app, settings, stop, on_ready, probes)
     except KafkaError as error:
         raise kafka_unreachable(bootstrap, error) from error
