@@ -11,11 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
-from msgspec import Struct, field
 
 from tocsin.connectors.dialects.members import MAX_ID_LENGTH, distinct, escape, fold
 from tocsin.connectors.dialects.reading import Unreadable, UnreadableReason
-from tocsin.schemas.problem import Problem, Violation
+from tocsin.schemas.problem import Problem, Source, Violation
 
 MAX_CONTEXT = 2048
 """Characters of a value that is no id of a thread or a request: a long-form DID is longer than any id."""
@@ -26,27 +25,15 @@ CONTRADICTED = "context-contradicted"
 """The violation of a document that says something else than the context beside it."""
 
 
-class ProblemContext(Struct, frozen=True, kw_only=True):
-    """What a publisher knows of a problem and its document does not say. `side` is `own` or `peer`; `trust` is the
-    connection's."""
+class ProblemContext(Source, frozen=True, kw_only=True):
+    """What a publisher knows of a problem and its document does not say: its source, threads and request."""
 
     thread_id: str | None = None
     parent_thread_id: str | None = None
     request_id: str | None = None
-    service: str | None = None
-    wallet: str | None = None
-    connection: str | None = None
-    protocol: str | None = None
-    sender: str | None = None
-    recipients: list[str] = field(default_factory=list)
-    record_type: str | None = None
-    record_id: str | None = None
-    job: str | None = None
-    trust: str | None = None
-    side: str | None = None
 
 
-FIELDS = ProblemContext.__struct_fields__
+FIELDS = ("thread_id", "parent_thread_id", "request_id", *Source.__struct_fields__)
 """The names of all that can be said, in their order."""
 
 USUAL = {
