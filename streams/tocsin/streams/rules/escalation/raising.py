@@ -65,9 +65,11 @@ def follow(turn: Turn, report: Report) -> None:
 
 def _follow(turn: Turn, key: str, row: EscalationRow, problem: Problem) -> None:
     """Give a running escalation the fresh problem. While nobody was paged yet, what the problem says of its impact and
-    of who retries may bring the first step forward; never back: it was promised."""
+    of who retries may bring the first step forward; never back: it was promised. One for which the policy would page
+    nobody brings nothing forward."""
     policy, row = turn.config.book.escalations.get(row.policy), _freshened(turn, row, problem)
-    if policy is None or not policy.steps or (row.step, row.done, row.cycle) != (0, 0, 0):
+    begun = (row.step, row.done, row.cycle) != (0, 0, 0)
+    if policy is None or not policy.steps or begun or _impact(policy, problem) == "none":
         turn.escalations.replace(key, row)
         return
     due = min(row.due, max(turn.now, _first_due(turn, policy, problem, row.raised_at)))
