@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from http.client import HTTPMessage
 from typing import Any
 
 import pytest
+import starlette.datastructures
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict, CIMultiDictProxy
 from standardwebhooks import Webhook
 
 from tocsin.connectors.webhooks import RefusalReason, SignatureRefused, sign, verify
@@ -20,7 +24,7 @@ OLD_SECRET = "whsec_" + base64.b64encode(bytes(range(32, 64))).decode()
 BODY = b'{"a": 1}'
 
 
-def refused(body: bytes, headers: dict[str, str], secrets: list[str] | None = None, now: int = NOW) -> RefusalReason:
+def refused(body: bytes, headers: Any, secrets: list[str] | None = None, now: int = NOW) -> RefusalReason:
     with pytest.raises(SignatureRefused) as refusal:
         verify(body, headers, [SECRET] if secrets is None else secrets, now=now)
     return refusal.value.reason
@@ -134,15 +138,62 @@ def test_any_request_gives_a_verdict_or_a_refusal(body: bytes, headers: dict[str
         verify(body, headers, secrets)
 
 
+class _AsWerkzeugHasThem:
+    """Pairs, and `items`, but no mapping."""
+
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        self._pairs = pairs
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._pairs)
+
+    def items(self) -> Iterator[tuple[str, str]]:
+        return iter(self._pairs)
+
+
+def _message(headers: dict[str, str]) -> HTTPMessage:
+    message = HTTPMessage()
+    for name, value in headers.items():
+        message[name.title()] = value
+    return message
+
+
+# what makes them of the three headers
+OF_FRAMEWORKS: dict[str, Callable[[dict[str, str]], Any]] = {
+    "Starlette, FastAPI": lambda three: starlette.datastructures.Headers(three),
+    "aiohttp": lambda three: CIMultiDictProxy(CIMultiDict(three)),
+    "Flask": lambda three: _AsWerkzeugHasThem([(name.title(), value) for name, value in three.items()]),
+    "the standard library": _message,
+    "WSGI, Django's META": lambda three: {
+        f"HTTP_{name.upper().replace('-', '_')}": value for name, value in three.items()
+    } | {"wsgi.input": object(), "REQUEST_METHOD": "POST"},
+    "ASGI's scope": lambda three: [(name.encode(), value.encode()) for name, value in three.items()],
+    "the same twice": lambda three: [*three.items(), *three.items()],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("headers", OF_FRAMEWORKS.values(), ids=list(OF_FRAMEWORKS))
+def test_headers_of_any_framework(headers: Callable[[dict[str, str]], Any]) -> None:
+    three = sign("d", NOW, BODY, [SECRET])
+    assert verify(BODY, headers(three), [SECRET], now=NOW).webhook_id == "d"
+    assert refused(BODY, headers(three | {"webhook-id": "e"})) is RefusalReason.NO_MATCH
+
+
+def test_a_header_that_is_said_twice_in_two_ways_is_refused() -> None:
+    three = sign("d", NOW, BODY, [SECRET])
+    assert refused(BODY, [*three.items(), ("Webhook-Id", "e")]) is RefusalReason.MALFORMED_HEADER
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         ((BODY, {}, SECRET), "secrets: a list of secrets, not str"),
-        ((BODY, [SECRET], {}), "headers: a mapping"),
+        ((BODY, [SECRET], {}), "secrets: a list of secrets, not dict"),
+        ((BODY, SECRET, [SECRET]), "headers: those of the request"),
         (({}, BODY, [SECRET]), "body: the bytes as received, not dict"),
         ((BODY.decode(), {}, [SECRET]), "body: the bytes as received, not str"),
     ],
-    ids=["one secret", "secrets before headers", "headers before body", "a decoded body"],
+    ids=["one secret", "secrets before headers", "a text for headers", "headers before body", "a decoded body"],
 )
 def test_a_wrong_call_is_told_from_a_wrong_signature(arguments: tuple[Any, Any, Any], says: str) -> None:
     with pytest.raises(TypeError, match=says):

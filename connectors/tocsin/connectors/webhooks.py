@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct
 
@@ -27,6 +28,11 @@ MAX_SIGNATURES = 16
 TOLERANCE = 300
 """How many seconds a timestamp may lie in the past or the future."""
 MICROSECONDS = 1_000_000
+
+Headers = Any
+"""The headers of a request, as some framework has them: a mapping, an object with `items`, or pairs."""
+
+_SIGNED = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _TIMESTAMP = re.compile(r"[0-9]{1,15}")
@@ -80,7 +86,7 @@ def sign(webhook_id: str, sent_at: int, body: bytes, secrets: Sequence[str]) -> 
 
 def verify(
     body: bytes,
-    headers: Mapping[str, str],
+    headers: Headers,
     secrets: Sequence[str],
     *,
     now: int | None = None,
@@ -88,6 +94,8 @@ def verify(
 ) -> Verified:
     """Check the raw body and headers of a received webhook against any of `secrets`.
 
+    `headers` is what the framework has: a mapping (Django, Starlette, aiohttp, WSGI's environ), an object with `items`
+    (Flask, the standard library's HTTPMessage), or pairs (ASGI's scope), names in any case, text or bytes.
     `now` is in microseconds (default: the clock), `tolerance` in seconds. Raises SignatureRefused, whatever came in;
     TypeError when the call itself is wrong (swapped arguments, one secret instead of a list of them).
     The body must be the bytes as received: parsing and writing JSON again changes them.
@@ -123,22 +131,40 @@ def decode_secret(secret: str) -> bytes:
 def _check_call(body: object, headers: object, secrets: object) -> None:
     if not isinstance(body, bytes | bytearray | memoryview):
         raise TypeError(f"body: the bytes as received, not {type(body).__name__}")
-    if not isinstance(headers, Mapping):
-        raise TypeError(f"headers: a mapping of names to values, not {type(headers).__name__}")
     if isinstance(secrets, str | bytes | Mapping) or not isinstance(secrets, Iterable):
         raise TypeError(f"secrets: a list of secrets, not {type(secrets).__name__}")
 
 
-def _headers(headers: Mapping[str, str]) -> tuple[str, str, list[bytes]]:
-    lower = {name.lower(): value for name, value in headers.items()}
-    found = [lower.get(name) for name in ("webhook-id", "webhook-timestamp", "webhook-signature")]
-    webhook_id, timestamp, signature = found
+def _headers(headers: Headers) -> tuple[str, str, list[bytes]]:
+    found: dict[str, str] = {}
+    for raw_name, raw_value in _pairs(headers):
+        name = _name(raw_name)
+        if name in _SIGNED:
+            value = raw_value.decode("latin-1") if isinstance(raw_value, bytes) else str(raw_value)
+            if found.setdefault(name, value) != value:
+                raise SignatureRefused(RefusalReason.MALFORMED_HEADER)  # said twice: which one was signed?
+    webhook_id, timestamp, signature = (found.get(name) for name in _SIGNED)
     if not webhook_id or not timestamp or not signature:
         raise SignatureRefused(RefusalReason.MISSING_HEADER)
     if not _ID.fullmatch(webhook_id) or not _TIMESTAMP.fullmatch(timestamp):
         raise SignatureRefused(RefusalReason.MALFORMED_HEADER)
     signatures = signature.split(" ", MAX_SIGNATURES)[:MAX_SIGNATURES]
     return webhook_id, timestamp, [each.encode("utf-8", "surrogatepass") for each in signatures]
+
+
+def _pairs(headers: Headers) -> Iterable[tuple[object, object]]:
+    items = getattr(headers, "items", None)
+    try:
+        return [(name, value) for name, value in (items() if callable(items) else headers)]
+    except (TypeError, ValueError):
+        kind = type(headers).__name__
+        raise TypeError(f"headers: those of the request, a mapping or pairs of name and value, not {kind}") from None
+
+
+def _name(name: object) -> str:
+    """A header's name in small letters, also as WSGI writes it (`HTTP_WEBHOOK_ID`)."""
+    text = name.decode("latin-1") if isinstance(name, bytes) else str(name)
+    return text.lower().replace("_", "-").removeprefix("http-")
 
 
 def _usable(secret: str) -> bytes:

@@ -86,6 +86,10 @@ def module_of(name: str) -> Dialect:
     return cast(Dialect, import_module(DIALECTS[name]))
 
 
+KNOWN_SHAPE = 'a known shape, such as {"title": "The ledger did not answer", "status": 504}; or name the dialect'
+"""What is expected of a document in which nothing is recognised."""
+
+
 def detect(document: object) -> str:
     """The name of the dialect of a parsed document, UNKNOWN if it is something else than a problem. Raises Unreadable.
 
@@ -125,7 +129,7 @@ def read_detected(document: object) -> tuple[str, Problem | NotAProblem]:
         return found
     if not isinstance(document.get("code", ""), str):
         raise Unreadable(UnreadableReason.WRONG_TYPE, "/code", "a string")
-    raise Unreadable(UnreadableReason.UNDETECTED, expected="a known shape, or name the dialect")
+    raise Unreadable(UnreadableReason.UNDETECTED, expected=KNOWN_SHAPE)
 
 
 def _read_anyhow(document: object, names: list[str]) -> tuple[str, Problem | NotAProblem] | None:

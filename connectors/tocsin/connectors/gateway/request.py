@@ -29,6 +29,7 @@ from tocsin.connectors.gateway.problems import (
     refusals,
 )
 from tocsin.connectors.publish import Origin
+from tocsin.connectors.publish.reporting import TENANT
 from tocsin.connectors.tracing import trace
 
 JSON = "application/json"
@@ -55,10 +56,9 @@ MAX_ID = 255
 """Characters of a CloudEvent's id, and of its source."""
 SPEC_VERSION = "1.0"
 
-_TENANT = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 
-TENANT_PARAMETER = {"name": "tenant", "in": "query", "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"}}
+TENANT_PARAMETER = {"name": "tenant", "in": "query", "schema": {"type": "string", "pattern": f"^{TENANT.pattern}$"}}
 _SHORT = {"type": "string", "minLength": 1, "maxLength": 255}
 KEY_PARAMETER = {"name": "Idempotency-Key", "in": "header", "schema": _SHORT}
 BY_PARAMETER = {"name": "Tocsin-By", "in": "header", "schema": _SHORT}
@@ -156,7 +156,7 @@ def _tenant(request: Request, config: GatewayConfig) -> str:
     if len(said) > 1:
         raise Refusal(BAD_TENANT)
     tenant = said.pop() if said else config.default_tenant
-    if not _TENANT.fullmatch(tenant):
+    if not TENANT.fullmatch(tenant):
         raise Refusal(BAD_TENANT)
     return tenant
 

@@ -14,6 +14,7 @@ from tocsin.connectors.publish.errors import (
     PublishUnconfirmed,
     TopicMissing,
 )
+from tocsin.connectors.publish.exceptions import problem_of_exception
 from tocsin.connectors.publish.headers import cloud_event_headers
 from tocsin.connectors.publish.kafka import Publisher
 from tocsin.connectors.publish.port import EventPublisher, InboxEvent, MemoryPublisher, Receipt
@@ -35,5 +36,6 @@ __all__ = [
     "TopicMissing",
     "cloud_event_headers",
     "problem",
+    "problem_of_exception",
     "problem_reported",
 ]

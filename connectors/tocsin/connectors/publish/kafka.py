@@ -16,6 +16,7 @@ from tocsin.connectors.publish.errors import KafkaAway, PublishUnconfirmed, Topi
 from tocsin.connectors.publish.headers import cloud_event_headers
 from tocsin.connectors.publish.lanes import Lanes, Outgoing
 from tocsin.connectors.publish.port import EventPublisher, InboxEvent, Receipt
+from tocsin.connectors.publish.reporting import checked_tenant
 from tocsin.connectors.redaction import REDACTED, Redactions, default_of, redact_and_encode
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ class Publisher(EventPublisher):
         bytes on their way to Kafka; who comes later waits. `kafka`: further settings of AIOKafkaProducer.
         `redactions`: what is taken out of each tenant's events before they are written; by default whatever is plainly
         a secret."""
-        self.tenant = tenant
+        self.tenant = checked_tenant(tenant)
         self.topic = f"{prefix}inbox"
         self._source = source.encode()
         self._deadline = deadline

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from tocsin.connectors.dialects import AUTO
 from tocsin.connectors.dialects.context import ProblemContext, read_context
-from tocsin.connectors.publish.reporting import Origin, Report, problem_reported
+from tocsin.connectors.publish.reporting import Origin, Report, checked_tenant, problem_reported
 from tocsin.connectors.redaction import default_of, redact_and_encode
 from tocsin.schemas.codec import decode
 from tocsin.schemas.events import ActivityObserved, CommandIssued, ProblemReported
@@ -51,16 +51,17 @@ class EventPublisher(ABC):
         traceparent: str | None = None,
         tracestate: str | None = None,
     ) -> Receipt:
-        """Publish a problem, a document of a dialect (parsed, or its bytes), or a ready event, which is sent as it is.
-        `context` says what the document does not: `{"record_id": "r", "connection": "c"}`.
+        """Publish a problem, a document of a dialect (parsed, or its bytes), an exception, or a ready event, which is
+        sent as it is. `context` says what the document does not: `{"record_id": "r", "connection": "c"}`.
 
         Returns after Kafka's acknowledgement. At least once: a publication repeated under the same `event_id` or
-        `idempotency_key` counts once. Raises Unreadable, NothingToPublish, Unencodable, or a PublishFailed.
+        `idempotency_key` counts once. Raises Unreadable, NothingToPublish, Unencodable, or a PublishFailed; ValueError
+        for what is no tenant, TypeError for what is no report.
         """
         if isinstance(report, InboxEvent):
             return await self.send(report)
         origin = Origin(
-            tenant=tenant or self.tenant,
+            tenant=self.tenant if tenant is None else checked_tenant(tenant),
             dialect=dialect,
             media_type=media_type,
             idempotency_key=idempotency_key,
@@ -81,7 +82,7 @@ class MemoryPublisher(EventPublisher):
     `failures` come first, one for each call. Nothing survives the process."""
 
     def __init__(self, *, tenant: str = "default") -> None:
-        self.tenant = tenant
+        self.tenant = checked_tenant(tenant)
         self.events: list[InboxEvent] = []
         self.failures: deque[Exception] = deque()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from hashlib import sha256
@@ -25,13 +26,17 @@ from tocsin.connectors.dialects.context import ProblemContext, read_context, wit
 from tocsin.connectors.dialects.json_text import json_text, parse_json
 from tocsin.connectors.dialects.refused_members import unreadable
 from tocsin.connectors.publish.errors import NothingToPublish
+from tocsin.connectors.publish.exceptions import problem_of_exception
 from tocsin.connectors.publish.identity import digest_beside, identity_of
 from tocsin.schemas.events import ProblemReported
 from tocsin.schemas.ids import idempotent_id, new_event_id
 from tocsin.schemas.problem import Problem, Source
 
-Report = Problem | Mapping[str, object] | bytes
-"""A problem in canonical form, a parsed document of some dialect, or the document's bytes."""
+Report = Problem | Mapping[str, object] | bytes | BaseException
+"""A problem in canonical form, a parsed document of some dialect, the document's bytes, or an exception."""
+
+TENANT = re.compile(r"[A-Za-z0-9._-]{1,64}")
+"""What names a tenant."""
 
 JSON = "application/json"
 
@@ -65,13 +70,35 @@ class Origin(Struct, frozen=True, kw_only=True):
 def problem(code: str, **fields: object) -> Problem:
     """A problem of your own: the members of `tocsin.schemas.problem.Problem` as keywords, the rest is derived from the
     code. A text with arguments: `text_template="cannot reach {1}", args=["db"]`. `source` may be a mapping of its
-    members. Raises Unreadable naming a member that is not of `source`, or too long."""
+    members. Raises Unreadable naming a member that cannot be (an empty code, an unknown severity), is not of `source`,
+    or too long; TypeError for one that a problem does not have."""
+    if not code or not isinstance(code, str):
+        raise Unreadable(
+            UnreadableReason.MISSING_MEMBER, "/code", 'a problem code, such as "e.p.xfer.cant-use-endpoint"'
+        )
     source = fields.get("source")
     if isinstance(source, Mapping):
         fields["source"] = _source(source)
     made = Problem(dialect="canonical", code=code, **fields)  # type: ignore[arg-type]
+    try:
+        made = msgspec.convert(msgspec.to_builtins(made), Problem)
+    except (msgspec.ValidationError, TypeError, ValueError) as error:
+        raise _unusable(error) from None
     check_source(made)
     return complete(made, severity_stated="severity" in fields)
+
+
+def _unusable(error: Exception) -> Unreadable:
+    if isinstance(error, msgspec.ValidationError):
+        return unreadable(error, Problem)
+    return Unreadable(UnreadableReason.WRONG_TYPE, "", "values that JSON can say")
+
+
+def checked_tenant(tenant: str) -> str:
+    """The tenant; raises ValueError when it is none."""
+    if not isinstance(tenant, str) or not TENANT.fullmatch(tenant):
+        raise ValueError(f"tenant: 1 to 64 letters, digits, '.', '_' or '-', not {tenant!r}")
+    return tenant
 
 
 def problem_reported(report: Report, origin: Origin, *, now: int | None = None) -> ProblemReported:
@@ -136,7 +163,7 @@ def without_envelope(report: Report, media_type: str) -> tuple[Report, ProblemCo
     """The document in an envelope `{"context": {...}, "document": ...}`, and that context; any other report is returned
     as it is. The dialect that a media type names is then the document's; a body that is a text is one, whatever it
     looks like. Raises Unreadable."""
-    if isinstance(report, Problem) or DIALECT_OF_MEDIA_TYPE.get(media_type) == text.NAME:
+    if isinstance(report, Problem | BaseException) or DIALECT_OF_MEDIA_TYPE.get(media_type) == text.NAME:
         return report, None
     if isinstance(report, bytes):
         if not all(name in report for name in (b'"context"', b'"document"')):
@@ -158,6 +185,13 @@ def _read(report: Report, origin: Origin) -> tuple[Problem | NotAProblem, bytes]
         return (report if report.code_key else complete(report)), b""
     if isinstance(report, bytes):
         return read_document(report, origin.dialect, origin.media_type), report
+    if isinstance(report, BaseException):
+        return problem_of_exception(report), b""
+    if not isinstance(report, Mapping):
+        raise TypeError(
+            "a report is a problem (`problem(...)`), a document (a mapping, or its bytes) or an exception, "
+            f"not {type(report).__name__}"
+        )
     raw = json_text(dict(report)).encode("utf-8", "surrogatepass")
     # Read from what will be kept, not from the objects: a value that JSON would change must not slip through.
     return read_parsed(parse_json(raw), origin.dialect, origin.media_type), raw
