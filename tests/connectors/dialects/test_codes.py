@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -181,3 +182,19 @@ def test_every_text_is_parsed_and_matched(text: str, prefix: str) -> None:
     assert code.severity in ("error", "warning")
     tokens, start = fold_code(text).split("."), fold_code(prefix).split(".")
     assert matches_prefix(text, prefix) is (start != [""] and tokens[: len(start)] == start)
+
+
+@given(text=st.text(alphabet="ewp.-a0_A /\u017fK\u0130", max_size=24) | st.from_regex(r"[ew](\.[a-z-]{0,3}){1,17}"))
+def test_the_rules_of_a_code_are_those_of_its_tokens(text: str) -> None:
+    tokens = text.strip().split(".")
+    broken = {
+        "code-empty-token": "" in tokens,
+        "code-hyphen-at-edge": any(token != token.strip("-") for token in tokens),
+        "code-not-kebab-case": any(
+            token and not re.fullmatch("[a-z0-9]+(-+[a-z0-9]+)*", token.lower().strip("-")) for token in tokens
+        ),
+        "code-too-many-tokens": len(tokens) > 16,
+    }
+    violations = parse_code(text).violations
+    assert {rule for rule in broken if broken[rule]} == broken.keys() & {*violations}
+    assert tokens[0] in ("e", "w") or "code-sorter" in violations

@@ -111,12 +111,21 @@ def test_any_document_gives_a_problem_or_unreadable(name: str, document: object)
 
 @pytest.mark.parametrize("name", [name for name in SMALLEST if name != "rfc9457"])
 @given(document=documents | json_values)
-def test_what_a_named_dialect_reads_is_not_refused_when_none_is_named(name: str, document: object) -> None:
+def test_a_problem_that_a_named_dialect_reads_is_not_refused_when_none_is_named(name: str, document: object) -> None:
     try:
-        load_dialect(name).read(document)
+        found = load_dialect(name).read(document)
     except Unreadable:
         return
-    read_parsed(document)
+    if isinstance(found, Problem):
+        read_parsed(document)
+
+
+def test_what_has_the_shape_of_a_report_and_is_none_is_refused_not_taken_as_a_success() -> None:
+    document = {"result": "done", "friendly-ltxt": None}
+    assert not isinstance(load_dialect("jsonrpc").read(document), Problem)
+    with pytest.raises(Unreadable) as refusal:
+        read_parsed(document)
+    assert refusal.value.pointer == "/friendly-ltxt"
 
 
 @pytest.mark.parametrize("name", DIALECTS)

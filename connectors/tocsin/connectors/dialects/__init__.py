@@ -39,13 +39,16 @@ def read_document(
     chosen = _chosen(dialect, media_type)
     if chosen == text.NAME:
         return text.read(text.decode(raw, max_bytes=max_bytes))
-    return read_parsed(parse_json(raw, max_bytes=max_bytes), chosen)
+    return _read(parse_json(raw, max_bytes=max_bytes), chosen)
 
 
 def read_parsed(document: object, dialect: str = AUTO, media_type: str | None = None) -> Problem | NotAProblem:
     """The same for a document that `parse_json` has read already."""
-    chosen = _chosen(dialect, media_type)
-    return read_detected(document)[1] if chosen == AUTO else load_dialect(chosen).read(document)
+    return _read(document, _chosen(dialect, media_type))
+
+
+def _read(document: object, chosen: str) -> Problem | NotAProblem:
+    return read_detected(document)[1] if chosen == AUTO else module_of(chosen).read(document)
 
 
 def _chosen(dialect: str, media_type: str | None) -> str:

@@ -29,6 +29,7 @@ ANY_STATUS = 500
 MAX_NUMBER = 10**9
 """A status or error code beyond this is no code."""
 
+_DIGITS = re.compile(r"-?[0-9]{1,10}")
 _PREFIX = re.compile(r"(?P<code>[A-Z][A-Za-z0-9]+):(?:(?:\s+|(?<=[a-z]:)(?!/))(?P<message>.*))?", re.DOTALL)
 
 
@@ -50,7 +51,9 @@ def split_detail(text: str | None) -> tuple[str | None, str | None]:
 
 def as_number(value: object) -> int | None:
     """A code as an integer, from an integer, a whole float or digits in text; None for anything else."""
-    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,10}", value):
+    if value is None:
+        return None
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
         value = int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)

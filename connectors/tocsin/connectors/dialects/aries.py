@@ -81,17 +81,27 @@ def write(problem: Problem) -> dict[str, object]:
 def looks_like(document: dict[str, object]) -> bool:
     """Any DIDComm v1 message, also with a `type` for its `@type`; without any, a description with a code, or a
     `~thread` with a v1 text or code."""
-    kind, names = type_of(document), folded_names(document)
-    if "@type" in names and kind is not None:
+    kind = type_of(document)
+    if kind is None:
+        return "type" not in document and not _is_of_v2(document) and _is_untyped(document)
+    names = folded_names(document)
+    if "@type" in names:
         return is_report(kind) or (is_message_type(kind) and "@context" not in document)
-    if "body" in document or isinstance(document.get("code"), str):
+    if _is_of_v2(document) or not is_report(kind):
         return False
-    if kind is not None:
-        return is_report(kind) and not names.isdisjoint(_OF_V1) and names.isdisjoint(_OF_RFC9457)
+    return not names.isdisjoint(_OF_V1) and names.isdisjoint(_OF_RFC9457)
+
+
+def _is_of_v2(document: dict[str, object]) -> bool:
+    return "body" in document or isinstance(document.get("code"), str)
+
+
+def _is_untyped(document: dict[str, object]) -> bool:
     description = document.get("description")
     if isinstance(description, dict) and isinstance(description.get("code"), str):
-        return "type" not in document
-    return "~thread" in names and not names.isdisjoint(_TEXT_MEMBERS) and "type" not in document
+        return True
+    names = folded_names(document)
+    return "~thread" in names and not names.isdisjoint(_TEXT_MEMBERS)
 
 
 def _is_adopted(kind: object) -> bool:

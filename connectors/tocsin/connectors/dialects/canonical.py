@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import msgspec
 
 from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, Code, fold_code, parse_code
@@ -19,6 +21,7 @@ _CODE_OPTIONAL = ("hipe", "aries-1.0", "text")
 _IDS = ("message_id", "thread_id", "parent_thread_id")
 _SOURCE = tuple(name for name in Source.__struct_fields__ if name not in ("recipients", "side"))
 """The members of `source` that are one text each, and as long as the context may be."""
+_texts_of = attrgetter(*_SOURCE)
 
 
 def read(document: object) -> Problem | NotAProblem:
@@ -108,10 +111,10 @@ def _json(value: object) -> str:
 def check_source(problem: Problem) -> None:
     """Raises Unreadable naming the member of `source` that is too long, or has too many entries, to be worked with."""
     source = problem.source
-    texts = [(name, getattr(source, name)) for name in _SOURCE]
+    texts = [(name, text) for name, text in zip(_SOURCE, _texts_of(source), strict=True) if text]
     texts += [(f"recipients/{number}", recipient) for number, recipient in enumerate(source.recipients)]
     for name, text in texts:
-        if len(text or "") > MAX_CONTEXT:
+        if len(text) > MAX_CONTEXT:
             raise Unreadable(UnreadableReason.TOO_LONG, f"/source/{name}", f"at most {MAX_CONTEXT} characters")
     if source.side not in (None, *SIDES):
         raise Unreadable(UnreadableReason.WRONG_TYPE, "/source/side", f"one of {', '.join(SIDES)}")

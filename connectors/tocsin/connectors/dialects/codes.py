@@ -57,12 +57,17 @@ VERSION_WARNINGS = frozenset({"fields-ignored-due-to-version-mismatch", "version
 """Warnings about a minor version, as keys: RFC 0003 deprecates them, they "arrive late" (docs/requirements.md#r12)."""
 
 _TOKEN = re.compile(r"[a-z0-9]+(?:-+[a-z0-9]+)*")
+_CONFORMANT = re.compile(r"[ew](?:\.[a-z0-9]++(?:-++[a-z0-9]++)*+){2,15}")
+"""A code, no longer than CONFORMANT_LENGTH, that breaks no rule: most that are written on purpose."""
+_KEBAB = re.compile(r"(?:T)?+(?:\.(?:T)?+)*+".replace("T", r"-*+[a-z0-9]++(?:-++[a-z0-9]++)*+-*+"))
+"""Tokens between dots, empty ones and hyphens around them allowed, which are flagged by themselves."""
 _FATAL = frozenset(
     {
         *("code-sorter", "code-too-few-tokens", "code-empty-token", "code-not-lower-case", "code-hyphen-at-edge"),
         "code-whitespace",
     }
 )
+_DESCRIPTORS = frozenset(DESCRIPTORS)
 _ROOTS = frozenset(name.partition(".")[0] for name in DESCRIPTORS)
 
 
@@ -105,9 +110,10 @@ def parse_code(text: str) -> Code:
 @lru_cache(maxsize=4096)  # the same codes come again and again, and each is asked for by several
 def _parse(text: str) -> Code:
     key = fold_code(text)
-    tokens = text.strip().split(".")
+    stripped = text.strip()
+    tokens = stripped.split(".")
     folded = key.split(".")
-    violations = _violations(text, tokens)
+    violations = _violations(text, stripped, tokens)
     severity = Severity.WARNING if key.startswith("w.") else Severity.ERROR
     if folded[0] not in SEVERITIES or len(folded) < 2 or not _TOKEN.fullmatch(folded[1].strip("-")):
         return Code(
@@ -209,21 +215,24 @@ def _category(key: str, descriptors: list[str]) -> str | None:
             return CATEGORY_OF_ANY[name]
     for length in range(len(descriptors), 0, -1):
         name = ".".join(descriptors[:length])
-        if name in DESCRIPTORS:
+        if name in _DESCRIPTORS:
             return name
     return CATEGORY_OF_FIRST.get(descriptors[0]) if descriptors else None
 
 
-def _violations(text: str, tokens: list[str]) -> tuple[str, ...]:
+def _violations(text: str, stripped: str, tokens: list[str]) -> tuple[str, ...]:
+    if len(text) <= CONFORMANT_LENGTH and _CONFORMANT.fullmatch(text):
+        return ()
+    lower, dotted = stripped.lower(), f".{stripped}."
     rules = {
         "code-sorter": tokens[0] not in SEVERITIES,
-        "code-whitespace": text != text.strip(),
+        "code-whitespace": text != stripped,
         "code-too-few-tokens": len(tokens) < 2,
         "code-descriptor-missing": len(tokens) == 2,
         "code-empty-token": "" in tokens,
-        "code-not-lower-case": text != text.lower(),
-        "code-hyphen-at-edge": any(token.startswith("-") or token.endswith("-") for token in tokens),
-        "code-not-kebab-case": any(token and not _TOKEN.fullmatch(token.lower().strip("-")) for token in tokens),
+        "code-not-lower-case": stripped != lower,
+        "code-hyphen-at-edge": ".-" in dotted or "-." in dotted,
+        "code-not-kebab-case": not _KEBAB.fullmatch(lower),
         "code-too-long": len(text) > CONFORMANT_LENGTH,
         "code-too-many-tokens": len(tokens) > CONFORMANT_TOKENS,
     }

@@ -33,6 +33,9 @@ class ProblemContext(Source, frozen=True, kw_only=True):
     request_id: str | None = None
 
 
+NO_CONTEXT = ProblemContext()
+"""What a publisher says who says nothing."""
+
 FIELDS = ("thread_id", "parent_thread_id", "request_id", *Source.__struct_fields__)
 """The names of all that can be said, in their order."""
 
@@ -83,9 +86,9 @@ def read_context(members: Mapping[str, object]) -> ProblemContext:
 def with_context(problem: Problem, context: ProblemContext) -> Problem:
     """The problem with what the context says and the document does not. What both say differently is the document's,
     and flagged as `context-contradicted`."""
-    stated = {name: value for name in FIELDS if (value := getattr(context, name))}
-    if not stated:
+    if context == NO_CONTEXT:
         return problem
+    stated = {name: value for name in FIELDS if (value := getattr(context, name))}
     top: dict[str, Any] = {}
     source: dict[str, Any] = {}
     against: list[Violation] = []

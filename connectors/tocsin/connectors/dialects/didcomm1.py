@@ -53,7 +53,7 @@ def type_of(document: Mapping[str, object]) -> str | None:
         if "@" in name and fold(name) == "@type" and isinstance(value, str):
             return value
     kind = document.get("type")
-    return kind if isinstance(kind, str) and (is_message_type(kind) or is_report(kind)) else None
+    return kind if isinstance(kind, str) and (is_report(kind) or is_message_type(kind)) else None
 
 
 def sort_report(document: object, spelling: Spelling) -> Known | NotAProblem:
@@ -69,7 +69,7 @@ def sort_report(document: object, spelling: Spelling) -> Known | NotAProblem:
         known.rest["type"] = document["type"]
         return known
     known = sort_members(document, spelling.own)
-    if kind is not None and _TYPE_OF_V2.search(kind):
+    if kind is not None and "/2." in kind and _TYPE_OF_V2.search(kind):
         known.flag("type-of-another-version", "@type")
     return known
 

@@ -58,7 +58,7 @@ def read(document: object) -> Problem | NotAProblem:
     if isinstance(kind, str):
         if _has_wording_of_v1(document):
             return aries.read(_as_v1(document))
-        if _TYPE_OF_V1.search(kind):
+        if "/1." in kind and _TYPE_OF_V1.search(kind):
             violations.append(Violation(rule="type-of-another-version", pointer="/type"))
     envelope = Members(document, violations)
     body = envelope.take("body")

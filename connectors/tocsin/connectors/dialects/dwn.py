@@ -36,6 +36,7 @@ NAME = "dwn-status"
 STATUS_PLACES: tuple[tuple[str, ...], ...] = (("result", "reply"), ("reply",), ("result",), ())
 """Where the object with the member `status` stands, tried in order: a JSON-RPC result, an agent's answer, a bare reply.
 In a `reply`, or told that the document is one, a number for the status is taken too (`rpc.subscribe.close`)."""
+_OUTERMOST = frozenset({"status", *(path[0] for path in STATUS_PLACES if path)})
 _NOT_ALONE = frozenset(
     {"status", "reply", "result", "error", "method", "jsonrpc", "type", "title", "instance", "body", "@type"}
 )
@@ -59,7 +60,8 @@ def stands_alone(document: dict[str, object]) -> bool:
     """Whether it is the status itself: a number as `code`, and a `detail`, or a `message` for it."""
     number = document.get("code")
     return (
-        not isinstance(number, str)
+        number is not None
+        and not isinstance(number, str)
         and as_number(number) is not None
         and ("detail" in document or "message" in document)
         and _NOT_ALONE.isdisjoint(document)
@@ -76,7 +78,11 @@ def within_reply(document: dict[str, object]) -> dict[str, object]:
 
 def status_path(document: dict[str, object]) -> tuple[str, ...] | None:
     """The first of STATUS_PLACES where there is a status, None if there is none."""
+    if _OUTERMOST.isdisjoint(document):
+        return None
     for path in STATUS_PLACES:
+        if path and path[0] not in document:
+            continue
         status = _at(document, path).get("status")
         if isinstance(status, dict) or (status is not None and path[-1:] != ("result",)):
             return path

@@ -78,13 +78,14 @@ def write(problem: Problem) -> dict[str, object]:
 def looks_like(document: dict[str, object]) -> bool:
     """A DIDComm v1 message with names that only HIPE has, or with its `did:sov` type and no name that only RFC 0035
     has; without `@type`, a `*-ltxt` text."""
-    kind, names = type_of(document), folded_names(document)
+    kind = type_of(document)
+    if (kind is None and "type" in document) or (is_report(kind) and "body" in document):
+        return False
+    names = folded_names(document)
     if kind is None:
-        return "type" not in document and "description" not in names and not names.isdisjoint(_UNTYPED)
+        return "description" not in names and not names.isdisjoint(_UNTYPED)
     if not is_report(kind):
         return "@type" in names and kind.startswith(OLD_PREFIX) and is_message_type(kind)
-    if "body" in document:
-        return False
     if "description" in names:
         # RFC 0035 wrote `description`; one of its reports may borrow a name of HIPE, and stays one of its reports.
         return kind.startswith(OLD_PREFIX) and "friendlyltxt" in names

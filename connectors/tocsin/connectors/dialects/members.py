@@ -111,7 +111,9 @@ class Members:
 
     def _take(self, name: str) -> tuple[str, object]:
         """The spelling and the raw value."""
-        spelling = name if name in self.left else self._other_spelling(name)
+        if name in self.left:
+            return name, self.left.pop(name)
+        spelling = self._other_spelling(name)
         if spelling is None:
             return name, None
         value = self.left.pop(spelling, None)
@@ -128,6 +130,8 @@ class Members:
 
     def take_text(self, name: str) -> str | None:
         """A string member; a value of any other type is flagged and left."""
+        if isinstance(self.left.get(name), str):
+            return self.left.pop(name)  # type: ignore[return-value]
         spelling, value = self._take(name)
         if value is None or isinstance(value, str):
             return value
@@ -204,7 +208,7 @@ def sort_members(document: Mapping[str, object], own: frozenset[str]) -> Known:
         slot = _SLOT_OF.get(name) or _SLOT_OF.get(fold(name))
         if slot is None:
             known.rest[name] = value
-        elif value is None or value in ("", [], {}):
+        elif not value and value in (None, "", [], {}):
             continue
         elif slot not in known.slots:
             known.slots[slot], known.spelt[slot] = value, name
@@ -213,9 +217,10 @@ def sort_members(document: Mapping[str, object], own: frozenset[str]) -> Known:
             known.slots[slot], known.spelt[slot] = value, name
         else:
             known.rest[name] = value
-    for slot, name in known.spelt.items():
-        if name not in own:
-            known.flag("member-of-didcomm-v2" if _SLOT_OF_V2.get(fold(name)) == slot else "member-spelling", slot)
+    if not own.issuperset(known.spelt.values()):
+        for slot, name in known.spelt.items():
+            if name not in own:
+                known.flag("member-of-didcomm-v2" if _SLOT_OF_V2.get(fold(name)) == slot else "member-spelling", slot)
     return known
 
 
@@ -226,4 +231,4 @@ def as_extensions(*groups: tuple[str, Mapping[str, object]]) -> dict[str, str]:
 
 def distinct(ids: Iterable[str | None]) -> list[str]:
     """The ids that are there, each once, in order."""
-    return list(dict.fromkeys(each for each in ids if each))
+    return list(dict.fromkeys(filter(None, ids)))

@@ -32,7 +32,9 @@ def is_report(message_type: str | None) -> bool:
 
 def is_message_type(kind: object) -> bool:
     """Whether this is the type of a DIDComm message: a URI that ends `/<major>.<minor>/<name>`."""
-    return isinstance(kind, str) and _MESSAGE_TYPE.fullmatch(kind) is not None
+    if not isinstance(kind, str):
+        return False
+    return _is_message_type(kind) if len(kind) <= MAX_TYPE else _is_message_type.__wrapped__(kind)
 
 
 def parse_piuri(text: str) -> tuple[str, int, str] | None:
@@ -48,7 +50,12 @@ def plain(name: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _is_report(message_type: str) -> bool:
-    return plain(message_type.rstrip("/").rpartition("/")[2]) == REPORT
+    return _plain.__wrapped__(message_type.rstrip("/").rpartition("/")[2]) == REPORT
+
+
+@lru_cache(maxsize=1024)
+def _is_message_type(kind: str) -> bool:
+    return _MESSAGE_TYPE.fullmatch(kind) is not None
 
 
 @lru_cache(maxsize=1024)

@@ -26,6 +26,7 @@ BLANK = "about:blank"
 _TEXTS = ("type", "title", "detail", "instance")
 _KNOWN = (*_TEXTS, "status")
 _NOT_IN_URI = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]")
+_BETWEEN = re.compile(r"[/:#]")
 _DETAIL_LISTS = ("errors", "violations", "invalid-params", "invalid_params", "invalidParams")
 
 
@@ -156,7 +157,7 @@ def _key(code: str, status: int | None) -> str:
     """The last segment of the type; `about:blank` stands for its status (RFC 9457 section 4.2.1)."""
     if code == BLANK:
         return f"http-{status}" if status else BLANK
-    segments = [part for part in re.split(r"[/:#]", code) if part]
+    segments = [part for part in _BETWEEN.split(code) if part]
     return fold_code(segments[-1] if segments else code)
 
 

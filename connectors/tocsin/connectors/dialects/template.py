@@ -15,6 +15,9 @@ def interpolate(template: str, args: Sequence[str | None]) -> str:
     """`template` with {1}, {2}... replaced by `args`; a missing or null argument is `?`; an argument that nothing
     refers to is appended, after a comma. `{0}` and other braces are plain text. At most MAX_TEXT characters: what
     would make it longer is never put together."""
+    longest = max([len(each) for each in args if each is not None], default=1)
+    if len(template) + (len(template) // 3 + len(args)) * (longest + 2) <= MAX_TEXT:
+        return "".join(_parts(template, args))
     parts: list[str] = []
     length = 0
     for part in _parts(template, args):

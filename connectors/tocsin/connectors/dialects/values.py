@@ -91,7 +91,7 @@ def read_time(value: object) -> tuple[int | None, str | None]:
     """
     if isinstance(value, str):
         text = value.strip()
-        if not _EPOCH_TEXT.fullmatch(text):
+        if text.endswith("Z") or not _EPOCH_TEXT.fullmatch(text):
             return _read_iso(text)
         value = float(text)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _SECONDS * 1000:
@@ -137,6 +137,11 @@ def _folded(known: Known, slot: str, text: str) -> str:
 
 
 def _read_iso(text: str) -> tuple[int | None, str | None]:
+    if text[10:11] == "T" and text[-1] == "Z":  # as nearly all write; what may be read all the same comes after
+        try:
+            return _counted(datetime.fromisoformat(text), None)
+        except ValueError:
+            pass
     rule, later = None, timedelta()
     found = _ISO.fullmatch(text)
     if found is not None:
@@ -147,9 +152,13 @@ def _read_iso(text: str) -> tuple[int | None, str | None]:
             time, rule = time.replace(tzinfo=UTC), rule or ("time-without-zone" if len(text) > 10 else None)
         elif time.utcoffset():
             rule = rule or "time-not-utc"
-        at = (time + later - _EPOCH) // _MICROSECOND
+        return _counted(time + later, rule)
     except (ValueError, OverflowError):
         return None, "not-a-time"
+
+
+def _counted(time: datetime, rule: str | None) -> tuple[int | None, str | None]:
+    at = (time - _EPOCH) // _MICROSECOND
     return (at, rule) if 0 <= at < _LIMIT else (None, "not-a-time")
 
 

@@ -53,6 +53,8 @@ def read_wording(known: Known, order: tuple[str, ...]) -> Wording:
 def read_languages(known: Known, slot: str) -> dict[str, str]:
     """The texts in `slot` by language (the fix hint); a text whose language is not stated has the tag `und`."""
     value = known.slots.get(slot)
+    if value is None and f"{slot}{L10N}" not in known.slots:
+        return {}
     found = Wording()
     _read_value(known, slot, value, found)
     _read_decorator(known, slot, found)
