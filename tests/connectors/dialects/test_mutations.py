@@ -66,7 +66,7 @@ SAYS: dict[str, dict[str, set[str]]] = {
     "jsonrpc": {"jsonrpc": set(), "id": {"rpc_id"}}, "dwn-status": {"entries": set()},
 }  # fmt: skip
 """Dialect -> member, in the dialect's kebab spelling -> the facts that it says."""
-ASIDE = {"conformant", "violations", "extensions", "dialect", "code_key", "namespace", "error_name"}
+ASIDE = {"context", "conformant", "violations", "extensions", "dialect", "code_key", "namespace", "error_name"}
 """Facts about the document, not about the problem."""
 REQUIRED = {
     "aries-1.0": {"description"}, "hipe": {"friendly-ltxt"}, "didcomm-2.0": {"body"}, "rfc9457": set(),
@@ -106,11 +106,18 @@ def read_both(document: object, dialect: str) -> Iterator[dict[str, Any]]:
     assert detected == told
 
 
+def context_but(found: dict[str, Any], touched: set[str]) -> dict[str, Any]:
+    """What the problem is about, as far as untouched members say it."""
+    said = {"sender": "from", "recipients": "to", "request_id": "rpc_id"}
+    return {name: value for name, value in found.get("context", {}).items() if said.get(name, name) not in touched}
+
+
 def same(found: dict[str, Any], dialect: str, touched: set[str]) -> None:
     """All that the untouched members say is understood as before."""
     before = facts(BASE[dialect], dialect)
     kept = before.keys() - ASIDE - touched
     assert {name: found[name] for name in kept} == {name: before[name] for name in kept}
+    assert context_but(found, touched) == context_but(before, touched)
 
 
 def members(*, but: dict[str, set[str]] | None = None) -> list[Any]:
