@@ -45,6 +45,8 @@ class Exchange(Struct, frozen=True, kw_only=True):
     """Whether a report says who sent it (`from` and `to`)."""
     codes: str = "the same"
     """Or `its own`: another code each time; or `a pair`: one of Alice's and one of Bob's."""
+    quotes: bool = False
+    """Whether a report acknowledges the one that it answers (`ack`), as DIDComm v2 can."""
     wording: str = "I do not understand {}."
     """The text; `{}` is the message that was not understood."""
 
@@ -72,6 +74,8 @@ def chain(exchange: Exchange, length: int) -> Iterator[Message]:
         code = {"its own": f"not-{number}", "a pair": ("no", "neither")[number % 2]}.get(exchange.codes)
         write = WRITERS[exchange.dialect]
         document = write(message_id, kind, thid, pthid, exchange.wording.format(answered), code)
+        if exchange.quotes:
+            document["ack"] = [answered]
         if exchange.named:
             document |= {"from": (ALICE, BOB)[number % 2], "to": [(BOB, ALICE)[number % 2]]}
         activity = _known(

@@ -59,6 +59,12 @@ def as_catalogued(problem: Problem) -> Problem:
     return problem if severity in (None, problem.severity) else msgspec.structs.replace(problem, severity=severity)
 
 
+def is_warning(code: str) -> bool:
+    """Whether a report of this code is a warning, where it does not say its severity: by the code, else by the
+    catalogue."""
+    return (_severity_of(code) or parse_code(code).severity) is Severity.WARNING
+
+
 def _with_category(problem: Problem) -> Problem:
     """The problem with its category, where one can be told and none is stated."""
     if problem.category is not None:

@@ -147,6 +147,15 @@ def test_the_loop_ends_whatever_the_reports_say(
     assert 1 <= found[LIMIT_NOTICE] <= (2 if codes == "a pair" else 1), found
 
 
+@pytest.mark.parametrize("told", ["never", "before the report", "after the report"])
+@pytest.mark.parametrize("codes", ["the same", "its own"])
+@pytest.mark.parametrize("threads", FRESH)
+def test_the_loop_ends_where_each_acknowledges_the_last(threads: str, codes: str, told: str) -> None:
+    exchange = Exchange(dialect="didcomm-2.0", threads=threads, codes=codes, quotes=True)
+    found = Loop(exchange, told=told, pace=SECOND).run(120)
+    assert (found.total(), found[LIMIT_NOTICE]) == (BUDGET + 1, 1)
+
+
 def test_where_nothing_joins_them_nothing_ends_it() -> None:
     """Neither thread, nor connection, nor names: docs/reliability.md says so."""
     exchange = Exchange(dialect="didcomm-2.0", threads="pthid of its own", codes="its own")

@@ -20,9 +20,10 @@ DIGEST = "ab" * 32
 def test_a_replayed_ciphertext(desk_with: Callable[..., Desk]) -> None:
     desk = desk_with(replay_window=DAY)
     first = desk.report(thread="t1", message_sha256=DIGEST)
-    replay = desk.report(thread="t2", message_sha256=DIGEST)
-    assert isinstance(replay, ProblemSuppressed)
-    assert (replay.reason, replay.survivor) == ("replayed", first.event_id)
+    for thread, digest in (("t2", DIGEST), ("t3", DIGEST.upper())):
+        replay = desk.report(thread=thread, message_sha256=digest)
+        assert isinstance(replay, ProblemSuppressed)
+        assert (replay.reason, replay.survivor) == ("replayed", first.event_id)
     assert isinstance(desk.report("e.p.other", "t3", message_sha256=DIGEST), ProblemOpened)
     assert isinstance(desk.report(thread="t4", message_sha256="cd" * 32), ProblemOpened)
     assert isinstance(desk.report(thread="t5", after=DAY, message_sha256=DIGEST), ProblemOpened)

@@ -99,3 +99,22 @@ def test_unanswered_messages_without_end_are_a_bounded_count(rows: DictRows) -> 
     row = rows.get(row_key("latency", TENANT, "chat"))
     assert isinstance(row, LatencyRow)
     assert row.unanswered <= 1000
+
+
+# the code that the message of a report is told with, whether it ends the wait
+CODES = {
+    "e.m.msg": True,
+    "w.m.msg": False,
+    "W.M.MSG": False,
+    "version-with-degraded-features": False,  # a warning by the catalogue alone
+    "Fields_ignored_due_to_version_mismatch": False,
+    "message-parse-failure": True,
+    "nobody-knows-it": True,
+    "x" * 5000: True,
+}
+
+
+@pytest.mark.parametrize(("code", "ends"), CODES.items(), ids=[code[:40] for code in CODES])
+def test_the_message_of_a_warning_ends_nothing(rows: DictRows, code: str, ends: bool) -> None:
+    story = Story(rows, config_with(ASK)).play("0 sent ask", f"5 report code={code}")
+    assert len(story.until(900).noticed()) == (0 if ends else 1)

@@ -1,12 +1,14 @@
 """Chains: a report about a report counts on the thread of the first one.
 
 Two agents that do not understand each other's reports answer each with another (RFC 0035, "Problem Report Loops"), and
-each may name the one before as its thread or its parent: counted apart, such a loop would never end.
+each may name the one before as its thread, its parent or what it acknowledges: counted apart, such a loop would never
+end.
 """
 
 from __future__ import annotations
 
 from tocsin.schemas.problem import Problem
+from tocsin.streams.rules.context.references import MAX_IDS
 from tocsin.streams.rules.context.threads import linkable
 from tocsin.streams.rules.facts import is_stated
 from tocsin.streams.rules.state import ReferenceRow
@@ -17,12 +19,15 @@ _KIND = "report"
 
 
 def first_thread(turn: Turn, problem: Problem, thread: str | None) -> str | None:
-    """The thread on which a report counts that is about `thread`: that of the first report, when it is about one."""
+    """The thread on which a report counts that is about `thread`: that of the first report, when it is about one, or
+    acknowledges one (DIDComm v2 `ack`)."""
     if thread is None:
         return None
     first = _first(turn, thread)
     if first is None and is_stated(problem) and problem.parent_thread_id:
         first = _first(turn, problem.parent_thread_id)
+    if first is None and problem.ack:
+        first = next(filter(None, (_first(turn, one) for one in problem.ack[:MAX_IDS] if linkable(one))), None)
     return first or thread
 
 

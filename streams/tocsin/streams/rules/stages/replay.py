@@ -39,4 +39,4 @@ def _recent(turn: Turn, key: str) -> ReplayRow | None:
 
 def _key(turn: Turn, report: Report) -> str:
     problem = report.reported.problem
-    return turn.replays.key(problem.message_sha256 or "", problem.code_key or problem.code)
+    return turn.replays.key((problem.message_sha256 or "").lower(), problem.code_key or problem.code)

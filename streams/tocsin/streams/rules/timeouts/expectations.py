@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tocsin.connectors.dialects.codes import Consequence, consequence_of_unknown
+from tocsin.connectors.catalogue.categories import is_warning
 from tocsin.connectors.dialects.message_types import is_report
 from tocsin.schemas.events import CHOICES, ActivityKind, ActivityObserved, CommandIssued, CommandKind, EventBase
 from tocsin.schemas.ids import derived_id
@@ -231,7 +231,7 @@ def _close_by_message_of_report(turn: Turn, activity: ActivityObserved) -> None:
     problem came before, which decided that, nor by a warning, as far as the activity says its code."""
     if is_reported(turn, activity.message_id):
         return
-    if consequence_of_unknown(activity.detail.get("code", "")) is Consequence.FLOW_CONTINUES:
+    if is_warning(activity.detail.get("code", "")):
         return
     if activity.kind is ActivityKind.MESSAGE_RECEIVED and activity.connection is not None:
         note_reply_over(turn, activity.connection[:MAX_TEXT])
