@@ -143,18 +143,14 @@ def write(problem: Problem) -> dict[str, object]:
     if escalate_to:
         body["escalate_to"] = escalate_to
     message: dict[str, object] = {"type": MESSAGE_TYPE, "pthid": thread, "body": body}
-    if problem.message_id:
-        message["id"] = problem.message_id
-    thid = None if problem.thread_id_derived else problem.thread_id
-    if thid and thid not in (thread, problem.message_id):
-        message["thid"] = thid
+    own = problem.thread_id_derived or problem.thread_id in (thread, problem.message_id)
+    more = {"id": problem.message_id, "thid": None if own else problem.thread_id, "ack": list(problem.ack)}
+    message |= {name: value for name, value in more.items() if value}
     if problem.time_source == "created_time" and 0 <= (problem.noticed_at or -1) < _TOO_LATE * MICROSECONDS:
         message["created_time"] = (problem.noticed_at or 0) // MICROSECONDS
     languages = [tag for tag, said in problem.localized.items() if said == problem.text and is_language(tag)]
     if comment and len(languages) == 1:
         message["lang"] = languages[0].replace("_", "-")
-    if problem.ack:
-        message["ack"] = list(problem.ack)
     return message | order_of_v2(problem)
 
 
