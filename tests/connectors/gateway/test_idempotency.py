@@ -74,6 +74,21 @@ SECOND: dict[str, tuple[tuple[str, object, dict[str, str]], tuple[str, object, d
         ("/v1/problems", event("s", "1", Y), {"content-type": "application/cloudevents+json"}),
         422,
     ),
+    "the same in the same context": (
+        ("/v1/problems?record_id=a", X, {"idempotency-key": "k"}),
+        ("/v1/problems", X, {"idempotency-key": "k", "tocsin-record-id": "a"}),
+        202,
+    ),
+    "the same in another request": (
+        ("/v1/problems", X, {"idempotency-key": "k", "x-request-id": "1"}),
+        ("/v1/problems", X, {"idempotency-key": "k", "x-request-id": "2"}),
+        202,
+    ),
+    "the same about another record": (
+        ("/v1/problems?record_id=a", X, {"idempotency-key": "k"}),
+        ("/v1/problems?record_id=b", X, {"idempotency-key": "k"}),
+        422,
+    ),
     "another batch": (
         ("/v1/problems", [X, X], {"idempotency-key": "k"}),
         ("/v1/problems", [Y, Y], {"idempotency-key": "k"}),

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.connectors.dialects import Unreadable, UnreadableReason
+from tocsin.connectors.dialects.context import ProblemContext
 from tocsin.connectors.dialects.json_text import parse_json
 from tocsin.connectors.dialects.members import MAX_ID_LENGTH
 from tocsin.connectors.dialects.refused_members import TIME, unreadable
@@ -164,7 +165,14 @@ class Intake:
         if isinstance(read, Ignored):
             self._counts.count_refused(NOT_A_PROBLEM.name)
             return await self._ignored.take(document, read.why)
-        return await self._inbox.store(read, document.raw if document.origin.idempotency_key else None)
+        return await self._inbox.store(read, _keyed(document) if document.origin.idempotency_key else None)
+
+
+def _keyed(document: Document) -> bytes:
+    """What a second document under the same key must be as well: its bytes, and the context that is said beside it."""
+    context = document.origin.context
+    beside = context is not None and context != ProblemContext()
+    return document.raw + msgspec.json.encode(context) if beside else document.raw
 
 
 def read_documents(body: bytes, head: RequestHead, config: GatewayConfig, make: MakeEvent) -> Read | list[Read]:

@@ -21,6 +21,7 @@ from tocsin.connectors.dialects.members import MAX_ID_LENGTH
 from tocsin.schemas.problem import Problem
 
 _UUID = re.compile(r"(?:urn:uuid:)?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_NOTHING = ProblemContext()
 _OCCURRENCE = re.compile(r"(?!https?:)[a-z][a-z0-9+.-]*:.+", re.IGNORECASE | re.DOTALL)
 
 
@@ -39,10 +40,10 @@ def identity_of(problem: Problem) -> str | None:
 
 def digest_beside(read: Problem, contexts: Iterable[ProblemContext | None]) -> str:
     """A digest of what is said beside a document and not in it (`read` is the document alone); empty if nothing is."""
-    stated_beside = [msgspec.structs.asdict(context) for context in contexts if context is not None]
-    own = context_in(read) if stated_beside else {}
+    beside = [msgspec.structs.asdict(context) for context in contexts if context not in (None, _NOTHING)]
+    own = context_in(read) if beside else {}
     said: dict[str, object] = {}
-    for context in stated_beside:
+    for context in beside:
         for name, value in context.items():
             told, stated = (sorted(one) if isinstance(one, list) else one for one in (value, own.get(name)))
             if told and told != stated:
