@@ -41,7 +41,7 @@ def test_a_long_text_is_flagged() -> None:
     assert [each.rule for each in read(b"x" * 4097).violations] == ["text-too-long"]
 
 
-@pytest.mark.parametrize("raw", [b"", b"  \n", b'""', b"\xff", b"x" * (1024 * 1024 + 1)])
+@pytest.mark.parametrize("raw", [b"", b"  \n", b'""', b"\xff", b"x" * 256_001])
 def test_refused(raw: bytes) -> None:
     with pytest.raises(Unreadable):
         read(raw)

@@ -78,7 +78,7 @@ async def test_many_at_once_through_little_room(bootstrap: str, prefix: str) -> 
 async def test_the_largest_event_goes_through(bootstrap: str, prefix: str) -> None:
     await make_topics(bootstrap, prefix)
     async with Publisher(bootstrap, prefix=prefix, compression=None) as publisher:
-        document = b'{"code": "x", "noise": "' + os.urandom(260_000).hex().encode() + b'"}'
+        document = b'{"code": "x", "noise": "' + os.urandom(127_980).hex().encode() + b'"}'
         assert (await publisher.publish(document, dialect="canonical")).offset == 0
 
 

@@ -7,7 +7,7 @@ Readers are lenient (what breaks a rule is flagged in `violations`), writers str
 from __future__ import annotations
 
 from tocsin.connectors.dialects import text
-from tocsin.connectors.dialects.json_text import MAX_BYTES, parse_json
+from tocsin.connectors.dialects.json_text import MAX_DOCUMENT, parse_json
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason, Unwritable
 from tocsin.connectors.dialects.table import (
     ALIASES,
@@ -33,7 +33,7 @@ def load_dialect(name: str) -> Dialect:
 
 
 def read_document(
-    raw: bytes, dialect: str = AUTO, media_type: str | None = None, *, max_bytes: int = MAX_BYTES
+    raw: bytes, dialect: str = AUTO, media_type: str | None = None, *, max_bytes: int = MAX_DOCUMENT
 ) -> Problem | NotAProblem:
     """The bytes of one document, at most `max_bytes`, as a canonical problem. Raises Unreadable and nothing else."""
     chosen = _chosen(dialect, media_type)

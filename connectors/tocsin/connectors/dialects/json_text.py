@@ -12,7 +12,10 @@ import msgspec
 from tocsin.connectors.dialects.reading import Unreadable, UnreadableReason
 
 MAX_BYTES = 1024 * 1024
-"""The largest document, in bytes (an event is at most 1 MiB)."""
+"""The largest JSON text that is parsed, in bytes."""
+MAX_DOCUMENT = 256_000
+"""The largest problem document, in bytes: its event, in which a text may stand four times (as it came, as an argument,
+put together, and in a language), is then at most 1 MiB."""
 MAX_DEPTH = 32
 """How deep arrays and objects may nest."""
 MAX_MEMBERS = 256

@@ -4,7 +4,7 @@ text. Nothing marks such a document, so it is read only when its media type (`te
 
 from __future__ import annotations
 
-from tocsin.connectors.dialects.json_text import MAX_BYTES, parse_json
+from tocsin.connectors.dialects.json_text import MAX_DOCUMENT, parse_json
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason, Unwritable
 from tocsin.schemas.problem import Problem, Severity, Violation
 
@@ -13,7 +13,7 @@ MAX_TEXT = 4096
 """A longer text is flagged, as in the other dialects."""
 
 
-def decode(raw: bytes, *, max_bytes: int = MAX_BYTES) -> str:
+def decode(raw: bytes, *, max_bytes: int = MAX_DOCUMENT) -> str:
     """The text of a document's bytes: what a JSON string says, else the bytes as UTF-8. Raises Unreadable."""
     if len(raw) > max_bytes:
         raise Unreadable(UnreadableReason.TOO_LARGE, expected=f"at most {max_bytes} bytes")

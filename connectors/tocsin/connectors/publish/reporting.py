@@ -23,7 +23,7 @@ from tocsin.connectors.dialects import (
 )
 from tocsin.connectors.dialects.canonical import check_source, complete
 from tocsin.connectors.dialects.context import ProblemContext, read_context, with_context
-from tocsin.connectors.dialects.json_text import json_text, parse_json
+from tocsin.connectors.dialects.json_text import MAX_DOCUMENT, json_text, parse_json
 from tocsin.connectors.dialects.refused_members import unreadable
 from tocsin.connectors.publish.errors import NothingToPublish
 from tocsin.connectors.publish.exceptions import problem_of_exception
@@ -194,4 +194,4 @@ def _read(report: Report, origin: Origin) -> tuple[Problem | NotAProblem, bytes]
         )
     raw = json_text(dict(report)).encode("utf-8", "surrogatepass")
     # Read from what will be kept, not from the objects: a value that JSON would change must not slip through.
-    return read_parsed(parse_json(raw), origin.dialect, origin.media_type), raw
+    return read_parsed(parse_json(raw, max_bytes=MAX_DOCUMENT), origin.dialect, origin.media_type), raw
