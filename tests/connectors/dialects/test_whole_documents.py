@@ -52,6 +52,10 @@ ORDERS: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
     "what is no number": (BESIDE | {"sender_order": "third"}, "didcomm-2.0", {}),
     "true is no number": (BESIDE | {"sender_order": True}, "aries-1.0", {}),
     "orders that are neither a map nor a list": (BESIDE | {"received_orders": 2}, "didcomm-2.0", {"sender_order": 3}),
+    "a map of which some say no number": (
+        BESIDE | {"received_orders": {"did:x": 2, "did:y": "2"}}, "aries-1.0",
+        {"sender_order": 3, "received_orders": MAP},
+    ),
     "a list of something else": (BESIDE | {"received_orders": [2]}, "didcomm-2.0", {"sender_order": 3}),
 }  # fmt: skip
 

@@ -23,7 +23,9 @@ def order_of_v1(problem: Problem, dialect: str) -> dict[str, object]:
     said = _said(problem)
     received = said.get("received_orders")
     if isinstance(received, list):
-        said["received_orders"] = {one["id"]: one["last"] for one in received if _is_gap_detector(one)}
+        received = {one["id"]: one["last"] for one in received if _is_gap_detector(one)}
+    if isinstance(received, dict):
+        said["received_orders"] = {who: last for who, last in received.items() if _is_number(last)}
     if dialect != "hipe" and problem.dialect != dialect:
         said = _with_sender_order(said)
     return _usable(said, {"seqnum": _is_number, "sender_order": _is_number, "received_orders": _is_map})
