@@ -19,6 +19,7 @@ from tocsin.connectors.publish.reporting import Origin
 from tocsin.connectors.redaction import (
     NAMES,
     Redaction,
+    gone_through,
     might_hold_secret,
     redact_and_encode,
     redact_text,
@@ -194,7 +195,34 @@ TEXTS = st.lists(st.sampled_from(PIECES) | st.text(max_size=5), max_size=12).map
 def test_redacting_twice_changes_nothing_more_and_the_quick_look_misses_nothing(text: str) -> None:
     found = redact_text(text)
     assert redact_text(found) == found
+    assert found == gone_through(text)
     assert found == text or might_hold_secret(text.encode("utf-8", "surrogatepass"))
+
+
+USER = st.text(alphabet="u0-_\\:%é", max_size=4)
+
+
+@given(user=USER, password=USER, end=st.sampled_from(["@h", "@", "/@h", " @h", "?@h", "", "@h/x:y@z"]))
+def test_the_quick_look_misses_no_password_of_a_url(user: str, password: str, end: str) -> None:
+    text = f"see https://{user}:{password}{end}"
+    for raw in (text, json.dumps(text), json.dumps(text).replace("/", "\\/")):
+        assert gone_through(text) == text or might_hold_secret(raw.encode())
+
+
+def test_a_report_without_secrets_is_not_gone_through() -> None:
+    report = a_report(
+        {
+            "type": "https://didcomm.org/report-problem/2.0/problem-report",
+            "id": "7c9de639-c51c-4d60-ab95-103fa613c805",
+            "body": {
+                "code": "e.p.xfer.cant-use-endpoint",
+                "comment": "Unable to use the {1} endpoint for {2}.",
+                "args": ["https://agents.r.us:8443/inbox", "did:sov:C805sNYhMrjHiqZDTUASHg"],
+                "escalate_to": "mailto:admin@foo.org",
+            },
+        }
+    )
+    assert not might_hold_secret(encode(report))
 
 
 @given(problem=problems, text=TEXTS)

@@ -67,6 +67,7 @@ _FOLD = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ123456789", b"abcdefghijklmn
 _SKIPPED = b" \t-_\\"
 _DIGITS = b"0" * 13
 _CARD = re.compile(rb"[2-6](?:[ -]?[0-9]){12}")
+_URL_PASSWORD = re.compile(rb"://[^\s/?#@:\"'<>]*:[^\s/?#@\"'<>]*@")
 _ESCAPED = re.compile(rb"\\u00[2-7]")
 
 
@@ -86,7 +87,7 @@ def might_hold_secret(data: bytes) -> bool:
         or b"secret" in text
         or b"pass" in text
         or b"apikey" in text
-        or (b"@" in text and b"://" in text)
+        or (b"@" in text and _URL_PASSWORD.search(text) is not None)  # an address of mail beside one of the web is none
         or b"authorization" in text
         or b"cookie" in text
         or b"pwd" in text
@@ -124,8 +125,13 @@ _SHOWN: dict[str, tuple[Kind, str]] = {
 
 def redact_text(text: str, redaction: Redaction = DEFAULT, *, cards: bool = True) -> str:
     """The text without its secrets; the same object when it has none. `cards`: whether numbers may be card numbers."""
-    if len(text) < SHORTEST:
+    if len(text) < SHORTEST or (text.isascii() and not might_hold_secret(text.encode())):
         return text
+    return gone_through(text, redaction, cards)
+
+
+def gone_through(text: str, redaction: Redaction = DEFAULT, cards: bool = True) -> str:
+    """The same without the quick look before."""
     shown = partial(_shown, redaction, cards)
     found = _SECRET.sub(shown, text)
     if found == text:

@@ -16,12 +16,11 @@ import msgspec
 
 from tocsin.connectors.dialects import canonical, dwn, jsonrpc
 from tocsin.connectors.dialects.answers import kept_value
-from tocsin.connectors.dialects.context import ProblemContext, context_in
+from tocsin.connectors.dialects.context import NO_CONTEXT, ProblemContext, context_in
 from tocsin.connectors.dialects.members import MAX_ID_LENGTH
 from tocsin.schemas.problem import Problem
 
 _UUID = re.compile(r"(?:urn:uuid:)?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
-_NOTHING = ProblemContext()
 _OCCURRENCE = re.compile(r"(?!https?:)[a-z][a-z0-9+.-]*:.+", re.IGNORECASE | re.DOTALL)
 
 
@@ -40,7 +39,7 @@ def identity_of(problem: Problem) -> str | None:
 
 def digest_beside(read: Problem, contexts: Iterable[ProblemContext | None]) -> str:
     """A digest of what is said beside a document and not in it (`read` is the document alone); empty if nothing is."""
-    beside = [msgspec.structs.asdict(context) for context in contexts if context not in (None, _NOTHING)]
+    beside = [msgspec.structs.asdict(context) for context in contexts if context not in (None, NO_CONTEXT)]
     own = context_in(read) if beside else {}
     said: dict[str, object] = {}
     for context in beside:
