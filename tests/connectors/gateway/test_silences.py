@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -89,6 +90,15 @@ async def test_made_listed_and_ended(silent: tuple[Gateway, ListedSilences]) -> 
         True, "bob", made.event_id,
     )  # fmt: skip
     assert await listed(gateway) == []
+
+
+async def test_the_example_of_the_openapi_document_is_taken(silent: tuple[Gateway, ListedSilences]) -> None:
+    gateway, _ = silent
+    async with gateway.http.get("/openapi.json") as answer:
+        document = await answer.json()
+    body = document["paths"]["/v1/silences"]["post"]["requestBody"]["content"]["application/json"]
+    assert body["schema"]["required"] == ["by", "matchers"]
+    assert (await gateway.post("/v1/silences", json.dumps(body["example"])))[0] == 202
 
 
 async def test_one_to_come(silent: tuple[Gateway, ListedSilences]) -> None:

@@ -18,6 +18,7 @@ from tocsin.connectors.gateway.ignored import IgnoredDocuments, IgnoredPort
 from tocsin.connectors.gateway.inbox import EventPort, Inbox
 from tocsin.connectors.gateway.ingest import ingest_routes
 from tocsin.connectors.gateway.metrics import CountRequests, GatewayMetrics
+from tocsin.connectors.gateway.pages import page_routes
 from tocsin.connectors.gateway.probes import Ready, probe_routes, registry_routes
 from tocsin.connectors.gateway.problems import INTERNAL, Refusal, of_http_status, refuse
 from tocsin.connectors.gateway.rates import TenantRates
@@ -56,6 +57,7 @@ def build_gateway(
     app.include_router(service_routes(config, inbox, rates))
     app.include_router(codes_routes(Catalogue.load()))
     app.include_router(probe_routes(ready, metrics if config.show_metrics else None))
+    app.include_router(page_routes(app))
     app.include_router(registry_routes(schemas or Registry(SHIPPED), config))
     _handle_errors(app, counts)
     app.add_middleware(HoldWhileAnswered, flight=Flight(config.room))

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from tocsin.connectors.commands import command_issued
 from tocsin.connectors.gateway.config import GatewayConfig
+from tocsin.connectors.gateway.examples import COMMAND
 from tocsin.connectors.gateway.inbox import Inbox
 from tocsin.connectors.gateway.problems import refusals
 from tocsin.connectors.gateway.rates import TenantRates
@@ -37,7 +38,7 @@ def command_routes(config: GatewayConfig, inbox: Inbox, rates: TenantRates) -> A
     router = APIRouter()
     openapi: dict[str, Any] = {
         "parameters": [TENANT_PARAMETER, KEY_PARAMETER, BY_PARAMETER],
-        "requestBody": {"content": {"application/json": {"schema": _BODY}}},
+        "requestBody": {"content": {"application/json": {"schema": _BODY, "example": COMMAND}}},
     }
     for kind, summary in _SUMMARIES.items():
         router.add_api_route(

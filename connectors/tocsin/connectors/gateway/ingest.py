@@ -27,6 +27,7 @@ from tocsin.connectors.gateway.body import read_body
 from tocsin.connectors.gateway.config import GatewayConfig
 from tocsin.connectors.gateway.context import CONTEXT_PARAMETERS, context_of, request_id_of
 from tocsin.connectors.gateway.documents import Document, count_documents, split, without_envelope
+from tocsin.connectors.gateway.examples import PROBLEMS, Content, activity_of
 from tocsin.connectors.gateway.flight import held_by
 from tocsin.connectors.gateway.ignored import IgnoredDocuments
 from tocsin.connectors.gateway.inbox import Inbox
@@ -88,8 +89,8 @@ def ingest_routes(
     """The routes by which events come in."""
     router = APIRouter()
     intake = Intake(config, inbox, rates, counts, ignored)
-    problems = _openapi([_DIALECT, TENANT_PARAMETER, KEY_PARAMETER, *CONTEXT_PARAMETERS])
-    activity = _openapi([TENANT_PARAMETER, KEY_PARAMETER], NOT_TEXT)
+    problems = _openapi([_DIALECT, TENANT_PARAMETER, KEY_PARAMETER, *CONTEXT_PARAMETERS], PROBLEMS)
+    activity = _openapi([TENANT_PARAMETER, KEY_PARAMETER], {each: activity_of(each) for each in NOT_TEXT})
 
     @router.post("/v1/problems", status_code=202, responses=ACCEPTED, openapi_extra=problems)
     async def publish_problems(request: Request) -> Response:
@@ -248,6 +249,5 @@ def _json(document: object) -> Response:
     return Response(msgspec.json.encode(document), 202, media_type="application/json")
 
 
-def _openapi(parameters: list[dict[str, Any]], known: tuple[str, ...] = KNOWN) -> dict[str, Any]:
-    content: dict[str, Any] = {media_type: {"schema": {}} for media_type in known}
+def _openapi(parameters: list[dict[str, Any]], content: Content) -> dict[str, Any]:
     return {"parameters": parameters, "requestBody": {"required": True, "content": content}}

@@ -19,6 +19,7 @@ from tocsin.connectors.dialects import AUTO, DIALECT_OF_MEDIA_TYPE, DIALECTS, wr
 from tocsin.connectors.dialects.refused_members import unreadable
 from tocsin.connectors.gateway.body import read_body
 from tocsin.connectors.gateway.config import GatewayConfig
+from tocsin.connectors.gateway.examples import DECIDE, READ, UNWRAP
 from tocsin.connectors.gateway.inbox import Inbox
 from tocsin.connectors.gateway.problems import NOT_VALID, Refusal, refusal_of, refusals
 from tocsin.connectors.gateway.rates import TenantRates
@@ -228,16 +229,15 @@ def _query(name: str, **schema: object) -> dict[str, object]:
     return {"name": name, "in": "query", "schema": {"type": "string"} | schema}
 
 
-_ANY_BODY = {"required": True, "content": {"*/*": {"schema": {}}}}
 _READ: dict[str, Any] = {
     "parameters": [_query("dialect", enum=[AUTO, CODE, *DIALECTS]), TENANT_PARAMETER],
-    "requestBody": _ANY_BODY,
+    "requestBody": {"required": True, "content": READ},
 }
 _UNWRAP: dict[str, Any] = {
     "parameters": [_query("operation"), _query("status", pattern="^[0-9]{3}$"), TENANT_PARAMETER],
-    "requestBody": {"required": False, "content": {"*/*": {"schema": {}}}},
+    "requestBody": {"required": False, "content": UNWRAP},
 }
 _DECIDE: dict[str, Any] = {
     "parameters": [TENANT_PARAMETER],
-    "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
+    "requestBody": {"required": True, "content": DECIDE},
 }

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from tocsin.connectors.commands import ended_silence, silence_set
 from tocsin.connectors.gateway.config import GatewayConfig
+from tocsin.connectors.gateway.examples import SILENCE
 from tocsin.connectors.gateway.keys import UsedKeys
 from tocsin.connectors.gateway.problems import MEDIA_TYPE, NOT_FOUND, NOT_VALID, TOO_MANY_SILENCES, Refusal, refusals
 from tocsin.connectors.gateway.rates import TenantRates
@@ -54,7 +55,7 @@ def silence_routes(config: GatewayConfig, silences: SilencePort, keys: UsedKeys,
     """The routes. Each tenant sees and ends only its own."""
     router = APIRouter()
     parameters = [TENANT_PARAMETER, KEY_PARAMETER, BY_PARAMETER]
-    body = {"requestBody": {"required": True, "content": {"application/json": {"schema": {}}}}}
+    body = {"requestBody": {"required": True, "content": SILENCE}}
     missing: dict[int | str, dict[str, Any]] = {404: {"description": "No such silence", "content": {MEDIA_TYPE: {}}}}
 
     @router.post("/v1/silences", status_code=202, responses=ACCEPTED, openapi_extra={"parameters": parameters, **body})
