@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import NewTopic
 
-from tocsin.connectors.kafka import offsets_since, open_producer, partitions_of, read_to_end, reading
+from tocsin.connectors.kafka import merge_to_end, offsets_since, open_producer, partitions_of, read_to_end, reading
 from tocsin.connectors.kafka.client import open_admin, open_consumer
 
 A, B = TopicPartition("t", 0), TopicPartition("t", 1)
@@ -23,6 +24,7 @@ class Consumer:
     def __init__(self, records: dict[TopicPartition, list[int]], ends: dict[TopicPartition, int]) -> None:
         self.records, self.ends = records, ends
         self.at: dict[TopicPartition, int] = defaultdict(int)
+        self.times: Callable[[TopicPartition, int], int] = lambda partition, offset: offset
 
     def assignment(self) -> set[TopicPartition]:
         return set(self.ends)
@@ -41,8 +43,15 @@ class Consumer:
         for partition in partitions:
             offsets = [offset for offset in self.records[partition] if offset >= self.at[partition]][:2]
             self.at[partition] = offsets[-1] + 1 if offsets else self.ends[partition]
-            found[partition] = [SimpleNamespace(partition=partition.partition, offset=offset) for offset in offsets]
+            found[partition] = [
+                SimpleNamespace(partition=partition.partition, offset=offset, timestamp=self.times(partition, offset))
+                for offset in offsets
+            ]
         return found
+
+
+async def merged(consumer: Consumer, ends: dict[TopicPartition, int]) -> list[tuple[int, int]]:
+    return [(one.partition, one.offset) async for one in merge_to_end(consumer, ends)]
 
 
 async def read(consumer: Consumer, ends: dict[TopicPartition, int] | None = None) -> list[tuple[int, int]]:
@@ -57,6 +66,19 @@ async def test_every_record_of_every_partition_is_read_in_the_order_of_its_parti
 
 async def test_an_end_without_a_record_is_reached() -> None:
     assert await read(Consumer({A: [0, 3], B: []}, {A: 9, B: 4})) == [(0, 0), (0, 3)]
+
+
+async def test_merged_in_the_order_of_time() -> None:
+    consumer = Consumer({A: [0, 1, 2, 3, 4], B: [0, 1, 5]}, {A: 7, B: 6})
+    consumer.times = lambda partition, offset: 10 * offset + (25 if partition == B else 0)
+    expected = [(0, 0), (0, 1), (0, 2), (1, 0), (0, 3), (1, 1), (0, 4), (1, 5)]
+    assert await merged(consumer, {A: 7, B: 6}) == expected
+
+
+async def test_merged_up_to_the_ends_and_no_further() -> None:
+    consumer = Consumer({A: [0, 1, 2, 3, 4], B: []}, {A: 5, B: 0})
+    assert await merged(consumer, {A: 3, B: 0}) == [(0, 0), (0, 1), (0, 2)]
+    assert consumer.at[A] == 3
 
 
 async def test_what_came_later_is_left_to_who_reads_on() -> None:
@@ -76,6 +98,8 @@ async def test_what_never_comes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(reading, "STALL", 0.1)
     with pytest.raises(TimeoutError, match="nothing at offset 0 although 3 was promised"):
         await read(Stuck({A: [0]}, {A: 3}))
+    with pytest.raises(TimeoutError, match="nothing at offset 0 although 3 was promised"):
+        await merged(Stuck({A: [0]}, {A: 3}), {A: 3})
 
 
 async def test_on_kafka_a_topic_is_read_whole_or_since_a_time(bootstrap: str, prefix: str) -> None:

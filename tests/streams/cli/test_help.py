@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -68,3 +69,28 @@ def test_the_list_needs_no_library() -> None:
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_the_version(tocsin_process: Tocsin) -> None:
+    assert re.fullmatch(r"tocsin \d+\.\d+\.\d+\S*\n", tocsin_process("--version").stdout)
+
+
+# what stands on the line, and what the shell is offered
+COMPLETED = {
+    "commands": ("tocsin ru", "rules"),
+    "commands of a group": ("tocsin rules ", "init check test schema"),
+    "options": ("tocsin publish --ex", "--example"),
+}
+
+
+@pytest.mark.parametrize(("line", "offered"), COMPLETED.values(), ids=list(COMPLETED))
+def test_the_shell_completes(line: str, offered: str) -> None:
+    words = {"_TOCSIN_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+    ended = subprocess.run(
+        [str(Path(sys.executable).parent / "tocsin")],
+        env=os.environ | words,
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    assert set(offered.split()) <= set(ended.stdout.split())

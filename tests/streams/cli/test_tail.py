@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tocsin.streams.cli.tail import Filter
+from tocsin.streams.cli.tail import Filter, fitting
 from tocsin.streams.processes.exit_codes import CommandFailed
 
 SEEN: dict[str, Any] = {"type": "ProblemReported", "event": {"problem": {"severity": "error"}, "codes": ["a"]}}
@@ -54,3 +54,8 @@ def test_it_complains_when_it_failed_for_every_record_and_only_then() -> None:
     assert "any of 2 records" in str(asks.complaint())
     assert asks.wants({"event": {"case": "1"}}) is True
     assert asks.complaint() is None
+
+
+def test_a_line_fits_the_terminal_and_is_whole_for_a_program() -> None:
+    assert fitting("x" * 300, 80) == "x" * 79 + "…"
+    assert fitting("x" * 300, None) == "x" * 300

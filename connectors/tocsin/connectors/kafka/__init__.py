@@ -13,7 +13,7 @@ from tocsin.connectors.kafka.client import (
     open_producer,
 )
 from tocsin.connectors.kafka.producer import BatchProducer, ProducerReplaced, ReadyBatch, TopicNotThere
-from tocsin.connectors.kafka.reading import offsets_since, partitions_of, read_to_end
+from tocsin.connectors.kafka.reading import merge_to_end, offsets_since, partitions_of, read_to_end
 from tocsin.connectors.kafka.settled import Settled
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "TopicNotThere",
     "client_options",
     "ended_within",
+    "merge_to_end",
     "offsets_since",
     "open_admin",
     "open_consumer",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Collection, Mapping
 from time import monotonic
 
@@ -41,6 +42,39 @@ async def read_to_end(
         if left and monotonic() - moved_at > STALL:
             partition = min(left)
             raise TimeoutError(f"nothing at offset {standing[partition]} although {ends[partition]} was promised")
+
+
+async def merge_to_end(
+    consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int], *, poll_ms: int = 500
+) -> AsyncGenerator[ConsumerRecord, None]:
+    """As `read_to_end`, but the records of all partitions in the order of their times, as far as each partition has
+    them in that order. What a partition is ahead of the others is one fetch."""
+    ahead: dict[TopicPartition, deque[ConsumerRecord]] = {partition: deque() for partition in ends}
+    unread, standing = set(ends), dict[TopicPartition, int]()
+    moved_at = monotonic()
+    while True:
+        hungry = [partition for partition in unread if not ahead[partition]]
+        for partition in tuple(hungry):
+            before, standing[partition] = standing.get(partition), await _position(consumer, partition)
+            if standing[partition] != before:
+                moved_at = monotonic()
+            if standing[partition] >= ends[partition]:
+                unread.discard(partition)
+                hungry.remove(partition)
+        if hungry:
+            found = await asyncio.wait_for(consumer.getmany(*hungry, timeout_ms=poll_ms), STALL)
+            for partition, records in found.items():
+                ahead[partition].extend(record for record in records if record.offset < ends[partition])
+                if records and records[-1].offset >= ends[partition]:
+                    consumer.seek(partition, ends[partition])
+            if monotonic() - moved_at > STALL:
+                stuck = min(hungry)
+                raise TimeoutError(f"nothing at offset {standing[stuck]} although {ends[stuck]} was promised")
+            continue
+        waiting = [records for records in ahead.values() if records]
+        if not waiting:
+            return
+        yield min(waiting, key=lambda records: records[0].timestamp).popleft()
 
 
 async def _position(consumer: AIOKafkaConsumer, partition: TopicPartition) -> int:

@@ -5,12 +5,14 @@ Only the module of the command that was asked for is imported: `tocsin --help` n
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from tocsin.streams.cli.output import show_error
+from tocsin.streams.cli.output import show, show_error
 from tocsin.streams.processes.early_signals import end_at_once
 from tocsin.streams.processes.exit_codes import GAVE_UP, code_of, message_of
 
@@ -59,12 +61,24 @@ def application(wanted: str | None = None) -> typer.Typer:
     import typer  # of an extra: without it the command must say so, without a traceback
 
     app = typer.Typer(
-        add_completion=False,
+        add_completion=True,
         no_args_is_help=True,
         rich_markup_mode=None,
         help="Tocsin, the error notification bus: kept in Kafka, explained, never lost.",
         epilog=EXIT_CODES,
     )
+
+    def shown(wanted: bool) -> None:
+        if wanted:
+            show(f"tocsin {version('tocsin')}")
+            raise typer.Exit
+
+    @app.callback()
+    def options(
+        version: bool = typer.Option(False, "--version", is_eager=True, callback=shown, help="Show it and exit."),
+    ) -> None:
+        """Nothing but the options that stand before a command."""
+
     for name, (module, summary) in COMMANDS.items():
         if name != wanted:
             app.command(name, help=summary)(_listed)
@@ -83,7 +97,8 @@ def _listed() -> None:
 
 def main() -> None:
     """The console script. Never returns: exits with the command's code."""
-    wanted = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
+    words = os.environ.get("COMP_WORDS", "").split() if "_TOCSIN_COMPLETE" in os.environ else sys.argv
+    wanted = next((word for word in words[1:] if not word.startswith("-")), None)
     if wanted in UNTIL_STOPPED:
         end_at_once()
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -10,7 +11,7 @@ import msgspec
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from tocsin.connectors.kafka import offsets_since, open_consumer, read_to_end
+from tocsin.connectors.kafka import merge_to_end, offsets_since, open_consumer
 from tocsin.schemas.codec import decode
 from tocsin.schemas.errors import Undecodable
 from tocsin.streams.processes.exit_codes import UNREACHABLE, CommandFailed
@@ -34,9 +35,9 @@ async def records_of(
 ) -> AsyncGenerator[ConsumerRecord, None]:
     """The records of a topic (its name in Kafka), up to its end now, or indefinitely with `follow`.
 
-    With `since` (milliseconds) only those that were appended then or later. In the order of each partition, partitions
-    interleaved. Close it (`aclosing`) to leave it before its end. Raises ServiceUnreachable, CommandFailed(69: no such
-    topic).
+    With `since` (milliseconds) only those that were appended then or later. In the order of each partition, and of
+    their times over all partitions, as far as they were appended when it was called. Close it (`aclosing`) to leave it
+    before its end. Raises ServiceUnreachable, CommandFailed(69: no such topic).
     """
     places = [only] if only else await places_of(settings, topic)
     bootstrap = needed_bootstrap(settings)
@@ -51,12 +52,12 @@ async def records_of(
                 first = await consumer.beginning_offsets(places)
             for place in places:
                 consumer.seek(place, first[place])
-            async for record in read_to_end(consumer, last, poll_ms=200):
+            async for record in merge_to_end(consumer, last, poll_ms=200):
                 yield record
             while follow:
-                for records in (await consumer.getmany(timeout_ms=200)).values():
-                    for record in records:
-                        yield record
+                found = await consumer.getmany(timeout_ms=200)
+                for record in heapq.merge(*found.values(), key=lambda record: record.timestamp):
+                    yield record
     except (KafkaError, TimeoutError) as error:
         raise kafka_unreachable(bootstrap, error) from error
 

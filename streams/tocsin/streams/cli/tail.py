@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
+import sys
 from collections.abc import Callable
 from contextlib import aclosing
 from enum import StrEnum
@@ -51,9 +53,7 @@ class From(StrEnum):
 
 def run(
     topic: Annotated[str, typer.Argument(help="A topic of the map, with or without its prefix.")] = "problems",
-    start: Annotated[
-        From, typer.Option("--from", help="Where to begin. Order holds within a partition only.")
-    ] = From.NOW,
+    start: Annotated[From, typer.Option("--from", help="Where to begin.")] = From.NOW,
     expression: Annotated[
         str | None,
         typer.Option(
@@ -67,7 +67,12 @@ def run(
     name = _name_of(topic)
     wanted = Filter(expression)
     settings = client_settings()
-    showing = show_json if as_json else lambda seen: show(line_of(seen))
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    showing = show_json if as_json else lambda seen: show(fitting(line_of(seen), width))
+    if follow and not as_json:
+        where = f"{topic_name(settings.prefix, name)} at {settings.bootstrap}"
+        since = "" if start is From.BEGINNING else " (what is there already: --from beginning)"
+        show_error(f"tocsin: waiting for events of {where}{since}; Ctrl-C ends")
     asyncio.run(_tail(settings, topic_name(settings.prefix, name), start, follow, wanted, showing))
 
 
@@ -94,6 +99,11 @@ def _name_of(topic: str) -> str:
     if name not in known:
         raise CommandFailed(USAGE, f"no topic {topic!r} is on the map; there are {', '.join(known)}")
     return name
+
+
+def fitting(line: str, width: int | None) -> str:
+    """The line, cut to the width of the terminal (None: whole, it is read by a program)."""
+    return line if width is None else clipped(line, max(width, 20))
 
 
 def line_of(seen: dict[str, Any]) -> str:
