@@ -9,9 +9,8 @@ import sys
 from collections.abc import Callable
 from contextlib import aclosing
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import cel
 import typer
 
 from tocsin.connectors.printable import clipped
@@ -20,8 +19,12 @@ from tocsin.streams.cli.output import show, show_error, show_json
 from tocsin.streams.cli.records import records_of, seen_of
 from tocsin.streams.processes.exit_codes import USAGE, CommandFailed
 from tocsin.streams.processes.lifecycle import stop_on_signals, unless
+from tocsin.streams.rules.expression import compile_cel
 from tocsin.streams.settings import Settings, load_settings
 from tocsin.streams.topology import TOPICS, topic_name
+
+if TYPE_CHECKING:
+    import cel
 
 NOTHING: dict[str, Any] = {
     "type": "",
@@ -168,7 +171,7 @@ class Filter:
 
 def _compiled(expression: str) -> cel.Program:
     try:
-        program = cel.compile(expression)
+        program = compile_cel(expression)
     except ValueError as error:
         raise CommandFailed(USAGE, f"--filter is not CEL: {clipped(str(error), 300)}") from None
     unknown = set(program.variables()) - NOTHING.keys() - TYPES - set(_BOUND.findall(expression))

@@ -8,15 +8,17 @@ cost is bounded before the first one (`expression_cost`).
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cel
 from msgspec import Struct
 
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.expression_cost import analyse
 from tocsin.streams.rules.expression_syntax import ExpressionRefused, parse
 from tocsin.streams.rules.facts import Facts
+
+if TYPE_CHECKING:
+    import cel
 
 MAX_LENGTH = 1024
 """Characters of an expression."""
@@ -69,7 +71,14 @@ def _at(path: tuple[str, ...], document: Any) -> Any:
 @lru_cache(maxsize=1024)
 def _compiled(expression: str) -> _Compiled:
     analysis = analyse(parse(expression))
-    return _Compiled(cel.compile(analysis.text), tuple((name, path) for path, name in analysis.paths.items()))
+    return _Compiled(compile_cel(analysis.text), tuple((name, path) for path, name in analysis.paths.items()))
+
+
+def compile_cel(text: str) -> cel.Program:
+    """CEL's program of a text. Raises ValueError."""
+    import cel  # with it comes a terminal toolkit, which takes every process and command half a second
+
+    return cel.compile(text)
 
 
 def _one_line(error: Exception) -> str:

@@ -12,14 +12,13 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
-import cel
 from msgspec import Struct
 
 from tocsin.connectors.dialects.codes import fold_code, has_token_prefix
 from tocsin.connectors.dialects.message_types import MAX_TYPE
 from tocsin.schemas.errors import TocsinError
 from tocsin.schemas.events import MatchOperator
-from tocsin.streams.rules.expression import holds
+from tocsin.streams.rules.expression import compile_cel, holds
 from tocsin.streams.rules.expression_cost import cost_of_pattern
 from tocsin.streams.rules.facts import FIELDS, Facts, protocol_of
 
@@ -161,7 +160,7 @@ def _pattern(pattern: str) -> Any:
     if cost_of_pattern(pattern) > MAX_PATTERN:
         raise MatcherUnusable(r"a smaller regular expression: fewer repetitions, [a-z0-9] instead of \w")
     try:
-        program = cel.compile(f"value.matches({json.dumps(f'^(?s:{pattern})$', ensure_ascii=False)})")
+        program = compile_cel(f"value.matches({json.dumps(f'^(?s:{pattern})$', ensure_ascii=False)})")
         program.execute({"value": ""})
     except Exception:  # whatever CEL raises; an expression that fails would not match, so nobody would be told of it
         raise MatcherUnusable("a regular expression without look-around and back-references") from None
