@@ -1,8 +1,9 @@
 """What becomes of every delivery: attempted, tried again by the schedule, done or dead; in order within a lane.
 
 At least once: an outcome that is lost leads to the same attempt again, under the same number and event id, after the
-lease. So the first outcome of an attempt counts and later ones of the same number are absorbed. One late answer is
-used: `delivered` for an earlier attempt while the delivery only waits, because it is true and saves a repeat.
+lease, which is renewed while the attempt waits for its turn. So the first outcome of an attempt counts and later ones
+of the same number are absorbed. One late answer is used: `delivered` for an earlier attempt while the delivery only
+waits, because it is true and saves a repeat.
 Order: within (endpoint, lane) a delivery is first attempted when the one before it is done or dead. Deliveries without
 a lane are independent.
 An endpoint that is removed: what is parked for it is dead at once, what is held is dead as its lane goes on, what
@@ -36,7 +37,7 @@ from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.decision import Decision
 from tocsin.streams.rules.delivery.deliveries import Deliveries, misplaced
 from tocsin.streams.rules.delivery.schedule import DeliverConfig, retry_at
-from tocsin.streams.rules.state import DeliveryRow, EndpointRow, LaneRow
+from tocsin.streams.rules.state import DeliveryRow, DispatchRow, EndpointRow, LaneRow
 
 
 def deliver(event: Event, rows: Rows, now: int, config: DeliverConfig) -> list[Decision]:
@@ -59,7 +60,7 @@ def fire(key: str, rows: Rows, now: int, config: DeliverConfig) -> list[Decision
     if row is None or handler is None:
         rows.delete(key)
         return []
-    deliveries = Deliveries(rows, now, config, row.endpoint)
+    deliveries = Deliveries(rows, now, config, getattr(row, "endpoint", ""))
     handler(deliveries, key, row)
     return deliveries.decisions
 
@@ -94,6 +95,7 @@ def _outcome(deliveries: Deliveries, outcome: DeliveryOutcome) -> None:
     row = deliveries.pending.find(outcome.delivery_id)
     if row is None or not _counts(outcome, row):
         return
+    deliveries.note_progress(row)
     row = replace(row, last_reason=outcome.reason)
     detail = outcome.reason if outcome.status is None else f"{outcome.reason} ({outcome.status})"
     if outcome.outcome is Outcome.DELIVERED:
@@ -156,10 +158,13 @@ def _delivery_due(deliveries: Deliveries, key: str, row: DeliveryRow) -> None:
 
 
 def _lease_over(deliveries: Deliveries, row: DeliveryRow) -> None:
-    """No outcome came: ask for the same attempt again, so that an outcome which is only late still counts. While the
-    endpoint is disabled nothing is asked for, but the outcome of an attempt that was made may still come."""
+    """No outcome came: ask for the same attempt again, so that an outcome which is only late still counts; unless it
+    waits for its turn, behind what an endpoint takes slower than it comes. While the endpoint is disabled nothing is
+    asked for, but the outcome of an attempt that was made may still come."""
     endpoint = deliveries.state()
-    if endpoint.status == "enabled":
+    if endpoint.status == "enabled" and deliveries.waits_its_turn(row):
+        deliveries.await_outcome(replace(row, leases=row.leases + 1), row.asked_at + deliveries.config.max_lease)
+    elif endpoint.status == "enabled":
         deliveries.attempt(replace(row, leases=row.leases + 1))
     elif endpoint.status == "disabled" and deliveries.now - endpoint.since < deliveries.config.disabled_limit:
         deliveries.await_outcome(replace(row, leases=row.leases + 1))
@@ -175,6 +180,10 @@ def _lane_due(deliveries: Deliveries, key: str, lane: LaneRow) -> None:
 
 def _endpoint_due(deliveries: Deliveries, key: str, endpoint: EndpointRow) -> None:
     deliveries.catch_up()
+
+
+def _dispatch_due(deliveries: Deliveries, key: str, dispatch: DispatchRow) -> None:
+    deliveries.keep_progress(dispatch)
 
 
 def _row(request: DeliveryRequested, now: int, earlier: int) -> DeliveryRow:
@@ -210,5 +219,6 @@ TIMERS: Mapping[type[object], Callable[[Deliveries, str, Any], None]] = {
     DeliveryRow: _delivery_due,
     LaneRow: _lane_due,
     EndpointRow: _endpoint_due,
+    DispatchRow: _dispatch_due,
 }
 """What the timer of each kind of row does; any other row is deleted."""

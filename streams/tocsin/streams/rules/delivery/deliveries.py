@@ -17,11 +17,12 @@ from tocsin.schemas.ids import derived_id
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.decision import ATTEMPTS, DELIVERIES, DeadLetter, Decision, Emit
 from tocsin.streams.rules.delivery.schedule import DeliverConfig
-from tocsin.streams.rules.state import DeliveryRow, EndpointRow, FinishedRow, LaneRow
+from tocsin.streams.rules.state import DeliveryRow, DispatchRow, EndpointRow, FinishedRow, LaneRow
 from tocsin.streams.rules.state.deliveries import EndpointStatus
 from tocsin.streams.rules.state.keys import key_part, row_key
 from tocsin.streams.rules.state.tables import TableOf
 
+_DISPATCH = row_key("dispatch")
 _OVERHEAD = 1024
 """What a delivery counts against the budget of an event besides the bytes of its body."""
 
@@ -73,6 +74,7 @@ class Deliveries:
 
     def attempt(self, row: DeliveryRow) -> None:
         """Ask for attempt number `row.attempt`; its lease is the timer. A repeated request has the same event id."""
+        row = replace(row, asked_at=self.now)
         self.await_outcome(row)
         attempt = DeliveryAttempt(
             event_id=derived_id("attempt", row.delivery_id, str(row.attempt)),
@@ -94,10 +96,39 @@ class Deliveries:
         self.decisions.append(Emit(ATTEMPTS, row.endpoint, attempt))
         self._moved += len(row.body) + _OVERHEAD
 
-    def await_outcome(self, row: DeliveryRow) -> None:
-        """Give attempt number `row.attempt` the time of a lease, doubled for each lease before it."""
+    def await_outcome(self, row: DeliveryRow, until: int | None = None) -> None:
+        """Give attempt number `row.attempt` the time of a lease, doubled for each lease before it, `until` at most."""
         lease = min(self.config.lease << min(row.leases, 20), self.config.max_lease)
-        self.put(replace(row, state="in_flight", next_parked=None), self.now + lease)
+        due = self.now + lease
+        self.put(replace(row, state="in_flight", next_parked=None), due if until is None else min(due, until))
+
+    def note_progress(self, row: DeliveryRow) -> None:
+        """An attempt of the delivery had its outcome: the dispatcher works, and has come as far as that."""
+        came_to = self._progress()
+        asked_at = row.asked_at if came_to is None else max(came_to.asked_at, row.asked_at)
+        due = self.rows.due(_DISPATCH) or self.now + self.config.max_lease
+        self.rows.put(_DISPATCH, DispatchRow(self.now, asked_at), due)
+
+    def keep_progress(self, row: DispatchRow) -> None:
+        """Its timer is due: keep it for as long as it can still say something of a lease."""
+        until = row.answered_at + self.config.max_lease
+        if until > self.now:
+            self.rows.put(_DISPATCH, row, until)
+        else:
+            self.rows.delete(_DISPATCH)
+
+    def waits_its_turn(self, row: DeliveryRow) -> bool:
+        """Whether the attempt that is in flight is still before the dispatcher, as far as is known: outcomes come, but
+        not yet of attempts that were asked for after it. No longer than the dispatcher makes an attempt at all."""
+        came_to = self._progress()
+        if came_to is None or self.now - row.asked_at >= self.config.max_lease:
+            return False
+        works = self.now - came_to.answered_at < self.config.lease
+        return works and came_to.asked_at < row.asked_at + self.config.in_hand
+
+    def _progress(self) -> DispatchRow | None:
+        row = self.rows.get(_DISPATCH)
+        return row if type(row) is DispatchRow else None
 
     def park(self, row: DeliveryRow) -> None:
         """Put a delivery on its disabled endpoint's stack, where it waits for a command (or for the limit)."""

@@ -11,7 +11,7 @@ import msgspec
 from tocsin.schemas.errors import TocsinError
 from tocsin.streams.rules.state.cases import CaseRow, CaseStatus, KeptCommand, ReminderRow, SeenRow
 from tocsin.streams.rules.state.context import THREAD_CODES, WAITING, ConnectionRow, ReferenceRow, ThreadRow
-from tocsin.streams.rules.state.deliveries import DeliveryRow, EndpointRow, FinishedRow, LaneRow
+from tocsin.streams.rules.state.deliveries import DeliveryRow, DispatchRow, EndpointRow, FinishedRow, LaneRow
 from tocsin.streams.rules.state.escalation import EscalationRow
 from tocsin.streams.rules.state.keys import MAX_KEY_PART, row_key
 from tocsin.streams.rules.state.loops import (
@@ -43,6 +43,7 @@ __all__ = [
     "DeliveryRow",
     "DigestCase",
     "DigestRow",
+    "DispatchRow",
     "EndpointRow",
     "ErrorsRow",
     "EscalationRow",
@@ -98,6 +99,7 @@ Row = (
     | DeliveryRow
     | FinishedRow
     | LaneRow
+    | DispatchRow
     | EndpointRow
 )
 """Any row."""

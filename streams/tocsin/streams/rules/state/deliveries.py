@@ -15,8 +15,8 @@ class DeliveryRow(Struct, frozen=True, array_like=True, tag="delivery", gc=False
 
     held: behind others in its lane; in_flight: attempted, its timer is the lease; waiting: its timer is the retry;
     parked: its endpoint is disabled, `next_parked` is the one below it on the endpoint's stack.
-    `earlier` (since format 2): how many of the attempts were made before it died and was replayed. `tracestate`: since
-    format 4.
+    `earlier` (since format 2): how many of the attempts were made before it died and was replayed. `tracestate`, and
+    `asked_at` (microseconds), when the attempt that is in flight was last asked for: since format 4.
     """
 
     delivery_id: str
@@ -40,6 +40,7 @@ class DeliveryRow(Struct, frozen=True, array_like=True, tag="delivery", gc=False
     next_parked: str | None = None
     earlier: int = 0
     tracestate: str | None = None
+    asked_at: int = 0
 
 
 class FinishedRow(Struct, frozen=True, array_like=True, tag="finished", gc=False):
@@ -48,6 +49,14 @@ class FinishedRow(Struct, frozen=True, array_like=True, tag="finished", gc=False
     state: Literal["done", "dead"]
     attempt: int
     at: int
+
+
+class DispatchRow(Struct, frozen=True, array_like=True, tag="dispatch", gc=False):
+    """`dispatch`, one for the whole partition: when the last outcome came, and when the latest of the attempts that had
+    one was asked for (microseconds). Attempts are made in the order in which they are asked for, about."""
+
+    answered_at: int
+    asked_at: int
 
 
 class LaneRow(Struct, frozen=True, array_like=True, tag="lane", gc=False):
