@@ -1,7 +1,8 @@
 """A process that is killed and back within a second, as a supervisor does it: the group settles once and goes on.
 
 A consumer that commits while its group rebalances is thrown out of the group by the answer, and begins the rebalance
-anew; the survivor then repeated that every few seconds while all partitions stood still.
+anew; the survivor then repeated that every few seconds while all partitions stood still. (With commits allowed at any
+time, the workers' row here fails: 66 such answers. The dispatchers' has not been seen to.)
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness import bus as harness
 from tests.harness.bus import Bus, Child
 from tests.harness.receiver import Receiver, rules_for
 from tocsin.connectors.publish import Publisher, problem
@@ -39,6 +41,29 @@ async def arrived(receiver: Receiver, count: int) -> None:
             await asyncio.sleep(0.1)
 
 
+STANDING_BY = """
+import importlib, os, pathlib, time
+importlib.import_module("tocsin.streams.processes.NAME")
+pathlib.Path(os.environ["TEST_GO"] + ".there").touch()
+while not pathlib.Path(os.environ["TEST_GO"]).exists():
+    time.sleep(0.01)
+"""
+"""Waits with all its imports done, so that it is back at once: a supervisor's machine is not as busy as a test's."""
+
+
+async def standing_by(bus: Bus, name: str, go: Path) -> tuple[Child, Path]:
+    """A process that goes on as soon as there is a file `go`."""
+    command, harness.COMMAND = harness.COMMAND, STANDING_BY.replace("NAME", name) + harness.COMMAND
+    try:
+        child = await bus.start(name, TEST_GO=str(go))
+    finally:
+        harness.COMMAND = command
+    async with asyncio.timeout(120):
+        while not Path(f"{go}.there").exists():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    return child, go
+
+
 @pytest.mark.parametrize("name", ["worker", "dispatch"])
 @pytest.mark.timeout(600)
 async def test_the_survivor_stays_in_its_group(bootstrap: str, prefix: str, tmp_path: Path, name: str) -> None:
@@ -53,9 +78,11 @@ async def test_the_survivor_stays_in_its_group(bootstrap: str, prefix: str, tmp_
         try:
             await arrived(receiver, 100)
             before = thrown_out(survivor)
-            for _ in range(ROUNDS):
+            for number in range(ROUNDS):
+                spare, go = await standing_by(bus, name, tmp_path / f"go-{number}")
                 await victim.kill()
-                victim = await bus.start(name)
+                go.touch()
+                victim = spare
                 # What was accepted until now, and as much again, goes through the group as it is afterwards.
                 await arrived(receiver, len(accepted) + 100)
         finally:
