@@ -59,7 +59,7 @@ async def standing_by(bus: Bus, name: str, go: Path) -> tuple[Child, Path]:
     finally:
         harness.COMMAND = command
     async with asyncio.timeout(120):
-        while not Path(f"{go}.there").exists():  # noqa: ASYNC110
+        while not Path(f"{go}.there").exists():  # noqa: ASYNC110, ASYNC240
             await asyncio.sleep(0.02)
     return child, go
 
