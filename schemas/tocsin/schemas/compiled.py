@@ -199,7 +199,7 @@ def _indented(lines: list[str], by: int = 1) -> list[str]:
 
 
 _WRITE = {
-    "string": "b = v.encode()\nn = len(b)\nput(SHORT[n] if n < 1024 else long_bytes(n))\nput(b)",
+    "string": "b = v.encode()\nn = len(b)\nput((SHORT[n] if n < 1024 else long_bytes(n)) + b)",
     "bytes": "n = len(v)\nput(SHORT[n] if n < 1024 else long_bytes(n))\nput(v)",
     "long": "put(SHORT[v] if 0 <= v < 1024 else long_bytes(v))",
     "boolean": "put(BYTE_OF[v])",

@@ -54,8 +54,7 @@ class Agent(ABC):
     def fire(self, key: str, rows: Rows, now: int) -> Iterable[Output]:
         return self._outputs(self.decide_timer(key, rows, now), None)
 
-    def encode_row(self, row: Any) -> bytes:
-        return encode_row(row)
+    encode_row = staticmethod(encode_row)
 
     def decode_row(self, data: bytes, version: int) -> Row:
         """The row, or Halt: a row is never discarded because it cannot be read."""

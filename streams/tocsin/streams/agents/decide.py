@@ -43,16 +43,19 @@ class DecideAgent(Agent):
     def fold(self, event: Any, rows: Rows, now: int, record: Record) -> Iterable[Output]:
         """As of any agent; but secrets that a foreign producer wrote go no further, unless the engine gives up on the
         record: then its own bytes are the dead letter."""
-        redaction = self._config(event.tenant).book.redaction_of(event.tenant)
+        config = self._config(event.tenant)
+        redaction = config.book.redaction_of(event.tenant)
         if redaction.members or (REDACTED not in record.headers and might_hold_secret(record.value or b"")):
             without_secrets = redacted(event, redaction)
             if without_secrets is not event:
                 event, record = without_secrets, replace(record, value=self._encode(without_secrets))
-        return super().fold(event, rows, now, record)
+        return self._outputs(self._decide(event, rows, now, config), record)
 
     def decide(self, event: Any, rows: Rows, now: int) -> Iterable[Decision]:
+        return self._decide(event, rows, now, self._config(event.tenant))
+
+    def _decide(self, event: Any, rows: Rows, now: int, config: DecideConfig) -> Iterable[Decision]:
         tenant, turn = event.tenant, self._turn
-        config = self._config(tenant)
         if turn is None or turn.rows is not rows:
             self._turn = turn = Turn(rows, now, config, tenant)
         else:

@@ -242,11 +242,13 @@ class RowStore:
         before = self._rows.get(key)
         self._before_event.setdefault(key, before)
         self._before_batch.setdefault(key, before)
+        if stored is None:
+            self._rows.pop(key, None)
+            return
+        self._rows[key] = stored
         # A row that is written again with its old timer must not grow the heap at every event.
-        if before is None or stored is None or before.due != stored.due:
-            self._restore(key, stored)
-        else:
-            self._rows[key] = stored
+        if stored.due is not None and (before is None or before.due != stored.due):
+            self.timers.set(key, stored.due)
 
     def _restore(self, key: str, stored: StoredRow | None) -> None:
         if stored is None:

@@ -147,9 +147,8 @@ def apply_kept(turn: Turn, event: ProblemReported, case: str) -> None:
     """Carry out the commands that were waiting for this report or its case. While nobody is notified of the report,
     what waited for it waits for its case."""
     key, case_key = turn.kept.key(event.event_id), turn.kept.key(case)
-    _apply(turn, key)
+    kept = _apply(turn, key)
     _apply(turn, case_key)
-    kept = turn.kept.get(key)
     if kept is not None and turn.kept.get(case_key) is None:
         turn.kept.put(case_key, kept, turn.kept.due(key))
         turn.kept.delete(key)
@@ -184,10 +183,13 @@ def kept_due(turn: Turn, key: str, kept: KeptCommand) -> None:
         turn.dead_letter("command_without_case", f"nothing known as {kept.target} has come", _issued(kept))
 
 
-def _apply(turn: Turn, key: str) -> None:
+def _apply(turn: Turn, key: str) -> KeptCommand | None:
+    """Carry out the command that is kept here, if there is one; returns it when it must wait on."""
     kept = turn.kept.get(key)
     if kept is not None and _carry_out_kept(turn, kept):
         turn.kept.delete(key)
+        return None
+    return kept
 
 
 def _carry_out_kept(turn: Turn, kept: KeptCommand) -> bool:

@@ -54,7 +54,9 @@ def _codes_around(turn: Turn, report: Report) -> list[str]:
     DIDComm v1 a reply names the warning's `@id` as its thread or its parent)."""
     codes = [*report.context.codes]
     for thread in dict.fromkeys([*report.context.parents[:1], report.thread]):
-        above = turn.threads.find(thread) if thread else None
+        if not thread or thread == report.context.thread_id:
+            continue  # its codes are those of the context
+        above = turn.threads.find(thread)
         codes += above.codes if above is not None else ()
     return [code for code in dict.fromkeys(codes) if fold_code(code).startswith("w.")]
 

@@ -30,9 +30,9 @@ def after(turn: Turn, report: Report, outcome: Outcome) -> None:
     """Something was told of a case: if a route that told it repeats, tell it again after as long as the route says."""
     if outcome.suppressed is not None:
         return
-    for path, route in ((one.path, one.route) for one in report.telling):
-        if route.repeat is not None:
-            _remember(turn, report, path, route.endpoints, route.repeat)
+    for one in report.telling:
+        if one.route.repeat is not None:
+            _remember(turn, report, one.path, one.route.endpoints, one.route.repeat)
             return
 
 

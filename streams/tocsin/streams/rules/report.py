@@ -37,18 +37,19 @@ class Report:
     """One report with what was found out about it so far.
 
     `reported` is the event that came, `reported_case` its case; `event`, `problem` and `case` are what is told: the
-    same, or the limit notice in its place, and then `limit` says which limit it crosses. The rest stays that of the
-    report: `context` is what is known of its thread; `peer` the other side (the connection, else the sender); `thread`
-    the thread whose budgets it uses: the one that it states, else the one that its ids led to; a report in no thread
-    but its own message's is about its parent thread, known or not (DIDComm v2: `pthid` is the thread in which the
-    problem occurred); and one about another report is about the thread of that one (`context.chains`).
+    same, or the limit notice in its place, and then `limit` says which limit it crosses; `facts` is what matchers are
+    asked of. The rest stays that of the report: `context` is what is known of its thread; `peer` the other side (the
+    connection, else the sender); `thread` the thread whose budgets it uses: the one that it states, else the one that
+    its ids led to; a report in no thread but its own message's is about its parent thread, known or not (DIDComm v2:
+    `pthid` is the thread in which the problem occurred); and one about another report is about the thread of that one
+    (`context.chains`).
 
     Routing adds: `matched` (routes), `waiting` (path of a matched route -> why it does not tell now), `endpoints` (who
     is told), `over_limit` (those of them that get a limit notice instead), `left_out` (why peers are told nothing).
     """
 
     __slots__ = (
-        "_facts", "case", "context", "endpoints", "event", "identity", "left_out", "limit", "matched", "over_limit",
+        "case", "context", "endpoints", "event", "facts", "identity", "left_out", "limit", "matched", "over_limit",
         "peer", "problem", "reported", "reported_case", "tenant", "thread", "waiting",
     )  # fmt: skip
 
@@ -72,7 +73,7 @@ class Report:
         self.context = context
         self.peer = context.connection or source.connection or source.sender
         self.thread = _thread_of(self.problem, context)
-        self._facts: Facts | None = None
+        self.facts = Facts(self.problem, self.tenant, context, self.peer)
 
     def tell_instead(self, verdict: Verdict) -> None:
         """From now on it stands for the limit notice that is told in its place, under its event id."""
@@ -80,20 +81,13 @@ class Report:
         self.limit, self.problem = verdict.limit, verdict.instead
         self.event = msgspec.structs.replace(self.reported, problem=verdict.instead)
         self.case = case_of(self.event)
-        self._facts = None
+        self.facts = Facts(self.problem, self.tenant, self.context, self.peer)
 
     @property
     def lane(self) -> str | None:
         """The thread in whose order its notifications are delivered: the one of its budgets, else that of its own
         message."""
         return self.thread or self.problem.thread_id
-
-    @property
-    def facts(self) -> Facts:
-        """What matchers are asked of."""
-        if self._facts is None:
-            self._facts = Facts(self.problem, self.tenant, self.context, self.peer)
-        return self._facts
 
     @property
     def telling(self) -> list[Matched]:

@@ -6,7 +6,6 @@ from tocsin.schemas.events import Event
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.decision import INBOX, DeadLetter, Decision, Emit
-from tocsin.streams.rules.policies import LoopLimits
 from tocsin.streams.rules.state import (
     CaseRow,
     ConnectionErrorsRow,
@@ -32,7 +31,7 @@ from tocsin.streams.rules.state.tables import TableOf
 
 class Turn:
     """One event of `inbox`, or one timer, being decided. `now` is in microseconds; `decisions` are written in their
-    order. `scope` is the tenant as row keys spell it.
+    order. `scope` is the tenant as row keys spell it, `limits` are the thresholds of the loop rules that hold for it.
 
     Each kind of row is a Table: `turn.cases.find(case)`; `key = turn.threads.key(thread_id)`, `turn.threads.get(key)`.
     A turn may be used for one event after another of the same rows (`begin`): its tables are then made once.
@@ -46,7 +45,7 @@ class Turn:
         """Turn to the next event or timer; the decisions are a new list."""
         self.now, self.config, self.tenant, self.scope = now, config, tenant, scope
         self.decisions: list[Decision] = []
-        self._limits: LoopLimits | None = None
+        self.limits = config.book.limits_of(tenant)
 
     cases = TableOf("case", CaseRow)
     connection_errors = TableOf("connection_errors", ConnectionErrorsRow)
@@ -65,14 +64,6 @@ class Turn:
     seen = TableOf("seen", SeenRow)
     thread_errors = TableOf("thread_errors", ThreadErrorsRow)
     threads = TableOf("thread", ThreadRow)
-
-    @property
-    def limits(self) -> LoopLimits:
-        """The thresholds of the loop rules that hold for the tenant."""
-        limits = self._limits
-        if limits is None:
-            limits = self._limits = self.config.book.limits_of(self.tenant)
-        return limits
 
     def emit(self, topic: str, key: str, event: Event) -> None:
         """Decide one event for a topic; `key` decides its partition."""

@@ -24,7 +24,7 @@ def first_thread(turn: Turn, problem: Problem, thread: str | None) -> str | None
     if thread is None:
         return None
     first = _first(turn, thread)
-    if first is None and is_stated(problem) and problem.parent_thread_id:
+    if first is None and problem.parent_thread_id and is_stated(problem):
         first = _first(turn, problem.parent_thread_id)
     if first is None and problem.ack:
         first = next(filter(None, (_first(turn, one) for one in problem.ack[:MAX_IDS] if linkable(one))), None)
@@ -34,7 +34,7 @@ def first_thread(turn: Turn, problem: Problem, thread: str | None) -> str | None
 def remember_report(turn: Turn, problem: Problem, thread: str | None) -> None:
     """What answers this report counts on `thread` too, by whichever id it names the report."""
     named = [problem.message_id]
-    if is_stated(problem) and problem.parent_thread_id and _opened_by_report(turn, problem.thread_id or ""):
+    if problem.parent_thread_id and is_stated(problem) and _opened_by_report(turn, problem.thread_id or ""):
         named.append(problem.thread_id)
     for one in named:
         if one is not None and linkable(one) and linkable(thread) and (one != thread or one != problem.message_id):

@@ -109,7 +109,7 @@ def connection_of(turn: Turn, problem: Problem, *rows: ThreadRow) -> str | None:
         if pointed is not None and pointed.connection is not None:
             return pointed.connection
     for row in rows:
-        for parent in parents_of(turn, row.parent, row.thread_id):
+        for parent in parents_of(turn, row.parent, row.thread_id) if row.parent else ():
             above = turn.threads.find(parent)
             if above is not None and above.connection is not None:
                 return above.connection

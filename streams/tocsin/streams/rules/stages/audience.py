@@ -35,10 +35,12 @@ def judge(turn: Turn, report: Report) -> None:
         _choose(turn, report, _named(turn, report))
         return
     default = book.default_endpoint
-    named = tuple(dict.fromkeys((default, *operators_of(turn, report))))
-    _choose(turn, report, named)
+    operators = operators_of(turn, report)
+    _choose(turn, report, tuple(dict.fromkeys((default, *operators))) if operators else (default,))
     # The rules file refuses a default route to a peer; here somebody is told, and of the problem, whatever it says.
-    report.endpoints, report.over_limit = tuple(dict.fromkeys((default, *report.endpoints))), ()
+    report.over_limit = ()
+    if default not in report.endpoints:
+        report.endpoints = (default, *report.endpoints)
 
 
 def note_limit_of_peer(turn: Turn, report: Report) -> None:

@@ -9,7 +9,7 @@ import msgspec
 
 from tocsin.streams.rules.context.references import MAX_IDS
 from tocsin.streams.rules.digest import Window, hold_back, open_window, window_of
-from tocsin.streams.rules.facts import protocol_of
+from tocsin.streams.rules.facts import FIELDS, protocol_of
 from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.verdict import Outcome, Reason, Verdict
@@ -40,7 +40,7 @@ def after(turn: Turn, report: Report, outcome: Outcome) -> None:
 
 def group_of(report: Report, fields: tuple[str, ...]) -> str:
     """The digest's group of all that is identical in these fields."""
-    values = [_VALUES[name](report) for name in fields]
+    values = [_VALUES[name](report) if name in _VALUES else FIELDS[name](report.facts) for name in fields]
     return f"identical/{sha256(msgspec.msgpack.encode(values)).hexdigest()[:32]}"
 
 
@@ -55,16 +55,8 @@ def _thread(report: Report) -> object:
 
 
 _VALUES: dict[str, Callable[[Report], object]] = {
-    "code": lambda report: report.facts.get("code"),
-    "scope": lambda report: report.facts.get("scope"),
     "thread": _thread,
-    "connection": lambda report: report.facts.get("connection"),
-    "peer": lambda report: report.facts.get("peer"),
     "protocol": lambda report: protocol_of(report.problem),
     "source": _source,
-    "record": lambda report: report.facts.get("record"),
-    "job": lambda report: report.facts.get("job"),
-    "instance": lambda report: report.facts.get("instance"),
-    "text": lambda report: report.facts.get("text"),
 }
-"""What `identical` of the rules file may name -> its value."""
+"""What `identical` of the rules file may name -> its value, where that is not the field of this name in FIELDS."""

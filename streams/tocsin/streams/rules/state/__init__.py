@@ -6,6 +6,8 @@ by one: an older row then still reads, and an older worker halts on a newer row 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from tocsin.schemas.errors import TocsinError
@@ -104,13 +106,10 @@ Row = (
 )
 """Any row."""
 
-_encoder = msgspec.msgpack.Encoder()
+encode_row: Callable[[Row], bytes] = msgspec.msgpack.Encoder().encode
+"""The bytes of a row, of format ROW_VERSION."""
+
 _decoder: msgspec.msgpack.Decoder[Row] = msgspec.msgpack.Decoder(Row)
-
-
-def encode_row(row: Row) -> bytes:
-    """The bytes of a row, of format ROW_VERSION."""
-    return _encoder.encode(row)
 
 
 def decode_row(data: bytes, version: int) -> Row:

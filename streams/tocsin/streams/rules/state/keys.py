@@ -22,14 +22,6 @@ def row_key(*parts: str) -> str:
     return key  # nothing to escape, as mostly; and this is called several times for each event
 
 
-def key_under(prefix: str, *parts: str) -> str:
-    """The key of a row whose first parts are spelt already (`prefix`, as `scope_of` and `row_key` give it)."""
-    key = "/".join(parts)
-    if key.count("/") >= len(parts) or "%" in key or len(key) > MAX_KEY_PART:
-        return "/".join((prefix, *[key_part(part) for part in parts]))
-    return f"{prefix}/{key}"
-
-
 def scope_of(key: str) -> str:
     """The first part after the kind, as it is spelt in the key: the tenant, in a row of `decide`. Empty for a row of
     the whole partition, whose key is its kind."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Generic, TypeVar, overload
 
 from tocsin.streams.engine.record import Rows
-from tocsin.streams.rules.state.keys import MAX_KEY_PART, key_under
+from tocsin.streams.rules.state.keys import MAX_KEY_PART, key_part
 
 R = TypeVar("R")
 
@@ -23,11 +23,10 @@ class Table(Generic[R]):
 
     def key(self, *ids: str) -> str:
         """The key of the row of these ids."""
-        if len(ids) == 1:
-            one = ids[0]
-            if "/" not in one and "%" not in one and len(one) <= MAX_KEY_PART:
-                return f"{self._kind}/{self._holder.scope}/{one}"  # nothing to escape, as mostly
-        return key_under(f"{self._kind}/{self._holder.scope}", *ids)
+        prefix, own = f"{self._kind}/{self._holder.scope}", "/".join(ids)
+        if own.count("/") >= len(ids) or "%" in own or len(own) > MAX_KEY_PART:
+            return "/".join((prefix, *map(key_part, ids)))
+        return f"{prefix}/{own}"  # nothing to escape, as mostly; and this is called many times for each event
 
     def get(self, key: str) -> R | None:
         """The row, or None when there is none."""
