@@ -6,10 +6,12 @@ import hashlib
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 
 from tocsin.schemas.events import (
+    DeliveryAttempt,
     DeliveryOutcome,
+    DeliveryRequested,
     Event,
     Outcome,
     ProblemOpened,
@@ -21,7 +23,14 @@ from tocsin.schemas.problem import Problem, Source, Violation
 from tocsin.streams.engine.fold import Folded
 from tocsin.streams.rules.decision import PROBLEMS, Emit
 from tocsin.streams.telemetry import metrics as observe
-from tocsin.streams.telemetry.metrics import MAX_LABEL, MAX_SERIES, BoundedLabels, DispatchMetrics, WorkerMetrics
+from tocsin.streams.telemetry.metrics import (
+    MAX_HISTOGRAMS,
+    MAX_LABEL,
+    MAX_SERIES,
+    BoundedLabels,
+    DispatchMetrics,
+    WorkerMetrics,
+)
 
 
 def test_ten_thousand_endpoints_make_no_more_series_than_allowed() -> None:
@@ -44,7 +53,7 @@ def test_ten_thousand_endpoints_make_no_more_series_than_allowed() -> None:
         metrics.outcome(outcome)
     for metric in registry.collect():
         counted = [one for one in metric.samples if one.name.endswith(("_total", "_count"))]
-        assert len(counted) == MAX_SERIES + 1, metric.name
+        assert len(counted) == (MAX_HISTOGRAMS if metric.type == "histogram" else MAX_SERIES) + 1, metric.name
         assert sum(one.value for one in counted) == MAX_SERIES * 2
 
 
@@ -134,3 +143,49 @@ def test_a_long_name_is_cut_as_a_label_and_stays_apart_from_others() -> None:
     assert one != other
     assert bounded("x" * 100_000, "ok") == one
     assert bounded("x" * MAX_LABEL) == ("x" * MAX_LABEL,)
+
+
+TENANTS, FORGED = 1_500, 100_000
+MIB = 1024 * 1024
+
+
+def _name(number: int) -> str:
+    """A name as long as a label may be, and different from all others."""
+    return f"{number:06d}".ljust(MAX_LABEL, "x")
+
+
+def test_a_scrape_of_a_worker_stays_below_one_mebibyte() -> None:
+    """1,500 tenants, and 100,000 names of each kind that a record can carry."""
+    registry = CollectorRegistry()
+    metrics = WorkerMetrics(registry)
+    for number in range(FORGED):
+        name, tenant = _name(number), _name(number % TENANTS)
+        common = COMMON | {"tenant": tenant}
+        opened = ProblemOpened(
+            **common, thread=THREAD, problem=_problem(name, dialect="didcomm2", source=Source(sender=name))
+        )
+        base: dict[str, Any] = {
+            "event_id": "e", "tenant": tenant, "occurred_at": 1, "recorded_at": 1, "delivery_id": "d",
+            "endpoint": name, "about": "r", "content_type": "x", "body": b"",
+        }  # fmt: skip
+        decisions = [Emit(PROBLEMS, "c", event) for event in (
+            opened, DeliveryRequested(**base, case="c"), DeliveryAttempt(**base, attempt=1)
+        )]  # fmt: skip
+        folded = Folded(taken=1, decisions=[*decisions], dead={name: 1})
+        metrics.written(_Rules(), 0, folded)  # type: ignore[arg-type]
+    assert len(generate_latest(registry)) < MIB
+
+
+def test_a_scrape_of_a_dispatcher_stays_below_one_mebibyte() -> None:
+    registry = CollectorRegistry()
+    metrics = DispatchMetrics(registry)
+    for number in range(FORGED):
+        name = _name(number)
+        metrics.dead(name)
+        metrics.outcome(
+            DeliveryOutcome(
+                event_id="e", tenant=_name(number % TENANTS), occurred_at=0, recorded_at=0, delivery_id="d",
+                endpoint=name, attempt=1, outcome=Outcome.RETRY_LATER, reason=name, duration=1_000,
+            )
+        )  # fmt: skip
+    assert len(generate_latest(registry)) < MIB

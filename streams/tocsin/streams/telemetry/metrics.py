@@ -11,7 +11,7 @@ import re
 from collections.abc import Container
 from hashlib import sha256
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 
 from tocsin.connectors.dialects import DIALECTS as READERS
 from tocsin.connectors.dialects.codes import DESCRIPTORS
@@ -38,7 +38,10 @@ from tocsin.streams.engine.record import RuleSet
 from tocsin.streams.rules.decision import DeadLetter, Emit
 from tocsin.streams.rules.verdict import Reason
 
-MAX_SERIES = 2000
+MAX_SERIES = 1000
+MAX_HISTOGRAMS = 100
+"""So many, where each label set is a histogram: seventeen lines. With these a scrape is below 1 MiB, whatever records
+carry."""
 MAX_LABEL = 64
 """Characters of a label value. A longer one is cut, and ends in a digest of the whole: different names stay apart."""
 OTHER = "other"
@@ -78,10 +81,15 @@ _ESCALATIONS: dict[type[object], str] = {
 }
 
 
-class BoundedLabels:
-    """Lets at most `MAX_SERIES` label sets through and turns every later new one into `overflow`."""
+disable_created_metrics()  # type: ignore[no-untyped-call]
+"""The time at which a series was made is a second line for each one, and nobody asks for it."""
 
-    def __init__(self) -> None:
+
+class BoundedLabels:
+    """Lets at most `most` label sets through (MAX_SERIES) and turns every later new one into `overflow`."""
+
+    def __init__(self, most: int | None = None) -> None:
+        self._most = MAX_SERIES if most is None else most
         self._seen: set[tuple[str, ...]] = set()
 
     def __call__(self, *values: str) -> tuple[str, ...]:
@@ -89,7 +97,7 @@ class BoundedLabels:
             return values
         if any(len(value) > MAX_LABEL for value in values):
             return self(*[value if len(value) <= MAX_LABEL else _cut(value) for value in values])
-        if len(self._seen) >= MAX_SERIES:
+        if len(self._seen) >= self._most:
             return (OVERFLOW,) * len(values)
         self._seen.add(values)
         return values
@@ -243,7 +251,7 @@ class DispatchMetrics:
         self._seconds = Histogram("tocsin_attempt_seconds", "How long attempts took.", ["endpoint"], registry=registry)
         self._dead = Counter("tocsin_dead_total", "Dead letters.", ["stage", "reason"], registry=registry)
         self._labels = BoundedLabels()
-        self._endpoint_labels = BoundedLabels()
+        self._endpoint_labels = BoundedLabels(MAX_HISTOGRAMS)
         self._dead_labels = BoundedLabels()
 
     def outcome(self, outcome: DeliveryOutcome) -> None:
