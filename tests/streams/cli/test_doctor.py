@@ -16,18 +16,22 @@ from tocsin.streams.up.home import HomeLock
 
 
 @pytest.mark.parametrize(
-    ("answer", "noted"),
+    ("status", "answer", "told"),
     [
         pytest.param(
-            {"ready": True, "note": "the rules file cannot be used"}, ["the rules file cannot be used"], id="one"
+            200, {"ready": True, "note": "the rules file cannot be used"}, "the rules file cannot be used", id="a note"
         ),
-        pytest.param({"ready": True}, [], id="none"),
-        pytest.param([], [], id="not one of ours"),
+        pytest.param(200, {"ready": True}, None, id="none"),
+        pytest.param(200, [], None, id="not one of ours"),
+        pytest.param(503, {"ready": False, "reason": "partition 3 is halted"}, "partition 3 is halted", id="not ready"),
+        pytest.param(503, "Kafka does not answer", "Kafka does not answer", id="a gateway that is not ready"),
     ],
 )
-async def test_notes_of_the_running_bus(tmp_path: Path, answer: Any, noted: list[str]) -> None:
+async def test_what_the_running_bus_says_of_itself(tmp_path: Path, status: int, answer: Any, told: str | None) -> None:
     async def ready(request: web.Request) -> web.Response:
-        return web.json_response(answer)
+        if isinstance(answer, str):
+            return web.Response(text=f"{answer}\n", status=status)
+        return web.json_response(answer, status=status)
 
     app = web.Application()
     app.router.add_get("/readyz", ready)
@@ -40,7 +44,8 @@ async def test_notes_of_the_running_bus(tmp_path: Path, answer: Any, noted: list
     checks = await asyncio.to_thread(_notes, Settings(home=tmp_path))
     home.release()
     await runner.cleanup()
-    assert [(check.level, check.detail) for check in checks] == [(Level.WARN, note) for note in noted]
+    level = Level.WARN if status == 200 else Level.FAIL
+    assert [(check.level, check.detail) for check in checks] == ([] if told is None else [(level, told)])
 
 
 def test_when_nothing_runs_there_is_nothing_to_note(tmp_path: Path) -> None:

@@ -1,72 +1,45 @@
-"""Nothing that is under way is ever committed past, in whatever order attempts begin and end."""
+"""What `/readyz` of a dispatcher says of its own progress."""
 
 from __future__ import annotations
 
-from typing import Any
-
+import pytest
 from aiokafka import TopicPartition
-from hypothesis import given
-from hypothesis import strategies as st
 
-from tocsin.streams.dispatcher.partitions import Offsets, PartitionProgress
+from tocsin.streams.dispatcher.progress import ENDS_WITHIN, READS_WITHIN, Progress
 
-
-def test_the_lowest_attempt_under_way_holds_the_commit_back() -> None:
-    progress = PartitionProgress()
-    assert progress.committable() is None
-    for offset in (5, 6, 7):
-        progress.begin(offset)
-    progress.end(5)
-    progress.end(7)
-    assert progress.committable() == 6
-    progress.end(6)
-    assert progress.committable() == 8
+PLACE = TopicPartition("t.attempts", 2)
 
 
-def test_attempts_read_again_after_a_rebalance_are_not_passed_over() -> None:
-    progress = PartitionProgress()
-    for offset in (490, 500, 490):  # 490 is under way, fetching went on to 500, then began again at the commit
-        progress.begin(offset)
-    progress.end(490)
-    assert (progress.committable(), progress.under_way()) == (490, 2)
-    progress.end(490)
-    assert progress.committable() == 500
+LOOKED, BEGIN, END = "looked", "begin", "end"
+Step = tuple[str, float]
+"""The method, and when it is called."""
+WORKS: list[Step] = [(LOOKED, 0.0)]
+
+TABLE: dict[str, tuple[list[Step], float, str | None]] = {
+    "just begun": ([], 0.0, "not connected to Kafka yet"),
+    "idle": (WORKS, READS_WITHIN, None),
+    "reads no more": (WORKS, READS_WITHIN + 1, "no attempt is read since 31 s; restart this dispatcher"),
+    "an attempt takes its time": ([(BEGIN, 0.0), (LOOKED, ENDS_WITHIN)], ENDS_WITHIN, None),
+    "none ends": (
+        [(BEGIN, 0.0), (BEGIN, 99.0), (LOOKED, 130.0)], 130.0,
+        "no progress on partition 2 of t.attempts for 130 s although 2 attempts are under way; see `tocsin doctor`",
+    ),
+    "some end": ([(BEGIN, 0.0), (BEGIN, 0.0), (END, 90.0), (LOOKED, 130.0)], 130.0, None),
+    "all ended": ([(BEGIN, 0.0), (END, 1.0), (LOOKED, 900.0)], 900.0, None),
+    "a new one after a long rest": ([(BEGIN, 0.0), (END, 1.0), (BEGIN, 890.0), (LOOKED, 900.0)], 900.0, None),
+}  # fmt: skip
 
 
-@given(st.lists(st.integers(0, 20), max_size=20), st.randoms())
-def test_any_order_of_begin_and_end(offsets: list[int], chance: object) -> None:
-    progress, under_way = PartitionProgress(), list[int]()
-    for offset in offsets:
-        progress.begin(offset)
-        under_way.append(offset)
-        if chance.random() < 0.5:  # type: ignore[attr-defined]
-            ended = under_way.pop(chance.randrange(len(under_way)))  # type: ignore[attr-defined]
-            progress.end(ended)
-        assert progress.committable() == (min(under_way) if under_way else offset + 1)
+@pytest.mark.parametrize(("steps", "now", "reason"), TABLE.values(), ids=TABLE)
+def test_progress(steps: list[Step], now: float, reason: str | None) -> None:
+    progress = Progress()
+    progress.assigned()
+    for method, at in steps:
+        progress.looked(at) if method == LOOKED else getattr(progress, method)(PLACE, at)
+    assert progress.not_ready(now) == reason
 
 
-class CommittingConsumer:
-    """Holds one partition, and notes what is committed."""
-
-    def __init__(self, place: TopicPartition) -> None:
-        self.place = place
-        self.committed_offsets: list[int] = []
-
-    def assignment(self) -> set[TopicPartition]:
-        return {self.place}
-
-    async def commit(self, offsets: dict[TopicPartition, Any]) -> None:
-        self.committed_offsets += [one.offset for one in offsets.values()]
-
-
-async def test_a_paused_dispatcher_takes_back_nothing_that_another_has_committed() -> None:
-    place = TopicPartition("attempts", 0)
-    consumer = CommittingConsumer(place)
-    offsets = Offsets(consumer)
-    offsets.keep_only({place})
-    offsets.of(place).begin(99)
-    offsets.of(place).end(99)
-    await offsets.commit()
-    offsets.keep_only({place})  # after a pause, in which another one committed 200
-    await offsets.commit()
-    assert consumer.committed_offsets == [100]
+def test_it_is_not_ready_before_its_group_gave_it_partitions() -> None:
+    progress = Progress()
+    progress.looked(0.0)
+    assert progress.not_ready(0.0) == "not in the consumer group yet"

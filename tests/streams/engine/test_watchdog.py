@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from tests.simulation.virtual_loop import VirtualLoop, run_virtually
 from tests.streams.engine.simulated_log import Faults, SimulatedBroker, SimulatedLog
 from tests.streams.engine.tally import Tally
-from tocsin.streams.engine import task, watchdog
+from tocsin.streams.engine import engine, task, watchdog
 from tocsin.streams.engine.changelog import OWNER_HEADER
 from tocsin.streams.engine.engine import Engine, EngineSettings
 from tocsin.streams.engine.outbox import OutboxRecord
@@ -32,7 +32,7 @@ STALL_AFTER, FATAL_AFTER = 0.06, 0.15
 @pytest.fixture(autouse=True)
 def virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the machine does meanwhile, no partition stalls because of it."""
-    for module in (task, watchdog):
+    for module in (engine, task, watchdog):
         monkeypatch.setattr(module, "monotonic", lambda: asyncio.get_running_loop().time())
 
 
@@ -107,9 +107,13 @@ async def test_a_partition_with_input_that_does_not_move_is_stalled_then_fatal()
         async with watched() as one:
             await one.until(lambda: one.task.stalled)
             assert one.fatal == []
-            assert "partition does not move" in {line["event"] for line in logs}
+            assert one.engine.lag(PLACE).records == 1
+            assert "no progress on partition 0 of numbers for 0 s although 1 records wait" in str(
+                one.engine.standing_still()
+            )
             await one.until(lambda: one.fatal)
             assert one.fatal[0].startswith("numbers/0 has not moved for")
+            assert [line["event"] for line in logs].count("partition does not move") == 1
 
 
 @virtually
@@ -118,6 +122,8 @@ async def test_a_partition_that_moves_again_is_not_stalled() -> None:
         await one.until(lambda: one.task.stalled)
         one.task.offer(one.broker.values("numbers"), one.task.epoch)
         await one.until(lambda: not one.task.stalled)
+        await one.until(lambda: one.engine.lag(PLACE).records == 0)
+        assert one.engine.standing_still() is None
         await one.is_left_alone()
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from typing import Literal
 
 import pytest
+import structlog
 
+from tocsin.streams.telemetry import logs
 from tocsin.streams.telemetry.logs import set_up_logging
 
 
 @pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
+def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(logs, "TELL_EVERY", 3600.0)  # no repeats of one test are told in another
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     set_up_logging("console", "info")
@@ -25,8 +29,9 @@ LINES = {
     "a topic that is not there yet": ("aiokafka.cluster", "Topic a not found in cluster metadata", 1),
     "a coordinator that is not there yet": ("aiokafka.consumer", "failed: GroupCoordinatorNotAvailableError", 1),
     "what a failed start leaves": ("asyncio", "Unclosed AIOKafkaConsumer", 0),
-    "another failure": ("aiokafka.cluster", "it broke", 3),
-    "the same words of ours": ("tocsin.engine", "Topic a not found in cluster metadata", 3),
+    "another failure": ("aiokafka.cluster", "it broke", 1),
+    "of a library that nobody thought of": ("somebody.else", "it broke", 1),
+    "of the publisher": ("tocsin.connectors.kafka.producer", "it broke", 1),
 }
 
 
@@ -36,6 +41,32 @@ def test_a_line_logged_three_times(capsys: pytest.CaptureFixture[str], name: str
     for _ in range(3):
         logging.getLogger(name).error(line)
     assert capsys.readouterr().err.count(line) == times
+
+
+def test_ours_is_told_each_time_but_for_warnings_that_repeat(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logging("console", "info")
+    for partition in range(3):
+        ours = structlog.get_logger("tocsin.engine").bind(partition=partition)
+        ours.info("partitions assigned")
+        ours.error("partition halted")
+        ours.warning("partition set back")
+    err = capsys.readouterr().err
+    assert [err.count(line) for line in ("assigned", "halted", "set back")] == [3, 3, 1]
+
+
+def test_repeats_are_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a thread, so that they are told also when nothing more is logged."""
+    now, slept, others = [0.0], threading.Event(), set(threading.enumerate())
+    monkeypatch.setattr(logs, "monotonic", lambda: now[0])
+    monkeypatch.setattr(logs, "sleep", lambda seconds: slept.wait(10))
+    set_up_logging("console", "info")
+    for _ in range(5):
+        logging.getLogger("aiokafka").error("it broke")
+    now[0] = 61.0
+    slept.set()
+    for thread in set(threading.enumerate()) - others:
+        thread.join(10)
+    assert "aiokafka: the same 4 times in the last minute: 4 times 'it broke'" in capsys.readouterr().err
 
 
 def test_faust_is_logged_when_it_warns(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import nullcontext
 from typing import Protocol
 
@@ -14,6 +15,8 @@ from tocsin.connectors.gateway.metrics import GatewayMetrics
 from tocsin.connectors.gateway.problems import refusals
 from tocsin.connectors.publish import InboxEvent, Receipt
 from tocsin.schemas.events import CommandIssued, ProblemReported
+
+log = logging.getLogger(__name__)
 
 
 class EventPort(Protocol):
@@ -40,6 +43,7 @@ class Inbox:
             async with asyncio.timeout(self._config.deadline + 1):
                 await self._port.send(event)
         self._counts.count_accepted(_kind(event))
+        log.debug("accepted %s of tenant %s", event.event_id, event.tenant)
         return _answer(event)
 
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from http.client import HTTPException
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 from aiohttp import ClientError
@@ -108,11 +109,23 @@ def _notes(settings: Settings) -> list[Check]:
         try:
             with urlopen(url, timeout=ANSWER_WITHIN) as answer:
                 note = json.loads(answer.read(LONGEST_ANSWER)).get("note")
+        except HTTPError as refused:
+            checks.append(Check("ready", Level.FAIL, _reason(refused.read(LONGEST_ANSWER)), f"see {url}"))
+            continue
         except (OSError, HTTPException, ValueError, AttributeError):
             continue
         if note:
             checks.append(Check("note", Level.WARN, str(note), f"see {url}"))
     return checks
+
+
+def _reason(answer: bytes) -> str:
+    """Why a process is not ready: the gateway says it as text, the others as JSON."""
+    text = answer.decode("utf-8", "replace").strip()
+    try:
+        return str(json.loads(text)["reason"])
+    except (ValueError, KeyError, TypeError):
+        return text
 
 
 def _port(settings: Settings) -> Check:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +29,7 @@ from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.dispatcher.attempts import Attempts
 from tocsin.streams.dispatcher.memory import is_stale
 from tocsin.streams.dispatcher.partitions import Admission, Offsets, PartitionProgress
+from tocsin.streams.dispatcher.progress import Progress
 from tocsin.streams.dispatcher.recall import Recall
 from tocsin.streams.engine.dead import dead_letter
 from tocsin.streams.engine.failpoints import failpoint_from
@@ -65,7 +67,10 @@ class Dispatcher:
         book: SchemaBook,
         on_outcome: Callable[[DeliveryOutcome], None] = lambda outcome: None,
         on_dead: Callable[[str], None] = lambda reason: None,
+        progress: Progress | None = None,
     ) -> None:
+        self.progress = progress or Progress()
+        self._debug = logging.getLogger("tocsin.dispatch").isEnabledFor(logging.DEBUG)
         self._settings, self._book = settings, book
         self._on_outcome, self._on_dead = on_outcome, on_dead
         self._failpoint = failpoint_from(settings.failpoint)
@@ -131,11 +136,13 @@ class Dispatcher:
         await self._offsets.commit()
 
     async def _read_some(self) -> None:
+        self.progress.looked()
         for partition, records in (await self._fetch()).items():
             progress = self._offsets.of(partition)
             for record in records:
                 progress.begin(record.offset)
                 self._admission.begin(partition, _size(record))
+                self.progress.begin(partition)
                 self._failpoint("attempt_read")
                 task = asyncio.create_task(self._handle(progress, record))
                 self.running.add(task)
@@ -158,6 +165,7 @@ class Dispatcher:
     def _ended(self, partition: TopicPartition, size: int, task: asyncio.Task[None]) -> None:
         self.running.discard(task)
         self._admission.end(partition, size)
+        self.progress.end(partition)
         self._room.set()
         if not task.cancelled() and task.exception() is not None and self._failure is None:
             # Not committed, so the attempt is made again by the next dispatcher.
@@ -189,6 +197,7 @@ class Dispatcher:
         await self._producer.send_and_wait(
             f"{self._settings.prefix}{letter.topic}", letter.value, key=letter.key, headers=list(letter.headers)
         )
+        _log.warning("dead letter", reason=undecodable.reason.value, partition=record.partition, offset=record.offset)
         self._on_dead(undecodable.reason.value)
 
     async def _write(self, outcome: DeliveryOutcome) -> None:
@@ -198,6 +207,8 @@ class Dispatcher:
             key=outcome.endpoint.encode(),
             headers=cloud_event_headers(outcome, SOURCE),
         )
+        if self._debug:
+            _log.debug("attempt ended", endpoint=outcome.endpoint, outcome=outcome.outcome.value, reason=outcome.reason)
         self._on_outcome(outcome)
 
     async def _commit_regularly(self) -> None:
@@ -214,6 +225,8 @@ class Dispatcher:
 
     def keep_only(self, partitions: set[TopicPartition]) -> None:
         """These partitions are ours from now on, and no others."""
+        _log.info("partitions assigned", all=" ".join(str(place.partition) for place in sorted(partitions)) or "none")
+        self.progress.assigned()
         self._recall.begin_anew()
         self._offsets.keep_only(partitions)
 

@@ -7,7 +7,7 @@ import contextlib
 from collections import Counter as Tally
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field, replace
-from time import time_ns
+from time import monotonic, time_ns
 from typing import Any
 
 import structlog
@@ -20,9 +20,11 @@ from tocsin.streams.engine.dead import DeadLetterLimit
 from tocsin.streams.engine.failpoints import failpoint_from
 from tocsin.streams.engine.fold import Folded, Limits
 from tocsin.streams.engine.kafka_log import KafkaLog, record_from
+from tocsin.streams.engine.lag import Lag, Lags
 from tocsin.streams.engine.partition import Names, PartitionWriter
 from tocsin.streams.engine.phase import Phase
 from tocsin.streams.engine.ports import WorkerLog
+from tocsin.streams.engine.readiness import by_topic, standing_still
 from tocsin.streams.engine.record import RuleSet
 from tocsin.streams.engine.task import PartitionTask
 from tocsin.streams.engine.ticking import HEARTBEAT
@@ -89,6 +91,7 @@ class Engine:
         self._joined = False
         self._seek: Callable[[TopicPartition, int], None] = lambda partition, offset: None
         self.tasks: dict[TopicPartition, PartitionTask] = {}
+        self._lags = Lags()
         self.timers_repaired: Tally[str] = Tally()
         """Timers that an auditor put back into a heap that had lost them, by agent, since this worker started."""
 
@@ -107,6 +110,7 @@ class Engine:
             stall_after=self._settings.stall_after,
             fatal_after=self._settings.fatal_after,
             on_fatal=self._on_fatal,
+            looked=lambda place, waiting: self._lags.looked(place, waiting, self._clock()),
         )
         self._keep(self._tick())
         self._keep(self._audit())
@@ -134,6 +138,10 @@ class Engine:
         """The names of the rule sets that this worker runs."""
         return [rules.name for rules in self._rules.values()]
 
+    def topics(self) -> list[str]:
+        """The topics that this worker reads, with the prefix: the input of each rule set, and its changelog."""
+        return [*self._rules, *(self._settings.prefix + rules.changelog for rules in self._rules.values())]
+
     def tasks_of(self, agent: str) -> list[PartitionTask]:
         """The partitions of one rule set that this worker holds."""
         return [task for task in self.tasks.values() if task.agent == agent]
@@ -146,14 +154,20 @@ class Engine:
         return census
 
     def not_ready(self) -> str | None:
-        """None once this worker joined its group and each partition left its first take-over (or needs a person).
-
-        A partition that halts, waits or recovers later is a `note`: it alone must not take the whole worker away.
-        """
+        """None once this worker joined its group and each partition left its first take-over (or needs a person)."""
         if not self._joined:
             return "not in the consumer group yet"
         unsettled = sum(not task.settled for task in self.tasks.values())
         return f"{unsettled} of {len(self.tasks)} partitions are being taken over; {self.note()}" if unsettled else None
+
+    def standing_still(self) -> str | None:
+        """Which partitions are halted, or have input and do not move, in words for an operator; None without any."""
+        waiting = {place: self.lag(place).records for place in self.tasks}
+        return standing_still(self.tasks, waiting, monotonic())
+
+    def lag(self, partition: TopicPartition) -> Lag:
+        """How far a partition is behind, as it was a few seconds ago."""
+        return self._lags.of(partition, self._clock())
 
     def note(self) -> str | None:
         """What an operator should know although the worker is ready, or None."""
@@ -188,7 +202,9 @@ class Engine:
 
     def assigned(self, partitions: set[TopicPartition]) -> None:
         self._joined = True
-        for partition in sorted(partitions - self.tasks.keys()):
+        new = sorted(partitions - self.tasks.keys())
+        _log.info("partitions assigned", all=by_topic(partitions), new=by_topic(new))
+        for partition in new:
             if partition.topic in self._rules:
                 self.tasks[partition] = self._new_task(partition)
                 self.tasks[partition].start()
@@ -219,6 +235,10 @@ class Engine:
                 failpoint=self._failpoint,
             )
 
+        def written(number: int, folded: Folded) -> None:
+            self._lags.folded(partition, folded.now)
+            self._on_written(rules, number, folded)
+
         def seek(offset: int) -> None:
             with contextlib.suppress(IllegalStateError, ValueError):
                 self._seek(partition, offset)
@@ -230,7 +250,7 @@ class Engine:
             writer,
             seek,
             self._clock,
-            on_written=lambda number, folded: self._on_written(rules, number, folded),
+            on_written=written,
             retry_delay=self._settings.retry_delay,
             heartbeat=self._settings.heartbeat,
         )

@@ -34,12 +34,14 @@ class Watchdog:
         stall_after: float,
         fatal_after: float,
         on_fatal: Callable[[str], None],
+        looked: Callable[[TopicPartition, int], None] = lambda place, waiting: None,
     ) -> None:
-        """`tasks` is looked at anew each time; `log_of` gives the log of an input topic."""
+        """`tasks` is looked at anew each time; `log_of` gives the log of an input topic; `looked` is told how many
+        records a partition has to read."""
         self._tasks = tasks
         self._log_of = log_of
         self._stall_after, self._fatal_after = stall_after, fatal_after
-        self._on_fatal = on_fatal
+        self._on_fatal, self._looked = on_fatal, looked
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -49,12 +51,14 @@ class Watchdog:
             await asyncio.gather(*(self._look(partition, task) for partition, task in list(self._tasks.items())))
 
     async def _look(self, partition: TopicPartition, task: PartitionTask) -> None:
-        if task.phase is Phase.HALTED or not await self._has_input(partition, task):
+        if not await self._has_input(partition, task) or task.phase is Phase.HALTED:
             task.moved()
         idle = monotonic() - task.moved_at
-        task.stalled = idle >= self._stall_after
-        if task.stalled:
-            _log.error("partition does not move", partition=str(partition), phase=task.phase, idle_seconds=round(idle))
+        stalled = idle >= self._stall_after
+        if stalled != task.stalled:
+            log, now = (_log.error, "does not move") if stalled else (_log.info, "moves again")
+            log(f"partition {now}", topic=partition.topic, partition=partition.partition, phase=task.phase)
+        task.stalled = stalled
         if idle >= self._fatal_after and task.phase is not Phase.WAITING:
             self._on_fatal(f"{partition.topic}/{partition.partition} has not moved for {idle:.0f} s")
 
@@ -65,4 +69,7 @@ class Watchdog:
         except (LogUnavailable, TimeoutError):
             return False
         mark = task.mark_offset()
-        return end > (start if mark is None else mark)
+        waiting = max(0, end - (start if mark is None else mark))
+        if mark is not None or task.next_offset is not None:  # else nobody knows where it stands
+            self._looked(partition, waiting)
+        return waiting > 0

@@ -11,14 +11,16 @@ from prometheus_client import CollectorRegistry
 
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.dispatcher.dispatcher import Dispatcher, DispatcherSettings
+from tocsin.streams.dispatcher.progress import Progress
 from tocsin.streams.processes.kafka import kafka_unreachable, needed_bootstrap
+from tocsin.streams.processes.kafka_watch import KafkaWatch, Metadata
 from tocsin.streams.processes.lifecycle import OnReady, Ready, beside, check_host, ignore_hangups
 from tocsin.streams.processes.open_sinks import OpenSinks
 from tocsin.streams.processes.rules_watch import WatchedRules
 from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import SettingsTopic
 from tocsin.streams.telemetry.metrics import DispatchMetrics
-from tocsin.streams.telemetry.probes import all_notes, serve_probes
+from tocsin.streams.telemetry.probes import all_notes, first_of, serve_probes
 
 
 async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready: OnReady) -> None:
@@ -32,6 +34,8 @@ async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready
     following = SettingsTopic(bootstrap, settings.prefix, book, "dispatch")
     metrics = DispatchMetrics(registry)
     ready = asyncio.Event()
+    watch = KafkaWatch(bootstrap, Metadata(bootstrap, [f"{settings.prefix}attempts", f"{settings.prefix}deliveries"]))
+    progress = Progress()
     async with AsyncExitStack() as opened:
         sinks = await opened.enter_async_context(OpenSinks(rules.book))
         rules.on_new = sinks.change
@@ -41,7 +45,7 @@ async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready
                     settings.host,
                     settings.metrics_port,
                     registry,
-                    lambda: None if ready.is_set() else "not connected to Kafka yet",
+                    first_of(watch.not_ready, progress.not_ready),
                     all_notes(rules.note, following.note),
                 )
             )
@@ -58,8 +62,9 @@ async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready
                 book,
                 metrics.outcome,
                 metrics.dead,
+                progress,
             )
-            async with beside(_announce(ready, on_ready, url)), beside(rules.watch()):
+            async with beside(_announce(ready, on_ready, url)), beside(rules.watch()), beside(watch.run()):
                 await dispatcher.run(stop, ready)
         except KafkaError as error:
             raise kafka_unreachable(bootstrap, error) from error

@@ -13,18 +13,19 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from tocsin.connectors.gateway import GatewayConfig, Limits, Rate, build_gateway, host_of, server_config
-from tocsin.connectors.publish import KafkaAway, Publisher, PublishFailed, PublishUnconfirmed
+from tocsin.connectors.publish import KafkaAway, Publisher, PublishUnconfirmed
 from tocsin.schemas.events import SilenceSet
 from tocsin.schemas.registry import Registry
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.processes.ignored import IgnoredToDead
 from tocsin.streams.processes.kafka import kafka_unreachable, needed_bootstrap
-from tocsin.streams.processes.lifecycle import OnReady, Ready, check_host
+from tocsin.streams.processes.kafka_watch import KafkaWatch, Metadata
+from tocsin.streams.processes.lifecycle import OnReady, Ready, beside, check_host
 from tocsin.streams.rulesfile import load_redactions
 from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import SettingsTopic
 from tocsin.streams.silences.silences import SilenceUnusable, match_of
-from tocsin.streams.telemetry.probes import serve_probes
+from tocsin.streams.telemetry.probes import Readiness, serve_probes
 
 DRAIN_SECONDS = 15
 
@@ -45,12 +46,10 @@ async def run_gateway_process(settings: Settings, stop: asyncio.Event, on_ready:
     )
     ignored = IgnoredToDead(bootstrap, settings.prefix)
 
+    watch = KafkaWatch(bootstrap, Metadata(bootstrap, [publisher.topic]))
+
     async def ready() -> bool | str:
-        try:
-            await publisher.check(2.0)
-        except PublishFailed as failed:
-            return str(failed)
-        return True
+        return watch.not_ready() or True
 
     following = SettingsTopic(bootstrap, settings.prefix, book, "gateway")
     metrics = CollectorRegistry()
@@ -59,7 +58,13 @@ async def run_gateway_process(settings: Settings, stop: asyncio.Event, on_ready:
         ignored=ignored, redactions=redactions,
     )  # fmt: skip
     try:
-        async with following, publisher, ignored, _metrics_apart(settings, metrics) as probes:
+        async with (
+            following,
+            publisher,
+            ignored,
+            beside(watch.run()),
+            _metrics_apart(settings, metrics, watch.not_ready) as probes,
+        ):
             await _serve(app, settings, stop, on_ready, probes)
     except KafkaError as error:
         raise kafka_unreachable(bootstrap, error) from error
@@ -78,13 +83,15 @@ def config_of(settings: Settings) -> GatewayConfig:
 
 
 @contextlib.asynccontextmanager
-async def _metrics_apart(settings: Settings, registry: CollectorRegistry) -> AsyncIterator[str | None]:
+async def _metrics_apart(
+    settings: Settings, registry: CollectorRegistry, not_ready: Readiness
+) -> AsyncIterator[str | None]:
     """Serve the metrics on a port of their own while the block runs, if they have one; yields the base URL."""
     port = settings.gateway_metrics_port
     if port is None:
         yield None
         return
-    async with serve_probes(settings.host, port, registry, lambda: None) as url:
+    async with serve_probes(settings.host, port, registry, not_ready) as url:
         yield url
 
 

@@ -66,6 +66,11 @@ async def any_answers(bootstrap: str, timeout: float = 1.5) -> bool:
     return any(found)
 
 
+async def any_listens(bootstrap: str, timeout: float) -> bool:
+    """Whether one of the bootstrap servers takes connections, each within `timeout` seconds."""
+    return any(await asyncio.gather(*(_listens(server.strip(), timeout) for server in bootstrap.split(","))))
+
+
 async def answers(bootstrap: str, timeout: float = 5.0) -> bool:
     """Whether `host:port` answers a metadata request with a broker that takes clients, within `timeout` seconds."""
     if not await _listens(bootstrap, timeout):

@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, TypeVar, cast
 
+import structlog
+
 from tocsin.streams.processes.draining import drain
 from tocsin.streams.processes.kafka import any_answers
 from tocsin.streams.settings import Settings, SettingsInvalid
 from tocsin.streams.telemetry.logs import set_up_logging
 
 T = TypeVar("T")
+
+_log = structlog.get_logger("tocsin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +66,18 @@ def run_process(name: str, settings: Settings, on_ready: OnReady) -> None:
     module, _, function = PROCESSES[name].partition(":")
     run = cast(RunProcess, getattr(import_module(module), function))
 
+    def announced(what: Ready | Recovering) -> None:
+        if isinstance(what, Ready):
+            rules = "none" if settings.rules is None else str(settings.rules)
+            _log.info(
+                "started", process=name, url=what.url, kafka=settings.bootstrap, prefix=settings.prefix, rules=rules
+            )
+        on_ready(what)
+
     async def until_stopped() -> None:
         # Two events: a process also stops by itself, when it must be started again, and then says why.
         asked, stop = stop_on_signals(), asyncio.Event()
-        working = asyncio.ensure_future(run(settings, stop, on_ready))
+        working = asyncio.ensure_future(run(settings, stop, announced))
         asking = asyncio.ensure_future(asked.wait())
         await asyncio.wait({working, asking}, return_when=asyncio.FIRST_COMPLETED)
         asking.cancel()
@@ -76,6 +88,7 @@ def run_process(name: str, settings: Settings, on_ready: OnReady) -> None:
             await drain(working, lambda: any_answers(settings.bootstrap or ""))
 
     asyncio.run(until_stopped())
+    _log.info("stopped", process=name)
 
 
 def check_host(settings: Settings) -> None:

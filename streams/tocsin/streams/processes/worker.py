@@ -15,8 +15,11 @@ from tocsin.streams.agents.decide import DecideAgent
 from tocsin.streams.agents.deliver import DeliverAgent
 from tocsin.streams.engine.dead import DeadLetterLimit
 from tocsin.streams.engine.engine import Engine, EngineSettings
+from tocsin.streams.engine.fold import Folded
+from tocsin.streams.engine.record import RuleSet
 from tocsin.streams.engine.worker import FatalWorker, build_app, run_worker
 from tocsin.streams.processes.kafka import kafka_unreachable, needed_bootstrap
+from tocsin.streams.processes.kafka_watch import KafkaWatch, Metadata
 from tocsin.streams.processes.lifecycle import OnReady, Ready, Recovering, beside, check_host, ignore_hangups
 from tocsin.streams.processes.live_config import LiveConfig
 from tocsin.streams.processes.rules_watch import WatchedRules
@@ -24,9 +27,10 @@ from tocsin.streams.rules.delivery.schedule import DeliverConfig
 from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import SettingsTopic
 from tocsin.streams.silences.silences import Silences
+from tocsin.streams.telemetry.decision_lines import log_decisions
 from tocsin.streams.telemetry.engine_metrics import watch_engine, watch_silences
 from tocsin.streams.telemetry.metrics import WorkerMetrics
-from tocsin.streams.telemetry.probes import all_notes, serve_probes
+from tocsin.streams.telemetry.probes import all_notes, first_of, serve_probes
 
 REPORT_EVERY = 10.0
 """Seconds between two reports of a worker that recovers; far below `up.member.READY_WITHIN`."""
@@ -53,6 +57,10 @@ async def run_worker_process(settings: Settings, stop: asyncio.Event, on_ready: 
         fatal.append(reason)
         stop.set()
 
+    def written(rule_set: RuleSet, partition: int, folded: Folded) -> None:
+        metrics.written(rule_set, partition, folded)
+        log_decisions(rule_set, partition, folded)
+
     engine = Engine(
         agents,
         EngineSettings(
@@ -61,19 +69,22 @@ async def run_worker_process(settings: Settings, stop: asyncio.Event, on_ready: 
             dead_letters=DeadLetterLimit(settings.dead_letter_limit, settings.dead_letter_window),
             failpoint=os.environ.get("TOCSIN_FAILPOINT"),
         ),
-        on_written=metrics.written,
+        on_written=written,
         on_fatal=give_up,
     )
     watch_engine(registry, engine)
     watch_silences(registry, lambda: silences.in_force)
     following = SettingsTopic(bootstrap, settings.prefix, book, "worker", silences)
     note = all_notes(engine.note, rules.note, following.note)
+    watch = KafkaWatch(bootstrap, Metadata(bootstrap, engine.topics()))
+    not_ready = first_of(watch.not_ready, engine.not_ready, engine.standing_still)
     app = build_app(f"{settings.prefix}worker", engine, agents, bootstrap, settings.prefix, settings.session_timeout)
     try:
         async with (
-            serve_probes(settings.host, settings.metrics_port, registry, engine.not_ready, note) as url,
+            serve_probes(settings.host, settings.metrics_port, registry, not_ready, note) as url,
             following,
             beside(rules.watch()),
+            beside(watch.run()),
         ):
             await _run(app, engine, stop, on_ready, url)
     except KafkaError as error:

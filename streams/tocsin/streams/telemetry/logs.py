@@ -4,43 +4,73 @@ from __future__ import annotations
 
 import logging
 import sys
-from time import monotonic
+import threading
+from time import monotonic, sleep
 from typing import Any, Literal
 
 import structlog
 
 from tocsin.connectors.redaction import redact_text
+from tocsin.streams.telemetry.repeats import Repeats
 
 QUIET = ("aiokafka", "faust", "mode", "asyncio", "uvicorn", "aiohttp", "kafka", "tocsin.streams.engine")
 """Loggers whose lines below WARNING are dropped; Faust logs as the module that made its app (ours is tocsin.engine)."""
 NEVER = ("Unclosed AIOKafka",)
 """Parts of lines that are always dropped: about what a failed start leaves open; the failure itself is reported."""
-ONCE = ("not found in cluster metadata", "CoordinatorNotAvailable")
-"""Parts of lines that are logged once: true for a moment while a Kafka is new, and repeated every 100 ms."""
-AGAIN_AFTER = 600.0
-"""Seconds after which such a line is logged again: by then Kafka is no longer new."""
+REPEATS = "tocsin.repeats"
+"""The logger that tells of repeats."""
+TELL_EVERY = 5.0
+"""Seconds between two looks for repeats that must be told."""
 
 
 class _LessNoise(logging.Filter):
-    """Drops NEVER, and the repeats of ONCE."""
+    """Drops NEVER, and lets of repeated lines only the first few through: those of libraries, and our own warnings.
+    Repeats are told once a minute, by a thread that lives as long as there are some."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._logged_at: dict[str, float] = {}
+        self._repeats = Repeats()
+        self._lock = threading.Lock()
+        self._teller: threading.Thread | None = None
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if not record.name.startswith(("aiokafka", "asyncio")):
+        source = _source(record)
+        if source is None:
             return True
         text = record.getMessage()
         if any(part in text for part in NEVER):
             return False
-        if not any(part in text for part in ONCE):
-            return True
-        now = monotonic()
-        if now - self._logged_at.get(text, -AGAIN_AFTER) < AGAIN_AFTER:
-            return False
-        self._logged_at[text] = now
-        return True
+        with self._lock:
+            if self._repeats.is_new(source, text, monotonic()):
+                return True
+            if self._teller is None:
+                self._teller = threading.Thread(target=self._tell, name="tocsin-repeats", daemon=True)
+                self._teller.start()
+        return False
+
+    def _tell(self) -> None:
+        while True:
+            sleep(TELL_EVERY)
+            with self._lock:
+                told = list(self._repeats.told(monotonic()))
+                more = self._repeats.holds_any()
+                if not more:
+                    self._teller = None
+            for source, text in told:
+                logging.getLogger(REPEATS).warning("%s: %s", source, text)
+            if not more:
+                return
+
+
+def _source(record: logging.LogRecord) -> str | None:
+    """Whose repeats count together: those of a whole library; of ours the warnings of one kind, but never errors and
+    news, of which each is told. None for what is always logged."""
+    if isinstance(record.msg, dict):
+        return f"{record.name}: {record.msg.get('event')}" if record.levelno == logging.WARNING else None
+    library = record.name.partition(".")[0]
+    if library != "tocsin":
+        return library
+    return None if record.name == REPEATS else record.name
 
 
 def set_up_logging(form: Literal["console", "json"], level: str) -> None:

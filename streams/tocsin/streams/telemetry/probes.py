@@ -30,6 +30,11 @@ def all_notes(*notes: Note) -> Note:
     return lambda: "; ".join(filter(None, (note() for note in notes))) or None
 
 
+def first_of(*reasons: Readiness) -> Readiness:
+    """Ready when all of these are; else the reason of the first that is not."""
+    return lambda: next(filter(None, (reason() for reason in reasons)), None)
+
+
 @asynccontextmanager
 async def serve_probes(
     host: str, port: int, registry: CollectorRegistry, not_ready: Readiness, note: Note = nothing_to_note
