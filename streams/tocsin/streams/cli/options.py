@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tocsin.connectors.dialects import Unreadable
 from tocsin.streams.processes.exit_codes import USAGE, CommandFailed
-from tocsin.streams.settings import Settings
-from tocsin.streams.telemetry.logs import set_up_logging
-from tocsin.streams.up.home import located_settings
+
+if TYPE_CHECKING:
+    from tocsin.streams.settings import Settings
 
 By = Annotated[str, typer.Option(help="Who says so: a person or a program.")]
 Why = Annotated[str | None, typer.Option(help="Why.")]
@@ -27,6 +27,10 @@ KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 def client_settings(**flags: object) -> Settings:
     """The effective settings with a bootstrap; from now on only warnings are logged. Raises as `located_settings`."""
+    # Not with `--url`: these take a command longer than asking a gateway does.
+    from tocsin.streams.telemetry.logs import set_up_logging
+    from tocsin.streams.up.home import located_settings
+
     settings = located_settings(**flags)
     set_up_logging(settings.log_format, "warning")
     return settings

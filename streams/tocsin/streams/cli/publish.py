@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Mapping
 from importlib.resources import files
-from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
 import typer
 
-from tocsin.connectors.dialects import AUTO, DIALECTS, Unreadable
-from tocsin.connectors.publish import NothingToPublish, Origin, Publisher, PublishFailed, Receipt, problem_reported
-from tocsin.schemas.errors import Unencodable
-from tocsin.schemas.events import ProblemReported
+from tocsin.connectors.dialects import AUTO, DIALECTS, load_dialect
 from tocsin.streams.cli.documents import Document, bytes_of, check_dialect, documents_of, existing, name_of
 from tocsin.streams.cli.options import checked_key, client_settings
 from tocsin.streams.cli.output import show, show_error, show_json
+from tocsin.streams.cli.over_http import GatewayClient, Url
 from tocsin.streams.processes.exit_codes import BAD_INPUT, UNREACHABLE, USAGE, CommandFailed
-from tocsin.streams.processes.kafka import reachable
-from tocsin.streams.rulesfile import load_redactions
-from tocsin.streams.settings import Settings, SettingsInvalid
 
-AT_ONCE = 500
-"""The number of documents that are sent to Kafka at the same time."""
+if TYPE_CHECKING:
+    from tocsin.streams.settings import Settings
 
 
-class _Count:
+class Count:
     """How the documents ended; the worst exit code of all."""
 
     def __init__(self) -> None:
@@ -51,6 +45,7 @@ def run(
     tenant: Annotated[str | None, typer.Option(help="The tenant (TOCSIN_TENANT).")] = None,
     idempotency_key: Annotated[str | None, typer.Option(help="The same key again counts once, line by line.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per document.")] = False,
+    url: Url = None,
 ) -> None:
     """Publish one problem document, or many (NDJSON or an array); prints the event id that Kafka has acknowledged.
 
@@ -62,10 +57,16 @@ def run(
         raise CommandFailed(USAGE, "either a FILE or --example")
     check_dialect(dialect)
     checked_key(idempotency_key)
-    settings = _settings(tenant)
+    settings = None if url else _settings(tenant)
     documents = [(1, _example())] if example else documents_of(bytes_of(file))
-    origin = Origin(tenant=settings.tenant, dialect=dialect, idempotency_key=idempotency_key)
-    count = asyncio.run(_publish(settings, documents, origin, _Output(name_of(file), as_json, many=len(documents) > 1)))
+    output, count = Output(name_of(file), as_json, many=len(documents) > 1), Count()
+    if url:
+        with GatewayClient(url, tenant) as gateway:
+            _publish_over_http(gateway, documents, dialect, idempotency_key, output, count)
+    elif settings is not None:
+        from tocsin.streams.cli.publish_to_kafka import publish_to_kafka  # with its client: not with --url
+
+        asyncio.run(publish_to_kafka(settings, documents, dialect, idempotency_key, output, count))
     if len(documents) > 1 or count.refused or count.unconfirmed:
         unconfirmed = f", {count.unconfirmed} unconfirmed" if count.unconfirmed else ""
         show_error(f"tocsin: {count.published} published, {len(count.refused)} refused{unconfirmed}")
@@ -81,6 +82,8 @@ def _example() -> bytes:
 
 
 def _settings(tenant: str | None) -> Settings:
+    from tocsin.streams.settings import SettingsInvalid  # not with --url: it takes longer than asking a gateway
+
     try:
         return client_settings(tenant=tenant)
     except SettingsInvalid as invalid:
@@ -89,71 +92,44 @@ def _settings(tenant: str | None) -> Settings:
         raise
 
 
-class _Output:
+def _publish_over_http(
+    gateway: GatewayClient, documents: list[Document], dialect: str, key: str | None, output: Output, count: Count
+) -> None:
+    media_type = "text/plain" if dialect != AUTO and load_dialect(dialect).NAME == "text" else "application/json"
+    for line, raw in documents:
+        # The line is part of the key: each document of a file is one of its own.
+        keyed = {} if key is None else {"idempotency-key": key if len(documents) == 1 else f"{key}:line:{line}"}
+        answer = gateway.post(f"/v1/problems?dialect={dialect}", raw, media_type, **keyed)
+        if answer.status == 202 and "event_id" in answer.body:
+            count.published += 1
+            output.published(line, answer.body["event_id"], {})
+        elif answer.status == 202:
+            count.refused.append(line)
+            output.failed(line, str(answer.body.get("ignored", "it was not taken")))
+        elif answer.status >= 500 or answer.status == 429:
+            count.unconfirmed += 1
+            output.failed(line, answer.why, answer.body.get("event_id"))
+        else:
+            count.refused.append(line)
+            output.failed(line, answer.why)
+
+
+class Output:
     """Shows how each document ended."""
 
     def __init__(self, name: str, as_json: bool, *, many: bool) -> None:
         self._name, self._as_json, self._many = name, as_json, many
 
-    def published(self, line: int, receipt: Receipt) -> None:
+    def published(self, line: int, event_id: str, place: Mapping[str, int]) -> None:
+        """It is stored, at this place in Kafka if that is known."""
         if self._as_json:
-            place = {"partition": receipt.partition, "offset": receipt.offset}
-            show_json({"line": line, "event_id": receipt.event_id, **place})
+            show_json({"line": line, "event_id": event_id, **place})
         else:
-            show(f"{line} {receipt.event_id}" if self._many else receipt.event_id)
+            show(f"{line} {event_id}" if self._many else event_id)
 
-    def failed(self, line: int, error: Exception, event_id: str | None = None) -> None:
+    def failed(self, line: int, error: Exception | str, event_id: str | None = None) -> None:
+        """It is not stored, or nobody knows; and why."""
         if self._as_json:
             known = {} if event_id is None else {"event_id": event_id}
             show_json({"line": line, "error": str(error), **known})
         show_error(f"{self._name}:{line}: {error}")
-
-
-async def _publish(settings: Settings, documents: list[Document], origin: Origin, output: _Output) -> _Count:
-    count = _Count()
-    bootstrap = await reachable(settings)
-    async with Publisher(
-        bootstrap,
-        tenant=settings.tenant,
-        prefix=settings.prefix,
-        source="tocsin:cli",
-        redactions=load_redactions(settings.rules),
-    ) as publisher:
-        events = _events(documents, origin, output, count)
-        while batch := list(islice(events, AT_ONCE)):
-            sending = [publisher.send(event) for _, event in batch]
-            for (line, event), ended in zip(batch, await asyncio.gather(*sending, return_exceptions=True), strict=True):
-                _note(line, event, ended, output, count)
-    return count
-
-
-def _events(
-    documents: list[Document], origin: Origin, output: _Output, count: _Count
-) -> Iterator[tuple[int, ProblemReported]]:
-    for line, raw in documents:
-        try:
-            yield line, problem_reported(raw, _origin_of(origin, line, len(documents)))
-        except (Unreadable, NothingToPublish) as error:
-            count.refused.append(line)
-            output.failed(line, error)
-
-
-def _note(line: int, event: ProblemReported, ended: Receipt | BaseException, output: _Output, count: _Count) -> None:
-    match ended:
-        case Receipt():
-            count.published += 1
-            output.published(line, ended)
-        case PublishFailed():
-            count.unconfirmed += 1
-            output.failed(line, ended, event.event_id)
-        case Unencodable():
-            count.refused.append(line)
-            output.failed(line, ended)
-        case _:
-            raise ended
-
-
-def _origin_of(origin: Origin, line: int, documents: int) -> Origin:
-    if origin.idempotency_key is None or documents == 1:
-        return origin
-    return origin.within("line", str(line))

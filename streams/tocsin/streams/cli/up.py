@@ -37,7 +37,7 @@ def run(
 async def _up(settings: Settings, as_json: bool) -> None:
     stop = stop_on_signals()
     with StatusLine() as progress:
-        async with Bus(settings, progress.step, None if as_json else sys.stdout.fileno()) as bus:
+        async with Bus(settings, progress.step, None if as_json else _terminal()) as bus:
             _, where = await unless(stop, bus.start())
             if where is not None:
                 progress.done()
@@ -45,6 +45,14 @@ async def _up(settings: Settings, as_json: bool) -> None:
                 await stop.wait()
             progress.step("stopping: gateway, worker, dispatch, Kafka")
     progress.step("stopped; the data stays in " + str(settings.home))
+
+
+def _terminal() -> int | None:
+    """The descriptor of standard output, for what sinks print."""
+    try:
+        return sys.stdout.fileno()
+    except OSError:  # it is no file
+        return None
 
 
 def _line(where: Where) -> dict[str, object]:

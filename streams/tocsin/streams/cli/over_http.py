@@ -1,0 +1,108 @@
+"""A gateway as a command asks it (`--url`): no Kafka needed, and none of its libraries."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Annotated, Any, Self
+from urllib.parse import urlencode, urlsplit
+
+import typer
+
+from tocsin.streams.processes.exit_codes import UNREACHABLE, USAGE, CommandFailed
+
+Url = Annotated[
+    str | None,
+    typer.Option("--url", envvar="TOCSIN_URL", help="A gateway to ask instead of Kafka: http://host:8700."),
+]
+
+TIMEOUT = 30.0
+"""Seconds that one request may take; the gateway answers within 10."""
+TRIES = 5
+"""How often a request is made that the gateway has no room or no time for now."""
+LONGEST_WAIT = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the gateway said: the status, and the JSON object of the body."""
+
+    status: int
+    body: dict[str, Any]
+
+    @property
+    def why(self) -> str:
+        """Why it was refused, in one line: what is wrong, where, what was expected."""
+        said = [str(self.body.get("detail") or self.body.get("title") or f"HTTP {self.status}")]
+        if self.body.get("reason"):
+            said.append(str(self.body["reason"]) + (f" at {self.body['pointer']}" if self.body.get("pointer") else ""))
+        if self.body.get("expected"):
+            said.append(f"expected {self.body['expected']}")
+        return ": ".join(said)
+
+
+class GatewayClient:
+    """One connection to a gateway; a context manager. What it is too busy for (429) is asked again when it
+    says."""
+
+    def __init__(self, url: str, tenant: str | None = None) -> None:
+        """Raises CommandFailed(2) for what is no address of a gateway."""
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise CommandFailed(USAGE, f"--url is the address of a gateway, such as http://localhost:8700, not {url!r}")
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        try:
+            self._connection = kind(parts.hostname, parts.port, timeout=TIMEOUT)
+        except ValueError:
+            raise CommandFailed(USAGE, f"--url: {url!r} has no port that there can be") from None
+        self._url, self._path, self._tenant = url, parts.path.rstrip("/"), tenant
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def post(self, path: str, body: bytes, media_type: str = "application/json", **headers: str) -> Answer:
+        """The answer to a POST. Raises CommandFailed(69) when there is none."""
+        return self._ask("POST", path, {"content-type": media_type, **headers}, body)
+
+    def get(self, path: str, **query: str) -> Answer:
+        """The answer to a GET. Raises CommandFailed(69) when there is none."""
+        return self._ask("GET", path + (f"?{urlencode(query)}" if query else ""), {}, None)
+
+    def delete(self, path: str, **headers: str) -> Answer:
+        """The answer to a DELETE. Raises CommandFailed(69) when there is none."""
+        return self._ask("DELETE", path, headers, None)
+
+    def _ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        sent = {"accept": "application/json", **({"tocsin-tenant": self._tenant} if self._tenant else {}), **headers}
+        for again in reversed(range(TRIES)):
+            try:
+                self._connection.request(method, self._path + path, body, sent)
+                response = self._connection.getresponse()
+                said = response.read()
+            except (OSError, http.client.HTTPException) as error:
+                self._connection.close()
+                why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+                raise CommandFailed(
+                    UNREACHABLE, f"{self._url} does not answer ({why}): nobody knows whether it took this; try again"
+                ) from None
+            if response.status != http.client.TOO_MANY_REQUESTS or not again:
+                return Answer(response.status, _object(said))
+            time.sleep(min(float(response.headers.get("retry-after", "1")), LONGEST_WAIT))
+        raise AssertionError("the last try returns")
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
