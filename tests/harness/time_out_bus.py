@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tests.harness.unanswered import without_answers
 from tests.harness.waiting import START, TENANT, config_with
 from tocsin.schemas.events import (
     ActivityKind,
@@ -68,11 +69,11 @@ class Bus(Replay):
             choice=choice,
         )
         self.now = START + at * SECOND
-        return self.decide(issued)
+        return without_answers(self.decide(issued))
 
     def until(self, at: int) -> list[Decision]:
         """Every timer that is due by then fires at its due."""
-        return [decision for one in self.wait(START + at * SECOND) for decision in one.decisions]
+        return without_answers(decision for one in self.wait(START + at * SECOND) for decision in one.decisions)
 
     def _activity(self, at: int, kind: ActivityKind, message_type: str, message_id: str) -> list[Decision]:
         self.number += 1

@@ -39,7 +39,8 @@ from tocsin.streams.rules.derive import Common, about
 from tocsin.streams.rules.policies import TimeoutPolicy
 from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.state import ExpectationRow
-from tocsin.streams.rules.timeouts.expectations import choose, close_by_problem, expectation_due, observe_message
+from tocsin.streams.rules.timeouts.chosen import choose
+from tocsin.streams.rules.timeouts.expectations import close_by_problem, expectation_due, observe_message
 from tocsin.streams.rules.timeouts.grace import note_gap
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.values import SECOND

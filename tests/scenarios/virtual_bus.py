@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from tests.harness.dict_rows import DictRows
+from tests.harness.unanswered import without_answers
 from tests.scenarios.scenario_file import ACTIVITIES, START, BadScenario, Given, Scenario, is_span, span
 from tests.scenarios.scenario_mediation import Mediator
 from tests.scenarios.scenario_names import Line, Names, line_of_event
@@ -173,7 +174,7 @@ class VirtualBus:
 
     def _emitted(self, moment: int, decisions: list[Decision]) -> None:
         at = moment - START
-        for decision in decisions:
+        for decision in without_answers(decisions):
             if not isinstance(decision, Emit):
                 fields = {"stage": decision.stage, "detail": decision.detail, "topic": decision.topic}
                 self.lines.append(Line(at, "dead", decision.reason, fields, decision.key))

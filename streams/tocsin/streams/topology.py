@@ -48,6 +48,8 @@ _INPUT = _config(
     max_message_bytes=RECORD_LIMIT,
 )
 _FLOW = _config(cleanup_policy="delete", retention_ms=30 * DAY, max_message_bytes=RECORD_LIMIT)
+# Whoever waits for an answer reads them all: apart from `problems`, where they would be few among many.
+_ANSWERS = _config(cleanup_policy="delete", retention_ms=7 * DAY, max_message_bytes=RECORD_LIMIT)
 # A paused reader must find the records that name the owner, hence the lag before compaction:
 # docs/architecture.md#ownership.
 _CHANGELOG = _config(
@@ -62,6 +64,7 @@ TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec("inbox", "tenant", "What was published: reports, activity, commands; and the ticks of `decide`.", _INPUT),
     TopicSpec("problems", "case", "What `decide` says of each problem: opened, repeated, suppressed, resolved.", _FLOW),
     TopicSpec("escalations", "case", "The steps of each escalation.", _FLOW),
+    TopicSpec("answers", "command", "What became of each command: of people, programs and the bus itself.", _ANSWERS),
     TopicSpec(
         "deliveries", "endpoint", "What is to be told to whom, the outcomes, and the ticks of `deliver`.", _INPUT
     ),

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tests.harness.unanswered import decide, fire
 from tocsin.schemas.events import CommandIssued, CommandKind, EscalationAcknowledged, ProblemReported
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.commands import MAX_WHY
 from tocsin.streams.rules.config import DecideConfig, Endpoint, Grouping, Route, RuleBook
 from tocsin.streams.rules.context.threads import MAX_TEXT
-from tocsin.streams.rules.decide import decide, fire
 from tocsin.streams.rules.decision import DeadLetter, Decision, Emit
 from tocsin.streams.rules.state import CaseRow, KeptCommand, SeenRow
 from tocsin.streams.rules.values import DAY, HOUR, MINUTE

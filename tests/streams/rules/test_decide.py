@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.harness.unanswered import decide, fire
 from tocsin.schemas.events import (
     ActivityKind,
     ActivityObserved,
@@ -29,7 +30,6 @@ from tocsin.schemas.events import (
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.config import DecideConfig, Endpoint, Route, RuleBook
-from tocsin.streams.rules.decide import decide, fire
 from tocsin.streams.rules.decision import DeadLetter, Decision, Emit
 from tocsin.streams.rules.match import Match
 from tocsin.streams.rules.policies import LoopLimits

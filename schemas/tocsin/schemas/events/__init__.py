@@ -5,6 +5,7 @@ They are frozen msgspec structs: constructing one does not check types (mypy doe
 
 from __future__ import annotations
 
+from tocsin.schemas.events.answers import CommandAnswered, CommandOutcome
 from tocsin.schemas.events.base import EventBase
 from tocsin.schemas.events.deliveries import (
     DeliveryAttempt,
@@ -86,6 +87,7 @@ Event = (
     | SilenceSet
     | OverrideSet
     | SchemaInUse
+    | CommandAnswered
 )
 """Any event of the bus."""
 
@@ -121,6 +123,7 @@ EVENTS: dict[str, type[Event]] = {
         SilenceSet,
         OverrideSet,
         SchemaInUse,
+        CommandAnswered,
     )
 }
 """Every event class by its name, which is also the last part of its subject (`io.tocsin.<name>`)."""
@@ -131,8 +134,10 @@ __all__ = [
     "ActivityKind",
     "ActivityObserved",
     "Choice",
+    "CommandAnswered",
     "CommandIssued",
     "CommandKind",
+    "CommandOutcome",
     "ConflictNoticed",
     "DeliveryAttempt",
     "DeliveryOutcome",

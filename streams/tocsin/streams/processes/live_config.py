@@ -1,4 +1,4 @@
-"""What the rules of `decide` are told besides the event, while the rules file and the silences change."""
+"""What the rules are told besides the event, while the rules file and the silences change."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import msgspec
 
 from tocsin.streams.processes.rules_watch import WatchedRules
 from tocsin.streams.rules.config import DecideConfig, Silence
+from tocsin.streams.rules.delivery.schedule import DeliverConfig
 from tocsin.streams.settings import Settings
 
 
@@ -32,3 +33,19 @@ class LiveConfig:
         if book is not config.book or silences is not config.silences:
             self._config = config = msgspec.structs.replace(config, book=book, silences=silences)
         return config
+
+
+class LiveDeliverConfig:
+    """The same for `deliver`: the endpoints that the rules file has now."""
+
+    def __init__(self, rules: WatchedRules) -> None:
+        self._rules, self._book = rules, rules.book
+        self._config = DeliverConfig(endpoints=frozenset(rules.book.endpoints))
+
+    def __call__(self) -> DeliverConfig:
+        """The configuration for the next event."""
+        book = self._rules.book
+        if book is not self._book:
+            self._config = msgspec.structs.replace(self._config, endpoints=frozenset(book.endpoints))
+            self._book = book
+        return self._config

@@ -21,9 +21,8 @@ from tocsin.streams.engine.worker import FatalWorker, build_app, run_worker
 from tocsin.streams.processes.kafka import kafka_unreachable, needed_bootstrap
 from tocsin.streams.processes.kafka_watch import KafkaWatch, Metadata
 from tocsin.streams.processes.lifecycle import OnReady, Ready, Recovering, beside, check_host, ignore_hangups
-from tocsin.streams.processes.live_config import LiveConfig
+from tocsin.streams.processes.live_config import LiveConfig, LiveDeliverConfig
 from tocsin.streams.processes.rules_watch import WatchedRules
-from tocsin.streams.rules.delivery.schedule import DeliverConfig
 from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import SettingsTopic
 from tocsin.streams.silences.silences import Silences
@@ -45,10 +44,9 @@ async def run_worker_process(settings: Settings, stop: asyncio.Event, on_ready: 
     rules = WatchedRules(settings, registry)
     book = SchemaBook()
     silences = Silences()
-    deliver_config = DeliverConfig()
     agents = (
         DecideAgent(LiveConfig(settings, rules, lambda: silences.in_force), settings.prefix, book),
-        DeliverAgent(lambda: deliver_config, settings.prefix, book),
+        DeliverAgent(LiveDeliverConfig(rules), settings.prefix, book),
     )
     metrics = WorkerMetrics(registry)
     fatal: list[str] = []

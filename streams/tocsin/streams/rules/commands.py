@@ -13,6 +13,7 @@ from tocsin.schemas.events import (
     ActivityObserved,
     CommandIssued,
     CommandKind,
+    CommandOutcome,
     EscalationAcknowledged,
     EscalationCancelled,
     EscalationSnoozed,
@@ -22,13 +23,15 @@ from tocsin.schemas.events import (
     TimeoutNoticed,
 )
 from tocsin.schemas.ids import derived_id
-from tocsin.streams.rules.context.threads import MAX_TEXT
+from tocsin.streams.rules.answers import DONE, Answer, already, answered, refused
+from tocsin.streams.rules.context.threads import MAX_TEXT, clip
 from tocsin.streams.rules.decision import BUS, ESCALATIONS, PROBLEMS, Decision, Emit
 from tocsin.streams.rules.derive import about
 from tocsin.streams.rules.escalation.notifying import notify_resolved
+from tocsin.streams.rules.notification import timestamp
 from tocsin.streams.rules.policies import EscalationPolicy
 from tocsin.streams.rules.state import CaseRow, KeptCommand
-from tocsin.streams.rules.timeouts.expectations import choose
+from tocsin.streams.rules.timeouts.chosen import choose
 from tocsin.streams.rules.turn import Turn
 
 CASE_COMMANDS = 8
@@ -43,35 +46,50 @@ SNOOZE_LIMIT = EscalationPolicy(name="", steps=()).snooze_limit
 
 def command(turn: Turn, issued: CommandIssued) -> None:
     """Carry out a command on the case `issued.target`, or on the case of that event id while it is remembered; a
-    choice goes to the time-out that it is about.
+    choice goes to the time-out that it is about. Whatever becomes of it is answered.
 
     Kept for `config.kept_ttl` when there is no such case yet; a later command on the same target takes the place of a
     kept one, unless that resolves. What cannot be carried out ever, and what gives way, is dead-lettered. Nothing
     follows from a command that was obeyed before, or that asks for what is so already.
     """
     if issued.kind is CommandKind.UNKNOWN:
-        turn.dead_letter("command_not_supported", "a command of a newer kind")
+        _refuse(turn, "command_not_supported", "a command of a newer kind", issued, of_record=True)
     elif issued.kind is CommandKind.SNOOZE and (issued.until is None or issued.until <= turn.now):
         detail = "it says no time" if issued.until is None else "its time was over when it came"
-        turn.dead_letter("command_not_valid", f"a snooze needs a time to come: {detail}")
+        _refuse(turn, "command_not_valid", f"a snooze needs a time to come: {detail}", issued, of_record=True)
     elif not _carry_out(turn, issued):
         _wait(turn, issued)
 
 
+def _refuse(turn: Turn, reason: str, detail: str, issued: CommandIssued, *, of_record: bool = False) -> None:
+    """Give up on a command, which may be the record that is being decided."""
+    turn.dead_letter(reason, detail, None if of_record else issued)
+    turn.decisions.append(answered(issued, issued.target, refused(detail), turn.now))
+
+
 def _carry_out(turn: Turn, issued: CommandIssued) -> bool:
-    """False when what the command is about is not known (yet)."""
+    """Carry it out and answer it; False when what the command is about is not known (yet)."""
+    case_id: str | None = None
     if issued.kind is CommandKind.CHOOSE:
-        return choose(turn, issued)
-    case_id = _case_of(turn, issued)
+        answer = choose(turn, issued)
+    else:
+        case_id = _case_of(turn, issued)
+        answer = _on_case(turn, issued, case_id)
+    if answer is not None:
+        turn.decisions.append(answered(issued, issued.target, answer, turn.now, case_id))
+    return answer is not None
+
+
+def _on_case(turn: Turn, issued: CommandIssued, case_id: str) -> Answer | None:
     key = turn.cases.key(case_id)
     case = turn.cases.get(key)
     if case is None:
-        return False
-    if issued.event_id not in case.commands:
-        case = msgspec.structs.replace(case, commands=(*case.commands, issued.event_id)[-CASE_COMMANDS:])
-        turn.cases.keep(key, case, turn.now + turn.config.case_ttl)
-        ON_CASES[issued.kind](turn, issued, case_id, case)
-    return True
+        return None
+    if issued.event_id in case.commands:
+        return already("this very command was carried out before")
+    case = msgspec.structs.replace(case, commands=(*case.commands, issued.event_id)[-CASE_COMMANDS:])
+    turn.cases.keep(key, case, turn.now + turn.config.case_ttl)
+    return ON_CASES[issued.kind](turn, issued, case_id, case)
 
 
 def _case_of(turn: Turn, issued: CommandIssued) -> str:
@@ -80,10 +98,15 @@ def _case_of(turn: Turn, issued: CommandIssued) -> str:
     return issued.target if seen is None else seen.case
 
 
-def _acknowledge(turn: Turn, issued: CommandIssued, case_id: str, case: CaseRow) -> None:
+def _is_known(turn: Turn, issued: CommandIssued) -> bool:
+    return issued.kind is not CommandKind.CHOOSE and turn.seen.find(issued.target) is not None
+
+
+def _acknowledge(turn: Turn, issued: CommandIssued, case_id: str, case: CaseRow) -> Answer:
     """Somebody has taken the case: no further step. Nothing follows if it is taken or resolved already."""
-    if case.standing(turn.now) in ("acknowledged", "resolved"):
-        return
+    standing = case.standing(turn.now)
+    if standing in ("acknowledged", "resolved"):
+        return already(f"the case is {standing} already")
     _keep_case(turn, case_id, msgspec.structs.replace(case, status="acknowledged", until=None))
     key = turn.escalations.key(case_id)
     row = turn.escalations.get(key)
@@ -92,30 +115,39 @@ def _acknowledge(turn: Turn, issued: CommandIssued, case_id: str, case: CaseRow)
         turn.escalations.put(key, taken, max(turn.now + 1, case.last_seen + turn.config.case_ttl))
     common = about(issued, derived_id("acknowledged", case_id, issued.event_id), turn.now)
     turn.emit(ESCALATIONS, case_id, EscalationAcknowledged(**common, case=case_id, by=issued.by, why=issued.why))
+    return DONE
 
 
-def _snooze(turn: Turn, issued: CommandIssued, case_id: str, case: CaseRow) -> None:
+def _snooze(turn: Turn, issued: CommandIssued, case_id: str, case: CaseRow) -> Answer:
     """No further step before `issued.until` (not later than the policy's limit); then the escalation goes on, also
     one that was acknowledged before. Nothing follows for a resolved case, or when that time is over already."""
     key = turn.escalations.key(case_id)
     row = turn.escalations.get(key)
     policy = None if row is None else turn.config.book.escalations.get(row.policy)
     until = min(issued.until or 0, turn.now + (policy.snooze_limit if policy else SNOOZE_LIMIT))
-    if until <= turn.now or case.status == "resolved":
-        return
+    if until <= turn.now:
+        return refused("its time was over when its case came")
+    if case.status == "resolved":
+        return refused("the case is resolved: there is nothing to put off")
     _keep_case(turn, case_id, msgspec.structs.replace(case, status="snoozed", until=until))
     if row is not None and row.status != "ended":
         turn.escalations.put(key, msgspec.structs.replace(row, status="snoozed", until=until), max(until, row.due))
     common = about(issued, derived_id("snoozed", case_id, issued.event_id), turn.now)
     snoozed = EscalationSnoozed(**common, case=case_id, by=issued.by, why=issued.why, until=until)
     turn.emit(ESCALATIONS, case_id, snoozed)
+    limited = until < (issued.until or 0)
+    return Answer(
+        CommandOutcome.DONE, f"until {timestamp(until)}" + (", the longest the policy allows" if limited else "")
+    )
 
 
-def _resolve(turn: Turn, issued: CommandIssued, case_id: str, case: CaseRow) -> None:
+def _resolve(turn: Turn, issued: CommandIssued, case_id: str, case: CaseRow) -> Answer:
     """The case is over: its escalation is cancelled, and everybody who was notified of the case learns it. Nothing
     follows if it is resolved already; nor when the bus itself asks for it, and the case was reported again since."""
-    if case.status == "resolved" or (issued.by == BUS and case.last_seen > issued.occurred_at):
-        return
+    if case.status == "resolved":
+        return already("the case is resolved already")
+    if issued.by == BUS and case.last_seen > issued.occurred_at:
+        return refused("the case was reported again since")
     case = msgspec.structs.replace(case, status="resolved", until=turn.now)
     _keep_case(turn, case_id, case)
     common = about(issued, derived_id("resolved", case_id, issued.event_id), turn.now)
@@ -129,13 +161,14 @@ def _resolve(turn: Turn, issued: CommandIssued, case_id: str, case: CaseRow) -> 
         turn.emit(ESCALATIONS, case_id, EscalationCancelled(**common, case=case_id, reason="resolved"))
     turn.escalations.delete(key)
     notify_resolved(turn, resolved, running, case)
+    return DONE
 
 
 def _keep_case(turn: Turn, case_id: str, case: CaseRow) -> None:
     turn.cases.keep(turn.cases.key(case_id), case, turn.now + turn.config.case_ttl)
 
 
-ON_CASES: Mapping[CommandKind, Callable[[Turn, CommandIssued, str, CaseRow], None]] = {
+ON_CASES: Mapping[CommandKind, Callable[[Turn, CommandIssued, str, CaseRow], Answer]] = {
     CommandKind.ACKNOWLEDGE: _acknowledge,
     CommandKind.RESOLVE: _resolve,
     CommandKind.SNOOZE: _snooze,
@@ -180,7 +213,9 @@ def kept_due(turn: Turn, key: str, kept: KeptCommand) -> None:
     """The end of waiting: what the command is about may have come unnoticed, else it never came."""
     turn.kept.delete(key)
     if not _carry_out_kept(turn, kept):
-        turn.dead_letter("command_without_case", f"nothing known as {kept.target} has come", _issued(kept))
+        issued, detail = _issued(kept), f"nothing known as {kept.target} has come"
+        turn.dead_letter("command_without_case", detail, issued)
+        turn.decisions.append(answered(issued, issued.target, Answer(CommandOutcome.NOT_FOUND, detail), turn.now))
 
 
 def _apply(turn: Turn, key: str) -> KeptCommand | None:
@@ -203,17 +238,22 @@ def _carry_out_kept(turn: Turn, kept: KeptCommand) -> bool:
 def _wait(turn: Turn, issued: CommandIssued) -> None:
     """Keep a command for what it is about: a choice under its target, any other under its case if that is known."""
     if len(issued.target) > MAX_TEXT:
-        turn.dead_letter("command_not_valid", f"its target has more than {MAX_TEXT} characters")
+        detail = f"its target has more than {MAX_TEXT} characters"
+        _refuse(turn, "command_not_valid", detail, issued, of_record=True)
         return
     key = turn.kept.key(issued.target if issued.kind is CommandKind.CHOOSE else _case_of(turn, issued))
     kept = turn.kept.get(key)
     earlier = kept if kept is not None and kept.event_id != issued.event_id else None
     if earlier is not None and earlier.kind == CommandKind.RESOLVE:
-        turn.dead_letter("command_overtaken", "one that resolves is waiting already")
+        _refuse(turn, "command_overtaken", "one that resolves is waiting already", issued, of_record=True)
         return
-    turn.kept.put(key, _kept(issued), turn.now + turn.config.kept_ttl)
+    until = turn.now + turn.config.kept_ttl
+    turn.kept.put(key, _kept(issued), until)
+    known = "nobody was told of it yet" if _is_known(turn, issued) else f"tenant {clip(issued.tenant)} knows no such id"
+    detail = f"{known}; nothing is done, the command waits for it until {timestamp(until)}"
+    turn.decisions.append(answered(issued, issued.target, Answer(CommandOutcome.KEPT, detail), turn.now))
     if earlier is not None:
-        turn.dead_letter("command_overtaken", f"{issued.event_id} takes its place", _issued(earlier))
+        _refuse(turn, "command_overtaken", f"{issued.event_id} takes its place", _issued(earlier))
 
 
 def _kept(issued: CommandIssued) -> KeptCommand:

@@ -11,6 +11,7 @@ ESCALATIONS = "escalations"
 DELIVERIES = "deliveries"
 ATTEMPTS = "attempts"
 INBOX = "inbox"
+ANSWERS = "answers"
 
 BUS = "tocsin"
 """Who commands when the bus itself does."""

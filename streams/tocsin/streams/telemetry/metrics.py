@@ -17,7 +17,10 @@ from tocsin.connectors.dialects import DIALECTS as READERS
 from tocsin.connectors.dialects.codes import DESCRIPTORS
 from tocsin.schemas.events import (
     CHOICES,
+    CommandAnswered,
+    CommandKind,
     DeliveryOutcome,
+    EndpointCommandKind,
     EscalationAcknowledged,
     EscalationCancelled,
     EscalationExhausted,
@@ -70,6 +73,9 @@ OUTCOME_OF = {
 
 SUPPRESSIONS = frozenset(Reason)
 """Every reason of a suppressed problem, and of a digest."""
+
+COMMANDS = frozenset((*CommandKind, *EndpointCommandKind))
+"""Every kind of command."""
 
 _ESCALATIONS: dict[type[object], str] = {
     EscalationRaised: "raised",
@@ -219,6 +225,9 @@ class DecisionMetrics:
         self._digested = Counter(
             "tocsin_digested_problems_total", "Problems told of in digests, by why.", ["why"], registry=registry
         )
+        self._commands = Counter(
+            "tocsin_commands_total", "Commands answered, by kind and outcome.", ["kind", "outcome"], registry=registry
+        )
         for name in _ESCALATIONS.values():
             self._escalations.labels(name)
         for reason in SUPPRESSIONS:
@@ -235,6 +244,8 @@ class DecisionMetrics:
                 why = one_of(SUPPRESSIONS, event.why)
                 self._digests.labels(why).inc()
                 self._digested.labels(why).inc(event.count)
+            case CommandAnswered():
+                self._commands.labels(one_of(COMMANDS, event.kind), event.outcome.value).inc()
             case _:
                 name = _ESCALATIONS.get(type(event))
                 if name is not None:

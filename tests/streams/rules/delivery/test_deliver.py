@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from tests.harness.unanswered import deliver
 from tocsin.connectors.outcomes import Reason
 from tocsin.schemas.events import (
     DeliveryAttempt,
@@ -18,7 +19,7 @@ from tocsin.schemas.events import (
     Tick,
 )
 from tocsin.streams.rules.decision import DeadLetter, Decision, Emit
-from tocsin.streams.rules.delivery.deliver import deliver, fire
+from tocsin.streams.rules.delivery.deliver import fire
 from tocsin.streams.rules.delivery.schedule import DeliverConfig
 from tocsin.streams.rules.state import FinishedRow
 from tocsin.streams.rules.values import DAY, HOUR, MINUTE, SECOND

@@ -18,6 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from tests.harness.unanswered import deliver
 from tocsin.schemas.events import (
     DeliveryAttempt,
     DeliveryOutcome,
@@ -27,7 +28,7 @@ from tocsin.schemas.events import (
     Outcome,
 )
 from tocsin.streams.rules.decision import DeadLetter, Decision
-from tocsin.streams.rules.delivery.deliver import deliver, fire
+from tocsin.streams.rules.delivery.deliver import fire
 from tocsin.streams.rules.delivery.schedule import MAX_RETRY_AFTER, DeliverConfig
 from tocsin.streams.rules.state import DeliveryRow, EndpointRow, FinishedRow, LaneRow
 from tocsin.streams.rules.values import DAY, HOUR, MINUTE, SECOND

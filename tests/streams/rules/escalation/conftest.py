@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.harness.unanswered import without_answers
 from tocsin.schemas.events import (
     CommandIssued,
     CommandKind,
@@ -108,7 +109,7 @@ class Bus(Replay):
         )
         turn = Turn(self.rows, self.now, self.config, "acme")
         command(turn, issued)
-        return turn.decisions
+        return without_answers(turn.decisions)
 
     def pass_time(self, span: int) -> list[Event]:
         """Time passes and then, once, every timer that is due fires."""
@@ -149,7 +150,7 @@ class Bus(Replay):
 
     def _events(self, decisions: list[Decision]) -> list[Event]:
         events: list[Event] = []
-        for one in decisions:
+        for one in without_answers(decisions):
             assert isinstance(one, Emit)
             if isinstance(one.event, DeliveryRequested):
                 self.requested.append(one.event)

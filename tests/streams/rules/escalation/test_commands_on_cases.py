@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.harness.unanswered import fire
 from tocsin.schemas.events import EscalationCancelled, EscalationSnoozed, EscalationStepped, ProblemResolved
-from tocsin.streams.rules.decide import fire
 from tocsin.streams.rules.decision import DeadLetter
 from tocsin.streams.rules.values import DAY, HOUR, MINUTE
 

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from tests.harness.time_out_bus import BOOK, CONFIG, QUICK, Bus, events, notices, notifications
+from tests.harness.unanswered import decide
 from tests.harness.waiting import START, TENANT, config_with
 from tocsin.schemas.events import (
     CommandIssued,
@@ -21,7 +22,6 @@ from tocsin.schemas.events import (
 )
 from tocsin.schemas.problem import Problem, Source
 from tocsin.streams.rules.config import DecideConfig, Inhibition, Route, Silence, TimeOfWeek
-from tocsin.streams.rules.decide import decide
 from tocsin.streams.rules.decision import INBOX, Decision, Emit
 from tocsin.streams.rules.match import Match
 from tocsin.streams.rules.state import CaseRow, EscalationRow, row_key

@@ -17,7 +17,7 @@ from tocsin.schemas.events import (
 from tocsin.streams.rules.config import Silence
 from tocsin.streams.rules.decision import DeadLetter
 from tocsin.streams.rules.match import Match
-from tocsin.streams.rules.timeouts.expectations import choose
+from tocsin.streams.rules.timeouts.chosen import choose
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.values import HOUR, SECOND
 

@@ -34,10 +34,13 @@ from tocsin.schemas.events import (
     Tick,
 )
 from tocsin.streams.engine.record import Rows
+from tocsin.streams.rules.answers import DONE, Answer, already, answered, refused
+from tocsin.streams.rules.context.threads import clip
 from tocsin.streams.rules.decision import Decision
 from tocsin.streams.rules.delivery.deliveries import Deliveries, misplaced
 from tocsin.streams.rules.delivery.schedule import DeliverConfig, retry_at
 from tocsin.streams.rules.state import DeliveryRow, DispatchRow, EndpointRow, LaneRow
+from tocsin.streams.rules.state.deliveries import EndpointStatus
 
 
 def deliver(event: Event, rows: Rows, now: int, config: DeliverConfig) -> list[Decision]:
@@ -130,20 +133,29 @@ def _wait(deliveries: Deliveries, outcome: DeliveryOutcome, row: DeliveryRow) ->
 
 
 def _command(deliveries: Deliveries, command: EndpointCommand) -> None:
-    """Enable, disable or remove an endpoint. A replay is made by whoever reads the log; there is nothing to decide."""
-    match command.kind:
-        case EndpointCommandKind.ENABLE:
-            deliveries.set_status("enabled")
-            deliveries.catch_up()
-        case EndpointCommandKind.REMOVE:
-            deliveries.set_status("removed")
-            deliveries.catch_up()
-        case EndpointCommandKind.DISABLE:
-            deliveries.disable()
-        case EndpointCommandKind.REPLAY:
-            pass
-        case _:
-            deliveries.decisions.append(misplaced(command, command.endpoint, "command_not_supported"))
+    """Enable, disable or remove an endpoint, and answer. A replay is made by whoever reads the log; there is nothing
+    to decide."""
+    if command.kind is EndpointCommandKind.REPLAY:
+        return
+    answer = _steer(deliveries, command)
+    deliveries.decisions.append(answered(command, command.endpoint, answer, deliveries.now))
+
+
+def _steer(deliveries: Deliveries, command: EndpointCommand) -> Answer:
+    wanted, state, known = WANTED.get(command.kind), deliveries.state(), deliveries.config.endpoints
+    if wanted is None:
+        deliveries.decisions.append(misplaced(command, command.endpoint, "command_not_supported"))
+        return refused("a command of a newer kind")
+    if state.status == "enabled" and wanted != "removed" and known is not None and command.endpoint not in known:
+        return refused(f"the rules have no endpoint {clip(command.endpoint)}")
+    if state.status == wanted:
+        return already(f"it is {wanted} already")
+    if wanted == "disabled":
+        deliveries.disable()
+    else:
+        deliveries.set_status(wanted)
+        deliveries.catch_up()
+    return DONE
 
 
 def _delivery_due(deliveries: Deliveries, key: str, row: DeliveryRow) -> None:
@@ -207,6 +219,13 @@ def _row(request: DeliveryRequested, now: int, earlier: int) -> DeliveryRow:
         tracestate=request.tracestate,
     )
 
+
+WANTED: Mapping[EndpointCommandKind, EndpointStatus] = {
+    EndpointCommandKind.ENABLE: "enabled",
+    EndpointCommandKind.DISABLE: "disabled",
+    EndpointCommandKind.REMOVE: "removed",
+}
+"""What a command makes of its endpoint."""
 
 EVENTS: Mapping[type[Event], Callable[[Deliveries, Any], None]] = {
     DeliveryRequested: _request,

@@ -1,5 +1,5 @@
-"""Expectations of replies, one for each thread: what opens and closes them, what happens when their time is over, and
-what people choose."""
+"""Expectations of replies, one for each thread: what opens and closes them, what happens when their time is
+over."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import msgspec
 
 from tocsin.connectors.catalogue.categories import is_warning
 from tocsin.connectors.dialects.message_types import is_report
-from tocsin.schemas.events import CHOICES, ActivityKind, ActivityObserved, CommandIssued, CommandKind, EventBase
+from tocsin.schemas.events import ActivityKind, ActivityObserved, CommandIssued, CommandKind, EventBase
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Severity
 from tocsin.streams.protocols import Effect
@@ -92,7 +92,7 @@ def close_by_problem(turn: Turn, report: Report) -> None:
 
 def expectation_due(turn: Turn, key: str, row: ExpectationRow) -> None:
     """No reply so far: wait longer, advise a retry, or give up; but first the grace for what could not be heard."""
-    policy = _policy(turn, row.message_type)
+    policy = policy_of(turn, row.message_type)
     expected = None
     if policy is not None and row.state in ("waiting", "retrying"):
         expected = expected_for(turn, row, policy)
@@ -113,42 +113,13 @@ def expectation_due(turn: Turn, key: str, row: ExpectationRow) -> None:
         recorded_at=row.sent_at,
         traceparent=row.traceparent,
     )
-    _carry_out(turn, key, advise(row, choice_of(row, policy), expected.after, policy, turn.now), origin, expected)
-
-
-def choose(turn: Turn, command: CommandIssued) -> bool:
-    """Carry out somebody's choice about a time-out; False when nothing is known of its target: the event id of a
-    TimeoutNoticed, the id of the message that was sent, or its thread.
-
-    `until` says how long to wait; a retry is due at once. What is chosen is noticed like the policy's own choice, and
-    the policy goes on from there.
-    """
-    choice = next((known for known in CHOICES if known == command.choice), None)
-    if choice is None:
-        turn.dead_letter("choice_unknown", f"a choice is one of {', '.join(CHOICES)}")
-        return True
-    key = find_expectation(turn, command.target)
-    row = None if key is None else turn.expectations.get(key)
-    if key is None or row is None or row.state == "answered":
-        return False
-    policy = _policy(turn, row.message_type)
-    if policy is None or (choice == "give_up" and row.state == "given_up"):
-        return True
-    known = expected_for(turn, row, policy)
-    expected = known or Expected(max(policy.floor, policy.unlearned or 0), False)
-    chosen = msgspec.structs.replace(row, opened_by=command.event_id)
-    advice = advise(chosen, choice, expected.after, policy, turn.now, at_once=True)
-    if choice == "wait" and command.until is not None:
-        due = min(max(command.until, turn.now + policy.floor), turn.now + policy.ceiling)
-        advice = msgspec.structs.replace(advice, due=due)
-    _carry_out(turn, key, advice, command, expected)
-    return True
+    carry_out(turn, key, advise(row, choice_of(row, policy), expected.after, policy, turn.now), origin, expected)
 
 
 def _message_sent(turn: Turn, activity: ActivityObserved, message_type: str, thread_id: str) -> None:
     """Open the expectation of a thread when the message wants a reply; an older one of the thread is forgotten. A
     message of which nobody knows that is watched, but does not take the place of one that does want a reply."""
-    policy = _policy(turn, message_type)
+    policy = policy_of(turn, message_type)
     if policy is None or turn.now - activity.recorded_at > REMEMBERED:
         return
     key = expectation_key(turn, thread_id)
@@ -282,7 +253,8 @@ def _resolve(turn: Turn, activity: ActivityObserved, row: ExpectationRow) -> Non
     turn.emit(INBOX, row.tenant, over)
 
 
-def _carry_out(turn: Turn, key: str, advice: Advice, cause: EventBase, expected: Expected) -> None:
+def carry_out(turn: Turn, key: str, advice: Advice, cause: EventBase, expected: Expected) -> None:
+    """Do as the advice says with the expectation of row `key`, and tell of it."""
     # Never due at once, whatever the policy says: a timer that is left due would fire for ever.
     turn.expectations.put(key, advice.row, max(advice.due, turn.now + 1))
     if advice.choice == "give_up":
@@ -291,7 +263,8 @@ def _carry_out(turn: Turn, key: str, advice: Advice, cause: EventBase, expected:
     note_notice(turn, noticed.event_id, advice.row)
 
 
-def _policy(turn: Turn, message_type: str) -> TimeoutPolicy | None:
+def policy_of(turn: Turn, message_type: str) -> TimeoutPolicy | None:
+    """The tenant's policy for messages of this type, or None."""
     return policy_for(turn.config.book.timeouts_of(turn.tenant), message_type)
 
 
