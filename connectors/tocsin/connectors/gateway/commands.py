@@ -1,4 +1,5 @@
-"""POST /v1/problems/{id}/acknowledge, /resolve, /snooze and /choose: 202 only for what Kafka has acknowledged."""
+"""POST /v1/problems/{id}/acknowledge, /resolve, /snooze and /choose: 202 only for what Kafka has acknowledged, 200
+only for what was done."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.connectors.commands import command_issued
+from tocsin.connectors.gateway.answers import ANSWERED, WAIT_PARAMETER, StoredCommands, wait_of
 from tocsin.connectors.gateway.config import GatewayConfig
 from tocsin.connectors.gateway.examples import COMMAND
 from tocsin.connectors.gateway.inbox import Inbox
@@ -32,21 +34,21 @@ _BODY = {
 }
 
 
-def command_routes(config: GatewayConfig, inbox: Inbox, rates: TenantRates) -> APIRouter:
+def command_routes(config: GatewayConfig, inbox: Inbox, rates: TenantRates, stored: StoredCommands | None) -> APIRouter:
     """The routes by which people answer. `{target}` is an event id or a case; for a choice also the message that was
     sent, or its thread."""
     router = APIRouter()
     openapi: dict[str, Any] = {
-        "parameters": [TENANT_PARAMETER, KEY_PARAMETER, BY_PARAMETER],
+        "parameters": [TENANT_PARAMETER, KEY_PARAMETER, BY_PARAMETER, WAIT_PARAMETER],
         "requestBody": {"content": {"application/json": {"schema": _BODY, "example": COMMAND}}},
     }
     for kind, summary in _SUMMARIES.items():
         router.add_api_route(
             f"/v1/problems/{{target:path}}/{kind}",
-            _route(kind, config, inbox, rates),
+            _route(kind, config, inbox, rates, stored),
             methods=["POST"],
             status_code=202,
-            responses=ACCEPTED,
+            responses=ACCEPTED | ANSWERED,
             openapi_extra=openapi,
             name=str(kind),
             description=summary,
@@ -55,15 +57,19 @@ def command_routes(config: GatewayConfig, inbox: Inbox, rates: TenantRates) -> A
 
 
 def _route(
-    kind: CommandKind, config: GatewayConfig, inbox: Inbox, rates: TenantRates
+    kind: CommandKind, config: GatewayConfig, inbox: Inbox, rates: TenantRates, stored: StoredCommands | None
 ) -> Callable[[Request, str], Awaitable[Response]]:
     async def take(request: Request, target: str) -> Response:
+        within = wait_of(request)
         head, document, by = await read_command(request, config)
         rates.admit(head.tenant)
         rates.charge_documents(head.tenant, 1)
         with refusals():
-            event = command_issued(kind, target, document, head.origin(), by=by)
+            event = command_issued(kind, target.removeprefix("urn:uuid:"), document, head.origin(), by=by)
         keyed = None if head.idempotency_key is None else msgspec.json.encode([document, by])
-        return Response(msgspec.json.encode(await inbox.store(event, keyed)), 202, media_type="application/json")
+        answer = await inbox.store(event, keyed)
+        if stored is not None:
+            return await stored.answered(event.event_id, head.tenant, within)
+        return Response(msgspec.json.encode(answer), 202, media_type="application/json")
 
     return take

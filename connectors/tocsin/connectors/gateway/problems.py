@@ -66,6 +66,26 @@ NOT_FROM_A_FORM = Kind(
     "A command needs a header that no HTML form sends: content-type: application/json, or tocsin-by.",
 )
 NOT_FOUND = Kind("not-found", 404, "Not found", "There is nothing here.")
+NO_SUCH_CASE = Kind(
+    "no-such-case",
+    404,
+    "Nothing is known of that id",
+    "Nothing was done: this tenant has no such case. Name a case, or the event_id of a report or of a notification.",
+)
+COMMAND_UNHEARD_OF = Kind(
+    "unknown-command",
+    404,
+    "Nothing is known of that command",
+    "No answer to such a command of this tenant was heard of here lately, and none was stored here.",
+)
+COMMAND_REFUSED = Kind("command-refused", 409, "The command was not carried out", "It cannot be carried out.")
+NO_ANSWER = Kind(
+    "no-answer",
+    504,
+    "No answer in time",
+    "The command is stored, and may be carried out yet: no answer came in time. Is a worker running?",
+)
+BAD_WAIT = Kind("bad-wait", 400, "Not a time to wait", "wait is a span of at most 30s, such as 5s, said once.")
 METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "Method not allowed", "See the Allow header.")
 TOO_MANY_SILENCES = Kind(
     "too-many-silences", 409, "Too many silences", "End one before another is made, or make one that says more."
@@ -127,6 +147,7 @@ KINDS = {
         METHOD_NOT_ALLOWED, TOO_SLOW, TOO_LARGE, TOO_MANY, UNSUPPORTED, UNSUPPORTED_ENCODING, NOT_VALID, NOT_A_PROBLEM,
         NONE_ACCEPTED, INTERNAL, UNCONFIRMED, KAFKA_AWAY, REFUSED_BY_KAFKA, TOO_MANY_SILENCES, MALFORMED_REQUEST,
         FOREIGN_ORIGIN, NOT_FROM_A_FORM, FOREIGN_HOST, KEY_REUSED, RATE_LIMITED, HEAD_TOO_LARGE, BUSY,
+        NO_SUCH_CASE, COMMAND_UNHEARD_OF, COMMAND_REFUSED, NO_ANSWER, BAD_WAIT,
     )
 }  # fmt: skip
 """The whole catalogue by name."""

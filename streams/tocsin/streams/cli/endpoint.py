@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from time import time_ns
 from typing import Annotated
 
@@ -15,15 +16,14 @@ from tocsin.connectors.kafka import open_producer
 from tocsin.connectors.printable import clipped
 from tocsin.connectors.publish import cloud_event_headers
 from tocsin.schemas.codec import encode
-from tocsin.schemas.events import EndpointCommand, EndpointCommandKind
+from tocsin.schemas.events import CommandAnswered, EndpointCommand, EndpointCommandKind
 from tocsin.schemas.ids import new_event_id
 from tocsin.streams.cli.options import AsJson, By, Why, client_settings, usage_error
-from tocsin.streams.cli.output import show, show_json
+from tocsin.streams.cli.outcomes import PATIENCE, Wait, issued, seconds_of, tell
 from tocsin.streams.processes.exit_codes import USAGE, CommandFailed
 from tocsin.streams.processes.kafka import kafka_unreachable, reachable
 from tocsin.streams.rulesfile import load_rulebook
 from tocsin.streams.settings import Settings
-from tocsin.streams.silences.settings_topic import require_topics
 from tocsin.streams.topology import topic_name
 
 app = typer.Typer()
@@ -34,27 +34,27 @@ MAX_NAME = 255
 
 
 @app.command()
-def enable(name: Name, by: By, why: Why = None, as_json: AsJson = False) -> None:
+def enable(name: Name, by: By, why: Why = None, wait: Wait = PATIENCE, as_json: AsJson = False) -> None:
     """Deliver to an endpoint again: what was parked for it goes out, in order and not all at once."""
-    _command(EndpointCommandKind.ENABLE, name, by, why, as_json)
+    _command(EndpointCommandKind.ENABLE, name, by, why, wait, as_json)
 
 
 @app.command()
-def disable(name: Name, by: By, why: Why = None, as_json: AsJson = False) -> None:
+def disable(name: Name, by: By, why: Why = None, wait: Wait = PATIENCE, as_json: AsJson = False) -> None:
     """Deliver nothing to an endpoint for now: deliveries are parked until it is enabled."""
-    _command(EndpointCommandKind.DISABLE, name, by, why, as_json)
+    _command(EndpointCommandKind.DISABLE, name, by, why, wait, as_json)
 
 
 @app.command()
-def remove(name: Name, by: By, why: Why = None, as_json: AsJson = False) -> None:
+def remove(name: Name, by: By, why: Why = None, wait: Wait = PATIENCE, as_json: AsJson = False) -> None:
     """Give an endpoint up: what waits for it ends in the dead letters. Take it out of the rules file as well."""
-    _command(EndpointCommandKind.REMOVE, name, by, why, as_json)
+    _command(EndpointCommandKind.REMOVE, name, by, why, wait, as_json)
 
 
-def _command(kind: EndpointCommandKind, name: str, by: str, why: str | None, as_json: bool) -> None:
+def _command(kind: EndpointCommandKind, name: str, by: str, why: str | None, wait: str, as_json: bool) -> None:
     if not 0 < len(name) <= MAX_NAME:
         raise CommandFailed(USAGE, f"NAME is 1 to {MAX_NAME} characters")
-    now = time_ns() // 1000
+    now, within = time_ns() // 1000, seconds_of(wait)
     try:
         by, why = who(by), reason(why)
     except Unreadable as unreadable:
@@ -71,8 +71,8 @@ def _command(kind: EndpointCommandKind, name: str, by: str, why: str | None, as_
         by=by,
         why=why,
     )
-    asyncio.run(_publish(settings, command))
-    show_json({"event_id": command.event_id}) if as_json else show(command.event_id)
+    answer = asyncio.run(_publish(settings, command, within))
+    tell(command.event_id, answer, within, as_json)
 
 
 def _check_known(settings: Settings, kind: EndpointCommandKind, name: str) -> None:
@@ -84,13 +84,15 @@ def _check_known(settings: Settings, kind: EndpointCommandKind, name: str) -> No
         raise CommandFailed(USAGE, f"the rules have no endpoint {clipped(name, 60)}: {', '.join(sorted(known))}")
 
 
-async def _publish(settings: Settings, command: EndpointCommand) -> None:
+async def _publish(settings: Settings, command: EndpointCommand, within: float) -> CommandAnswered | None:
     bootstrap = await reachable(settings)
     headers = cloud_event_headers(command, b"tocsin:cli")
     topic = topic_name(settings.prefix, "deliveries")
     try:
-        await require_topics(bootstrap, settings.prefix)
         async with open_producer(bootstrap) as producer:
-            await producer.send_and_wait(topic, encode(command), key=command.endpoint.encode(), headers=headers)
+            write = partial(
+                producer.send_and_wait, topic, encode(command), key=command.endpoint.encode(), headers=headers
+            )
+            return await issued(bootstrap, settings, command.event_id, write, within)
     except KafkaError as error:
         raise kafka_unreachable(bootstrap, error) from error

@@ -19,7 +19,7 @@ from tocsin.schemas.events import SilenceSet
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.cli.options import AsJson, By, For, Tenant, Until, Why, client_settings, usage_error
 from tocsin.streams.cli.output import show, show_json
-from tocsin.streams.processes.exit_codes import BAD_INPUT, USAGE, CommandFailed
+from tocsin.streams.processes.exit_codes import CHECK_FAILED, USAGE, CommandFailed
 from tocsin.streams.processes.kafka import kafka_unreachable, reachable
 from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import SettingsTopic
@@ -113,27 +113,34 @@ async def _store(settings: Settings, silence: SilenceSet) -> None:
 
 
 async def _all(settings: Settings) -> list[SilenceSet]:
-    bootstrap = await reachable(settings)
-    try:
-        async with SettingsTopic(bootstrap, settings.prefix, SchemaBook(), "cli") as topic:
-            mine = [one for one in topic.silences.current() if one.tenant == settings.tenant]
-    except KafkaError as error:
-        raise kafka_unreachable(bootstrap, error) from error
+    """The tenant's, those that end first before the others."""
+    mine = [one for one in await _of_everybody(settings) if one.tenant == settings.tenant]
     return sorted(mine, key=lambda one: (one.ends_at, one.silence))
 
 
+async def _of_everybody(settings: Settings) -> tuple[SilenceSet, ...]:
+    bootstrap = await reachable(settings)
+    try:
+        async with SettingsTopic(bootstrap, settings.prefix, SchemaBook(), "cli") as topic:
+            return topic.silences.current()
+    except KafkaError as error:
+        raise kafka_unreachable(bootstrap, error) from error
+
+
 async def _remove(settings: Settings, wanted: str, by: str, why: str | None) -> None:
-    for silence in await _all(settings):
-        if silence.silence == wanted:
-            try:
-                ended = ended_silence(silence, by, why)
-            except Unreadable as unreadable:
-                raise usage_error(unreadable) from None
-            await _store(settings, ended)
-            return
-    raise CommandFailed(
-        BAD_INPUT, f"tenant {settings.tenant} has no silence {clipped(wanted, 60)}: see `tocsin silence list`"
-    )
+    """Raises CommandFailed(1): it has ended, it never was, or it is another tenant's."""
+    found = next((one for one in await _of_everybody(settings) if one.silence == wanted), None)
+    if found is None:
+        known = f"tenant {settings.tenant} has no silence {clipped(wanted, 60)} (any more): see `tocsin silence list`"
+        raise CommandFailed(CHECK_FAILED, known)
+    if found.tenant != settings.tenant:
+        whose = f"silence {clipped(wanted, 60)} is of tenant {clipped(found.tenant, 64)} and not of {settings.tenant}"
+        raise CommandFailed(CHECK_FAILED, f"{whose}: nothing is done (--tenant)")
+    try:
+        ended = ended_silence(found, by, why)
+    except Unreadable as unreadable:
+        raise usage_error(unreadable) from None
+    await _store(settings, ended)
 
 
 def _shown(silence: SilenceSet) -> dict[str, object]:

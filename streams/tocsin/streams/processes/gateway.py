@@ -17,6 +17,7 @@ from tocsin.connectors.publish import KafkaAway, Publisher, PublishUnconfirmed
 from tocsin.schemas.events import SilenceSet
 from tocsin.schemas.registry import Registry
 from tocsin.schemas.schema_book import SchemaBook
+from tocsin.streams.processes.answers_topic import AnswersTopic
 from tocsin.streams.processes.ignored import IgnoredToDead
 from tocsin.streams.processes.kafka import kafka_unreachable, needed_bootstrap
 from tocsin.streams.processes.kafka_watch import KafkaWatch, Metadata
@@ -28,6 +29,9 @@ from tocsin.streams.silences.silences import SilenceUnusable, match_of
 from tocsin.streams.telemetry.probes import Readiness, serve_probes
 
 DRAIN_SECONDS = 15
+
+LOOK_BACK = 3600.0
+"""Seconds before its start of which a gateway knows what was answered."""
 
 
 async def run_gateway_process(settings: Settings, stop: asyncio.Event, on_ready: OnReady) -> None:
@@ -53,13 +57,15 @@ async def run_gateway_process(settings: Settings, stop: asyncio.Event, on_ready:
 
     following = SettingsTopic(bootstrap, settings.prefix, book, "gateway")
     metrics = CollectorRegistry()
+    answers = AnswersTopic(bootstrap, settings.prefix, book, LOOK_BACK)
     app = build_gateway(
         config_of(settings), publisher, ready, metrics, schemas=Registry(book), silences=SettingsSilences(following),
-        ignored=ignored, redactions=redactions,
+        ignored=ignored, redactions=redactions, answers=answers,
     )  # fmt: skip
     try:
         async with (
             following,
+            answers,
             publisher,
             ignored,
             beside(watch.run()),

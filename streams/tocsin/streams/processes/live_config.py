@@ -8,6 +8,7 @@ import msgspec
 
 from tocsin.streams.processes.rules_watch import WatchedRules
 from tocsin.streams.rules.config import DecideConfig, Silence
+from tocsin.streams.rules.decision import BUS
 from tocsin.streams.rules.delivery.schedule import DeliverConfig
 from tocsin.streams.settings import Settings
 
@@ -40,7 +41,7 @@ class LiveDeliverConfig:
 
     def __init__(self, rules: WatchedRules) -> None:
         self._rules, self._book = rules, rules.book
-        self._config = DeliverConfig(endpoints=frozenset(rules.book.endpoints))
+        self._config = DeliverConfig(endpoints=frozenset(rules.book.endpoints), operators=BUS)
 
     def __call__(self) -> DeliverConfig:
         """The configuration for the next event."""

@@ -38,6 +38,7 @@ from tocsin.streams.rules.answers import DONE, Answer, already, answered, refuse
 from tocsin.streams.rules.context.threads import clip
 from tocsin.streams.rules.decision import Decision
 from tocsin.streams.rules.delivery.deliveries import Deliveries, misplaced
+from tocsin.streams.rules.delivery.health import note_failure, note_gone, note_removed, note_success
 from tocsin.streams.rules.delivery.schedule import DeliverConfig, retry_at
 from tocsin.streams.rules.state import DeliveryRow, DispatchRow, EndpointRow, LaneRow
 from tocsin.streams.rules.state.deliveries import EndpointStatus
@@ -102,17 +103,18 @@ def _outcome(deliveries: Deliveries, outcome: DeliveryOutcome) -> None:
     row = replace(row, last_reason=outcome.reason)
     detail = outcome.reason if outcome.status is None else f"{outcome.reason} ({outcome.status})"
     if outcome.outcome is Outcome.DELIVERED:
+        note_success(deliveries)
         deliveries.finish(row)
     elif outcome.outcome is Outcome.REJECTED and outcome.reason == Reason.GONE:
         if deliveries.state().status == "enabled":
             deliveries.disable()
+            note_gone(deliveries)
         deliveries.dead_letter(row, "gone", detail)
-    elif outcome.outcome is Outcome.REJECTED:
-        deliveries.dead_letter(row, "rejected", detail)
-    elif not _wait(deliveries, outcome, row):
-        deliveries.dead_letter(row, "exhausted", detail)
     else:
-        return
+        note_failure(deliveries, detail)
+        if outcome.outcome is not Outcome.REJECTED and _wait(deliveries, outcome, row):
+            return
+        deliveries.dead_letter(row, "rejected" if outcome.outcome is Outcome.REJECTED else "exhausted", detail)
     deliveries.leave_lane(row)
 
 
@@ -154,6 +156,8 @@ def _steer(deliveries: Deliveries, command: EndpointCommand) -> Answer:
         deliveries.disable()
     else:
         deliveries.set_status(wanted)
+        if wanted == "removed":
+            note_removed(deliveries)
         deliveries.catch_up()
     return DONE
 

@@ -134,7 +134,7 @@ class Deliveries:
         """Put a delivery on its disabled endpoint's stack, where it waits for a command (or for the limit)."""
         state = self.state()
         self.put(replace(row, state="parked", next_parked=state.parked), None)
-        parked = replace(state, parked=row.delivery_id)
+        parked = replace(state, parked=row.delivery_id, waiting=state.waiting + 1)
         self.endpoints.keep(self.endpoints.key(), parked, self.now + self.config.disabled_limit)
 
     def set_status(self, status: EndpointStatus, due: int | None = None) -> None:
@@ -204,13 +204,14 @@ class Deliveries:
         state = self.state()
         while state.parked is not None and not self.over_budget:
             row = self.pending.find(state.parked)
-            self.endpoints.replace(key, replace(state, parked=row.next_parked if row else None))
+            below = row.next_parked if row else None
+            self.endpoints.replace(key, replace(state, parked=below, waiting=state.waiting - 1 if below else 0))
             if row is not None:
                 self._unpark(row, state.status)
             state = self.state()
         if state.parked is not None:
             self.endpoints.put(key, state, self.now + self.config.step_pause)
-        elif state.status == "enabled":
+        elif state.status == "enabled" and not (state.failures or state.told):
             self.endpoints.delete(key)
         else:
             self.endpoints.put(key, state, None)

@@ -78,3 +78,5 @@ class DeliverConfig(Struct, frozen=True, kw_only=True):
     """The pause between two such steps, which also limits the rate at which an enabled endpoint is caught up."""
     endpoints: frozenset[str] | None = None
     """The names that the rules file has; None: not known, so that any name may be steered."""
+    operators: str | None = None
+    """The tenant of what the bus reports of its endpoints; None: nothing is reported."""

@@ -68,9 +68,19 @@ class LaneRow(Struct, frozen=True, array_like=True, tag="lane", gc=False):
 
 
 class EndpointRow(Struct, frozen=True, array_like=True, tag="endpoint", gc=False):
-    """`endpoint/<endpoint>`: kept while it is not simply enabled; `parked` is the top of its stack of deliveries."""
+    """`endpoint/<endpoint>`: kept while it is not simply enabled and well; `parked` is the top of its stack of
+    deliveries.
+
+    Since format 4: `waiting` is how many are on the stack, `failures` how many attempts went wrong since one went well,
+    the first one at `failing_since`, the last one with `last_error`; `told` are the ids of the reports about it.
+    """
 
     endpoint: str
     status: EndpointStatus
     since: int
     parked: str | None = None
+    waiting: int = 0
+    failures: int = 0
+    failing_since: int | None = None
+    last_error: str = ""
+    told: tuple[str, ...] = ()

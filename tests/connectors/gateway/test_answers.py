@@ -1,0 +1,124 @@
+"""`?wait=5s` and GET /v1/commands/{id}: what became of a command, over a port that answers as the test says."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+from prometheus_client import CollectorRegistry
+
+from tocsin.connectors.gateway import GatewayConfig, build_gateway
+from tocsin.connectors.gateway.answers import REMEMBERED, StoredCommands
+from tocsin.connectors.publish import MemoryPublisher
+from tocsin.schemas.events import CommandAnswered, CommandIssued, CommandOutcome
+
+from .conftest import Gateway, serve
+
+BY = {"tocsin-by": "ann", "tocsin-tenant": "acme"}
+
+
+class SaidAnswers:
+    """Answers every command alike, or not at all."""
+
+    def __init__(self) -> None:
+        self.outcome: CommandOutcome | None = None
+        self.waited: list[float] = []
+        self.tenant = "acme"
+
+    def latest(self, command: str) -> CommandAnswered | None:
+        if self.outcome is None:
+            return None
+        return CommandAnswered(
+            event_id="a", tenant=self.tenant, occurred_at=1, recorded_at=1, command=command, kind="resolve",
+            target="r", by="ann", outcome=self.outcome, case="c", detail="as it is",
+        )  # fmt: skip
+
+    async def answer(self, command: str, within: float) -> CommandAnswered | None:
+        self.waited.append(within)
+        return self.latest(command)
+
+
+@pytest.fixture
+async def answering() -> AsyncIterator[tuple[Gateway, SaidAnswers]]:
+    """A gateway with answers."""
+    answers, publisher = SaidAnswers(), MemoryPublisher()
+
+    async def ready() -> bool | str:
+        return True
+
+    app = build_gateway(GatewayConfig(), publisher, ready, CollectorRegistry(), answers=answers)
+    server, task, port = await serve(app)
+    try:
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
+            yield Gateway(publisher, http, port), answers
+    finally:
+        server.should_exit = True
+        await task
+
+
+# what is answered, the status, and the end of the problem's type
+WAITED: dict[str, tuple[CommandOutcome | None, int, str]] = {
+    "done": (CommandOutcome.DONE, 200, ""),
+    "already so": (CommandOutcome.ALREADY_SO, 200, ""),
+    "kept": (CommandOutcome.KEPT, 404, "no-such-case"),
+    "never came": (CommandOutcome.NOT_FOUND, 404, "no-such-case"),
+    "refused": (CommandOutcome.REFUSED, 409, "command-refused"),
+    "of a later release": (CommandOutcome.UNKNOWN, 409, "command-refused"),
+    "no answer": (None, 504, "no-answer"),
+}
+
+
+@pytest.mark.parametrize(("outcome", "status", "kind"), WAITED.values(), ids=list(WAITED))
+async def test_who_waits_is_told(
+    answering: tuple[Gateway, SaidAnswers], outcome: CommandOutcome | None, status: int, kind: str
+) -> None:
+    gateway, answers = answering
+    answers.outcome = outcome
+    found, told, _ = await gateway.post("/v1/problems/r/resolve?wait=5s", headers=BY)
+    (event,) = gateway.publisher.events
+    assert (found, told["event_id"], answers.waited) == (status, event.event_id, [5.0])
+    assert told.get("type", "").endswith(kind)
+    assert outcome is None or (told["outcome"], told["case"], told["detail"]) == (outcome.value, "c", "as it is")
+
+
+async def test_who_does_not_wait_is_told_where_to_look(answering: tuple[Gateway, SaidAnswers]) -> None:
+    gateway, answers = answering
+    status, told, headers = await gateway.post("/v1/problems/r/resolve", headers=BY)
+    assert (status, headers["location"], answers.waited) == (202, told["status"], [])
+
+    async def look(path: str) -> tuple[int, Any]:
+        async with gateway.http.get(path) as answer:
+            return answer.status, await answer.json(content_type=None)
+
+    assert await look(told["status"]) == (200, {"event_id": told["event_id"], "outcome": "pending"})
+    answers.outcome = CommandOutcome.DONE
+    status, found = await look(told["status"])
+    assert (status, found["outcome"]) == (200, "done")
+    for other in (told["status"].replace("acme", "globex"), told["status"].partition("?")[0]):
+        status, found = await look(other)
+        assert (status, found["type"]) == (404, "urn:tocsin:problem:unknown-command"), "another tenant learns nothing"
+
+
+@pytest.mark.parametrize("wait", ["", "5", "-1s", "31s", "1y", "1s&wait=2s"])
+async def test_a_wait_that_is_none_stores_nothing(answering: tuple[Gateway, SaidAnswers], wait: str) -> None:
+    gateway, _ = answering
+    status, told, _ = await gateway.post(f"/v1/problems/r/resolve?wait={wait}", headers=BY)
+    assert (status, told["type"], gateway.publisher.events) == (400, "urn:tocsin:problem:bad-wait", [])
+
+
+async def test_an_instance_is_an_id(answering: tuple[Gateway, SaidAnswers]) -> None:
+    gateway, _ = answering
+    await gateway.post("/v1/problems/urn:uuid:r/resolve", headers=BY)
+    (event,) = gateway.publisher.events
+    assert isinstance(event, CommandIssued)
+    assert event.target == "r"
+
+
+async def test_what_is_remembered_has_a_bound() -> None:
+    stored = StoredCommands(SaidAnswers())
+    for number in range(REMEMBERED + 1):
+        await stored.answered(str(number), "acme", None)
+    assert stored.status("0", "acme") is None
+    assert stored.status("1", "acme") == {"event_id": "1", "outcome": "pending"}

@@ -1,0 +1,140 @@
+"""What operators are told of an endpoint: that it fails, that it was switched off, that it is well again; once each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tests.streams.rules.delivery.test_deliver import CONFIG, NOW, a_command, a_request, an_outcome
+from tocsin.connectors.outcomes import Reason
+from tocsin.schemas.events import CommandIssued, EndpointCommandKind, Event, Outcome, ProblemReported
+from tocsin.streams.rules.decision import DeadLetter
+from tocsin.streams.rules.delivery.deliver import deliver
+from tocsin.streams.rules.delivery.health import DISABLED, FAILING, FAILURES
+from tocsin.streams.rules.state import EndpointRow
+from tocsin.streams.rules.values import MINUTE, SECOND
+
+if TYPE_CHECKING:
+    from tests.streams.rules.conftest import DictRows
+
+TOLD = msgspec.structs.replace(CONFIG, operators="tocsin")
+
+
+class Endpoint:
+    """One endpoint; `said` is what is told of it, and `at` the seconds that have passed."""
+
+    def __init__(self, rows: DictRows) -> None:
+        self.rows, self.at, self.number = rows, 0, 0
+        self.said: list[str] = []
+
+    def attempt(self, outcome: Outcome, reason: str = "server_error") -> None:
+        """A delivery of its own is attempted."""
+        self.number += 1
+        name = f"d{self.number}"
+        self.hear(a_request(name))
+        ended = an_outcome(name, outcome=outcome)
+        self.hear(msgspec.structs.replace(ended, reason=reason))
+
+    def command(self, kind: EndpointCommandKind) -> None:
+        self.hear(a_command(kind))
+
+    def hear(self, event: Event) -> None:
+        for one in deliver(event, self.rows, NOW + self.at * SECOND, TOLD):
+            if isinstance(one, DeadLetter) or one.topic != "inbox":
+                continue
+            assert one.key == one.event.tenant == "tocsin"
+            if isinstance(one.event, ProblemReported):
+                self.said.append(one.event.problem.code)
+                assert "tocsin endpoint" in (one.event.problem.text or "")
+            else:
+                assert isinstance(one.event, CommandIssued)
+                self.said.append(f"{one.event.kind}: {one.event.why}")
+
+    def row(self) -> EndpointRow | None:
+        found = self.rows.get("endpoint/owner")
+        assert found is None or isinstance(found, EndpointRow)
+        return found
+
+
+def failing(rows: DictRows) -> Endpoint:
+    endpoint = Endpoint(rows)
+    for _ in range(FAILURES - 1):
+        endpoint.attempt(Outcome.RETRY_LATER)
+    assert endpoint.said == [], "it may be a hiccup"
+    endpoint.at = 61
+    endpoint.attempt(Outcome.RETRY_LATER)
+    return endpoint
+
+
+def test_one_that_fails_is_told_once(rows: DictRows) -> None:
+    endpoint = failing(rows)
+    assert endpoint.said == [FAILING]
+    for _ in range(5):
+        endpoint.attempt(Outcome.REJECTED)
+    assert endpoint.said == [FAILING], "however long it goes on, and also when what was told went there"
+    row = endpoint.row()
+    assert row is not None
+    assert (row.status, row.failures, row.failing_since, row.last_error) == ("enabled", 8, NOW, "server_error (503)")
+
+
+def test_and_is_over_when_it_takes_one(rows: DictRows) -> None:
+    endpoint = failing(rows)
+    endpoint.attempt(Outcome.DELIVERED)
+    assert endpoint.said == [FAILING, "resolve: it takes deliveries again"]
+    assert endpoint.row() is None, "nothing is kept of one that is well"
+    endpoint.attempt(Outcome.DELIVERED)
+    assert len(endpoint.said) == 2
+
+
+def test_many_failures_at_once_are_a_hiccup(rows: DictRows) -> None:
+    endpoint = Endpoint(rows)
+    for _ in range(50):
+        endpoint.attempt(Outcome.RETRY_LATER)
+    assert endpoint.said == []
+    endpoint.attempt(Outcome.DELIVERED)
+    assert endpoint.row() is None
+
+
+def test_what_fails_by_turns_is_not_failing(rows: DictRows) -> None:
+    endpoint = Endpoint(rows)
+    for minute in range(10):
+        endpoint.at = minute * 60
+        endpoint.attempt(Outcome.RETRY_LATER)
+        endpoint.attempt(Outcome.DELIVERED)
+    assert endpoint.said == []
+
+
+def test_one_that_is_gone_is_told_until_it_is_enabled_and_takes_one(rows: DictRows) -> None:
+    endpoint = Endpoint(rows)
+    endpoint.attempt(Outcome.REJECTED, Reason.GONE)
+    endpoint.attempt(Outcome.REJECTED, Reason.GONE)
+    assert endpoint.said == [DISABLED]
+    row = endpoint.row()
+    assert row is not None
+    assert (row.status, row.waiting, row.last_error) == ("disabled", 1, "gone (410)")
+    endpoint.command(EndpointCommandKind.ENABLE)
+    assert endpoint.said == [DISABLED]
+    endpoint.attempt(Outcome.DELIVERED)
+    assert endpoint.said == [DISABLED, "resolve: it takes deliveries again"]
+
+
+def test_one_that_fails_and_then_is_gone_ends_both(rows: DictRows) -> None:
+    endpoint = failing(rows)
+    endpoint.attempt(Outcome.REJECTED, Reason.GONE)
+    endpoint.command(EndpointCommandKind.REMOVE)
+    assert endpoint.said == [FAILING, DISABLED, *["resolve: the endpoint was removed"] * 2]
+
+
+def test_what_a_person_switches_off_is_no_news(rows: DictRows) -> None:
+    endpoint = Endpoint(rows)
+    endpoint.command(EndpointCommandKind.DISABLE)
+    endpoint.at = MINUTE // SECOND
+    for _ in range(3):
+        endpoint.hear(a_request(f"p{endpoint.at}"))
+        endpoint.at += 1
+    row = endpoint.row()
+    assert row is not None
+    assert (endpoint.said, row.waiting) == ([], 3)
+    endpoint.command(EndpointCommandKind.ENABLE)
+    assert endpoint.row() is None
