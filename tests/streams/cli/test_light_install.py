@@ -32,7 +32,7 @@ LIGHT = ("typer", "pydantic", "pydantic_settings", "rich", "faust", "aiohttp", "
         (LIGHT, ["--help"]),
         (LIGHT, ["publish"]),
         (LIGHT[1:], ["up"]),
-        (("cel",), ["tail"]),
+        (("cel",), ["tail", "--filter", "true"]),
         (("rich",), ["up"]),
         (("fastapi",), ["gateway"]),
     ],

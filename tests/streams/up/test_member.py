@@ -26,7 +26,7 @@ class ScriptedChild:
     lines: tuple[dict[str, object], ...] = ()
     pid, returncode = 0, 0
 
-    def __init__(self, command: list[str], log: Path, descriptors: list[int]) -> None:
+    def __init__(self, command: list[str], log: Path, descriptors: list[int], stdout: int | None) -> None:
         self._wire = socket.socket(fileno=os.dup(descriptors[0]))
         self._killed = threading.Event()
         threading.Thread(target=self._talk, daemon=True).start()
