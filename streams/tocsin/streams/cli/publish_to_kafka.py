@@ -11,7 +11,7 @@ from tocsin.connectors.publish import NothingToPublish, Origin, Publisher, Publi
 from tocsin.schemas.errors import Unencodable
 from tocsin.schemas.events import ProblemReported
 from tocsin.streams.cli.documents import Document
-from tocsin.streams.cli.publish import Count, Output
+from tocsin.streams.cli.publish_endings import Count, Output
 from tocsin.streams.processes.kafka import reachable
 from tocsin.streams.rulesfile import load_redactions
 from tocsin.streams.settings import Settings
