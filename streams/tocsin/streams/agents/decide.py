@@ -64,7 +64,10 @@ class DecideAgent(Agent):
 
     def decide_timer(self, key: str, rows: Rows, now: int) -> Iterable[Decision]:
         tenant = getattr(rows.get(key), "tenant", None)
-        return decide.fire(key, rows, now, self._config(tenant))
+        config = self._config(tenant)
+        if self._turn is None or self._turn.rows is not rows:
+            return decide.fire(key, rows, now, config)
+        return decide.fire_timer(self._turn, now, config, key)
 
     def resumed(self, rows: Rows, since: int, until: int) -> Iterable[Output]:
         """Replies that could not be read are not late: open expectations get the silence as grace."""

@@ -206,8 +206,13 @@ def _tell(turn: Turn, report: Report) -> Outcome:
 def fire(key: str, rows: Rows, now: int, config: DecideConfig) -> list[Decision]:
     """The timer of row `key` is due by `now`: do what the row is for; prolong one that was used meanwhile, delete any
     other."""
-    row, scope = rows.get(key), scope_of(key)
-    turn = Turn(rows, now, config, scope)
+    return fire_timer(Turn(rows, now, config, scope_of(key)), now, config, key)
+
+
+def fire_timer(turn: Turn, now: int, config: DecideConfig, key: str) -> list[Decision]:
+    """The same, in a turn that begins with it."""
+    rows, scope = turn.rows, scope_of(key)
+    row = rows.get(key)
     turn.begin(now, config, getattr(row, "tenant", scope), scope)
     handler = TIMERS.get(type(row))
     if handler is not None:

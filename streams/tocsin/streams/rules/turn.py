@@ -26,7 +26,7 @@ from tocsin.streams.rules.state import (
     ThreadRow,
 )
 from tocsin.streams.rules.state.keys import key_part
-from tocsin.streams.rules.state.tables import TableOf
+from tocsin.streams.rules.state.tables import Table
 
 
 class Turn:
@@ -37,8 +37,31 @@ class Turn:
     A turn may be used for one event after another of the same rows (`begin`): its tables are then made once.
     """
 
+    __slots__ = (
+        "cases", "config", "connection_errors", "connections", "decisions", "digests", "errors",
+        "escalations", "expectations", "inhibitions", "kept", "latencies", "limits", "now", "peers",
+        "references", "reminders", "replays", "rows", "scope", "seen", "tenant", "thread_errors", "threads",
+    )  # fmt: skip
+
     def __init__(self, rows: Rows, now: int, config: DecideConfig, tenant: str) -> None:
         self.rows = rows
+        self.cases = Table(self, CaseRow, "case")
+        self.connection_errors = Table(self, ConnectionErrorsRow, "connection_errors")
+        self.connections = Table(self, ConnectionRow, "connection")
+        self.digests = Table(self, DigestRow, "digest")
+        self.errors = Table(self, ErrorsRow, "errors")
+        self.escalations = Table(self, EscalationRow, "escalation")
+        self.expectations = Table(self, ExpectationRow, "expectation")
+        self.inhibitions = Table(self, InhibitRow, "inhibit")
+        self.kept = Table(self, KeptCommand, "kept")
+        self.latencies = Table(self, LatencyRow, "latency")
+        self.peers = Table(self, PeerRow, "peer")
+        self.references = Table(self, ReferenceRow, "reference")
+        self.reminders = Table(self, ReminderRow, "reminder")
+        self.replays = Table(self, ReplayRow, "replay")
+        self.seen = Table(self, SeenRow, "seen")
+        self.thread_errors = Table(self, ThreadErrorsRow, "thread_errors")
+        self.threads = Table(self, ThreadRow, "thread")
         self.begin(now, config, tenant, key_part(tenant))
 
     def begin(self, now: int, config: DecideConfig, tenant: str, scope: str) -> None:
@@ -46,24 +69,6 @@ class Turn:
         self.now, self.config, self.tenant, self.scope = now, config, tenant, scope
         self.decisions: list[Decision] = []
         self.limits = config.book.limits_of(tenant)
-
-    cases = TableOf("case", CaseRow)
-    connection_errors = TableOf("connection_errors", ConnectionErrorsRow)
-    connections = TableOf("connection", ConnectionRow)
-    digests = TableOf("digest", DigestRow)
-    errors = TableOf("errors", ErrorsRow)
-    escalations = TableOf("escalation", EscalationRow)
-    expectations = TableOf("expectation", ExpectationRow)
-    inhibitions = TableOf("inhibit", InhibitRow)
-    kept = TableOf("kept", KeptCommand)
-    latencies = TableOf("latency", LatencyRow)
-    peers = TableOf("peer", PeerRow)
-    references = TableOf("reference", ReferenceRow)
-    reminders = TableOf("reminder", ReminderRow)
-    replays = TableOf("replay", ReplayRow)
-    seen = TableOf("seen", SeenRow)
-    thread_errors = TableOf("thread_errors", ThreadErrorsRow)
-    threads = TableOf("thread", ThreadRow)
 
     def emit(self, topic: str, key: str, event: Event) -> None:
         """Decide one event for a topic; `key` decides its partition."""

@@ -14,12 +14,11 @@ class Table(Generic[R]):
     """The rows of one kind within the scope (a tenant, an endpoint) that its holder has now: `key` spells a key once,
     the rest takes it."""
 
-    __slots__ = ("_get", "_holder", "_kind", "_row", "_rows")
+    __slots__ = ("_holder", "_kind", "_row", "_rows")
 
     def __init__(self, holder: Any, row: type[R], kind: str) -> None:
         self._holder, self._row, self._kind = holder, row, kind
         self._rows: Rows = holder.rows
-        self._get = self._rows.get
 
     def key(self, *ids: str) -> str:
         """The key of the row of these ids."""
@@ -30,12 +29,12 @@ class Table(Generic[R]):
 
     def get(self, key: str) -> R | None:
         """The row, or None when there is none."""
-        row = self._get(key)
+        row = self._rows.get(key)
         return row if type(row) is self._row else None
 
     def find(self, *ids: str) -> R | None:
         """The row of these ids, where its key is not needed."""
-        row = self._get(self.key(*ids))
+        row = self._rows.get(self.key(*ids))
         return row if type(row) is self._row else None
 
     def due(self, key: str) -> int | None:
