@@ -28,7 +28,7 @@ class Consumer:
 
 @pytest.mark.parametrize("hangs", [False, True], ids=["its own cancellation comes out", "it hangs"])
 async def test_closing_a_client_of_a_kafka_that_went_away(monkeypatch: pytest.MonkeyPatch, hangs: bool) -> None:
-    monkeypatch.setattr(client, "AIOKafkaConsumer", Consumer)
+    monkeypatch.setattr(client, "BoundedConsumer", Consumer)
     monkeypatch.setattr(client, "CLOSE_WITHIN", 0.05)
     used = []
     async with asyncio.timeout(60), client.open_consumer("127.0.0.1:1", hangs=hangs) as consumer:
@@ -37,7 +37,7 @@ async def test_closing_a_client_of_a_kafka_that_went_away(monkeypatch: pytest.Mo
 
 
 async def test_our_own_cancellation_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "AIOKafkaConsumer", Consumer)
+    monkeypatch.setattr(client, "BoundedConsumer", Consumer)
     monkeypatch.setattr(client, "CLOSE_WITHIN", 3600.0)
     closing = asyncio.Event()
 

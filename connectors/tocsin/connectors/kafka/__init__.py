@@ -4,6 +4,7 @@ and reading a topic to its end.
 
 from __future__ import annotations
 
+from tocsin.connectors.kafka.bounded import BoundedConsumer, refusal_of
 from tocsin.connectors.kafka.client import (
     CLOSE_WITHIN,
     client_options,
@@ -19,6 +20,7 @@ from tocsin.connectors.kafka.settled import Settled
 __all__ = [
     "CLOSE_WITHIN",
     "BatchProducer",
+    "BoundedConsumer",
     "ProducerReplaced",
     "ReadyBatch",
     "Settled",
@@ -32,4 +34,5 @@ __all__ = [
     "open_producer",
     "partitions_of",
     "read_to_end",
+    "refusal_of",
 ]

@@ -11,6 +11,8 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
+from tocsin.connectors.kafka.bounded import BoundedConsumer
+
 CLOSE_WITHIN = 5.0
 """Seconds that a client may take to close. When Kafka is away it waits for its time-outs, for nothing."""
 
@@ -22,8 +24,9 @@ def client_options(bootstrap: str) -> dict[str, Any]:
 
 @asynccontextmanager
 async def open_consumer(bootstrap: str, *topics: str, **settings: Any) -> AsyncIterator[AIOKafkaConsumer]:
-    """A started consumer that commits nothing by itself; `settings` as of AIOKafkaConsumer. Raises KafkaError."""
-    consumer = AIOKafkaConsumer(*topics, **{"enable_auto_commit": False} | client_options(bootstrap) | settings)
+    """A started consumer that commits nothing by itself, and that no batch can stop or make use much memory; `settings`
+    as of AIOKafkaConsumer. Raises KafkaError."""
+    consumer = BoundedConsumer(*topics, **{"enable_auto_commit": False} | client_options(bootstrap) | settings)
     try:
         await consumer.start()
         yield consumer
