@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from pathlib import Path
 
 import aiohttp
@@ -15,6 +16,7 @@ from tests.harness.bus import Bus, Child
 from tests.harness.judging import agents, read_topic, rows_differ
 from tests.harness.receiver import Receiver, rules_for
 from tests.harness.traffic import arrived
+from tocsin.connectors.kafka import open_producer
 from tocsin.connectors.publish import Origin, Publisher, problem, problem_reported
 from tocsin.schemas.codec import encode
 from tocsin.schemas.events import SchemaInUse
@@ -33,6 +35,7 @@ KINDS = {
     "a record of 1 MiB + 1": (GOOD[:5] + b"\x00" * (1024 * 1024 + 1 - 5), "too_large"),
     "no value at all": (None, "empty"),
 }
+MIB = 1024 * 1024
 COMPRESSIONS = (None, "lz4", "zstd", "snappy")
 TOPICS = ("inbox", "deliveries", "attempts")
 
@@ -105,6 +108,83 @@ async def publish_and_wait(bootstrap: str, prefix: str, receiver: Receiver, text
     await arrived(receiver, set(await publish(bootstrap, prefix, text)))
 
 
+BOMB = bytes(24 * 1024 * 1024)
+"""More than a batch may inflate to, small enough for every codec to make a record of it that Kafka takes."""
+
+
+async def worse_poison(bootstrap: str, prefix: str) -> None:
+    """What stopped a partition for good once: bombs of every codec, megabytes of value and of headers, null headers, a
+    header whose name is no text; on every topic that is read, each followed by a good batch of its own producer."""
+    for compression in ("gzip", "lz4", "zstd", "snappy"):
+        async with open_producer(
+            bootstrap, compression_type=compression, max_request_size=64 * MIB, max_batch_size=64 * MIB
+        ) as producer:
+            for topic in (*TOPICS, "settings"):
+                place, key = prefix + topic, f"worse {topic} {compression}".encode()
+                await producer.send_and_wait(place, BOMB, key=key, partition=0)
+                await producer.send_and_wait(place, bytes(6 * MIB), key=key, partition=0)
+                await producer.send_and_wait(place, GOOD[:-9], key=key, partition=0, headers=[("null", None)])
+                headers = [("large", bytes(6 * MIB))]
+                await producer.send_and_wait(place, GOOD[:-9], key=key, partition=0, headers=headers)
+
+
+WORSE = {"batch_unreadable": 4, "too_large": 4, "truncated": 8}
+"""How often each is on each topic."""
+
+
+@pytest.mark.timeout(300)
+async def test_bombs_and_megabytes_are_buried_and_an_unknown_schema_can_be_skipped(
+    bootstrap: str, prefix: str, tmp_path: Path
+) -> None:
+    async with Receiver() as receiver, Bus(bootstrap, prefix, tmp_path) as bus:
+        bus.rules(rules_for(receiver.url))
+        worker, dispatch = await bus.start("worker"), await bus.start("dispatch")
+        await asyncio.gather(worker.ready(), dispatch.ready())
+        await worse_poison(bootstrap, prefix)
+        await publish_and_wait(bootstrap, prefix, receiver, "behind the worse poison")
+        found: Counter[tuple[str, str]] = Counter()
+        wanted = {(topic, reason): count for topic in TOPICS for reason, count in WORSE.items()}
+        async with asyncio.timeout(60):
+            while found != wanted:
+                found = await buried(bootstrap, prefix)
+                await asyncio.sleep(0.5)
+        newer = b"\0" + (1999).to_bytes(4, "big") + GOOD[5:]
+        for topic in ("inbox", "attempts"):
+            async with open_producer(bootstrap) as producer:
+                at = (await producer.send_and_wait(f"{prefix}{topic}", newer, key=b"newer", partition=0)).offset
+            failed = await until_doctor_says(bus, f"tocsin partitions skip {topic} 0 --offset {at}")
+            assert "schema_not_known_yet" in failed
+            assert (await bus.run("partitions", "skip", topic, "0", "--offset", str(at + 1), "--yes"))[0] == 65
+            assert (await bus.run("partitions", "skip", topic, "1", "--offset", "0", "--yes"))[0] == 65
+            assert (await bus.run("partitions", "skip", topic, "0", "--offset", str(at)))[0] == 2, "nobody confirms it"
+            assert (await bus.run("partitions", "skip", topic, "0", "--offset", str(at), "--yes", "--json"))[0] == 0
+            await publish_and_wait(bootstrap, prefix, receiver, f"behind what was skipped on {topic}")
+            async with asyncio.timeout(60):  # the dispatcher makes attempts behind one that it waits for
+                while (await buried(bootstrap, prefix))[topic, "skipped"] != 1:  # noqa: ASYNC110
+                    await asyncio.sleep(0.5)
+
+
+async def buried(bootstrap: str, prefix: str) -> Counter[tuple[str, str]]:
+    """How many dead letters there are, by topic and reason."""
+    found: Counter[tuple[str, str]] = Counter()
+    for records in (await read_topic(bootstrap, f"{prefix}dead")).values():
+        for record in records:
+            headers = {name: value or b"" for name, value in record.headers}
+            topic = headers["__connect.errors.topic"].decode().removeprefix(prefix)
+            found[topic, headers["tocsin.reason"].decode()] += 1
+    return found
+
+
+async def until_doctor_says(bus: Bus, text: str) -> str:
+    async with asyncio.timeout(60):
+        while True:
+            code, said = await bus.run("doctor")
+            if text in said:
+                assert code == 1
+                return said
+            await asyncio.sleep(1)
+
+
 @pytest.mark.timeout(240)
 async def test_poison_is_buried_and_what_stands_behind_it_is_delivered(
     bootstrap: str, prefix: str, tmp_path: Path
@@ -170,7 +250,7 @@ async def _all_buried(bootstrap: str, prefix: str, wanted: dict[tuple[str, bytes
         found: dict[tuple[str, bytes | None], tuple[str, bytes | None]] = {}
         for records in (await read_topic(bootstrap, f"{prefix}dead")).values():
             for record in records:
-                headers = dict(record.headers)
+                headers = {name: value or b"" for name, value in record.headers}
                 topic = headers["__connect.errors.topic"].decode().removeprefix(prefix)
                 assert headers["from"] == b"a foreign client", "the original headers are not kept"
                 found[topic, record.key] = (headers["tocsin.reason"].decode(), record.value)

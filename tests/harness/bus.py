@@ -106,16 +106,7 @@ class Bus:
 
     async def start(self, name: str, failpoint: str | None = None, **environment: str) -> Child:
         """Start `tocsin NAME --json`; it is not awaited, see `Child.ready`."""
-        settings = {
-            "TOCSIN_BOOTSTRAP": self.bootstrap,
-            "TOCSIN_PREFIX": self.prefix,
-            "TOCSIN_PARTITIONS": str(self.partitions),
-            "TOCSIN_HOME": str(self.folder / "home"),
-            "TOCSIN_PORT": "0",
-            "TOCSIN_LOG_FORMAT": "json",
-            **self.environment,
-            **environment,
-        }
+        settings = {**self._settings(), **environment}
         if failpoint:
             settings["TOCSIN_FAILPOINT"] = failpoint
         log = self.folder / f"{name}-{len(self.children)}.log"
@@ -127,3 +118,23 @@ class Bus:
         child = Child(name, process, log)
         self.children.append(child)
         return child
+
+    async def run(self, *arguments: str) -> tuple[int, str]:
+        """Run a command of `tocsin` to its end: its exit code, and all that it said."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", COMMAND, *arguments, env={**os.environ, **self._settings()}, cwd=self.folder,
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        said, _ = await asyncio.wait_for(process.communicate(), 60)
+        return process.returncode or 0, said.decode()
+
+    def _settings(self) -> dict[str, str]:
+        return {
+            "TOCSIN_BOOTSTRAP": self.bootstrap,
+            "TOCSIN_PREFIX": self.prefix,
+            "TOCSIN_PARTITIONS": str(self.partitions),
+            "TOCSIN_HOME": str(self.folder / "home"),
+            "TOCSIN_PORT": "0",
+            "TOCSIN_LOG_FORMAT": "json",
+            **self.environment,
+        }

@@ -118,6 +118,9 @@ class ProcessLog:
         found = self._kafka.place(topic, partition).read(offset, offset + 1)
         return found[0] if found else None
 
+    async def skip_asked(self, partition: int) -> None:
+        """Nobody asks for anything here."""
+
     def partition_for(self, topic: str, key: bytes) -> int | None:
         return self._kafka.partition_for(key)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -16,6 +17,7 @@ from tocsin.streams.engine.fold import Folded
 from tocsin.streams.engine.partition import PartitionWriter
 from tocsin.streams.engine.phase import Phase
 from tocsin.streams.engine.record import Record, RuleSet
+from tocsin.streams.engine.spoken import Spoken
 from tocsin.streams.engine.task import PartitionTask
 
 FETCH = 200
@@ -152,6 +154,7 @@ class SimulatedWorker:
         self.log = new_log(self.die)
         self.rules: tuple[RuleSet, ...] = ()
         self.held: dict[tuple[str, int], HeldPartition] = {}
+        self.spoken = defaultdict[tuple[str, int], Spoken](Spoken)
         self.on_death: Callable[[SimulatedWorker], None] = lambda worker: None
 
     def clock(self) -> int:

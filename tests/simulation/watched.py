@@ -58,6 +58,9 @@ class Watched:
             self.broken = self.broken or broken
         return outputs
 
+    def released(self, rows: Rows) -> None:
+        self._rules.released(rows)
+
     def resumed(self, rows: Rows, since: int, until: int) -> Iterable[Output]:
         self.silences += 1
         return self._rules.resumed(rows, since, until)

@@ -149,7 +149,10 @@ class WorkerGroup:
             worker.failpoint(place)
 
         names = Names(rules.input_topic, rules.changelog)
-        writer = self._plan.writer(rules, names, partition, worker.log, owner, limits=self._limits, failpoint=failpoint)
+        spoken = worker.spoken[rules.name, partition]
+        writer = self._plan.writer(
+            rules, names, partition, worker.log, owner, limits=self._limits, spoken=spoken, failpoint=failpoint
+        )
         return writer
 
 

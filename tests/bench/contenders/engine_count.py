@@ -36,6 +36,9 @@ class CountByTenant:
     def fire(self, key: str, rows: Rows, now: int) -> Iterable[Output]:
         return []
 
+    def released(self, rows: Rows) -> None:
+        """Nothing is kept of them between two events."""
+
     def resumed(self, rows: Rows, since: int, until: int) -> Iterable[Output]:
         return []
 

@@ -46,6 +46,9 @@ class Diary:
         entries = rows.get(key) or []
         return self._enter(key, f"alarm {key} {len(entries)}", rows, None)
 
+    def released(self, rows: Rows) -> None:
+        """Nothing is kept of them between two events."""
+
     def resumed(self, rows: Rows, since: int, until: int) -> Iterable[Output]:
         return self._enter("silence", [since, until], rows, None)
 

@@ -15,6 +15,7 @@ from tocsin.streams.engine.fold import Folded
 from tocsin.streams.engine.partition import Names, PartitionWriter
 from tocsin.streams.engine.phase import Phase
 from tocsin.streams.engine.record import NotYetReadable, Record
+from tocsin.streams.engine.spoken import Spoken
 from tocsin.streams.engine.task import PartitionTask
 
 NAMES = Names("numbers", "tally-changelog")
@@ -47,11 +48,14 @@ class Partition:
         self.seeks: list[int] = []
         self.time = 0
         self.written: list[Folded] = []
+        spoken = Spoken()
         self.task = PartitionTask(
             self.rules,
             0,
             self.log,
-            lambda owner: PartitionWriter(self.rules, NAMES, 0, self.log, owner, dead_letters=dead_letters),
+            lambda owner: PartitionWriter(
+                self.rules, NAMES, 0, self.log, owner, dead_letters=dead_letters, spoken=spoken
+            ),
             self.seeks.append,
             lambda: self.time,
             on_written=lambda partition, folded: self.written.append(folded),

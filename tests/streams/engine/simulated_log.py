@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from tocsin.streams.engine.changelog import OWNER_HEADER, Entry
+from tocsin.streams.engine.dead import Skip
 from tocsin.streams.engine.outbox import OutboxRecord
 from tocsin.streams.engine.ports import LogUnavailable
 from tocsin.streams.engine.record import Headers, Output, Record
@@ -116,6 +117,7 @@ class SimulatedLog:
         self._broker = broker
         self._faults = faults
         self._generations: dict[str, int] = {}
+        self.asked: Skip | None = None
 
     async def append(self, topic: str, partition: int, owner: bytes, entries: Sequence[Entry]) -> int | None:
         headers = ((OWNER_HEADER, owner),)
@@ -148,6 +150,9 @@ class SimulatedLog:
     async def record_at(self, topic: str, partition: int, offset: int) -> Record | None:
         found = [record async for record in self.read(topic, partition, offset, offset + 1)]
         return found[0] if found else None
+
+    async def skip_asked(self, partition: int) -> Skip | None:
+        return self.asked
 
     def partition_for(self, topic: str, key: bytes) -> int | None:
         return 0

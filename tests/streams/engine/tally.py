@@ -52,6 +52,9 @@ class Tally:
             raise RuntimeError("a bug in a rule about silence")
         return [Output("sums", b"silence", json.dumps({"since": since, "until": until}).encode())]
 
+    def released(self, rows: Rows) -> None:
+        """Nothing is kept."""
+
     def encode_row(self, row: Any) -> bytes:
         return json.dumps(row).encode()
 

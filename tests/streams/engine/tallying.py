@@ -50,7 +50,9 @@ def sums(folded: Folded) -> list[tuple[str, int]]:
 
 
 def reasons(folded: Folded) -> list[str]:
-    return [dict(output.headers)["tocsin.reason"].decode() for output in folded.outputs if output.topic == "dead"]
+    return [
+        (dict(output.headers)["tocsin.reason"] or b"").decode() for output in folded.outputs if output.topic == "dead"
+    ]
 
 
 class Newer(Tally):

@@ -13,12 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.streams.engine.one_partition import Partition, adds
+from tests.streams.engine.one_partition import NAMES, Partition, adds
+from tests.streams.engine.simulated_log import Faults, SimulatedBroker, SimulatedLog
 from tests.streams.engine.tally import Tally
 from tests.streams.engine.tally_bus import PATIENCE, TallyBus, tally_bus
 from tests.streams.engine.tallying import Tallying, reasons, sums
+from tocsin.streams.engine.changelog import OWNER_HEADER
 from tocsin.streams.engine.dead import DEAD_TOPIC, DeadLetterLimit, DeadLetterLimitReached, RecentDead
 from tocsin.streams.engine.fold import Limits
+from tocsin.streams.engine.partition import PartitionWriter
 from tocsin.streams.engine.phase import DEAD_LETTER_LIMIT, Phase
 from tocsin.streams.engine.record import TICK, Output, Record, Rows
 
@@ -205,3 +208,22 @@ async def test_on_kafka_a_killed_worker_goes_on_counting_where_it_was(bootstrap:
         await bus.until_told(["e9"])
         assert await bus.end(last) == 0
         assert [int(letter["__connect.errors.offset"]) for letter in await bus.dead()] == list(range(5, 25))
+
+
+async def test_a_void_count_of_an_earlier_owner_does_not_outlive_the_records_that_say_so() -> None:
+    """Compaction takes the owner records first: what a late owner wrote must then be overwritten, count and all."""
+    broker = SimulatedBroker(1)
+    late, ours = b"A" * 16, b"B" * 16
+    log = SimulatedLog(broker, Faults())
+    for owner in (late, ours):
+        await PartitionWriter(Tally(), NAMES, 0, log, owner).take_over()
+    counted = [(b"d", RecentDead([1, 2, 3]).encode(), ((OWNER_HEADER, late),))]
+    broker.land(NAMES.changelog, counted, 0)
+    writer = PartitionWriter(Tally(), NAMES, 0, log, b"C" * 16)
+    await writer.take_over()
+    broker.topics[NAMES.changelog].records = [
+        (record, at) for record, at in broker.topics[NAMES.changelog].records if record.key != b"w"
+    ]
+    after = PartitionWriter(Tally(), NAMES, 0, log, b"D" * 16)
+    await after.take_over()
+    assert len(after.state.recent_dead) == 0

@@ -20,7 +20,6 @@ from tocsin.streams.engine.task import PartitionTask
 class Partition:
     """Its timer is always due; `hangs`: its tick is never acknowledged."""
 
-    halted = ""
     note = PartitionTask.note
 
     def __init__(self, hangs: bool = False, broken: bool = False) -> None:
@@ -28,6 +27,9 @@ class Partition:
         self.audits = 0
         self.ticks, self.ticking, self.cancelled = 0, False, False
         self.phase, self.reason, self.settled, self.moved_at = Phase.TAKING_OVER, "", False, 0.0
+
+    def trouble(self) -> None:
+        """None: how a partition that has one is told is tested with real ones."""
 
     def tick_is_due(self) -> bool:
         return not self.ticking

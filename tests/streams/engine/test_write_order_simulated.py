@@ -192,7 +192,7 @@ class Simulation:
         self.silences += len(found)
 
     def _reported(self) -> bool:
-        reasons = [dict(record.headers)["tocsin.reason"] for record in self.broker.values("dead")]
+        reasons = [dict(record.headers)["tocsin.reason"] or b"" for record in self.broker.values("dead")]
         return any(reason.startswith(b"input_") for reason in reasons)
 
     def _check_outputs(self, entries: dict[str, list[list[object]]]) -> None:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from prometheus_client import CollectorRegistry, generate_latest
 
 from tocsin.streams.engine.audit import TimerCensus
+from tocsin.streams.engine.phase import Trouble
 from tocsin.streams.telemetry.engine_metrics import HaltedPartitions, TimerMetrics
 
 
@@ -32,9 +33,12 @@ def test_every_agent_has_its_timers_counted_by_where_they_stand() -> None:
 
 
 def test_a_halted_partition_is_named_with_its_reason() -> None:
-    tasks = [SimpleNamespace(partition=0, halted=""), SimpleNamespace(partition=7, halted="dead_letter_limit")]
+    troubles = [Trouble("inbox 7", "dead_letter_limit", 5), Trouble("inbox 8", "needs_a_person", None)]
     registry = CollectorRegistry()
-    engine = SimpleNamespace(agents=lambda: ["decide"], tasks_of=lambda agent: tasks)
-    registry.register(HaltedPartitions(engine))  # type: ignore[arg-type]
+    registry.register(HaltedPartitions(lambda: [("decide", trouble) for trouble in troubles]))
     samples = [line for line in generate_latest(registry).decode().splitlines() if not line.startswith("#")]
-    assert samples == ['tocsin_partition_halted{agent="decide",partition="7",reason="dead_letter_limit"} 1.0']
+    assert samples == [
+        'tocsin_partition_halted{agent="decide",partition="7",reason="dead_letter_limit"} 1.0',
+        'tocsin_partition_halted{agent="decide",partition="8",reason="needs_a_person"} 1.0',
+        'tocsin_partition_halted_offset{agent="decide",partition="7"} 5.0',
+    ]

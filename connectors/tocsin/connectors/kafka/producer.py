@@ -70,13 +70,15 @@ class BatchProducer:
             self._starting.add_done_callback(self._note_start)
         return await asyncio.shield(self._starting)
 
-    async def send(self, batches: Sequence[ReadyBatch]) -> list[RecordMetadata]:
+    async def send(
+        self, batches: Sequence[ReadyBatch], taken: list[asyncio.Future[RecordMetadata]] | None = None
+    ) -> list[RecordMetadata]:
         """Have batches stored, at most one for a partition, and say where. Raises as `started` does, ProducerReplaced,
         or a KafkaError or OSError; the producer is replaced when a batch that it had taken failed. Cancelling it does
-        not take the batches back.
+        not take the batches back. `taken`, when given, is filled with the fate of each batch that was taken, in order.
         """
         producer = await self.started()
-        taken: list[asyncio.Future[RecordMetadata]] = []
+        taken = [] if taken is None else taken
         sending = asyncio.create_task(self._acknowledged(producer, batches, taken))
         self._sending[sending] = producer
         sending.add_done_callback(self._forget)

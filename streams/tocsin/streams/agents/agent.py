@@ -48,6 +48,10 @@ class Agent(ABC):
     def decide_timer(self, key: str, rows: Rows, now: int) -> Iterable[Decision]:
         """What the rules decide when the timer of row `key` is due."""
 
+    @abstractmethod
+    def released(self, rows: Rows) -> None:
+        """These rows are not ours any more: nothing of them may be kept."""
+
     def fold(self, event: Any, rows: Rows, now: int, record: Record) -> Iterable[Output]:
         return self._outputs(self.decide(event, rows, now), record)
 

@@ -62,6 +62,11 @@ class DecideAgent(Agent):
             turn.begin(now, config, tenant, key_part(tenant))
         return decide.decide_event(turn, event)
 
+    def released(self, rows: Rows) -> None:
+        """The turn that is used again holds the rows of the partition that was decided last."""
+        if self._turn is not None and self._turn.rows is rows:
+            self._turn = None
+
     def decide_timer(self, key: str, rows: Rows, now: int) -> Iterable[Decision]:
         tenant = getattr(rows.get(key), "tenant", None)
         config = self._config(tenant)

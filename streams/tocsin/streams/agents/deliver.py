@@ -38,6 +38,9 @@ class DeliverAgent(Agent):
     def decide_timer(self, key: str, rows: Rows, now: int) -> Iterable[Decision]:
         return deliver.fire(key, rows, now, self._config())
 
+    def released(self, rows: Rows) -> None:
+        """Nothing is kept of them between two events."""
+
     def resumed(self, rows: Rows, since: int, until: int) -> Iterable[Output]:
         """Retries and leases get no grace: what is late is done at once."""
         return ()

@@ -23,7 +23,14 @@ from tocsin.schemas.errors import Undecodable
 from tocsin.streams.cli.options import client_settings
 from tocsin.streams.cli.output import show, show_error, show_json
 from tocsin.streams.cli.records import places_of, records_of, seen_of
-from tocsin.streams.engine.dead import CONNECT_PREFIX, GATEWAY_STAGE, NOT_A_PROBLEM, REASON_HEADER
+from tocsin.streams.engine.dead import (
+    BATCH_UNREADABLE,
+    CONNECT_PREFIX,
+    CUT_HEADER,
+    GATEWAY_STAGE,
+    NOT_A_PROBLEM,
+    REASON_HEADER,
+)
 from tocsin.streams.processes.exit_codes import BAD_INPUT, CHECK_FAILED, USAGE, CommandFailed
 from tocsin.streams.processes.kafka import kafka_unreachable, needed_bootstrap
 from tocsin.streams.settings import Settings
@@ -53,7 +60,7 @@ def list_letters(reason: Reason = None, as_json: AsJson = False) -> None:
 def show_letter(letter: Letter, as_json: AsJson = False) -> None:
     """Show one dead letter whole: headers, and the event, or its first bytes as hex; of what is no problem the text."""
     record = asyncio.run(_one(client_settings(), letter))
-    headers = {name: value.decode("utf-8", "replace") for name, value in record.headers}
+    headers = {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
     found = letter_of(record)
     seen = {**seen_of(record), **msgspec.to_builtins(found), "headers": headers}
     if found.stage == GATEWAY_STAGE:
@@ -161,7 +168,7 @@ def _line(letter: DeadLetter) -> str:
 
 
 REPLAYED_OF = "tocsin.replayed-of"
-OWN = (CONNECT_PREFIX, REASON_HEADER, "tocsin.attempts")
+OWN = (CONNECT_PREFIX, REASON_HEADER, CUT_HEADER, "tocsin.attempts")
 """Headers that were added when the record died: a replayed record goes without them."""
 
 
@@ -185,7 +192,7 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
 
 def letter_of(record: ConsumerRecord) -> DeadLetter:
     """What a record of `dead` tells about itself; headers may be missing or not text."""
-    headers = {name: value.decode("utf-8", "replace") for name, value in record.headers}
+    headers = {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
     try:
         event = decode(record.value)
         kind, event_id = type(event).__name__, event.event_id
@@ -208,7 +215,9 @@ def letter_of(record: ConsumerRecord) -> DeadLetter:
 
 def replayed_of(record: ConsumerRecord) -> str | None:
     """The id of the letter that was replayed, when this record of `dead` is no letter but the note of a replay."""
-    return next((value.decode("utf-8", "replace") for name, value in record.headers if name == REPLAYED_OF), None)
+    return next(
+        ((value or b"").decode("utf-8", "replace") for name, value in record.headers if name == REPLAYED_OF), None
+    )
 
 
 def replay_note(letter: DeadLetter) -> list[tuple[str, bytes]]:
@@ -222,8 +231,10 @@ def why_not_replayable(record: ConsumerRecord, letter: DeadLetter, topics: Colle
         return "it is a document that is no problem, and never was a record"
     if letter.stage == "timer":
         return "it holds the row of a timer that failed, not a record"
-    if letter.stage == "input" or record.value is None:
+    if letter.stage == "input" or letter.reason == BATCH_UNREADABLE or record.value is None:
         return "it reports something and holds no record"
+    if any(name == CUT_HEADER for name, _ in record.headers):
+        return "it holds only a part of the record, which was too large"
     if letter.topic not in topics:
         return "it does not say which of our topics it came from"
     return None

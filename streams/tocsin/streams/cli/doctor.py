@@ -42,8 +42,9 @@ async def _examine() -> list[Check]:
     checks = [Check("settings", Level.OK, f"prefix {settings.prefix}, {settings.partitions} partitions")]
     checks += [Check("settings", Level.WARN, line, "correct or remove it") for line in settings.warnings]
     checks += local_checks(settings)
-    checks += await timer_checks(settings)
-    return checks + await kafka_checks(_located(settings))
+    timers, kafka = await timer_checks(settings), await kafka_checks(_located(settings))
+    said = {check.detail for check in kafka}  # a halted partition tells it by its metrics and by its commits
+    return checks + [check for check in timers if check.detail not in said] + kafka
 
 
 def _located(settings: Settings) -> Settings:

@@ -4,32 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from time import time
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import BrokerResponseError, KafkaError
+from aiokafka.errors import KafkaError
 
 from tocsin.connectors.kafka import offsets_since, open_consumer, read_to_end
 from tocsin.streams.cli.dead import letter_of, replayed_of
 from tocsin.streams.cli.doctor_checks import Check, Level
+from tocsin.streams.cli.halted import GROUPS, READERS, coordinated, troubles
 from tocsin.streams.cli.records import places_of
 from tocsin.streams.engine.dead import NOT_A_PROBLEM
+from tocsin.streams.engine.phase import Trouble
 from tocsin.streams.processes.exit_codes import CommandFailed
 from tocsin.streams.processes.kafka import ServiceUnreachable, admin_of, needed_bootstrap
 from tocsin.streams.settings import Settings
 from tocsin.streams.topics import ChangeKind, TopicChange, plan
 from tocsin.streams.topology import topic_name
 
-GROUPS = {"worker": ("inbox", "deliveries"), "dispatch": ("attempts",)}
-"""Process -> the topics that its group (`<prefix><process>`) reads."""
 MUCH_LAG = 1000
 HOUR = 3600
 LOOKED_AT = 10_000
 """The most dead letters that are counted."""
 WITHIN = 30.0
-COORDINATOR_TRIES = 40
 
 
 async def kafka_checks(settings: Settings) -> list[Check]:
@@ -45,6 +44,7 @@ async def kafka_checks(settings: Settings) -> list[Check]:
                 return checks
             for process, topics in GROUPS.items():
                 checks.append(await _group(admin, settings, process, topics))
+            checks += [halted_check(trouble) for trouble in await troubles(admin, settings)]
             checks.append(await _dead(settings))
     except (ServiceUnreachable, CommandFailed) as error:
         checks.append(Check("kafka", Level.FAIL, str(error)))
@@ -67,6 +67,13 @@ def _topics(changes: list[TopicChange]) -> list[Check]:
     return checks or [Check("topics", Level.OK, "all there, as the map says")]
 
 
+def halted_check(trouble: Trouble) -> Check:
+    """A partition that halted or waits, with what helps."""
+    topic, partition = trouble.place.split(" ")
+    detail = f"partition {partition} of {READERS.get(topic, topic)} halted: {trouble.reason}"
+    return Check("partition", Level.FAIL, detail, trouble.help())
+
+
 async def _group(admin: AIOKafkaAdminClient, settings: Settings, process: str, topics: tuple[str, ...]) -> Check:
     group = f"{settings.prefix}{process}"
     members = await _members(admin, group)
@@ -81,18 +88,9 @@ async def _group(admin: AIOKafkaAdminClient, settings: Settings, process: str, t
 
 
 async def _members(admin: AIOKafkaAdminClient, group: str) -> int:
-    await _coordinated(admin, group)
+    await coordinated(admin, group)
     answers = await admin.describe_consumer_groups([group])
     return sum(len(described[5]) for answer in answers for described in answer.groups)
-
-
-async def _coordinated(admin: AIOKafkaAdminClient, group: str) -> None:
-    """Wait for a coordinator: Kafka makes its own topic of groups when one is first asked for, and has none before."""
-    for _ in range(COORDINATOR_TRIES):
-        with suppress(BrokerResponseError):
-            await admin.find_coordinator(group)
-            return
-        await asyncio.sleep(0.25)
 
 
 async def _lag(admin: AIOKafkaAdminClient, settings: Settings, group: str, places: list[TopicPartition]) -> int:

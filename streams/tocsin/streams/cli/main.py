@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "write": ("dialects", "A canonical problem in another dialect, strictly."),
     "codes": ("codes", "The catalogue of well-known codes: list, show, lint."),
     "topics": ("topics", "The topics of the bus: plan, apply."),
+    "partitions": ("partitions", "Partitions that stand still: skip."),
     "schemas": ("schemas", "Check the event schemas, also against released ones."),
     "rules": ("rules", "The rules file: make one, check it, try it, its JSON Schema."),
     "config": ("config", "The effective settings, secrets masked."),

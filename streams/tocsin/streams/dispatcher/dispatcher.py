@@ -17,9 +17,9 @@ from functools import partial
 
 import aiokafka.abc
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from tocsin.connectors.kafka import CLOSE_WITHIN, client_options, ended_within
+from tocsin.connectors.kafka import CLOSE_WITHIN, BoundedConsumer, client_options, ended_within
 from tocsin.connectors.publish.headers import cloud_event_headers
 from tocsin.connectors.sinks import Sink
 from tocsin.schemas.codec import decode_as, encode
@@ -31,9 +31,11 @@ from tocsin.streams.dispatcher.memory import is_stale
 from tocsin.streams.dispatcher.partitions import Admission, Offsets, PartitionProgress
 from tocsin.streams.dispatcher.progress import Progress
 from tocsin.streams.dispatcher.recall import Recall
-from tocsin.streams.engine.dead import dead_letter
+from tocsin.streams.dispatcher.unreadable import Unreadable
+from tocsin.streams.engine.dead import Skip
 from tocsin.streams.engine.failpoints import failpoint_from
-from tocsin.streams.engine.kafka_log import record_from
+from tocsin.streams.engine.record import Output
+from tocsin.streams.engine.skips import skip_asked
 from tocsin.streams.topology import CARRIER_LIMIT, LARGEST_BATCH
 
 _log = structlog.get_logger("tocsin.dispatch")
@@ -72,7 +74,8 @@ class Dispatcher:
         self.progress = progress or Progress()
         self._debug = logging.getLogger("tocsin.dispatch").isEnabledFor(logging.DEBUG)
         self._settings, self._book = settings, book
-        self._on_outcome, self._on_dead = on_outcome, on_dead
+        self._on_outcome = on_outcome
+        self.unreadable = Unreadable(self._send_dead, self._skip_asked, on_dead)
         self._failpoint = failpoint_from(settings.failpoint)
         self._producer = AIOKafkaProducer(
             **client_options(settings.bootstrap),
@@ -81,7 +84,7 @@ class Dispatcher:
             max_batch_size=LARGEST_BATCH,
             max_request_size=CARRIER_LIMIT,
         )
-        self._consumer = AIOKafkaConsumer(
+        self._consumer = BoundedConsumer(
             **client_options(settings.bootstrap),
             group_id=f"{settings.prefix}dispatch",
             enable_auto_commit=False,
@@ -93,7 +96,7 @@ class Dispatcher:
         )
         self.attempts = Attempts(sinks, settings.per_endpoint, self._write, self._failpoint)
         self._recall = Recall(settings.bootstrap, settings.prefix, book, self.attempts.memory)
-        self._offsets = Offsets(self._consumer, lambda: self._failpoint("attempt_committed"))
+        self._offsets = Offsets(self._consumer, lambda: self._failpoint("attempt_committed"), self.unreadable.troubles)
         self._admission = Admission()
         self._room = asyncio.Event()
         self.running: set[asyncio.Task[None]] = set()
@@ -180,25 +183,27 @@ class Dispatcher:
 
     async def _decoded(self, record: ConsumerRecord) -> DeliveryAttempt | None:
         """The attempt, or None when the record went to `dead`. One that a newer version wrote is waited for."""
-        while True:
-            try:
-                return decode_as(record.value, DeliveryAttempt, book=self._book)
-            except Undecodable as undecodable:
-                if undecodable.reason is not UndecodableReason.UNKNOWN_OWN_SCHEMA:
-                    await self._dead_letter(record, undecodable)
-                    return None
-                _log.error("attempt waits for a schema", detail=undecodable.detail)
-                await asyncio.sleep(2.0)
+        try:
+            while True:
+                try:
+                    return decode_as(record.value, DeliveryAttempt, book=self._book)
+                except Undecodable as undecodable:
+                    if undecodable.reason is not UndecodableReason.UNKNOWN_OWN_SCHEMA:
+                        await self.unreadable.bury(record, undecodable)
+                        return None
+                    if await self.unreadable.let_go(record, undecodable.detail):
+                        return None
+        finally:
+            self.unreadable.over(record)
 
-    async def _dead_letter(self, record: ConsumerRecord, undecodable: Undecodable) -> None:
-        letter = dead_letter(
-            record_from(record, record.topic), "dispatch", undecodable.reason.value, undecodable.detail
-        )
-        await self._producer.send_and_wait(
-            f"{self._settings.prefix}{letter.topic}", letter.value, key=letter.key, headers=list(letter.headers)
-        )
-        _log.warning("dead letter", reason=undecodable.reason.value, partition=record.partition, offset=record.offset)
-        self._on_dead(undecodable.reason.value)
+    async def _send_dead(self, letter: Output) -> None:
+        topic = f"{self._settings.prefix}{letter.topic}"
+        # aiokafka sends no record that has neither key nor value, as a foreign client may have.
+        value = b"" if letter.key is None and letter.value is None else letter.value
+        await self._producer.send_and_wait(topic, value, key=letter.key, headers=list(letter.headers))
+
+    async def _skip_asked(self, place: TopicPartition) -> Skip | None:
+        return await skip_asked(self._settings.bootstrap, self._settings.prefix, place.topic, place.partition)
 
     async def _write(self, outcome: DeliveryOutcome) -> None:
         await self._producer.send_and_wait(

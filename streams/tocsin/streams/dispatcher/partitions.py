@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
 from tocsin.connectors.kafka import Settled
+from tocsin.streams.engine.phase import Trouble
 
 Place = TypeVar("Place", bound=Hashable)
 
@@ -83,13 +84,20 @@ class PartitionProgress:
 
 class Offsets:
     """Commits, for the partitions that the consumer holds, what is done of each. A failed commit only means that some
-    attempts may be made again. `on_commit` is called after each commit that Kafka took."""
+    attempts may be made again. `on_commit` is called after each commit that Kafka took; `troubles` says what stands
+    still, and is committed with it, for operators."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, on_commit: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        consumer: AIOKafkaConsumer,
+        on_commit: Callable[[], None] = lambda: None,
+        troubles: Callable[[], Mapping[TopicPartition, Trouble]] = dict,
+    ) -> None:
         self._consumer = consumer
         self._on_commit = on_commit
+        self._troubles = troubles
         self._progress: dict[TopicPartition, PartitionProgress] = {}
-        self._committed: dict[TopicPartition, int] = {}
+        self._committed: dict[TopicPartition, OffsetAndMetadata] = {}
         self._newly_assigned: set[TopicPartition] = set()
         self._settled = Settled()
 
@@ -118,15 +126,16 @@ class Offsets:
                     await self._commit()
 
     async def _commit(self) -> None:
-        held = self._consumer.assignment()
+        held, troubles = self._consumer.assignment(), self._troubles()
         done = {
-            partition: at
+            partition: OffsetAndMetadata(at, troubles[partition].written() if partition in troubles else "")
             for partition, progress in self._progress.items()
-            if partition in held and (at := progress.committable()) not in (None, self._committed.get(partition))
+            if partition in held and (at := progress.committable()) is not None
         }
+        done = {partition: at for partition, at in done.items() if at != self._committed.get(partition)}
         if done:
             with contextlib.suppress(KafkaError):
-                await self._consumer.commit({place: OffsetAndMetadata(at, "") for place, at in done.items()})
+                await self._consumer.commit(done)
                 self._committed.update(done)
                 self._on_commit()
 

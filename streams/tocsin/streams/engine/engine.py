@@ -26,6 +26,7 @@ from tocsin.streams.engine.phase import Phase
 from tocsin.streams.engine.ports import WorkerLog
 from tocsin.streams.engine.readiness import by_topic, standing_still
 from tocsin.streams.engine.record import RuleSet
+from tocsin.streams.engine.spoken import Spoken
 from tocsin.streams.engine.task import PartitionTask
 from tocsin.streams.engine.ticking import HEARTBEAT
 from tocsin.streams.engine.transport import FetchedBatch
@@ -188,8 +189,8 @@ class Engine:
     def busy(self) -> bool:
         return any(task.phase is not Phase.HALTED and not task.has_room() for task in self.tasks.values())
 
-    def committable(self) -> dict[TopicPartition, int]:
-        marks = {partition: task.mark_offset() for partition, task in self.tasks.items()}
+    def committable(self) -> dict[TopicPartition, tuple[int, str]]:
+        marks = {partition: task.committable() for partition, task in self.tasks.items()}
         return {partition: at for partition, at in marks.items() if at is not None}
 
     def resume_at(self, partition: TopicPartition) -> int | None:
@@ -223,6 +224,8 @@ class Engine:
         limits = replace(self._settings.limits, silence=int(2e6 * self._settings.heartbeat))
         names = Names(partition.topic, self._settings.prefix + rules.changelog)
 
+        spoken = Spoken()
+
         def writer(owner: bytes) -> PartitionWriter:
             return PartitionWriter(
                 rules,
@@ -232,6 +235,7 @@ class Engine:
                 owner,
                 limits=limits,
                 dead_letters=self._settings.dead_letters,
+                spoken=spoken,
                 failpoint=self._failpoint,
             )
 

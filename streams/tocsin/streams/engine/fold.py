@@ -6,11 +6,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tocsin.connectors.kafka import refusal_of
 from tocsin.streams.engine.dead import (
+    BATCH_UNREADABLE,
     DEAD_TOPIC,
+    SKIPPED,
+    UNWRITABLE_RECORD,
     DeadLetterLimit,
     DeadLetterLimitReached,
     RecentDead,
+    Skip,
     dead_headers,
     dead_letter,
 )
@@ -47,7 +52,7 @@ class Folded:
     now: int = 0
     waits_for: str | None = None
     more_timers: bool = False
-    halt: DeadLetterLimitReached | None = None
+    halt: Halt | None = None
     recent_dead: RecentDead = field(default_factory=RecentDead)
     dead: dict[str, int] = field(default_factory=dict)
     forwarded: int = 0
@@ -82,31 +87,44 @@ class Folder:
         self._partition_for = partition_for
         self._dead_letters = dead_letters or DeadLetterLimit()
 
-    def fold(self, records: Sequence[Record], now: int, recent_dead: RecentDead | None = None) -> Folded:
+    def fold(
+        self, records: Sequence[Record], now: int, recent_dead: RecentDead | None = None, skip: Skip | None = None
+    ) -> Folded:
         """Fold records until they are used up or the batch is full; `now` is the time of the last record before.
 
-        A record that would be one dead letter too many is not taken: the batch ends before it and says so (`halt`), or
-        DeadLetterLimitReached is raised when it is the first.
+        A record that halts (one dead letter too many, a row that a newer release wrote) is not taken: the batch ends
+        before it and says so (`halt`), or Halt is raised when it is the first. The record of `skip` becomes a dead
+        letter without being read.
         """
         recent_dead = recent_dead or RecentDead()
         try:
-            return self._fold(records, now, recent_dead.copy())
-        except DeadLetterLimitReached as reached:
+            return self._fold(records, now, recent_dead.copy(), skip)
+        except Halt as halt:
             # Nothing may remain of the record, of its timers or of the silence that it ended: without it, all again.
             self._rows.undo_batch()
-            if not reached.taken:
+            if not halt.taken:
                 raise
-            folded = self._fold(records[: reached.taken], now, recent_dead.copy())
-            folded.halt = reached
+            folded = self._fold(records[: halt.taken], now, recent_dead.copy(), skip)
+            folded.halt = halt
             return folded
 
-    def _fold(self, records: Sequence[Record], now: int, recent_dead: RecentDead) -> Folded:
-        rows = self._rows
-        rows.begin_batch()
+    def _fold(self, records: Sequence[Record], now: int, recent_dead: RecentDead, skip: Skip | None) -> Folded:
         folded = Folded(now=now, recent_dead=recent_dead)
-        for record in records[: self._limits.records]:
+        self._rows.begin_batch()
+        try:
+            self._fold_all(records[: self._limits.records], folded, skip)
+        except Halt as halt:
+            halt.taken, halt.offset = folded.taken, records[folded.taken].offset
+            raise
+        if folded.taken:
+            folded.mark = Mark.of(records[folded.taken - 1])
+            recent_dead.forget(folded.mark.offset, self._dead_letters)
+        return folded
+
+    def _fold_all(self, records: Sequence[Record], folded: Folded, skip: Skip | None) -> None:
+        for record in records:
             try:
-                event = self._decode(record)
+                event = skip if skip is not None and skip.means(record) else self._decode(record)
             except NotYetReadable as newer:
                 folded.waits_for = str(newer)
                 break
@@ -118,17 +136,14 @@ class Folder:
             folded.taken += 1
             if self._full(folded):
                 break
-        if folded.taken:
-            folded.mark = Mark.of(records[folded.taken - 1])
-            recent_dead.forget(folded.mark.offset, self._dead_letters)
-        return folded
 
     def _decode(self, record: Record) -> Any:
         """The event, or why there is none: that too is folded, once it is sure that this record is taken."""
         try:
             return self._rules.decode(record)
         except Refused as refused:
-            return refused
+            why = None if record.value else refusal_of(record.headers)
+            return refused if why is None else Refused(BATCH_UNREADABLE, why)
         except (NotYetReadable, Halt):
             raise
         except Exception as error:
@@ -156,6 +171,9 @@ class Folder:
         if isinstance(event, Refused):
             self._dead_letter(folded, record, "decode", event.reason, event.detail)
             return
+        if isinstance(event, Skip):
+            self._let_go(event, record, folded)
+            return
         if event is TICK:
             self._fire_due(record, folded)
             return
@@ -168,6 +186,13 @@ class Folder:
             return
         if not forwarded:
             self._apply(record, folded, lambda: self._rules.fold(event, self._rows, folded.now, record), "fold")
+
+    def _let_go(self, skip: Skip, record: Record, folded: Folded) -> None:
+        if skip.asked:  # then it is never one too many
+            folded.dead[SKIPPED] = folded.dead.get(SKIPPED, 0) + 1
+            self._emit(folded, dead_letter(record, "skip", SKIPPED, skip.why))
+        else:
+            self._dead_letter(folded, record, "write", UNWRITABLE_RECORD, skip.why)
 
     def _forward(self, event: object, record: Record, folded: Folded) -> bool:
         key = self._rules.partition_key(event)
@@ -252,7 +277,7 @@ class Folder:
 
     def _count_dead(self, folded: Folded, record: Record, reason: str, detail: str) -> None:
         if not folded.recent_dead.add(record.offset, self._dead_letters):
-            raise DeadLetterLimitReached(self._dead_letters, record, reason, detail, folded.taken)
+            raise DeadLetterLimitReached(self._dead_letters, record, reason, detail)
         folded.dead[reason] = folded.dead.get(reason, 0) + 1
 
     def _emit(self, folded: Folded, output: Output) -> None:

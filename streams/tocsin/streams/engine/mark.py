@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import struct
-import zlib
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tocsin.streams.engine.record import Halt, Record
+from tocsin.streams.engine.record import Halt, Record, checksum
 
 _LAYOUT = struct.Struct(">BqqI")
 _FORMAT = 1
@@ -37,12 +36,6 @@ class Mark:
         return cls(offset, timestamp, crc)
 
 
-def checksum(record: Record) -> int:
-    """CRC-32 over key and value, told apart when either is absent."""
-    crc = zlib.crc32(record.key if record.key is not None else b"\xff\x00")
-    return zlib.crc32(record.value if record.value is not None else b"\xff\x01", crc)
-
-
 class Standing(StrEnum):
     """How the input looks from the mark."""
 
@@ -65,6 +58,11 @@ class Verdict:
     def input_changed(self) -> bool:
         """Whether it is another input than the one that was read, or a part of it is gone unread."""
         return self.standing not in (Standing.SAME, Standing.FRESH)
+
+    @property
+    def reason(self) -> str:
+        """The reason of the dead letter that reports it."""
+        return f"input_{self.standing}"
 
 
 def judge(mark: Mark | None, start: int, end: int, at_mark: Record | None) -> Verdict:

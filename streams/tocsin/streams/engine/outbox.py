@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tocsin.streams.engine.record import Halt, Output
+from tocsin.streams.engine.record import Halt, Headers, Output
 
 _FORMAT = 1
 _HEAD = struct.Struct(">B")
@@ -19,7 +19,7 @@ class OutboxRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     topic: str
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
+    headers: Headers
     timestamp: int
 
     @classmethod
@@ -30,7 +30,7 @@ class OutboxRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
         """An upper estimate in bytes, on Kafka and in the outbox."""
         size = 64 + len(self.key or b"") + len(self.value or b"")
         for name, value in self.headers:
-            size += len(name) + len(value) + 8
+            size += len(name) + len(value or b"") + 8
         return size
 
 

@@ -21,13 +21,14 @@ from tocsin.streams.engine.changelog import (
     recent_dead_entry,
     row_key,
 )
-from tocsin.streams.engine.dead import DEAD_TOPIC, DeadLetterLimit, RecentDead, dead_headers
+from tocsin.streams.engine.dead import DEAD_TOPIC, DeadLetterLimit, RecentDead, Skip, dead_headers
 from tocsin.streams.engine.fold import Folded, Folder, Limits
 from tocsin.streams.engine.mark import Mark, Standing, Verdict, judge
 from tocsin.streams.engine.outbox import OutboxRecord
-from tocsin.streams.engine.ports import Log, LogUnavailable
-from tocsin.streams.engine.record import Output, Record, RuleSet
+from tocsin.streams.engine.ports import Log, LogUnavailable, Unwritable
+from tocsin.streams.engine.record import Halt, Output, Record, RuleSet
 from tocsin.streams.engine.rows import RowStore
+from tocsin.streams.engine.spoken import Spoken
 
 REWRITE_ROOM = 3_900_000
 """Bytes of a changelog batch up to which rows are rewritten; below the largest batch with what the estimate misses."""
@@ -64,7 +65,7 @@ class PartitionState:
 class PartitionWriter:
     """Owns one partition: takes it over, then writes batch after batch. Not concurrent: one call at a time.
 
-    Raises `Superseded` or `LogUnavailable`; after either the object must not be used again.
+    Raises `Superseded`, `LogUnavailable` or `Unwritable`; after any the object must not be used again.
     """
 
     def __init__(
@@ -77,9 +78,10 @@ class PartitionWriter:
         *,
         limits: Limits | None = None,
         dead_letters: DeadLetterLimit | None = None,
+        spoken: Spoken | None = None,
         failpoint: Callable[[str], None] = lambda place: None,
     ) -> None:
-        self._rules = rules
+        self._spoken = Spoken() if spoken is None else spoken
         self._names = names
         self._partition = partition
         self._log = log
@@ -107,9 +109,10 @@ class PartitionWriter:
         if state.needs_rewrite:
             # First of all: whatever keeps the outputs from being produced must not let compaction make a shadow a loss.
             state.rows.begin_batch()
-            await self.write(Folded(outputs=state.outbox, mark=state.mark, now=state.now))
+            left = list(self._spoken.left_of(state.mark, state.outbox))
+            await self.write(Folded(outputs=left, mark=state.mark, now=state.now))
         else:
-            await self._log.produce(state.outbox)
+            await self._spoken.produce(self._log, state.mark, state.outbox)
         self._failpoint("outbox_spoken_again")
         verdict = await self.check_mark()
         self._failpoint("mark_checked")
@@ -149,8 +152,7 @@ class PartitionWriter:
         elif verdict.lost:
             state.mark = Mark(verdict.position - 1, state.now, 0)
         if report:
-            dead = {_reason(verdict): len(report)}
-            folded = Folded(outputs=report, mark=state.mark, now=state.now, dead=dead)
+            folded = Folded(outputs=report, mark=state.mark, now=state.now, dead={verdict.reason: len(report)})
             state.rows.begin_batch()
             await self.write(folded)
             self.reported = folded
@@ -177,13 +179,18 @@ class PartitionWriter:
         mark = self.state.mark
         offset = mark.offset if mark else -1
         detail = f"standing={verdict.standing} lost={verdict.lost} mark={offset} reading_on_at={verdict.position}"
-        headers = dead_headers(self._names.input, self._partition, offset, "input", _reason(verdict), detail)
+        headers = dead_headers(self._names.input, self._partition, offset, "input", verdict.reason, detail)
         # Without a mark there is no time yet, and Kafka would delete a record of 1970 at once.
         return [OutboxRecord.of(Output(DEAD_TOPIC, None, None, headers), self.state.now or time_ns() // 1000)]
 
-    def fold(self, records: Sequence[Record]) -> Folded:
+    def fold(self, records: Sequence[Record], skip: Skip | None = None) -> Folded:
         """Step 1; no await, so it is whole or not at all as far as this process is concerned."""
-        folded = self._folder.fold(records, self.state.now, self.state.recent_dead)
+        try:
+            folded = self._folder.fold(records, self.state.now, self.state.recent_dead, skip)
+        except Halt:
+            raise
+        except Exception as error:
+            raise Unwritable(f"{type(error).__name__}: {error}") from error
         self._failpoint("batch_folded")
         return folded
 
@@ -192,7 +199,10 @@ class PartitionWriter:
         state = self.state
         mark = folded.mark or state.mark
         again = self._rewritten_now(folded)
-        entries = batch_entries(state.rows, again, mark, folded.outputs)
+        try:
+            entries = batch_entries(state.rows, again, mark, folded.outputs)
+        except Exception as error:
+            raise Unwritable(f"{type(error).__name__}: {error}") from error
         recent_dead = folded.recent_dead if folded.taken else state.recent_dead
         if mark is None:
             recent_dead = RecentDead()  # the input begins anew, and its offsets with it
@@ -205,7 +215,7 @@ class PartitionWriter:
         state.needs_rewrite = bool(state.rewrite)
         await self._prove_ownership(at, len(entries))
         self._failpoint("ownership_checked")
-        await self._log.produce(folded.outputs)
+        await self._spoken.produce(self._log, mark, folded.outputs)
         self._failpoint("outputs_written")
         state.mark, state.now, state.outbox = mark, folded.now, folded.outputs
         state.recent_dead = recent_dead
@@ -287,7 +297,3 @@ class PartitionWriter:
                 key = row_key(record)
                 if key is not None:
                     state.rewrite.add(key)
-
-
-def _reason(verdict: Verdict) -> str:
-    return f"input_{verdict.standing}"

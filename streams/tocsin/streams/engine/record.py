@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable
 from enum import Enum
 from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
-Headers = tuple[tuple[str, bytes], ...]
+Headers = tuple[tuple[str, bytes | None], ...]
+"""As Kafka has them: a value may be null."""
 
 
 class Record(Struct, frozen=True, gc=False):
@@ -21,6 +23,12 @@ class Record(Struct, frozen=True, gc=False):
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+
+
+def checksum(record: Record) -> int:
+    """CRC-32 over key and value, told apart when either is absent."""
+    crc = zlib.crc32(record.key if record.key is not None else b"\xff\x00")
+    return zlib.crc32(record.value if record.value is not None else b"\xff\x01", crc)
 
 
 class Output(Struct, frozen=True, gc=False):
@@ -47,6 +55,11 @@ TICK: Final = Tick.TICK
 
 class Halt(Exception):
     """This partition must not go on until a person has looked; nothing is discarded, other partitions go on."""
+
+    taken = 0
+    """How many records before it, in the same batch, may be kept."""
+    offset: int | None = None
+    """The record that it stands at, when it is one that `tocsin partitions skip` can let go."""
 
 
 class NotYetReadable(Exception):
@@ -102,6 +115,9 @@ class RuleSet(Protocol):
         """Nothing at all came from `since` until `until` (microseconds), not even the owner's own heartbeat, while
         timers were pending: Kafka or every worker was down. Called before the record of `until`; same rules as `fold`.
         """
+
+    def released(self, rows: Rows) -> None:
+        """These rows are not ours any more: nothing of them may be kept."""
 
     def encode_row(self, row: Any) -> bytes:
         """A row as bytes of format `row_version`."""

@@ -5,9 +5,44 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tocsin.streams.engine.dead import DeadLetterLimitReached
+from tocsin.streams.engine.partition import Superseded
+from tocsin.streams.engine.phase import DEAD_LETTER_LIMIT, NEEDS_A_PERSON, UNWRITABLE, Phase
+from tocsin.streams.engine.ports import LogUnavailable, Unwritable
+from tocsin.streams.engine.record import Halt
 
 VAIN_RECOVERIES = 3
 """Recoveries in a row that read the whole changelog and failed behind it, after which reading is no progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setback:
+    """Why a partition begins anew; `offset` is that of the record at fault, where it halts at one."""
+
+    phase: Phase
+    reason: str
+    detail: str
+    offset: int | None = None
+    unexpected: bool = False
+
+
+def setback_of(error: Exception) -> Setback:
+    """What an exception of the write order means for its partition."""
+    named = f"{type(error).__name__}: {error}"
+    match error:
+        case Superseded():
+            return Setback(Phase.TAKING_OVER, "superseded", str(error))
+        case LogUnavailable():
+            return Setback(Phase.TAKING_OVER, "kafka_unavailable", str(error))
+        case Unwritable():  # one whose record is being looked for needs nobody yet
+            return Setback(Phase.TAKING_OVER if error.sought else Phase.HALTED, UNWRITABLE, named, unexpected=True)
+        case DeadLetterLimitReached():
+            return Setback(Phase.HALTED, DEAD_LETTER_LIMIT, str(error), error.offset)
+        case Halt():
+            return Setback(Phase.HALTED, NEEDS_A_PERSON, named, error.offset)
+    return Setback(Phase.HALTED, "unexpected", named, unexpected=True)
 
 
 class Setbacks:

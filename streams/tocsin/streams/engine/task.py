@@ -14,13 +14,14 @@ from time import monotonic
 import structlog
 
 from tocsin.streams.engine.audit import Auditor, TimerCensus
-from tocsin.streams.engine.dead import DeadLetterLimitReached
 from tocsin.streams.engine.fold import Folded
-from tocsin.streams.engine.partition import PartitionWriter, Superseded
-from tocsin.streams.engine.phase import DEAD_LETTER_LIMIT, HELP, Phase
+from tocsin.streams.engine.input_loss import refuse_loss, verify_input
+from tocsin.streams.engine.partition import PartitionWriter
+from tocsin.streams.engine.phase import UNREADABLE_YET, Phase, Trouble
 from tocsin.streams.engine.ports import Log, LogUnavailable
 from tocsin.streams.engine.record import Halt, Record, RuleSet
-from tocsin.streams.engine.setbacks import Setbacks
+from tocsin.streams.engine.setbacks import Setback, Setbacks, setback_of
+from tocsin.streams.engine.standstill import Standstill
 from tocsin.streams.engine.ticking import HEARTBEAT, Ticking
 from tocsin.streams.engine.waiting import Waiting
 
@@ -56,7 +57,7 @@ class PartitionTask:
         self.partition = partition
         self.phase = Phase.TAKING_OVER
         self.reason = ""
-        self.halted = ""  # the reason of the last halt, until it is over: not only between two tries
+        self._still = Standstill(rules.input_topic, partition)
         self.agent = rules.name
         self.next_offset: int | None = None
         self.epoch = 0
@@ -69,10 +70,11 @@ class PartitionTask:
         self._waiting = Waiting()
         self._wake = asyncio.Event()
         self._stopping = False
-        self._ticking = Ticking(self._produce_tick, clock, int(heartbeat * 1e6))
+        self._ticking = Ticking(
+            lambda: log.produce_tick(partition, rules.tick(partition, clock())), clock, int(heartbeat * 1e6)
+        )
         self._auditor: Auditor | None = None
-        self._doubt = False
-        self._expected = 0
+        self._doubt, self._expected = False, 0
         self._setbacks = Setbacks(retry_delay)
         self._writer: PartitionWriter | None = None
         self._task: asyncio.Task[None] | None = None
@@ -91,16 +93,22 @@ class PartitionTask:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
+        self._let_go()
         self.phase = Phase.STOPPED
 
     def note(self) -> str | None:
         """What an operator should know of it, and what helps; None while it runs."""
-        if self.halted:
-            helps = HELP.get(self.halted)
-            return f"{Phase.HALTED}: {self.halted}" + (f" ({helps})" if helps else "")
-        if self.phase is Phase.RUNNING:
-            return None
-        return f"{self.phase}: {self.reason}" if self.reason else str(self.phase)
+        trouble = self.trouble()
+        return self.phase.note(self.reason) if trouble is None else trouble.note()
+
+    def trouble(self) -> Trouble | None:
+        """Why it halted or waits, until that is over: not only between two tries."""
+        return self._still.trouble()
+
+    @property
+    def halted(self) -> str:
+        """The reason of it, or nothing."""
+        return self._still.reason
 
     def moved(self) -> None:
         """Something was done, or nothing is to do: what is not called for long has stalled (engine/watchdog.py)."""
@@ -130,11 +138,15 @@ class PartitionTask:
         self._wake.set()
 
     def mark_offset(self) -> int | None:
-        """The offset after the last record that is folded and written down, for lag tools."""
+        """The offset after the last record that is folded and written down; None while it is not known."""
         writer = self._writer
         if writer is None or writer.state.mark is None:
             return None
         return writer.state.mark.offset + 1
+
+    def committable(self) -> tuple[int, str] | None:
+        """For lag tools and operators: where it stands, also while it is set back, and why it stands still."""
+        return self._still.committable(self.mark_offset())
 
     def rows_held(self) -> int:
         return len(self._writer.state.rows) if self._writer else 0
@@ -148,9 +160,6 @@ class PartitionTask:
     async def append_tick(self) -> None:
         """Put a tick behind everything that was accepted so far; a tick that Kafka does not take is asked for again."""
         await self._ticking.append()
-
-    async def _produce_tick(self) -> None:
-        await self._kafka.produce_tick(self.partition, self._rules.tick(self.partition, self._clock()))
 
     def audit(self) -> int:
         """One step of the auditor; how many lost timers it put back, once it is through with a round."""
@@ -170,30 +179,29 @@ class PartitionTask:
             try:
                 await self._take_over()
                 await self._serve()
-            except Superseded as superseded:
-                self._set_back(Phase.TAKING_OVER, "superseded", str(superseded))
-            except LogUnavailable as unavailable:
-                self._set_back(Phase.TAKING_OVER, "kafka_unavailable", str(unavailable))
-            except DeadLetterLimitReached as reached:
-                self._set_back(Phase.HALTED, DEAD_LETTER_LIMIT, str(reached))
-            except Halt as halt:
-                self._set_back(Phase.HALTED, "needs_a_person", f"{type(halt).__name__}: {halt}")
             except Exception as error:
-                self._set_back(Phase.HALTED, "unexpected", f"{type(error).__name__}: {error}", exc_info=True)
+                self._set_back(setback_of(error))
             if not self._stopping:
                 await self._pause(self._setbacks.patience(self.phase is Phase.HALTED))
 
-    def _set_back(self, phase: Phase, reason: str, detail: str, *, exc_info: bool = False) -> None:
+    def _set_back(self, why: Setback) -> None:
         """Throw the partition's memory away: after a failed write nobody knows what of it is in the log."""
-        self.phase, self.reason = phase, reason
-        if phase is Phase.HALTED:
-            self.halted, self.settled = reason, True
+        self.phase, self.reason = why.phase, why.reason
+        if why.phase is Phase.HALTED:
+            self.settled = True
+            self._still.begin(why.reason, why.offset)
         self._setbacks.failed()
-        self._writer, self._auditor, self.next_offset = None, None, None
+        self._let_go()
         self.epoch += 1
         self._waiting.clear()
-        log = self._log.error if phase is Phase.HALTED else self._log.warning
-        log("partition set back", phase=phase, reason=reason, detail=detail, exc_info=exc_info)
+        log = self._log.error if why.phase is Phase.HALTED else self._log.warning
+        log("partition set back", phase=why.phase, reason=why.reason, detail=why.detail, exc_info=why.unexpected)
+
+    def _let_go(self) -> None:
+        """The rows of an owner that was are large, and nobody may hold them."""
+        if self._writer is not None:
+            self._rules.released(self._writer.state.rows)
+        self._writer, self._auditor, self.next_offset = None, None, None
 
     async def _take_over(self) -> None:
         self.phase = Phase.TAKING_OVER
@@ -202,6 +210,7 @@ class PartitionTask:
             verdict = await writer.take_over(self.moved if self._setbacks.reading_is_progress else lambda: None)
         if verdict.input_changed:
             self._log.error("input changed", standing=verdict.standing, lost=verdict.lost, position=verdict.position)
+        await self._still.taken_over(self._kafka.skip_asked)
         self._writer, self.next_offset = writer, verdict.position
         self._auditor = Auditor(writer.state.rows)
         self._waiting.clear()
@@ -210,8 +219,6 @@ class PartitionTask:
         self.epoch += 1
         self._seek(verdict.position)
         self.phase, self.reason, self.settled = Phase.RUNNING, "", True
-        if self.halted != DEAD_LETTER_LIMIT:  # that one is over when its record is taken
-            self.halted = ""
         self.moved()
         if writer.reported is not None:
             self._on_written(self.partition, writer.reported)
@@ -225,68 +232,60 @@ class PartitionTask:
                 continue
             records = self._waiting.take()
             if records[0].offset != self._expected:
-                await self._verify_input(writer)
-                await self._refuse_loss(writer, records[0].offset)
+                await verify_input(writer)
+                await refuse_loss(writer, self._expected, records[0].offset)
             self._expected = records[-1].offset + 1
             try:
                 while records and not self._stopping:
                     records = await self._take(writer, records)
-            except DeadLetterLimitReached:
-                await writer.rest()  # or each further try would produce the last outputs again
+            except Halt:
+                await writer.rest()  # or the next owner would produce the last outputs again
                 raise
         await writer.rest()
 
     async def _take(self, writer: PartitionWriter, records: Sequence[Record]) -> Sequence[Record]:
-        folded = writer.fold(records)
+        folded = await self._still.fold_and_write(writer, records)
         if folded.taken:
-            await writer.write(folded)
             self.moved()
             self._ticking.folded(folded.now)
             self._setbacks.over()
-            self.halted = ""
+            self._still.over()
             self._on_written(self.partition, folded)
         if folded.halt is not None:
             raise folded.halt
         if folded.more_timers:
             self._ticking.ask_again()
         if folded.waits_for is not None:
-            if self.phase is not Phase.WAITING:
-                self._log.error("partition waits for a schema", detail=folded.waits_for)
-            self.phase, self.reason = Phase.WAITING, "schema_not_known_yet"
-            await self._pause(self._retry_delay)
+            await self._wait_for_schema(records[folded.taken].offset, folded.waits_for)
         elif self.phase is Phase.WAITING:
             self.phase, self.reason = Phase.RUNNING, ""
         return records[folded.taken :]
 
+    async def _wait_for_schema(self, offset: int, detail: str) -> None:
+        if self.phase is not Phase.WAITING:
+            self._log.error("partition waits for a schema", detail=detail, offset=offset)
+        self.phase, self.reason = Phase.WAITING, UNREADABLE_YET
+        self._still.begin(UNREADABLE_YET, offset)
+        await self._still.ask_now_and_then(self._kafka.skip_asked)
+        await self._pause(self._retry_delay)
+
     async def _idle(self, writer: PartitionWriter) -> None:
         if self._doubt:
             self._doubt = False
-            await self._verify_input(writer)
+            await verify_input(writer)
             return
         self._wake.clear()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), IDLE_CHECK)
             return
         await writer.watch_changelog()
-        await self._verify_input(writer)
+        await verify_input(writer)
         if await writer.unread(self._expected) is None:
-            self.halted = ""  # retention took what it halted for
+            self._still.over()  # retention took what it halted for
             return
         await self._pause(DELIVERY_GRACE)
         if not self._waiting and not self._stopping:
             raise LogUnavailable(f"input from offset {self._expected} does not reach us")
-
-    async def _refuse_loss(self, writer: PartitionWriter, until: int) -> None:
-        """Nothing may lie between what we folded and `until`: whatever lost it on its way to us, it is read again."""
-        found = await writer.unread(self._expected, until)
-        if found is not None:
-            raise LogUnavailable(f"the records from offset {found} to {until} did not reach us")
-
-    async def _verify_input(self, writer: PartitionWriter) -> None:
-        """Is it still the topic that we read? A hole in the offsets may be harmless (transaction markers) or a loss."""
-        verdict = await writer.check_mark()
-        if verdict.input_changed:
-            raise LogUnavailable(f"the input changed under us: {verdict.standing}")
 
     async def _pause(self, seconds: float) -> None:
         self._wake.clear()

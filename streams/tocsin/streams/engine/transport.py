@@ -21,7 +21,7 @@ from faust.transport.consumer import ensure_TPset
 from faust.transport.drivers import aiokafka as faust_driver
 from faust.types import TP, ConsumerMessage
 
-from tocsin.connectors.kafka import Settled, client_options
+from tocsin.connectors.kafka import BoundedConsumer, Settled, client_options
 from tocsin.streams.topology import CARRIER_LIMIT
 
 BUSY_POLL = 0.01
@@ -45,7 +45,7 @@ class Partitions(Protocol):
 
     def busy(self) -> bool: ...
 
-    def committable(self) -> dict[TopicPartition, int]: ...
+    def committable(self) -> dict[TopicPartition, tuple[int, str]]: ...
 
     def assigned(self, partitions: set[TopicPartition]) -> None: ...
 
@@ -95,7 +95,7 @@ class BatchConsumer(faust_consumer.Consumer):
 
     async def on_start(self) -> None:
         conf = self.app.conf
-        self._client = aiokafka.AIOKafkaConsumer(
+        self._client = BoundedConsumer(
             client_id=conf.broker_client_id,
             group_id=conf.id,
             **client_options(self.transport.servers),  # type: ignore[attr-defined]
@@ -163,9 +163,10 @@ class BatchConsumer(faust_consumer.Consumer):
         return await self._commit_marks()
 
     async def _commit_marks(self) -> bool:
-        """Commit the marks, for lag tools; a failed commit loses nothing and is tried again at the next interval."""
+        """Commit the marks, for lag tools, and with them why a partition stands still, for `tocsin doctor`; a failed
+        commit loses nothing and is tried again at the next interval."""
         held = self.client.assignment() if self._client is not None else set()
-        offsets = {tp: OffsetAndMetadata(at, "") for tp, at in self.partitions.committable().items() if tp in held}
+        offsets = {tp: OffsetAndMetadata(*at) for tp, at in self.partitions.committable().items() if tp in held}
         if not offsets:
             return False
         try:

@@ -47,4 +47,9 @@ class Waiting:
 
 
 def _bytes_of(batch: Sequence[Record]) -> int:
-    return sum(len(record.value or b"") for record in batch)
+    return sum(len(record.value) if record.value else _headers_of(record) for record in batch)
+
+
+def _headers_of(record: Record) -> int:
+    """A record that stands for a batch which could not be read holds its bytes in a header."""
+    return sum(len(value or b"") for _, value in record.headers)

@@ -19,6 +19,7 @@ from tocsin.streams.processes.open_sinks import OpenSinks
 from tocsin.streams.processes.rules_watch import WatchedRules
 from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import SettingsTopic
+from tocsin.streams.telemetry.engine_metrics import HaltedPartitions
 from tocsin.streams.telemetry.metrics import DispatchMetrics
 from tocsin.streams.telemetry.probes import all_notes, first_of, serve_probes
 
@@ -36,6 +37,10 @@ async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready
     ready = asyncio.Event()
     watch = KafkaWatch(bootstrap, Metadata(bootstrap, [f"{settings.prefix}attempts", f"{settings.prefix}deliveries"]))
     progress = Progress()
+    running: list[Dispatcher] = []
+    registry.register(
+        HaltedPartitions(lambda: [("dispatch", why) for each in running for why in each.unreadable.troubles().values()])
+    )
     async with AsyncExitStack() as opened:
         sinks = await opened.enter_async_context(OpenSinks(rules.book))
         rules.on_new = sinks.change
@@ -46,7 +51,7 @@ async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready
                     settings.metrics_port,
                     registry,
                     first_of(watch.not_ready, progress.not_ready),
-                    all_notes(rules.note, following.note),
+                    all_notes(rules.note, following.note, lambda: running[0].unreadable.note() if running else None),
                 )
             )
             await opened.enter_async_context(following)
@@ -64,6 +69,7 @@ async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready
                 metrics.dead,
                 progress,
             )
+            running.append(dispatcher)
             async with beside(_announce(ready, on_ready, url)), beside(rules.watch()), beside(watch.run()):
                 await dispatcher.run(stop, ready)
         except KafkaError as error:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from tocsin.streams.engine.engine import Engine
-from tocsin.streams.engine.phase import Phase
+from tocsin.streams.engine.phase import Phase, Trouble
 
 OVERDUE = "tocsin_timers_overdue"
 """The name of the gauge that `tocsin doctor` warns of: anything but 0 for longer than a recovery takes is a fault."""
@@ -23,7 +23,7 @@ HALTED = "tocsin_partition_halted"
 def watch_engine(registry: CollectorRegistry, engine: Engine) -> None:
     """Register the engine's metrics: partitions by phase, stalled and halted ones, rows held, timers."""
     registry.register(TimerMetrics(engine))
-    registry.register(HaltedPartitions(engine))
+    registry.register(HaltedPartitions(lambda: _troubles_of(engine)))
     phases = Gauge("tocsin_partitions", "Partitions held, by agent and phase.", ["agent", "phase"], registry=registry)
     stalled = Gauge("tocsin_partitions_stalled", "Partitions that have input and do not move.", registry=registry)
     rows = Gauge("tocsin_rows", "Rows in memory, by agent.", ["agent"], registry=registry)
@@ -68,20 +68,30 @@ class TimerMetrics(Collector):
 
 
 class HaltedPartitions(Collector):
-    """The partitions that halted and are not over it, also while they try again."""
+    """The partitions that halted, or wait for a schema, and are not over it, also while they try again: the `troubles`,
+    each with its agent."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, troubles: Callable[[], Iterable[tuple[str, Trouble]]]) -> None:
+        self._troubles = troubles
 
     def collect(self) -> Iterator[Metric]:
-        """One sample, 1, for each halted partition."""
+        """One sample, 1, for each halted partition; and where it stands, for those that stand at a record."""
         labels = ["agent", "partition", "reason"]
         halted = GaugeMetricFamily(HALTED, "Partitions that need a person.", labels=labels)
-        for agent in self._engine.agents():
-            for task in self._engine.tasks_of(agent):
-                if task.halted:
-                    halted.add_metric([agent, str(task.partition), task.halted], 1)
-        yield halted
+        offsets = GaugeMetricFamily(
+            "tocsin_partition_halted_offset", "The record that a halted partition stands at.", labels=labels[:2]
+        )
+        for agent, trouble in self._troubles():
+            partition = trouble.place.rpartition(" ")[2]
+            halted.add_metric([agent, partition, trouble.reason], 1)
+            if trouble.offset is not None:
+                offsets.add_metric([agent, partition], trouble.offset)
+        yield from (halted, offsets)
+
+
+def _troubles_of(engine: Engine) -> list[tuple[str, Trouble]]:
+    found = ((agent, task.trouble()) for agent in engine.agents() for task in engine.tasks_of(agent))
+    return [(agent, trouble) for agent, trouble in found if trouble is not None]
 
 
 def _rows_of(engine: Engine, agent: str) -> Callable[[], float]:
