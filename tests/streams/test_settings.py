@@ -112,5 +112,44 @@ def test_passwords_are_masked() -> None:
     assert "hunter2" not in repr(shown)
 
 
+LOGIN: dict[str, object] = {
+    "kafka_security_protocol": "SASL_SSL", "kafka_sasl_mechanism": "PLAIN",
+    "kafka_user": "u", "kafka_password": "hunter2",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"), [("hunter2", "***"), ("env:SECRET", "env:SECRET"), ("file:/run/s", "file:/run/s")]
+)
+def test_the_password_of_kafka_is_masked_and_where_it_stands_is_not(given: str, shown: str) -> None:
+    settings = load_settings(**LOGIN | {"kafka_password": given})
+    assert settings.masked()["kafka_password"] == shown
+    assert settings.kafka_security().password == given
+
+
+TOGETHER: dict[str, tuple[dict[str, object], str]] = {
+    "a login without a mechanism": (LOGIN | {"kafka_sasl_mechanism": None}, "TOCSIN_KAFKA_SASL_MECHANISM: SASL_SSL"),
+    "a login without a user": (LOGIN | {"kafka_user": None}, "TOCSIN_KAFKA_USER: SASL_SSL needs one"),
+    "a login without a password": (LOGIN | {"kafka_password": None}, "TOCSIN_KAFKA_PASSWORD: SASL_SSL needs one"),
+    "a password without a login": ({"kafka_password": "hunter2"}, "TOCSIN_KAFKA_PASSWORD: it is not used with"),
+    "an authority without TLS": ({"kafka_ca_file": "ca.pem"}, "TOCSIN_KAFKA_CA_FILE: it is not used with the protocol"),
+    "a key without its certificate": (
+        {"kafka_security_protocol": "SSL", "kafka_key": "k.pem"}, "TOCSIN_KAFKA_KEY: it needs its certificate"
+    ),
+    "no such protocol": (LOGIN | {"kafka_security_protocol": "TLS"}, "kafka-security-protocol: Input should be"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "why"), TOGETHER.values(), ids=TOGETHER)
+def test_settings_of_kafka_that_do_not_go_together(given: dict[str, object], why: str) -> None:
+    with pytest.raises(SettingsInvalid, match=why) as refused:
+        load_settings(**given)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_token_needs_no_user() -> None:
+    load_settings(**LOGIN | {"kafka_sasl_mechanism": "OAUTHBEARER", "kafka_user": None})
+
+
 def test_every_setting_is_documented() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []

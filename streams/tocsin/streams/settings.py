@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from tocsin.connectors.kafka_security import KafkaSecurity, Mechanism, Protocol
 from tocsin.schemas.errors import TocsinError
 
 ENV_PREFIX = "TOCSIN_"
@@ -79,6 +80,19 @@ def _without_slash(value: str) -> str:
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 
 
+_SECURITY = {
+    "kafka_security_protocol": "protocol",
+    "kafka_sasl_mechanism": "mechanism",
+    "kafka_user": "user",
+    "kafka_password": "password",
+    "kafka_ca_file": "ca_file",
+    "kafka_certificate": "certificate",
+    "kafka_key": "key",
+    "kafka_check_hostname": "check_hostname",
+}
+"""The settings that say how to connect to Kafka -> the fields of KafkaSecurity."""
+
+
 class Settings(BaseSettings):
     """Every setting of every process; frozen. Use `load_settings`, which reports what is wrong for people."""
 
@@ -93,6 +107,22 @@ class Settings(BaseSettings):
 
     bootstrap: Annotated[str, AfterValidator(_bootstrap)] | None = None
     """Kafka, `host:port[,host:port...]`; absent = `tocsin up` starts the embedded one."""
+    kafka_security_protocol: Protocol = "PLAINTEXT"
+    """How to connect to Kafka, also for `tocsin up` against one of yours; the embedded one is always PLAINTEXT."""
+    kafka_sasl_mechanism: Mechanism | None = None
+    """How to log in, with SASL_PLAINTEXT and SASL_SSL."""
+    kafka_user: str | None = None
+    """The name to log in with."""
+    kafka_password: str | None = None
+    """Its password, or the token of OAUTHBEARER: `env:NAME`, `file:PATH`, or the secret itself."""
+    kafka_ca_file: AbsolutePath | None = None
+    """The authorities that may have signed Kafka's certificate (PEM); absent = those of the system."""
+    kafka_certificate: AbsolutePath | None = None
+    """The certificate that we show to Kafka (PEM; with its chain, and the key unless that has a file of its own)."""
+    kafka_key: AbsolutePath | None = None
+    """The key of that certificate (PEM, unencrypted)."""
+    kafka_check_hostname: bool = True
+    """Whether Kafka's certificate must name the host that we connect to."""
     home: Annotated[AbsolutePath, AfterValidator(_folder)] = Field(default=Path(".tocsin"), validate_default=True)
     """The folder of data: the embedded Kafka, pid files."""
     host: Annotated[str, AfterValidator(_host)] = "127.0.0.1"
@@ -152,10 +182,23 @@ class Settings(BaseSettings):
         """Flags, then the environment, then the file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=settings_file())
 
+    def kafka_security(self) -> KafkaSecurity:
+        """How to connect to Kafka."""
+        return KafkaSecurity(**{field: getattr(self, name) for name, field in _SECURITY.items()})
+
+    @model_validator(mode="after")
+    def _security_goes_together(self) -> Self:
+        wrong = self.kafka_security().contradictions()
+        names = {field: ENV_PREFIX + name.upper() for name, field in _SECURITY.items()}
+        if wrong:
+            raise ValueError("\n".join(f"{names[field]}: {why}" for field, why in wrong.items()))
+        return self
+
     def masked(self) -> dict[str, object]:
         """The effective settings, for `tocsin config`: passwords are hidden."""
         values: dict[str, object] = self.model_dump(mode="json")
-        return {**values, "public_url": self.public_url and _without_password(self.public_url)}
+        hidden = {name: value and _shown(name, value) for name, value in values.items() if name in _HIDDEN}
+        return values | hidden
 
     @property
     def warnings(self) -> list[str]:
@@ -208,14 +251,16 @@ def _line(row: Mapping[str, Any], given: Mapping[str, object], file: Path, in_fi
         where = variable
     else:
         where = f"{file}: {name}"
+    if not row["loc"]:
+        return str(row["msg"]).removeprefix("Value error, ")  # about several: it names them
     if row["type"] == "extra_forbidden":
         return f"{where}: there is no such setting"
     why = str(row["msg"]).removeprefix("Value error, ")
-    return f"{where}: {why} (it is {_shown(name, row.get('input'))})"
+    return f"{where}: {why} (it is {_quoted(name, row.get('input'))})"
 
 
-def _shown(name: str, value: object) -> str:
-    return repr(_without_password(str(value))) if name == "public_url" else repr(value)[:100]
+def _without_secret(given: str) -> str:
+    return given if given.startswith(("env:", "file:")) else MASK
 
 
 def _without_password(url: str) -> str:
@@ -223,3 +268,18 @@ def _without_password(url: str) -> str:
     if not parts.password:
         return url
     return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", f":{MASK}@")))
+
+
+_HIDDEN: Mapping[str, Callable[[str], str]] = {"public_url": _without_password, "kafka_password": _without_secret}
+"""Settings that may hold a secret -> how they are shown."""
+
+WITHOUT_SECURITY: Mapping[str, object] = {name: Settings.model_fields[name].default for name in _SECURITY}
+"""The settings that connect to the embedded Kafka, which has no security: it listens on 127.0.0.1 alone."""
+
+
+def _shown(name: str, value: object) -> str:
+    return _HIDDEN[name](str(value))
+
+
+def _quoted(name: str, value: object) -> str:
+    return repr(_shown(name, value)) if name in _HIDDEN else repr(value)[:100]

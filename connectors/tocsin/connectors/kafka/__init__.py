@@ -16,13 +16,17 @@ from tocsin.connectors.kafka.client import (
 from tocsin.connectors.kafka.producer import BatchProducer, ProducerReplaced, ReadyBatch, TopicNotThere
 from tocsin.connectors.kafka.reading import merge_to_end, offsets_since, partitions_of, read_to_end
 from tocsin.connectors.kafka.settled import Settled
+from tocsin.connectors.kafka_security import Kafka, KafkaSecurity, SecurityUnusable
 
 __all__ = [
     "CLOSE_WITHIN",
     "BatchProducer",
     "BoundedConsumer",
+    "Kafka",
+    "KafkaSecurity",
     "ProducerReplaced",
     "ReadyBatch",
+    "SecurityUnusable",
     "Settled",
     "TopicNotThere",
     "client_options",

@@ -12,14 +12,17 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from tocsin.connectors.kafka.bounded import BoundedConsumer
+from tocsin.connectors.kafka_security import Kafka
 
 CLOSE_WITHIN = 5.0
 """Seconds that a client may take to close. When Kafka is away it waits for its time-outs, for nothing."""
 
 
 def client_options(bootstrap: str) -> dict[str, Any]:
-    """What every client of aiokafka is given to connect: `bootstrap` is HOST:PORT[,HOST:PORT...]."""
-    return {"bootstrap_servers": bootstrap}
+    """What every client of aiokafka is given to connect: `bootstrap` is HOST:PORT[,HOST:PORT...], a `Kafka` if the
+    connection is secured. Raises SecurityUnusable."""
+    security = bootstrap.security if isinstance(bootstrap, Kafka) else None
+    return {"bootstrap_servers": str(bootstrap)} | ({} if security is None else security.options())
 
 
 @asynccontextmanager

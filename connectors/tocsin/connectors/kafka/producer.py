@@ -51,7 +51,8 @@ class BatchProducer:
     """
 
     def __init__(self, bootstrap: str, *, topic: str | None = None, patient: bool = False, **settings: Any) -> None:
-        self._settings = client_options(bootstrap) | {"acks": "all", "enable_idempotence": True} | settings
+        self._bootstrap = bootstrap
+        self._settings = {"acks": "all", "enable_idempotence": True} | settings
         self._topic = topic
         self._patient = patient
         self._producer: AIOKafkaProducer | None = None
@@ -156,7 +157,7 @@ class BatchProducer:
 
     async def _start(self) -> AIOKafkaProducer:
         while True:
-            producer = AIOKafkaProducer(**self._settings)
+            producer = AIOKafkaProducer(**client_options(self._bootstrap) | self._settings)
             try:
                 await producer.start()
                 if self._topic is not None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from tocsin.connectors.dialects.context import ProblemContext
+from tocsin.connectors.kafka_security import KafkaSecurity
 from tocsin.connectors.publish.errors import (
     KafkaAway,
     NothingToPublish,
@@ -24,6 +25,7 @@ __all__ = [
     "EventPublisher",
     "InboxEvent",
     "KafkaAway",
+    "KafkaSecurity",
     "MemoryPublisher",
     "NothingToPublish",
     "Origin",

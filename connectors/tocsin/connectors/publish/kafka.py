@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from aiokafka.partitioner import DefaultPartitioner
 
-from tocsin.connectors.kafka import BatchProducer, TopicNotThere
+from tocsin.connectors.kafka import BatchProducer, Kafka, KafkaSecurity, TopicNotThere
 from tocsin.connectors.publish.bounds import Deadlines, Room
 from tocsin.connectors.publish.errors import KafkaAway, PublishUnconfirmed, TopicMissing
 from tocsin.connectors.publish.headers import cloud_event_headers
@@ -47,12 +47,13 @@ class Publisher(EventPublisher):
         max_in_flight: int = 32 * 1024 * 1024,
         kafka: Mapping[str, Any] | None = None,
         redactions: Redactions = default_of,
+        security: KafkaSecurity | None = None,
     ) -> None:
         """`deadline`: seconds in which a publication ends one way or the other. `linger_ms`: how long a first batch
         waits for company; 0 measured best, because a batch fills while the one before it is under way. `max_in_flight`:
         bytes on their way to Kafka; who comes later waits. `kafka`: further settings of AIOKafkaProducer.
         `redactions`: what is taken out of each tenant's events before they are written; by default whatever is plainly
-        a secret."""
+        a secret. `security`: TLS and SASL, if Kafka wants them."""
         self.tenant = checked_tenant(tenant)
         self.topic = f"{prefix}inbox"
         self._source = source.encode()
@@ -66,7 +67,8 @@ class Publisher(EventPublisher):
             "max_request_size": MAX_REQUEST_BYTES,
             "request_timeout_ms": max(1000, int(deadline * 1000)),
         }
-        self._producer = BatchProducer(bootstrap, topic=self.topic, patient=True, **settings | dict(kafka or {}))
+        kafka_at = Kafka(bootstrap, security)
+        self._producer = BatchProducer(kafka_at, topic=self.topic, patient=True, **settings | dict(kafka or {}))
         self._lanes = Lanes(self.topic, self._producer, linger_ms / 1000)
         self._deadlines = Deadlines(deadline, self._expire)
         self._partition_of = DefaultPartitioner()

@@ -229,7 +229,8 @@ class IdempotentProducer(faust_driver.Producer):
     """Faust's own producer, made idempotent. The engine's outputs do not go through it."""
 
     def _settings_extra(self) -> Mapping[str, Any]:
-        return {"acks": "all", "enable_idempotence": True}
+        servers = self.transport.servers  # type: ignore[attr-defined]
+        return {"acks": "all", "enable_idempotence": True} | client_options(servers)
 
 
 def transport_for(app: Any, partitions: Partitions, bootstrap: str) -> faust_driver.Transport:

@@ -14,6 +14,7 @@ BAD_CONFIGURATION = 78
 CODES: dict[str, int] = {
     "tocsin.connectors.dialects.reading.Unreadable": BAD_INPUT,
     "tocsin.connectors.dialects.reading.Unwritable": BAD_INPUT,
+    "tocsin.connectors.kafka_security.SecurityUnusable": BAD_CONFIGURATION,
     "tocsin.connectors.publish.errors.NothingToPublish": BAD_INPUT,
     "tocsin.connectors.publish.errors.PublishFailed": UNREACHABLE,
     "tocsin.connectors.sinks.base.SinkMisconfigured": BAD_CONFIGURATION,

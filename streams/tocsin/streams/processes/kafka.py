@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError
+from aiokafka.conn import create_conn
+from aiokafka.errors import AuthenticationFailedError, BrokerResponseError, KafkaError
 
-from tocsin.connectors.kafka import client_options, open_admin
+from tocsin.connectors.kafka import Kafka, client_options, open_admin
 from tocsin.schemas.errors import TocsinError
 from tocsin.streams.settings import Settings
 
@@ -21,13 +23,13 @@ class ServiceUnreachable(TocsinError):
     exit_code = 69
 
 
-def needed_bootstrap(settings: Settings) -> str:
-    """The bootstrap servers to use; raises ServiceUnreachable when none are set."""
+def needed_bootstrap(settings: Settings) -> Kafka:
+    """The bootstrap servers to use, with how to connect; raises ServiceUnreachable when none are set."""
     if settings.bootstrap is None:
         raise ServiceUnreachable(
             "TOCSIN_BOOTSTRAP is not set: give the address of Kafka (host:port), or start everything with `tocsin up`"
         )
-    return settings.bootstrap
+    return Kafka(settings.bootstrap, settings.kafka_security())
 
 
 def kafka_unreachable(bootstrap: str, error: KafkaError | OSError) -> ServiceUnreachable:
@@ -50,25 +52,45 @@ async def admin_of(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
         yield admin
 
 
-async def reachable(settings: Settings) -> str:
+async def reachable(settings: Settings) -> Kafka:
     """The bootstrap servers, of which one answers now. Raises ServiceUnreachable."""
     bootstrap = needed_bootstrap(settings)
     if await any_answers(bootstrap, 5.0):
         return bootstrap
+    if (refused := await refusal(bootstrap)) is not None:
+        raise ServiceUnreachable(f"Kafka at {bootstrap} refuses us ({refused}); correct the settings TOCSIN_KAFKA_*")
     raise ServiceUnreachable(
         f"Kafka at {bootstrap} does not answer; start it (`tocsin up` or `tocsin broker`) or correct TOCSIN_BOOTSTRAP"
     )
 
 
+async def refusal(bootstrap: Kafka, timeout: float = 5.0) -> str | None:
+    """Why a server that listens does not let us in: a certificate or a login that one side does not take. None when
+    none is heard of."""
+    if bootstrap.security is None or bootstrap.security.protocol == "PLAINTEXT":
+        return None
+    options = client_options(bootstrap)
+    del options["bootstrap_servers"]
+    for server in bootstrap.servers():
+        host, _, port = server.rpartition(":")
+        try:
+            async with asyncio.timeout(timeout):
+                (await create_conn(host, int(port), **options)).close()
+        except (ssl.SSLError, AuthenticationFailedError, BrokerResponseError) as error:
+            return f"{type(error).__name__}: {error}"
+        except (KafkaError, OSError, TimeoutError):
+            continue
+    return None
+
+
 async def any_answers(bootstrap: str, timeout: float = 1.5) -> bool:
     """Whether one of the bootstrap servers (host:port, comma-separated) answers, each within `timeout` seconds."""
-    found = await asyncio.gather(*(answers(server.strip(), timeout) for server in bootstrap.split(",")))
-    return any(found)
+    return any(await asyncio.gather(*(answers(server, timeout) for server in Kafka(bootstrap).servers())))
 
 
 async def any_listens(bootstrap: str, timeout: float) -> bool:
     """Whether one of the bootstrap servers takes connections, each within `timeout` seconds."""
-    return any(await asyncio.gather(*(_listens(server.strip(), timeout) for server in bootstrap.split(","))))
+    return any(await asyncio.gather(*(_listens(server, timeout) for server in Kafka(bootstrap).servers())))
 
 
 async def answers(bootstrap: str, timeout: float = 5.0) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 import structlog
 
+from tocsin.connectors.kafka import Kafka
 from tocsin.streams.processes.draining import drain
 from tocsin.streams.processes.kafka import any_answers
 from tocsin.streams.settings import Settings, SettingsInvalid
@@ -85,7 +86,7 @@ def run_process(name: str, settings: Settings, on_ready: OnReady) -> None:
             await working
         else:
             stop.set()
-            await drain(working, lambda: any_answers(settings.bootstrap or ""))
+            await drain(working, lambda: any_answers(Kafka(settings.bootstrap or "", settings.kafka_security())))
 
     asyncio.run(until_stopped())
     _log.info("stopped", process=name)

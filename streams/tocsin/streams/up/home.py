@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tocsin.streams.processes.exit_codes import BAD_CONFIGURATION, UNREACHABLE, CommandFailed
-from tocsin.streams.settings import Settings, load_settings
+from tocsin.streams.settings import WITHOUT_SECURITY, Settings, load_settings
 
 PID_FILE = "up.pid"
 STATE_FILE = "up.json"
@@ -30,7 +30,7 @@ def located_settings(**flags: object) -> Settings:
             f"no Kafka: TOCSIN_BOOTSTRAP is not set, and nothing is up on {settings.home}; "
             "start it (`tocsin up`), or set TOCSIN_BOOTSTRAP=host:port",
         )
-    return settings.but(bootstrap=running["bootstrap"])
+    return settings.but(bootstrap=running["bootstrap"], **(WITHOUT_SECURITY if running.get("embedded") else {}))
 
 
 def running_bus(home: Path) -> Mapping[str, str] | None:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from tocsin.connectors.kafka import Kafka
 from tocsin.streams.processes.kafka import admin_of, any_answers
 from tocsin.streams.processes.rules_watch import own_addresses
 from tocsin.streams.rulesfile import load_rulebook
-from tocsin.streams.settings import Settings
+from tocsin.streams.settings import WITHOUT_SECURITY, Settings
 from tocsin.streams.topics import ChangeKind, apply
 from tocsin.streams.up.broker import BrokerUnavailable, EmbeddedBroker
 from tocsin.streams.up.home import HomeLock
@@ -66,6 +67,8 @@ class Bus:
         if self._settings.port:
             socket.create_server((self._settings.host, self._settings.port)).close()
         settings = self._settings.but(bootstrap=await self._kafka())
+        if self._broker is not None:
+            settings = settings.but(**WITHOUT_SECURITY)
         self._progress("making the topics")
         async with admin_of(settings) as admin:
             changes = await apply(admin, settings)
@@ -86,7 +89,14 @@ class Bus:
             home=settings.home,
             logs=self._logs,
         )
-        self._lock.write_state({"api": where.api, "bootstrap": where.bootstrap, "metrics": where.metrics})
+        self._lock.write_state(
+            {
+                "api": where.api,
+                "bootstrap": where.bootstrap,
+                "metrics": where.metrics,
+                "embedded": self._broker is not None,
+            }
+        )
         return where
 
     async def stop(self) -> None:
@@ -105,7 +115,8 @@ class Bus:
 
     async def _stop_members(self) -> None:
         members = [self.members[name] for name in DRAIN_ORDER if name in self.members]
-        bootstrap = self._broker.bootstrap if self._broker else self._settings.bootstrap or ""
+        there = Kafka(self._settings.bootstrap or "", self._settings.kafka_security())
+        bootstrap = self._broker.bootstrap if self._broker else there
         if members and not await any_answers(bootstrap):
             # Without Kafka none can drain, so that their order means nothing.
             await asyncio.gather(*(member.stop() for member in members))
