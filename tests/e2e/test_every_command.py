@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.harness.bus import Bus
+from tests.harness.bus import Bus, Child
 from tests.harness.receiver import SECRET, Receiver
 from tests.harness.wiring import events_on
 from tocsin.schemas.events import (
@@ -34,11 +34,14 @@ from tocsin.streams.up.broker import EmbeddedBroker
 RULES = """\
 endpoints:
   owner: {sink: webhook, url: URL, secret: SECRET, allow_private: true}
+  gone: {sink: webhook, url: GONE, secret: SECRET, allow_private: true}
   one: {sink: memory}
   two: {sink: memory}
   three: {sink: memory}
 default_route: owner
 limits: {thread_errors: 0, repeat_window: 0s}
+routes:
+  - {name: gone, match: {code: [e.p.gone]}, endpoints: [gone]}
 timeouts:
   - {messages: https://didcomm.org/trust-ping/2.0/ping, floor: 1h, unlearned: 1h}
 """
@@ -177,15 +180,20 @@ class People:
 
 @pytest.mark.timeout(900)
 async def test_every_command(own_broker: EmbeddedBroker, prefix: str, tmp_path: Path) -> None:
-    async with Receiver() as receiver, Bus(own_broker.bootstrap, prefix, tmp_path) as bus:
-        bus.rules(RULES.replace("URL", receiver.url).replace("SECRET", SECRET))
+    async with (
+        Receiver() as receiver,
+        Receiver(behave=lambda before, delivery: 410) as gone,
+        Bus(own_broker.bootstrap, prefix, tmp_path) as bus,
+    ):
+        bus.rules(RULES.replace("URL", receiver.url).replace("GONE", gone.url).replace("SECRET", SECRET))
         children = [await bus.start(name) for name in ("worker", "dispatch", "gateway")]
         await asyncio.gather(*(child.ready() for child in children))
         async with People.of(bus, children[2].url) as people:
             await cases_for(ROWS, people, receiver)
             await asyncio.gather(*(people.play(row) for row in ROWS))
             await look(ROWS, bus)
-            others = [one async for one in endpoints_and_silences(people)]
+            others = [one async for one in cases_and_one_that_is_gone(people, receiver, children[0])]
+            others += [one async for one in endpoints_and_silences(people)]
             await bus.stop(children[0])
             others += [one async for one in without_a_worker(people)]
             await own_broker.stop()
@@ -249,6 +257,37 @@ async def told(what: str, given: Any, code: int, says: str) -> tuple[str, bool]:
     line = f"| {what} | | {found} | {said[:150]} | |"
     print(line, flush=True)
     return line, found == code and says in said
+
+
+async def cases_and_one_that_is_gone(
+    people: People, receiver: Receiver, worker: Child
+) -> AsyncIterator[tuple[str, bool]]:
+    """The lists; and that an endpoint that was switched off by itself is told by letter, list, log and gauge."""
+    taken = next(row for row in ROWS if (row.by, row.verb, row.ident) == ("tocsin", "acknowledge", "case"))
+    yield await told("tocsin cases", people.tocsin("cases"), 0, f"{taken.case} acknowledged by ann")
+    nothing = "no open cases of tenant globex"
+    yield await told("tocsin cases (another tenant)", people.tocsin("cases", "--tenant", "globex"), 0, nothing)
+    yield await told("tocsin cases --closed", people.tocsin("cases", "--closed"), 0, "resolved by ann")
+    status, said = await people.request("POST", "/v1/problems", {"code": "e.p.gone"})
+    assert status == 202, said
+    async with asyncio.timeout(60):
+        while not (letters := told_by_the_bus(receiver)):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    assert letters[0]["data"]["problem"]["code"] == "e.m.me.res.endpoint-disabled"
+    assert "`tocsin endpoint enable gone` gets it back" in letters[0]["data"]["problem"]["text"]
+    yield await told("tocsin endpoint list", people.tocsin("endpoint", "list"), 0, "gone disabled since")
+    assert len([line for line in worker.log.read_text().splitlines() if '"endpoint off"' in line]) == 1
+    async with people.http.get(f"{worker.url}/metrics") as answer:
+        assert 'tocsin_endpoint_state{endpoint="gone",state="disabled"} 1.0' in await answer.text()
+    yield await told(
+        "tocsin endpoint enable gone", people.tocsin("endpoint", "enable", "gone", "--by", "ann"), 0, "done"
+    )
+
+
+def told_by_the_bus(receiver: Receiver) -> list[dict[str, Any]]:
+    """The letters about the bus itself."""
+    bodies: list[dict[str, Any]] = [arrival.document for arrival in receiver.arrivals]
+    return [body for body in bodies if body["data"].get("tenant") == "tocsin"]
 
 
 async def endpoints_and_silences(people: People) -> AsyncIterator[tuple[str, bool]]:
@@ -326,6 +365,8 @@ async def without_kafka(people: People) -> AsyncIterator[tuple[str, bool]]:
     ):  # fmt: skip
         said = people.tocsin(*given, "--by", "ann")
         yield await told(f"tocsin {' '.join(given[:2])} (Kafka away)", said, 69, "does not answer")
+    for given in (["cases"], ["endpoint", "list"], ["silence", "list"]):
+        yield await told(f"tocsin {' '.join(given)} (Kafka away)", people.tocsin(*given), 69, "does not answer")
     for verb in VERBS:
         document = {"for": "2h"} if verb == "snooze" else {}
         said = people.request("POST", f"/v1/problems/r/{verb}?wait=5s", document)

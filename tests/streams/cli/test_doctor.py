@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tocsin.streams.cli.doctor_checks import Level, _notes, halted_checks, timer_checks, timers_check
+from tocsin.streams.cli.doctor_checks import Level, _notes, endpoint_checks, halted_checks, timer_checks, timers_check
 from tocsin.streams.settings import Settings
 from tocsin.streams.telemetry.probes import Sample, all_notes, nothing_to_note
 from tocsin.streams.up.home import HomeLock
@@ -83,6 +83,18 @@ def test_a_halted_partition_fails_with_what_helps() -> None:
     assert (check.level, check.detail) == (Level.FAIL, "partition 7 of decide halted: dead_letter_limit")
     assert "dead_letter_limit" in check.step
     assert "tocsin dead replay" in check.step
+
+
+def test_endpoints_that_take_nothing_are_warned_of_with_what_gets_them_back() -> None:
+    seen: list[Sample] = [
+        ("tocsin_endpoint_state", {"endpoint": "desk", "state": "disabled"}, 1.0),
+        ("tocsin_deliveries_parked", {"endpoint": "desk"}, 7.0),
+        ("tocsin_endpoint_state", {"endpoint": "owner", "state": "failing"}, 1.0),
+    ]
+    off, failing = endpoint_checks([*seen, *samples(pending=3)])
+    assert (off.level, off.detail) == (Level.WARN, "desk is disabled, 7 deliveries parked")
+    assert "tocsin endpoint enable desk --by" in off.step
+    assert failing.detail == "owner is failing, 0 deliveries parked"
 
 
 async def test_nothing_is_said_where_no_bus_runs(tmp_path: Path) -> None:

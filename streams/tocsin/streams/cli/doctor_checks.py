@@ -21,7 +21,7 @@ from tocsin.streams.engine.phase import HELP
 from tocsin.streams.processes.rules_watch import own_addresses
 from tocsin.streams.rulesfile import read_rules
 from tocsin.streams.settings import Settings
-from tocsin.streams.telemetry.engine_metrics import HALTED, OVERDUE
+from tocsin.streams.telemetry.engine_metrics import ENDPOINT, HALTED, OVERDUE, PARKED
 from tocsin.streams.telemetry.probes import Sample, scrape, total
 from tocsin.streams.up.home import running_bus
 
@@ -170,8 +170,16 @@ def _free(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
+BACK = {
+    "failing": "look at its receiver: `tocsin endpoint list` has the last error",
+    "disabled": "when its receiver is back: tocsin endpoint enable {endpoint} --by YOU",
+    "removed": "take it out of the rules file, or: tocsin endpoint enable {endpoint} --by YOU",
+}
+"""State of an endpoint -> how to get it back."""
+
+
 async def timer_checks(settings: Settings) -> list[Check]:
-    """The timers of the `tocsin up` on this home; empty without one, as other workers' metrics cannot be found."""
+    """Timers and endpoints of the `tocsin up` on this home; empty without one: no other metrics can be found."""
     running: Mapping[str, object] | None = running_bus(settings.home)
     urls = running.get("metrics") if running else None
     if not isinstance(urls, list) or not urls:
@@ -180,7 +188,22 @@ async def timer_checks(settings: Settings) -> list[Check]:
         samples = await scrape(map(str, urls))
     except (ClientError, TimeoutError, ValueError) as error:
         return [Check("timers", Level.WARN, f"no metrics: {type(error).__name__}", "look at the log of `tocsin up`")]
-    return [*halted_checks(samples), timers_check(samples)]
+    return [*halted_checks(samples), *endpoint_checks(samples), timers_check(samples)]
+
+
+def endpoint_checks(samples: list[Sample]) -> list[Check]:
+    """One for each endpoint that takes nothing, with what gets it back."""
+    parked = {labels["endpoint"]: int(value) for name, labels, value in samples if name == PARKED}
+    return [
+        Check(
+            "endpoint",
+            Level.WARN,
+            f"{labels['endpoint']} is {labels['state']}, {parked.get(labels['endpoint'], 0)} deliveries parked",
+            BACK.get(labels["state"], "see `tocsin endpoint list`").format(endpoint=labels["endpoint"]),
+        )
+        for name, labels, value in samples
+        if name == ENDPOINT and value
+    ]
 
 
 def halted_checks(samples: list[Sample]) -> list[Check]:

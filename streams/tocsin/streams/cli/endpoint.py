@@ -1,33 +1,54 @@
-"""`tocsin endpoint enable | disable | remove`: steer one endpoint while the bus runs."""
+"""`tocsin endpoint list | enable | disable | remove`: how endpoints stand; steer one while the bus runs."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from functools import partial
 from time import time_ns
 from typing import Annotated
 
+import msgspec
 import typer
 from aiokafka.errors import KafkaError
+from msgspec import Struct
 
 from tocsin.connectors.commands import reason, who
 from tocsin.connectors.dialects import Unreadable
 from tocsin.connectors.kafka import open_producer
-from tocsin.connectors.printable import clipped
+from tocsin.connectors.printable import clipped, printable
 from tocsin.connectors.publish import cloud_event_headers
+from tocsin.connectors.publish.headers import rfc3339
 from tocsin.schemas.codec import encode
 from tocsin.schemas.events import CommandAnswered, EndpointCommand, EndpointCommandKind
 from tocsin.schemas.ids import new_event_id
 from tocsin.streams.cli.options import AsJson, By, Why, client_settings, usage_error
 from tocsin.streams.cli.outcomes import PATIENCE, Wait, issued, seconds_of, tell
+from tocsin.streams.cli.output import show, show_json
+from tocsin.streams.cli.rows import rows_of
 from tocsin.streams.processes.exit_codes import USAGE, CommandFailed
 from tocsin.streams.processes.kafka import kafka_unreachable, reachable
+from tocsin.streams.rules.delivery.health import standing_of
+from tocsin.streams.rules.state import EndpointRow
 from tocsin.streams.rulesfile import load_rulebook
 from tocsin.streams.settings import Settings
 from tocsin.streams.topology import topic_name
 
 app = typer.Typer()
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The endpoint, as the rules file names it.")]
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """How an endpoint stands, since when, how many deliveries are parked for it, and how often and how it failed since
+    an attempt went well."""
+
+    endpoint: str
+    state: str = "enabled"
+    since: str | None = None
+    parked: int = 0
+    failures: int = 0
+    last_error: str | None = None
+
 
 MAX_NAME = 255
 """Characters of an endpoint's name."""
@@ -49,6 +70,49 @@ def disable(name: Name, by: By, why: Why = None, wait: Wait = PATIENCE, as_json:
 def remove(name: Name, by: By, why: Why = None, wait: Wait = PATIENCE, as_json: AsJson = False) -> None:
     """Give an endpoint up: what waits for it ends in the dead letters. Take it out of the rules file as well."""
     _command(EndpointCommandKind.REMOVE, name, by, why, wait, as_json)
+
+
+@app.command("list")
+def list_endpoints(as_json: Annotated[bool, typer.Option("--json", help="One JSON object each.")] = False) -> None:
+    """List the endpoints: on, failing, off or removed, since when, what is parked, the last error.
+
+    They are read from the changelog of `deliver`, which is read whole, and from the rules file if one is set.
+    """
+    settings = client_settings()
+    names = [] if settings.rules is None else list(load_rulebook(settings.rules).endpoints)
+    rows = asyncio.run(rows_of(settings, "deliver", ("endpoint",)))
+    for standing in standings_of(names, [row for _, row in rows if isinstance(row, EndpointRow)]):
+        show_json(msgspec.to_builtins(standing)) if as_json else show(_line(standing))
+    if not names and not rows and not as_json:
+        show("no endpoint is failing, disabled or removed; with TOCSIN_RULES those of the rules file are listed, too")
+
+
+def standings_of(names: Collection[str], rows: Collection[EndpointRow]) -> list[Standing]:
+    """How the endpoints of these names, and those that have a row, stand."""
+    known = {row.endpoint: row for row in rows}
+    return [_standing(name, known.get(name)) for name in sorted({*names, *known})]
+
+
+def _standing(name: str, row: EndpointRow | None) -> Standing:
+    if row is None:
+        return Standing(endpoint=name)
+    state = standing_of(row)
+    since = row.failing_since if state in ("failing", "enabled") else row.since
+    return Standing(
+        endpoint=name, state=state, since=None if since is None else rfc3339(since), parked=row.waiting,
+        failures=row.failures, last_error=row.last_error or None,
+    )  # fmt: skip
+
+
+def _line(standing: Standing) -> str:
+    words = [clipped(standing.endpoint, 80), standing.state]
+    words += [f"since {standing.since[:19]}Z"] if standing.since and standing.state != "enabled" else []
+    words += [f"{standing.parked} parked"] if standing.parked else []
+    words += [f"{standing.failures} failures"] if standing.failures else []
+    words += [f"last error {clipped(standing.last_error, 100)}"] if standing.last_error else []
+    if standing.state in ("disabled", "removed"):
+        words.append(f"(tocsin endpoint enable {clipped(standing.endpoint, 80)} --by YOU)")
+    return printable(" ".join(words))
 
 
 def _command(kind: EndpointCommandKind, name: str, by: str, why: str | None, wait: str, as_json: bool) -> None:

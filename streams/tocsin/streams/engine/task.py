@@ -151,6 +151,10 @@ class PartitionTask:
     def rows_held(self) -> int:
         return len(self._writer.state.rows) if self._writer else 0
 
+    def row(self, key: str) -> object | None:
+        """The row of this key, if the partition is held and has it."""
+        return self._writer.state.rows.get(key) if self._writer else None
+
     def tick_is_due(self) -> bool:
         """Whether the owner should append a tick now: a timer is due, or no record came for long while one waits."""
         if self.phase is not Phase.RUNNING or self._writer is None:

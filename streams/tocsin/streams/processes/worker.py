@@ -27,7 +27,7 @@ from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import SettingsTopic
 from tocsin.streams.silences.silences import Silences
 from tocsin.streams.telemetry.decision_lines import log_decisions
-from tocsin.streams.telemetry.engine_metrics import watch_engine, watch_silences
+from tocsin.streams.telemetry.engine_metrics import watch_endpoints, watch_engine, watch_silences
 from tocsin.streams.telemetry.metrics import WorkerMetrics
 from tocsin.streams.telemetry.probes import all_notes, first_of, serve_probes
 
@@ -72,6 +72,7 @@ async def run_worker_process(settings: Settings, stop: asyncio.Event, on_ready: 
     )
     watch_engine(registry, engine)
     watch_silences(registry, lambda: silences.in_force)
+    watch_endpoints(registry, engine, lambda: rules.book.endpoints)
     following = SettingsTopic(bootstrap, settings.prefix, book, "worker", silences)
     note = all_notes(engine.note, rules.note, following.note)
     watch = KafkaWatch(bootstrap, Metadata(bootstrap, engine.topics()))

@@ -107,7 +107,7 @@ def _acknowledge(turn: Turn, issued: CommandIssued, case_id: str, case: CaseRow)
     standing = case.standing(turn.now)
     if standing in ("acknowledged", "resolved"):
         return already(f"the case is {standing} already")
-    _keep_case(turn, case_id, msgspec.structs.replace(case, status="acknowledged", until=None))
+    _keep_case(turn, case_id, msgspec.structs.replace(case, status="acknowledged", until=None, by=issued.by[:MAX_TEXT]))
     key = turn.escalations.key(case_id)
     row = turn.escalations.get(key)
     if row is not None and row.status != "ended":
@@ -129,7 +129,7 @@ def _snooze(turn: Turn, issued: CommandIssued, case_id: str, case: CaseRow) -> A
         return refused("its time was over when its case came")
     if case.status == "resolved":
         return refused("the case is resolved: there is nothing to put off")
-    _keep_case(turn, case_id, msgspec.structs.replace(case, status="snoozed", until=until))
+    _keep_case(turn, case_id, msgspec.structs.replace(case, status="snoozed", until=until, by=issued.by[:MAX_TEXT]))
     if row is not None and row.status != "ended":
         turn.escalations.put(key, msgspec.structs.replace(row, status="snoozed", until=until), max(until, row.due))
     common = about(issued, derived_id("snoozed", case_id, issued.event_id), turn.now)
@@ -148,7 +148,7 @@ def _resolve(turn: Turn, issued: CommandIssued, case_id: str, case: CaseRow) -> 
         return already("the case is resolved already")
     if issued.by == BUS and case.last_seen > issued.occurred_at:
         return refused("the case was reported again since")
-    case = msgspec.structs.replace(case, status="resolved", until=turn.now)
+    case = msgspec.structs.replace(case, status="resolved", until=turn.now, by=issued.by[:MAX_TEXT])
     _keep_case(turn, case_id, case)
     common = about(issued, derived_id("resolved", case_id, issued.event_id), turn.now)
     resolved = ProblemResolved(**common, case=case_id, by=issued.by, why=issued.why)

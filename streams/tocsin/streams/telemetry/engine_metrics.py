@@ -11,6 +11,8 @@ from prometheus_client.registry import Collector
 
 from tocsin.streams.engine.engine import Engine
 from tocsin.streams.engine.phase import Phase, Trouble
+from tocsin.streams.rules.delivery.health import standing_of
+from tocsin.streams.rules.state import EndpointRow, row_key
 
 OVERDUE = "tocsin_timers_overdue"
 """The name of the gauge that `tocsin doctor` warns of: anything but 0 for longer than a recovery takes is a fault."""
@@ -18,6 +20,10 @@ OVERDUE = "tocsin_timers_overdue"
 
 HALTED = "tocsin_partition_halted"
 """The name of the gauge that `tocsin doctor` calls a failure: a partition that needs a person, by reason."""
+
+
+ENDPOINT, PARKED = "tocsin_endpoint_state", "tocsin_deliveries_parked"
+"""The gauges of endpoints that `tocsin doctor` warns of."""
 
 
 def watch_engine(registry: CollectorRegistry, engine: Engine) -> None:
@@ -92,6 +98,34 @@ class HaltedPartitions(Collector):
 def _troubles_of(engine: Engine) -> list[tuple[str, Trouble]]:
     found = ((agent, task.trouble()) for agent in engine.agents() for task in engine.tasks_of(agent))
     return [(agent, trouble) for agent, trouble in found if trouble is not None]
+
+
+def watch_endpoints(registry: CollectorRegistry, engine: Engine, names: Callable[[], Iterable[str]]) -> None:
+    """Register the state of the endpoints that have these names now."""
+    registry.register(EndpointMetrics(engine, names))
+
+
+class EndpointMetrics(Collector):
+    """The endpoints that are not simply on and well; `names` gives those of the rules file."""
+
+    def __init__(self, engine: Engine, names: Callable[[], Iterable[str]]) -> None:
+        self._engine, self._names = engine, names
+
+    def collect(self) -> Iterator[Metric]:
+        """One sample, 1, for each endpoint that fails or is off; and how many deliveries are parked for it."""
+        state = GaugeMetricFamily(
+            ENDPOINT, "Endpoints that are failing, disabled or removed.", labels=["endpoint", "state"]
+        )
+        parked = GaugeMetricFamily(PARKED, "Deliveries parked for an endpoint that is off.", labels=["endpoint"])
+        tasks = self._engine.tasks_of("deliver")
+        for name in self._names():
+            key = row_key("endpoint", name)
+            for row in [row for task in tasks if isinstance(row := task.row(key), EndpointRow)]:
+                standing = standing_of(row)
+                if standing != "enabled":
+                    state.add_metric([name, standing], 1)
+                    parked.add_metric([name], row.waiting)
+        yield from (state, parked)
 
 
 def _rows_of(engine: Engine, agent: str) -> Callable[[], float]:

@@ -8,7 +8,18 @@ import msgspec
 
 from tests.streams.rules.delivery.test_deliver import CONFIG, NOW, a_command, a_request, an_outcome
 from tocsin.connectors.outcomes import Reason
-from tocsin.schemas.events import CommandIssued, EndpointCommandKind, Event, Outcome, ProblemReported
+from tocsin.schemas.codec import decode, encode
+from tocsin.schemas.events import (
+    CommandIssued,
+    DeliveryRequested,
+    EndpointCommandKind,
+    Event,
+    Outcome,
+    ProblemReported,
+)
+from tocsin.streams.rules.config import DecideConfig, RuleBook
+from tocsin.streams.rules.config import Endpoint as Endpoints
+from tocsin.streams.rules.decide import decide
 from tocsin.streams.rules.decision import DeadLetter
 from tocsin.streams.rules.delivery.deliver import deliver
 from tocsin.streams.rules.delivery.health import DISABLED, FAILING, FAILURES
@@ -27,6 +38,7 @@ class Endpoint:
     def __init__(self, rows: DictRows) -> None:
         self.rows, self.at, self.number = rows, 0, 0
         self.said: list[str] = []
+        self.events: list[ProblemReported | CommandIssued] = []
 
     def attempt(self, outcome: Outcome, reason: str = "server_error") -> None:
         """A delivery of its own is attempted."""
@@ -44,11 +56,12 @@ class Endpoint:
             if isinstance(one, DeadLetter) or one.topic != "inbox":
                 continue
             assert one.key == one.event.tenant == "tocsin"
+            assert isinstance(one.event, ProblemReported | CommandIssued)
+            self.events.append(one.event)
             if isinstance(one.event, ProblemReported):
                 self.said.append(one.event.problem.code)
                 assert "tocsin endpoint" in (one.event.problem.text or "")
             else:
-                assert isinstance(one.event, CommandIssued)
                 self.said.append(f"{one.event.kind}: {one.event.why}")
 
     def row(self) -> EndpointRow | None:
@@ -81,7 +94,7 @@ def test_one_that_fails_is_told_once(rows: DictRows) -> None:
 def test_and_is_over_when_it_takes_one(rows: DictRows) -> None:
     endpoint = failing(rows)
     endpoint.attempt(Outcome.DELIVERED)
-    assert endpoint.said == [FAILING, "resolve: it takes deliveries again"]
+    assert endpoint.said == [FAILING, "resolve: endpoint owner takes deliveries again"]
     assert endpoint.row() is None, "nothing is kept of one that is well"
     endpoint.attempt(Outcome.DELIVERED)
     assert len(endpoint.said) == 2
@@ -116,14 +129,14 @@ def test_one_that_is_gone_is_told_until_it_is_enabled_and_takes_one(rows: DictRo
     endpoint.command(EndpointCommandKind.ENABLE)
     assert endpoint.said == [DISABLED]
     endpoint.attempt(Outcome.DELIVERED)
-    assert endpoint.said == [DISABLED, "resolve: it takes deliveries again"]
+    assert endpoint.said == [DISABLED, "resolve: endpoint owner takes deliveries again"]
 
 
 def test_one_that_fails_and_then_is_gone_ends_both(rows: DictRows) -> None:
     endpoint = failing(rows)
     endpoint.attempt(Outcome.REJECTED, Reason.GONE)
     endpoint.command(EndpointCommandKind.REMOVE)
-    assert endpoint.said == [FAILING, DISABLED, *["resolve: the endpoint was removed"] * 2]
+    assert endpoint.said == [FAILING, DISABLED, *["resolve: endpoint owner was removed"] * 2]
 
 
 def test_what_a_person_switches_off_is_no_news(rows: DictRows) -> None:
@@ -138,3 +151,15 @@ def test_what_a_person_switches_off_is_no_news(rows: DictRows) -> None:
     assert (endpoint.said, row.waiting) == ([], 3)
     endpoint.command(EndpointCommandKind.ENABLE)
     assert endpoint.row() is None
+
+
+def test_what_is_told_is_a_case_that_ends(rows: DictRows) -> None:
+    endpoint = failing(rows)
+    endpoint.attempt(Outcome.DELIVERED)
+    ops = {name: Endpoints(name=name, sink="memory", audience="operator") for name in ("ops", "owner")}
+    desk = Endpoints(name="desk", sink="memory")
+    config = DecideConfig(book=RuleBook(endpoints={"desk": desk, **ops}, default_endpoint="desk"))
+    opened, over = [decide(decode(encode(event)), rows, NOW, config) for event in endpoint.events]
+    told = {one.event.endpoint for one in opened if isinstance(one.event, DeliveryRequested)}
+    assert told == {"desk", "ops", "owner"}, "operators hear of it whatever the route"
+    assert "ProblemResolved" in [type(one.event).__name__ for one in over]

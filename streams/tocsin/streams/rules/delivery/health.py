@@ -7,6 +7,8 @@ further report.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec.structs import replace
 
 from tocsin.schemas.events import CommandIssued, CommandKind, ProblemReported
@@ -16,6 +18,7 @@ from tocsin.streams.rules.context.threads import clip
 from tocsin.streams.rules.decision import BUS, INBOX, Emit
 from tocsin.streams.rules.delivery.deliveries import Deliveries
 from tocsin.streams.rules.notification import timestamp
+from tocsin.streams.rules.state import EndpointRow
 from tocsin.streams.rules.values import HOUR, MINUTE
 
 FAILURES = 3
@@ -25,8 +28,17 @@ FAILING_AFTER = MINUTE
 MAX_ERROR = 200
 """Characters of the last error that are remembered."""
 
-FAILING, DISABLED = "w.m.xfer.endpoint-failing", "e.m.xfer.endpoint-disabled"
-"""The codes of what is told."""
+WATCH = "tocsin endpoints"
+"""Who resolves what was told. Not the bus as such, whose resolve gives way to a report that came later: here the report
+may be decided after the endpoint was well again."""
+
+FAILING, DISABLED = "w.m.me.res.endpoint-failing", "e.m.me.res.endpoint-disabled"
+"""The codes of what is told: a shortage of ours, of which operators hear whatever the route (`stages.audience`)."""
+
+
+def standing_of(row: EndpointRow) -> Literal["enabled", "failing", "disabled", "removed"]:
+    """How an endpoint stands: one that is enabled may be failing."""
+    return "failing" if row.status == "enabled" and row.failures >= FAILURES else row.status
 
 
 def note_failure(deliveries: Deliveries, error: str) -> None:
@@ -52,7 +64,7 @@ def note_success(deliveries: Deliveries) -> None:
         return
     over = state.status == "enabled"
     if over:
-        _resolve(deliveries, state.told, "it takes deliveries again")
+        _resolve(deliveries, state.told, f"endpoint {clip(state.endpoint)} takes deliveries again")
     state = replace(state, failures=0, failing_since=None, last_error="", told=() if over else state.told)
     if over and state.parked is None:
         deliveries.endpoints.delete(deliveries.endpoints.key())
@@ -75,7 +87,7 @@ def note_gone(deliveries: Deliveries) -> None:
 def note_removed(deliveries: Deliveries) -> None:
     """The endpoint was given up: so is what was told of it."""
     state = deliveries.state()
-    _resolve(deliveries, state.told, "the endpoint was removed")
+    _resolve(deliveries, state.told, f"endpoint {clip(state.endpoint)} was removed")
     forgotten = replace(state, failures=0, failing_since=None, told=())
     deliveries.endpoints.replace(deliveries.endpoints.key(), forgotten)
 
@@ -89,11 +101,11 @@ def _tell(deliveries: Deliveries, code: str, severity: Severity, text: str) -> t
         dialect="canonical",
         code=code,
         code_key=code,
-        category="xfer",
+        category="me.res",
         severity=severity,
         scope="message",
         text=text,
-        source=Source(service=BUS, record_type="endpoint", record_id=clip(deliveries.endpoint)),
+        source=Source(service=BUS, side="own", record_type="endpoint", record_id=clip(deliveries.endpoint)),
     )
     event_id = derived_id("endpoint-told", code, deliveries.endpoint, str(now))
     event = ProblemReported(event_id=event_id, tenant=tenant, occurred_at=now, recorded_at=now, problem=problem)
@@ -106,6 +118,6 @@ def _resolve(deliveries: Deliveries, told: tuple[str, ...], why: str) -> None:
     for report in told if tenant is not None else ():
         resolve = CommandIssued(
             event_id=derived_id("endpoint-over", report), tenant=tenant or BUS, occurred_at=now, recorded_at=now,
-            kind=CommandKind.RESOLVE, target=report, by=BUS, why=why,
+            kind=CommandKind.RESOLVE, target=report, by=WATCH, why=why,
         )  # fmt: skip
         deliveries.decisions.append(Emit(INBOX, resolve.tenant, resolve))

@@ -27,7 +27,8 @@ class CaseRow(Struct, frozen=True, array_like=True, tag="case", gc=False):
     it (bounded), `code` and `severity` those of the last report, `thread` its thread (clipped), `until` the end of a
     snooze or when it was resolved, `commands` the ids of the last commands carried out on it (bounded): one that is
     sent again is not obeyed again. What a digest opened has the digest as its first report, what a time-out opened that
-    event as both. Since format 4: `lane` is the thread in whose order it is told (clipped).
+    event as both. Since format 4: `lane` is the thread in whose order it is told (clipped), `by` who commanded last
+    that it stands so (clipped).
     """
 
     count: int
@@ -44,6 +45,7 @@ class CaseRow(Struct, frozen=True, array_like=True, tag="case", gc=False):
     until: int | None = None
     commands: tuple[str, ...] = ()
     lane: str | None = None
+    by: str = ""
 
     def standing(self, now: int) -> CaseStatus:
         """Where the case stands at `now` (microseconds): a snooze ends by itself."""

@@ -1,0 +1,51 @@
+"""What `tocsin cases` and `tocsin endpoint list` make of rows; tests/e2e/test_every_command.py has them from a bus."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tocsin.streams.cli.cases import cases_of, line_of
+from tocsin.streams.cli.endpoint import standings_of
+from tocsin.streams.rules.state import CaseRow, EndpointRow, EscalationRow
+from tocsin.streams.rules.values import MINUTE, SECOND
+from tocsin.streams.settings import Settings
+
+NOW = 1_800_000_000 * SECOND
+
+
+def a_case(**members: object) -> CaseRow:
+    known: dict[str, object] = {"status": "open", "last_seen": NOW, "code": "e.p.xfer", "severity": "error"}
+    given = {"count": 3, "first_report": "r1", "last_report": "r3", "first_seen": NOW - MINUTE}
+    return CaseRow(**{**given, **known, **members})  # type: ignore[arg-type]
+
+
+def test_cases_stand_as_their_rows_say() -> None:
+    rows: list[tuple[tuple[str, ...], Any]] = [
+        (("acme", "old"), a_case(last_seen=NOW - MINUTE, status="acknowledged", by="ann")),
+        (("acme", "over"), a_case(status="snoozed", until=NOW - 1, by="bob", last_seen=NOW - SECOND)),
+        (("globex", "later"), a_case(status="snoozed", until=NOW + MINUTE, by="eve\x1b[2J")),
+        (("globex", "later"), EscalationRow("globex", "later", "night", "r1", NOW, step=2, status="snoozed")),
+    ]
+    later, over, old = cases_of(rows, NOW)
+    assert (old.status, old.by, old.escalation) == ("acknowledged", "ann", None)
+    assert (over.status, over.by, over.until) == ("open", None, None), "a snooze ends by itself"
+    assert (later.escalation, later.step) == ("night snoozed", 2)
+    line = line_of(later, Settings(tenant="acme"))
+    assert line == (
+        "later snoozed by eve until 2027-01-15T08:01 e.p.xfer 3x 2027-01-15T07:59:00 to 2027-01-15T08:00:00 "
+        "escalation night snoozed, step 2 tenant globex"
+    )
+
+
+def test_endpoints_stand_as_their_rows_say() -> None:
+    rows = [
+        EndpointRow("off", "disabled", NOW, "d1", 2, last_error="gone (410)"),
+        EndpointRow("failing", "enabled", NOW, None, 0, 5, NOW - MINUTE, "server_error (503)"),
+        EndpointRow("hiccup", "enabled", NOW, None, 0, 1, NOW, "timeout"),
+    ]
+    found = {one.endpoint: one for one in standings_of(["well", "failing"], rows)}
+    assert {name: one.state for name, one in found.items()} == {
+        "failing": "failing", "hiccup": "enabled", "off": "disabled", "well": "enabled",
+    }  # fmt: skip
+    assert (found["off"].parked, found["off"].last_error) == (2, "gone (410)")
+    assert (found["failing"].since, found["failing"].failures) == ("2027-01-15T07:59:00.000000Z", 5)
