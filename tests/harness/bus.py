@@ -135,6 +135,7 @@ class Bus:
             "TOCSIN_PARTITIONS": str(self.partitions),
             "TOCSIN_HOME": str(self.folder / "home"),
             "TOCSIN_PORT": "0",
+            "TOCSIN_METRICS_PORT": "0",
             "TOCSIN_LOG_FORMAT": "json",
             **self.environment,
         }

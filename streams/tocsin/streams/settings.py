@@ -129,8 +129,10 @@ class Settings(BaseSettings):
     """The address that the gateway and the metrics listen on."""
     port: int = Field(default=8700, ge=0, le=65_535)
     """The gateway's port; 0 = any free one."""
-    metrics_port: int = Field(default=0, ge=0, le=65_535)
-    """The port of `/healthz`, `/readyz`, `/metrics` of a process other than the gateway; 0 = any free one."""
+    metrics_port: int | None = Field(default=None, ge=0, le=65_534)
+    """The port of `/healthz`, `/readyz`, `/metrics` of a worker or a dispatcher; of `tocsin up`: the worker's, and the
+    next one is the dispatcher's. 0 = any free one; absent = 8701 for a worker, 8702 for a dispatcher, or any free one
+    when that is taken (or the gateway's is any)."""
     gateway_metrics_port: int | None = Field(default=None, ge=0, le=65_535)
     """The port of the gateway's `/metrics`, so that the API can be reachable and they not; absent = that of the API."""
     allowed_hosts: Annotated[str, AfterValidator(_hosts)] = ""

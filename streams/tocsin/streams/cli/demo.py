@@ -195,11 +195,11 @@ async def _arrival(receiver: Receiver, event_id: str, name: str, endpoint: str, 
 
 async def _repeat(session: aiohttp.ClientSession, where: Where, sample: Sample, steps: Steps) -> None:
     with steps.step("publish canonical again") as step:
-        before = total(await scrape(where.metrics), "tocsin_problems_total", outcome="suppressed")
+        before = total(await scrape(where.metrics.values()), "tocsin_problems_total", outcome="suppressed")
         status, answer = await _post(session, where, sample)
         deadline = monotonic() + WITHIN
         while monotonic() < deadline:
-            if total(await scrape(where.metrics), "tocsin_problems_total", outcome="suppressed") > before:
+            if total(await scrape(where.metrics.values()), "tocsin_problems_total", outcome="suppressed") > before:
                 step.done(f"{status}, the same event {answer.get('event_id')}: suppressed, nobody is told twice")
                 return
             await asyncio.sleep(0.05)
@@ -220,7 +220,7 @@ async def _add_up(where: Where, receiver: Receiver, steps: Steps) -> None:
     with steps.step("counters") as step:
         deadline = monotonic() + WITHIN
         while True:
-            samples = await scrape(where.metrics)
+            samples = await scrape(where.metrics.values())
             decided = sum(total(samples, "tocsin_problems_total", outcome=name) for name in ("opened", "repeated"))
             unrouted = total(samples, "tocsin_problems_total", outcome="unrouted")
             suppressed = total(samples, "tocsin_problems_total", outcome="suppressed")

@@ -56,7 +56,7 @@ def _terminal() -> int | None:
 
 
 def _line(where: Where) -> dict[str, object]:
-    return {"ready": True, "api": where.api, "bootstrap": where.bootstrap, "metrics": where.metrics}
+    return {"ready": True, "api": where.api, "bootstrap": where.bootstrap, "metrics": list(where.metrics.values())}
 
 
 def _summary(where: Where, rules: Path | None) -> None:
@@ -72,7 +72,8 @@ def _summary(where: Where, rules: Path | None) -> None:
         "  check      tocsin doctor",
         f"  API        {where.api}/openapi.json",
         f"  Kafka      {where.bootstrap}               (TOCSIN_BOOTSTRAP for processes elsewhere)",
-        *(f"  metrics    {url}" for url in where.metrics),
+        *(f"  metrics    {url}  ({name})" for name, url in where.metrics.items()),
+        "             tocsin config scrape         (what Prometheus needs to know)",
         f"  logs       {where.logs}",
         "",
     ):

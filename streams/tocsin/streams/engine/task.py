@@ -191,6 +191,7 @@ class PartitionTask:
     def _set_back(self, why: Setback) -> None:
         """Throw the partition's memory away: after a failed write nobody knows what of it is in the log."""
         self.phase, self.reason = why.phase, why.reason
+        again = (why.reason, why.offset) == (self._still.reason, self._still.offset)
         if why.phase is Phase.HALTED:
             self.settled = True
             self._still.begin(why.reason, why.offset)
@@ -198,7 +199,8 @@ class PartitionTask:
         self._let_go()
         self.epoch += 1
         self._waiting.clear()
-        log = self._log.error if why.phase is Phase.HALTED else self._log.warning
+        # one that halted tries again for ever, and is logged once
+        log = self._log.warning if why.phase is not Phase.HALTED else self._log.debug if again else self._log.error
         log("partition set back", phase=why.phase, reason=why.reason, detail=why.detail, exc_info=why.unexpected)
 
     def _let_go(self) -> None:

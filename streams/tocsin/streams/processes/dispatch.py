@@ -21,7 +21,7 @@ from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import SettingsTopic
 from tocsin.streams.telemetry.engine_metrics import HaltedPartitions
 from tocsin.streams.telemetry.metrics import DispatchMetrics
-from tocsin.streams.telemetry.probes import all_notes, first_of, serve_probes
+from tocsin.streams.telemetry.probes import DISPATCH_PORT, all_notes, first_of, serve_probes
 
 
 async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready: OnReady) -> None:
@@ -52,6 +52,7 @@ async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready
                     registry,
                     first_of(watch.not_ready, progress.not_ready),
                     all_notes(rules.note, following.note, lambda: running[0].unreadable.note() if running else None),
+                    usual=DISPATCH_PORT,
                 )
             )
             await opened.enter_async_context(following)

@@ -29,7 +29,7 @@ from tocsin.streams.silences.silences import Silences
 from tocsin.streams.telemetry.decision_lines import log_decisions
 from tocsin.streams.telemetry.engine_metrics import watch_endpoints, watch_engine, watch_silences
 from tocsin.streams.telemetry.metrics import WorkerMetrics
-from tocsin.streams.telemetry.probes import all_notes, first_of, serve_probes
+from tocsin.streams.telemetry.probes import WORKER_PORT, all_notes, first_of, serve_probes
 
 REPORT_EVERY = 10.0
 """Seconds between two reports of a worker that recovers; far below `up.member.READY_WITHIN`."""
@@ -80,7 +80,7 @@ async def run_worker_process(settings: Settings, stop: asyncio.Event, on_ready: 
     app = build_app(f"{settings.prefix}worker", engine, agents, bootstrap, settings.prefix, settings.session_timeout)
     try:
         async with (
-            serve_probes(settings.host, settings.metrics_port, registry, not_ready, note) as url,
+            serve_probes(settings.host, settings.metrics_port, registry, not_ready, note, usual=WORKER_PORT) as url,
             following,
             beside(rules.watch()),
             beside(watch.run()),

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 
 import aiohttp
+import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.parser import text_string_to_metric_families
+
+_log = structlog.get_logger("tocsin")
+
+WORKER_PORT, DISPATCH_PORT = 8701, 8702
+"""The usual ports of a worker and a dispatcher; the gateway's is that of its API."""
 
 Readiness = Callable[[], str | None]
 """None when ready, else the reason, in words for an operator."""
@@ -37,9 +44,16 @@ def first_of(*reasons: Readiness) -> Readiness:
 
 @asynccontextmanager
 async def serve_probes(
-    host: str, port: int, registry: CollectorRegistry, not_ready: Readiness, note: Note = nothing_to_note
+    host: str,
+    port: int | None,
+    registry: CollectorRegistry,
+    not_ready: Readiness,
+    note: Note = nothing_to_note,
+    *,
+    usual: int = 0,
 ) -> AsyncIterator[str]:
-    """Serve the three paths while the block runs; yields the base URL. Port 0 is any free one.
+    """Serve the three paths while the block runs; yields the base URL. Port 0 is any free one, None the `usual` one, or
+    any free one when that is taken.
 
     Raises OSError when the address is taken.
     """
@@ -62,8 +76,13 @@ async def serve_probes(
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port)
-        await site.start()
+        try:
+            await web.TCPSite(runner, host, usual if port is None else port).start()
+        except OSError as error:
+            if port is not None or error.errno != errno.EADDRINUSE:
+                raise
+            await web.TCPSite(runner, host, 0).start()
+            _log.info("the usual port is taken: the metrics are at another", usual=usual, port=runner.addresses[0][1])
         bound = runner.addresses[0][1]
         yield f"http://{host}:{bound}"
     finally:

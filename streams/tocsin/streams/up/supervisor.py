@@ -26,13 +26,21 @@ DRAIN_ORDER = ("gateway", "worker", "dispatch")
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Where a running bus is: the base URL of its API, Kafka, and the metrics of each process."""
+    """Where a running bus is: the base URL of its API, Kafka, and the URL of each process's metrics."""
 
     api: str
     bootstrap: str
-    metrics: list[str]
+    metrics: dict[str, str]
     home: Path
     logs: Path
+
+
+def metrics_port_of(process: str, settings: Settings) -> int | None:
+    """The port of a process's metrics under `tocsin up`: two processes cannot have the same. Where the API may be
+    anywhere, several buses may run, and the metrics may be anywhere, too."""
+    if settings.metrics_port:
+        return settings.metrics_port + (process == "dispatch")
+    return 0 if settings.port == 0 else settings.metrics_port
 
 
 class Bus:
@@ -77,7 +85,13 @@ class Bus:
                 self._progress(f"topic {change.topic}: {change.detail}")
         self._progress("starting worker, dispatch and gateway")
         self.members = {
-            name: Member(name, settings, self._logs, self._progress, self._stdout if name == "dispatch" else None)
+            name: Member(
+                name,
+                settings.but(metrics_port=metrics_port_of(name, settings)),
+                self._logs,
+                self._progress,
+                self._stdout if name == "dispatch" else None,
+            )
             for name in DRAIN_ORDER
         }
         await self._start_all()
@@ -85,7 +99,7 @@ class Bus:
         where = Where(
             api=self.members["gateway"].url,
             bootstrap=str(settings.bootstrap),
-            metrics=[f"{member.probes}/metrics" for member in self.members.values()],
+            metrics={name: f"{member.probes}/metrics" for name, member in self.members.items()},
             home=settings.home,
             logs=self._logs,
         )
@@ -93,7 +107,8 @@ class Bus:
             {
                 "api": where.api,
                 "bootstrap": where.bootstrap,
-                "metrics": where.metrics,
+                "metrics": list(where.metrics.values()),
+                "processes": where.metrics,
                 "embedded": self._broker is not None,
             }
         )
