@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from tocsin.connectors.dialects.codes import fold_code, has_token_prefix
 from tocsin.connectors.dialects.notification import HOPS
 from tocsin.schemas.events import ThreadContext
 from tocsin.schemas.problem import Problem
@@ -24,6 +25,8 @@ MAX_LISTED = 50
 """Entries of a list or a mapping that an expression sees."""
 
 MAX_DIGITS = 9
+
+RESOURCES = "me.res"
 
 REPORT_DIALECTS = frozenset({"didcomm-2.0", "aries-1.0", "hipe"})
 """Dialects in which peers report problems to us: such a report is not answered with one."""
@@ -64,6 +67,11 @@ def hops_of(problem: Problem) -> int:
     """How many other buses the problem has passed; 0 when it came from none, or says something that is no count."""
     stated = problem.extensions.get(HOPS, "") if problem.extensions else ""
     return int(stated) if stated.isascii() and stated.isdigit() and len(stated) <= MAX_DIGITS else 0
+
+
+def is_shortage(problem: Problem) -> bool:
+    """Whether resources run short (category `me.res`), at whosever side."""
+    return has_token_prefix(fold_code(problem.category or ""), RESOURCES)
 
 
 def is_stated(problem: Problem) -> bool:

@@ -76,11 +76,12 @@ class Desk(Replay):
         message_type: str | None = "https://didcomm.org/basicmessage/2.0/message",
         connection: str | None = "c",
         thread: str | None = "elsewhere",
+        message_id: str | None = None,
     ) -> None:
         """A message that came or went."""
         activity = ActivityObserved(
             event_id=f"a{self.now}", tenant="acme", occurred_at=self.now, recorded_at=self.now, kind=kind,
-            message_type=message_type, connection=connection, thread_id=thread,
+            message_type=message_type, connection=connection, thread_id=thread, message_id=message_id,
         )  # fmt: skip
         self._note(self.decide(activity))
 

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from tocsin.schemas.events import (
+    ActivityKind,
     CommandIssued,
     CommandKind,
     ProblemOpened,
@@ -16,7 +17,7 @@ from tocsin.schemas.events import (
     ProblemResolved,
     ProblemSuppressed,
 )
-from tocsin.schemas.problem import Http
+from tocsin.schemas.problem import Http, Item, Severity
 from tocsin.streams.rules.cases import CASE_ENDPOINTS
 from tocsin.streams.rules.config import DecideConfig, Endpoint
 from tocsin.streams.rules.decide import decide
@@ -68,6 +69,7 @@ def test_after_the_window_it_is_told_again(desk_with: Callable[..., Desk]) -> No
 SAME: dict[str, Any] = {
     "code": "e.p.a", "thread": None, "text": "x", "scope": "protocol", "service": "s", "sender": "did:a", "job": "j",
     "record_type": "t", "record_id": "rec-a", "http": Http(instance="/a"),
+    "severity": Severity.WARNING, "recipients": ["did:b"], "items": [Item(key="did", value="did:y")], "side": "own",
 }  # fmt: skip
 OTHERS: dict[str, tuple[dict[str, Any], bool]] = {
     "all the same": ({}, True),
@@ -86,6 +88,11 @@ OTHERS: dict[str, tuple[dict[str, Any], bool]] = {
     "another instance": ({"http": Http(instance="/b")}, False),
     "what it acknowledges": ({"ack": ["m-2"]}, False),
     "another peer": ({"connection": "c2"}, False),
+    "another recipient": ({"recipients": ["did:c"]}, False),
+    "an error after its warning": ({"severity": Severity.ERROR}, False),
+    "another item": ({"items": [Item(key="did", value="did:x")]}, False),
+    "at the other side": ({"side": "peer"}, False),
+    "at the other side, as its writer sees it": ({"side": "own", "where_party": "me"}, True),
     "another protocol": ({"message_type": "https://didcomm.org/present-proof/2.0/problem-report"}, False),
 }
 
@@ -96,6 +103,14 @@ def test_what_is_identical(desk_with: Callable[..., Desk], other: dict[str, Any]
     desk.report(**SAME)
     second = desk.report(**(SAME | other))
     assert isinstance(second, ProblemSuppressed) is identical
+
+
+def test_the_shortage_of_the_other_side_does_not_hide_our_own(desk_with: Callable[..., Desk]) -> None:
+    desk = desk_with(repeat_window=WINDOW)
+    for message, kind in (("theirs", ActivityKind.MESSAGE_RECEIVED), ("ours", ActivityKind.MESSAGE_SENT)):
+        desk.message(kind, "https://didcomm.org/report-problem/2.0/problem-report", None, message_id=message)
+        desk.report("e.p.me.res.storage", category="me.res.storage", message_id=message)
+    assert "identical" not in desk.reasons
 
 
 def test_two_records_of_one_thread_are_told_apart_and_named_in_a_digest(desk_with: Callable[..., Desk]) -> None:

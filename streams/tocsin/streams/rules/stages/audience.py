@@ -11,11 +11,10 @@ from typing import Literal
 
 import msgspec
 
-from tocsin.connectors.dialects.codes import fold_code, has_token_prefix
 from tocsin.streams.rules.config import RuleBook
 from tocsin.streams.rules.context.sides import side_of
 from tocsin.streams.rules.documents import can_say, for_peer
-from tocsin.streams.rules.facts import REPORT_DIALECTS
+from tocsin.streams.rules.facts import REPORT_DIALECTS, is_shortage
 from tocsin.streams.rules.limit_notice import is_limit_notice
 from tocsin.streams.rules.promotion import promotable
 from tocsin.streams.rules.report import Report
@@ -24,8 +23,6 @@ from tocsin.streams.rules.trust import is_trusted
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.values import HOUR
 from tocsin.streams.rules.verdict import Reason
-
-RESOURCES = "me.res"
 
 
 def judge(turn: Turn, report: Report) -> None:
@@ -60,7 +57,7 @@ def audience_of(name: str, book: RuleBook) -> str:
 
 def operators_of(turn: Turn, report: Report) -> tuple[str, ...]:
     """The operators, when resources run short on our side, whatever the route."""
-    if not has_token_prefix(fold_code(report.problem.category or ""), RESOURCES) or _is_of_peer(turn, report):
+    if not is_shortage(report.problem) or _is_of_peer(turn, report):
         return ()
     return tuple(name for name, one in turn.config.book.endpoints.items() if one.audience == "operator")
 

@@ -8,8 +8,9 @@ from hashlib import sha256
 import msgspec
 
 from tocsin.streams.rules.context.references import MAX_IDS
+from tocsin.streams.rules.context.sides import side_of
 from tocsin.streams.rules.digest import Window, hold_back, open_window, window_of
-from tocsin.streams.rules.facts import FIELDS, protocol_of
+from tocsin.streams.rules.facts import FIELDS, is_shortage, protocol_of
 from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.verdict import Outcome, Reason, Verdict
@@ -19,7 +20,7 @@ def judge(turn: Turn, report: Report) -> Verdict | None:
     """Hold back what is identical to something told within the window. A case that was resolved meanwhile is news."""
     if not turn.limits.repeat_window:
         return None
-    report.identity = group = group_of(report, turn.limits.identical)
+    report.identity = group = group_of(turn, report, turn.limits.identical)
     row = window_of(turn, group)
     case = None if row is None else turn.cases.find(report.case)
     if row is None or (case is not None and case.status == "resolved"):
@@ -38,25 +39,47 @@ def after(turn: Turn, report: Report, outcome: Outcome) -> None:
         open_window(turn, report, window, outcome.represented_by)
 
 
-def group_of(report: Report, fields: tuple[str, ...]) -> str:
+def group_of(turn: Turn, report: Report, fields: tuple[str, ...]) -> str:
     """The digest's group of all that is identical in these fields."""
-    values = [_VALUES[name](report) if name in _VALUES else FIELDS[name](report.facts) for name in fields]
+    values = [_VALUES[name](turn, report) if name in _VALUES else FIELDS[name](report.facts) for name in fields]
     return f"identical/{sha256(msgspec.msgpack.encode(values)).hexdigest()[:32]}"
 
 
-def _source(report: Report) -> tuple[str | None, ...]:
-    return report.problem.source.service, report.problem.source.wallet
+def _code(turn: Turn, report: Report) -> tuple[str | None, str]:
+    """With the severity: an error is not its warning again."""
+    return report.facts.get("code"), report.problem.severity.value
 
 
-def _thread(report: Report) -> object:
+def _thread(turn: Turn, report: Report) -> object:
     """Not the thread that is only the message's own id: that is another one each time. Without one, two are told apart
     by what they acknowledge."""
     return report.thread or tuple(report.problem.ack[:MAX_IDS])
 
 
-_VALUES: dict[str, Callable[[Report], object]] = {
+def _peer(turn: Turn, report: Report) -> tuple[str | None, list[str]]:
+    """The two sides: in DIDComm v2 a connection is a pair of DIDs."""
+    return report.facts.get("peer"), sorted(report.problem.source.recipients)
+
+
+def _source(turn: Turn, report: Report) -> tuple[str | None, ...]:
+    """Who reports, and at whose side the trouble is, where the report says it or somebody is told for it: the other
+    side's shortage must not hide our own."""
+    problem = report.problem
+    side = side_of(turn, problem) if problem.where_party or is_shortage(problem) else problem.source.side
+    return problem.source.service, problem.source.wallet, side
+
+
+def _text(turn: Turn, report: Report) -> tuple[str | None, list[tuple[str | None, str]]]:
+    """With the items, in which the dialects of fixed texts say what differs (RFC 0035 `problem_items`)."""
+    return report.facts.get("text"), [(item.key, item.value) for item in report.problem.items]
+
+
+_VALUES: dict[str, Callable[[Turn, Report], object]] = {
+    "code": _code,
     "thread": _thread,
-    "protocol": lambda report: protocol_of(report.problem),
+    "peer": _peer,
+    "protocol": lambda turn, report: protocol_of(report.problem),
     "source": _source,
+    "text": _text,
 }
 """What `identical` of the rules file may name -> its value, where that is not the field of this name in FIELDS."""
