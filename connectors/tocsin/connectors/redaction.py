@@ -103,7 +103,9 @@ _NAMED = (
 _SECRET = re.compile(
     r"(?P<private_key>-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]{1,60}-----|\Z))"
     r"|(?P<webhook_secret>(?<![A-Za-z0-9])whs(?:ec|k)_[A-Za-z0-9+/_=-]{8,})"
-    r"|(?P<jwt>(?<![A-Za-z])eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){2,4}(?:~[A-Za-z0-9_.-]*)*)"
+    # from the start of a word, and only if two dots follow: each `eyJ` in a long word would scan it to its end again
+    r"|(?P<before>(?<![A-Za-z0-9_-])(?=[A-Za-z0-9_-]*+\.[A-Za-z0-9_-]*+\.)[A-Za-z0-9_-]*?)"
+    r"(?P<jwt>(?<![A-Za-z])eyJ[A-Za-z0-9_-]{5,}+(?:\.[A-Za-z0-9_-]*+){2,4}+(?:~[A-Za-z0-9_.-]*+)*+)"
     r"|(?P<bearer>(?i:(?<![a-z])(?:bearer|basic))[ \t]+)(?P<credentials>[A-Za-z0-9._~+/-]{8,}=*)"
     r"|(?P<url_password>(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/?#@:\"'<>]*:)[^\s/?#@\"'<>]+(?=@)"
     rf"|(?P<named>(?i:{_NAMED})(?:[ \t]?=[ \t]?|\\*[\"'][ \t]*[:=][ \t]*)\\*[\"']?)(?!\[redacted)[^\s\"'&;,<>\\]{{3,}}"
@@ -152,6 +154,8 @@ def _shown(redaction: Redaction, cards: bool, match: re.Match[str]) -> str:
     match group:
         case "card":
             return _without_card(whole)
+        case "jwt":
+            return match.group("before") + MARK.format(words)
         case "credentials":
             given = match.group("credentials")
             return match.group("bearer") + MARK.format(words) if _is_random(given) else whole
