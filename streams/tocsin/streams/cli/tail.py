@@ -44,7 +44,20 @@ TYPES = {"int", "uint", "double", "bool", "string", "bytes", "list", "map", "nul
 _BOUND = re.compile(r"\.(?:all|exists|exists_one|map|filter)\(\s*(\w+)\s*,")
 """The variables that CEL's macros bring along."""
 
-_SHOWN = ("case", "reason", "endpoint", "endpoints", "attempt", "outcome", "status", "count", "delivery_id", "event_id")
+_SHOWN = (
+    "kind",
+    "target",
+    "case",
+    "reason",
+    "endpoint",
+    "endpoints",
+    "attempt",
+    "outcome",
+    "status",
+    "count",
+    "delivery_id",
+    "event_id",
+)
 
 
 class From(StrEnum):

@@ -295,6 +295,7 @@ class DeliverMachine(RuleBasedStateMachine):
             endpoint = rows.get(key)
             if isinstance(endpoint, EndpointRow) and endpoint.parked is not None:
                 assert rows.due(key) is not None
+                before = len(reachable)
                 name: str | None = endpoint.parked
                 while name is not None:
                     assert name not in reachable
@@ -303,6 +304,9 @@ class DeliverMachine(RuleBasedStateMachine):
                     assert isinstance(row, DeliveryRow)
                     assert row.state == "parked"
                     name = row.next_parked
+                assert endpoint.waiting == len(reachable) - before
+            elif isinstance(endpoint, EndpointRow):
+                assert endpoint.waiting == 0
         for key in list(rows.rows):
             row = rows.get(key)
             if isinstance(row, DeliveryRow):
