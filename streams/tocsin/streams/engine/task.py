@@ -157,9 +157,8 @@ class PartitionTask:
 
     def tick_is_due(self) -> bool:
         """Whether the owner should append a tick now: a timer is due, or no record came for long while one waits."""
-        if self.phase is not Phase.RUNNING or self._writer is None:
-            return False
-        return self._ticking.is_due(self._writer.state.rows.timer_head())
+        running = self._writer if self.phase is Phase.RUNNING else None
+        return running is not None and self._ticking.is_due(running.state.rows.timer_head())
 
     async def append_tick(self) -> None:
         """Put a tick behind everything that was accepted so far; a tick that Kafka does not take is asked for again."""
