@@ -42,6 +42,10 @@ class CountByTenant:
     def resumed(self, rows: Rows, since: int, until: int) -> Iterable[Output]:
         return []
 
+    def counted(self, key: str, data: bytes) -> tuple[str, int] | None:
+        """Nothing is counted."""
+        return None
+
     def encode_row(self, row: Any) -> bytes:
         return msgspec.msgpack.encode(row)
 

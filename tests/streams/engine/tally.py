@@ -55,6 +55,10 @@ class Tally:
     def released(self, rows: Rows) -> None:
         """Nothing is kept."""
 
+    def counted(self, key: str, data: bytes) -> tuple[str, int] | None:
+        """Nothing is counted."""
+        return None
+
     def encode_row(self, row: Any) -> bytes:
         return json.dumps(row).encode()
 

@@ -34,6 +34,17 @@ def test_timers_are_counted_by_where_they_stand() -> None:
     assert a_round(Auditor(rows), NOON) == (TimerCensus(pending=3, overdue=1, failed=1), 1)
 
 
+def test_rows_are_counted_by_kind_with_the_oldest() -> None:
+    rows = rows_of(a=None, b=None, c=NOON, gone=None, other=None)
+    rows.begin_event(NOON - 2 * HOUR)
+    rows.delete("gone")
+    since = {"a": 7, "b": 5, "c": 9, "gone": 1}
+    counted, _ = a_round(Auditor(rows, lambda key, data: ("kind", since[key]) if key in since else None), NOON)
+    assert counted.kinds == {"kind": (3, 5)}
+    counted.add(TimerCensus(kinds={"kind": (2, 4), "another": (1, 8)}))
+    assert counted.kinds == {"kind": (5, 4), "another": (1, 8)}
+
+
 def test_what_the_heap_lost_is_put_back_wherever_it_stands() -> None:
     rows = rows_of(a=NOON - HOUR, b=NOON - 5, c=NOON + HOUR, d=NOON + 2 * HOUR, e=NOON + 3 * HOUR)
     rows.timers._heap[:] = [entry for entry in rows.timers._heap if entry[1] == "d"]

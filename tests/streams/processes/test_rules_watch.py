@@ -66,6 +66,10 @@ class Rules:
         return self.registry.get_sample_value("tocsin_rules_reload_failures_total")
 
     @property
+    def taken(self) -> float | None:
+        return self.registry.get_sample_value("tocsin_rules_last_reload_ok")
+
+    @property
     def loaded_at(self) -> float:
         return self.registry.get_sample_value("tocsin_rules_loaded_timestamp_seconds") or 0.0
 
@@ -102,12 +106,12 @@ async def test_a_bad_file_keeps_the_rules_and_says_so_until_a_good_one_comes(
     assert not await rules.look_twice()
     assert rules.watched.book is held
     assert says in str(rules.watched.note())
-    assert rules.failures == 1.0
+    assert (rules.failures, rules.taken) == (1.0, 0.0)
     assert not await rules.watched.look(), "the same bad file is reported once"
     assert rules.failures == 1.0
     write(file, TWO)
     assert await rules.look_twice()
-    assert rules.watched.note() is None
+    assert (rules.watched.note(), rules.taken) == (None, 1.0)
 
 
 async def test_the_file_is_looked_at_again_and_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

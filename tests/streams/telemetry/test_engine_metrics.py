@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from types import SimpleNamespace
 
+from aiokafka import TopicPartition
 from prometheus_client import CollectorRegistry, generate_latest
 
 from tocsin.streams.engine.audit import TimerCensus
+from tocsin.streams.engine.lag import Lag
 from tocsin.streams.engine.phase import Trouble
 from tocsin.streams.rules.state import EndpointRow
-from tocsin.streams.telemetry.engine_metrics import EndpointMetrics, HaltedPartitions, TimerMetrics
+from tocsin.streams.rules.state.counted import OPEN_CASES, PENDING_DELIVERIES
+from tocsin.streams.telemetry.engine_metrics import (
+    CountedRows,
+    DispatchLag,
+    EndpointMetrics,
+    HaltedPartitions,
+    LagMetrics,
+    TimerMetrics,
+)
 
 
 def test_every_agent_has_its_timers_counted_by_where_they_stand() -> None:
@@ -43,6 +53,39 @@ def test_a_halted_partition_is_named_with_its_reason() -> None:
         'tocsin_partition_halted{agent="decide",partition="8",reason="needs_a_person"} 1.0',
         'tocsin_partition_halted_offset{agent="decide",partition="7"} 5.0',
     ]
+
+
+def test_the_lag_of_each_partition() -> None:
+    lags = {TopicPartition("t.inbox", 3): Lag(7, 1.5), TopicPartition("t.inbox", 4): Lag()}
+    engine = SimpleNamespace(tasks=dict.fromkeys(lags, SimpleNamespace(agent="decide")), lag=lags.__getitem__)
+    registry = CollectorRegistry()
+    registry.register(LagMetrics(engine))  # type: ignore[arg-type]
+    samples = [line for line in generate_latest(registry).decode().splitlines() if not line.startswith("#")]
+    assert samples == [
+        'tocsin_consumer_lag_records{agent="decide",partition="3"} 7.0',
+        'tocsin_consumer_lag_records{agent="decide",partition="4"} 0.0',
+        'tocsin_consumer_lag_seconds{agent="decide",partition="3"} 1.5',
+        'tocsin_consumer_lag_seconds{agent="decide",partition="4"} 0.0',
+    ]
+
+
+def test_open_cases_and_the_oldest_pending_delivery() -> None:
+    census = {"decide": TimerCensus(), "deliver": TimerCensus()}
+    registry = CollectorRegistry()
+    engine = SimpleNamespace(timers=census.__getitem__)
+    registry.register(CountedRows(engine, lambda: 90_000_000))  # type: ignore[arg-type]
+    names = ("tocsin_cases_open", "tocsin_deliveries_pending", "tocsin_delivery_oldest_pending_seconds")
+    assert [registry.get_sample_value(name) for name in names] == [0, 0, 0]
+    census["decide"].count(OPEN_CASES, 5, 7)
+    for since in (60_000_000, 30_000_000, 80_000_000):
+        census["deliver"].count(PENDING_DELIVERIES, since)
+    assert [registry.get_sample_value(name) for name in names] == [7, 3, 60]
+
+
+def test_the_lag_of_a_dispatcher() -> None:
+    registry = CollectorRegistry()
+    registry.register(DispatchLag(lambda: {0: 5}))
+    assert registry.get_sample_value("tocsin_consumer_lag_records", {"agent": "dispatch", "partition": "0"}) == 5.0
 
 
 def test_endpoints_that_take_nothing_are_gauged_and_others_are_not() -> None:

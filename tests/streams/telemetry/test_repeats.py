@@ -64,6 +64,15 @@ def test_a_line_that_went_on_is_not_new_in_the_next_minute_but_after_a_long_sile
     assert logged(repeats, [(3 * FORGOTTEN_AFTER, "a")]) == ["a"]
 
 
+def test_of_ours_each_number_counts_and_a_minute_later_it_is_new() -> None:
+    repeats, said = Repeats(), [(0, "endpoint 1"), (1, "endpoint 2"), (2, "endpoint 1"), (3, "endpoint 3")]
+    assert [text for at, text in said if repeats.is_new("ours", text, at, exact=True)] == ["endpoint 1", "endpoint 2"]
+    assert [text for _, text in repeats.told(WINDOW)] == [
+        "the same 2 times in the last minute: 1 times 'endpoint 1'; 1 times 'endpoint 3'"
+    ]
+    assert repeats.is_new("ours", "endpoint 1", WINDOW + 3, exact=True)
+
+
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.text(max_size=3)), max_size=60))
 def test_each_line_is_logged_or_counted(said: list[tuple[str, str]]) -> None:
     repeats = Repeats()

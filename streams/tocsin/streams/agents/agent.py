@@ -16,6 +16,7 @@ from tocsin.streams.engine.dead import DEAD_TOPIC, dead_headers, dead_letter
 from tocsin.streams.engine.record import TICK, Halt, NotYetReadable, Output, Record, Refused, Rows
 from tocsin.streams.rules.decision import DeadLetter, Decision
 from tocsin.streams.rules.state import ROW_VERSION, Row, RowUnreadable, decode_row, encode_row
+from tocsin.streams.rules.state.counted import counted
 
 TICK_TENANT = "tocsin"
 """The tenant of events that belong to the bus itself."""
@@ -59,6 +60,10 @@ class Agent(ABC):
         return self._outputs(self.decide_timer(key, rows, now), None)
 
     encode_row = staticmethod(encode_row)
+
+    def counted(self, key: str, data: bytes) -> tuple[str, int] | None:
+        """Open cases, pending deliveries."""
+        return counted(key, data)
 
     def decode_row(self, data: bytes, version: int) -> Row:
         """The row, or Halt: a row is never discarded because it cannot be read."""

@@ -102,6 +102,10 @@ class Dispatcher:
         self.running: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
 
+    def lags(self) -> dict[int, int]:
+        """How many records wait in each partition that is held: read and not done, or known to be there."""
+        return self._offsets.lags()
+
     async def run(self, stop: asyncio.Event, ready: asyncio.Event) -> None:
         """Dispatch until `stop` is set, then let what is under way end. Raises what makes going on impossible."""
         async with self._connected():

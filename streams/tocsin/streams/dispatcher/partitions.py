@@ -105,6 +105,14 @@ class Offsets:
         """The progress of one partition."""
         return self._progress.setdefault(partition, PartitionProgress())
 
+    def lags(self) -> dict[int, int]:
+        """How many records of each partition are not done, as far as the consumer has heard of them."""
+        lags = {}
+        for place in self._consumer.assignment():
+            end, done = self._consumer.highwater(place), self.of(place).committable()
+            lags[place.partition] = 0 if end is None or done is None else max(0, end - done)
+        return lags
+
     def keep_only(self, partitions: set[TopicPartition]) -> None:
         """Begin anew: what is read from now on begins at the committed offsets, also of partitions that stay. Another
         dispatcher may have committed more in between (we were paused), which an old progress would take back."""

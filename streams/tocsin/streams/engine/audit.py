@@ -6,14 +6,15 @@ holds the loop for longer than that.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from tocsin.streams.engine.rows import RowStore
 
 PERIOD = 30_000_000
 """Microseconds from the start of one round over all rows to the next."""
 SLICE = 2000
-"""Rows looked at in one step: some hundred microseconds."""
+"""Rows looked at in one step: one or two milliseconds."""
 STEP = 0.1
 """Seconds between two steps: 20,000 rows a second."""
 OVERDUE_AFTER = 60_000_000
@@ -29,18 +30,32 @@ class TimerCensus:
     overdue: int = 0
     failed: int = 0
     repaired: int = 0
+    kinds: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """How many rows there are of each kind that the rule set counts, and since when the oldest is there."""
+
+    def count(self, kind: str, since: int, rows: int = 1) -> None:
+        """Add rows of one kind, the oldest of them `since` (microseconds)."""
+        before, oldest = self.kinds.get(kind, (0, since))
+        self.kinds[kind] = before + rows, min(oldest, since)
 
     def add(self, other: TimerCensus) -> None:
         """Add the counts of another partition."""
-        for one in fields(self):
-            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
+        self.pending += other.pending
+        self.overdue += other.overdue
+        self.failed += other.failed
+        self.repaired += other.repaired
+        for kind, (rows, oldest) in other.kinds.items():
+            self.count(kind, oldest, rows)
 
 
 class Auditor:
     """Examines the rows of one owner, round after round. `last` is what the last whole round found."""
 
-    def __init__(self, rows: RowStore) -> None:
-        self._rows = rows
+    def __init__(
+        self, rows: RowStore, counted: Callable[[str, bytes], tuple[str, int] | None] = lambda key, data: None
+    ) -> None:
+        """`counted` as of `RuleSet`."""
+        self._rows, self._counted = rows, counted
         self._left: list[str] = []
         self._lost: list[tuple[str, int]] = []
         self._census: TimerCensus | None = None
@@ -69,6 +84,8 @@ class Auditor:
         if row is None:
             return
         census.failed += row.timer_failed
+        if not row.deleted and (found := self._counted(key, row.payload)) is not None:
+            census.count(*found)
         if row.due is None:
             return
         if not row.deleted:

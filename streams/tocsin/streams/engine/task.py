@@ -198,7 +198,6 @@ class PartitionTask:
         self._let_go()
         self.epoch += 1
         self._waiting.clear()
-        # one that halted tries again for ever, and is logged once
         log = self._log.warning if why.phase is not Phase.HALTED else self._log.debug if again else self._log.error
         log("partition set back", phase=why.phase, reason=why.reason, detail=why.detail, exc_info=why.unexpected)
 
@@ -217,7 +216,7 @@ class PartitionTask:
             self._log.error("input changed", standing=verdict.standing, lost=verdict.lost, position=verdict.position)
         await self._still.taken_over(self._kafka.skip_asked)
         self._writer, self.next_offset = writer, verdict.position
-        self._auditor = Auditor(writer.state.rows)
+        self._auditor = Auditor(writer.state.rows, self._rules.counted)
         self._waiting.clear()
         self._ticking.taken_over(writer.state.now)
         self._expected = verdict.position

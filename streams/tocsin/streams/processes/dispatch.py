@@ -7,7 +7,6 @@ import os
 from contextlib import AsyncExitStack
 
 from aiokafka.errors import KafkaError
-from prometheus_client import CollectorRegistry
 
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.dispatcher.dispatcher import Dispatcher, DispatcherSettings
@@ -19,9 +18,10 @@ from tocsin.streams.processes.open_sinks import OpenSinks
 from tocsin.streams.processes.rules_watch import WatchedRules
 from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import SettingsTopic
-from tocsin.streams.telemetry.engine_metrics import HaltedPartitions
+from tocsin.streams.telemetry.engine_metrics import DispatchLag, HaltedPartitions
 from tocsin.streams.telemetry.metrics import DispatchMetrics
 from tocsin.streams.telemetry.probes import DISPATCH_PORT, all_notes, first_of, serve_probes
+from tocsin.streams.telemetry.registry import process_registry
 
 
 async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready: OnReady) -> None:
@@ -29,7 +29,7 @@ async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready
     ignore_hangups()
     bootstrap = needed_bootstrap(settings)
     check_host(settings)
-    registry = CollectorRegistry()
+    registry = process_registry("dispatch")
     rules = WatchedRules(settings, registry)
     book = SchemaBook()
     following = SettingsTopic(bootstrap, settings.prefix, book, "dispatch")
@@ -41,6 +41,7 @@ async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready
     registry.register(
         HaltedPartitions(lambda: [("dispatch", why) for each in running for why in each.unreadable.troubles().values()])
     )
+    registry.register(DispatchLag(lambda: running[0].lags() if running else {}))
     async with AsyncExitStack() as opened:
         sinks = await opened.enter_async_context(OpenSinks(rules.book))
         rules.on_new = sinks.change

@@ -27,6 +27,7 @@ from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import SettingsTopic
 from tocsin.streams.silences.silences import SilenceUnusable, match_of
 from tocsin.streams.telemetry.probes import Readiness, serve_probes
+from tocsin.streams.telemetry.registry import process_registry
 
 DRAIN_SECONDS = 15
 
@@ -56,7 +57,7 @@ async def run_gateway_process(settings: Settings, stop: asyncio.Event, on_ready:
         return watch.not_ready() or True
 
     following = SettingsTopic(bootstrap, settings.prefix, book, "gateway")
-    metrics = CollectorRegistry()
+    metrics = process_registry("gateway")
     answers = AnswersTopic(bootstrap, settings.prefix, book, LOOK_BACK)
     app = build_gateway(
         config_of(settings), publisher, ready, metrics, schemas=Registry(book), silences=SettingsSilences(following),

@@ -54,6 +54,10 @@ class WatchedRules:
         self._failures = Counter(
             "tocsin_rules_reload_failures", "Changed rules files that could not be used.", registry=registry
         )
+        taken = Gauge(
+            "tocsin_rules_last_reload_ok", "1 when the rules file as it is now is in force, else 0.", registry=registry
+        )
+        taken.set_function(lambda: self.note() is None)
         self._loaded.set(time())
 
     def note(self) -> str | None:

@@ -8,7 +8,6 @@ from time import monotonic
 
 import faust
 from aiokafka.errors import KafkaError
-from prometheus_client import CollectorRegistry
 
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.agents.decide import DecideAgent
@@ -30,6 +29,7 @@ from tocsin.streams.telemetry.decision_lines import log_decisions
 from tocsin.streams.telemetry.engine_metrics import watch_endpoints, watch_engine, watch_silences
 from tocsin.streams.telemetry.metrics import WorkerMetrics
 from tocsin.streams.telemetry.probes import WORKER_PORT, all_notes, first_of, serve_probes
+from tocsin.streams.telemetry.registry import process_registry
 
 REPORT_EVERY = 10.0
 """Seconds between two reports of a worker that recovers; far below `up.member.READY_WITHIN`."""
@@ -40,7 +40,7 @@ async def run_worker_process(settings: Settings, stop: asyncio.Event, on_ready: 
     ignore_hangups()
     bootstrap = needed_bootstrap(settings)
     check_host(settings)
-    registry = CollectorRegistry()
+    registry = process_registry("worker")
     rules = WatchedRules(settings, registry)
     book = SchemaBook()
     silences = Silences()

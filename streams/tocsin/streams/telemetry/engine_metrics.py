@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from tocsin.streams.engine.engine import Engine
+from tocsin.streams.engine.engine import Engine, wall_clock
 from tocsin.streams.engine.phase import Phase, Trouble
 from tocsin.streams.rules.delivery.health import standing_of
 from tocsin.streams.rules.state import EndpointRow, row_key
+from tocsin.streams.rules.state.counted import OPEN_CASES, PENDING_DELIVERIES
 
 OVERDUE = "tocsin_timers_overdue"
 """The name of the gauge that `tocsin doctor` warns of: anything but 0 for longer than a recovery takes is a fault."""
@@ -29,6 +30,8 @@ ENDPOINT, PARKED = "tocsin_endpoint_state", "tocsin_deliveries_parked"
 def watch_engine(registry: CollectorRegistry, engine: Engine) -> None:
     """Register the engine's metrics: partitions by phase, stalled and halted ones, rows held, timers."""
     registry.register(TimerMetrics(engine))
+    registry.register(LagMetrics(engine))
+    registry.register(CountedRows(engine, wall_clock))
     registry.register(HaltedPartitions(lambda: _troubles_of(engine)))
     phases = Gauge("tocsin_partitions", "Partitions held, by agent and phase.", ["agent", "phase"], registry=registry)
     stalled = Gauge("tocsin_partitions_stalled", "Partitions that have input and do not move.", registry=registry)
@@ -71,6 +74,65 @@ class TimerMetrics(Collector):
             failed.add_metric([agent], census.failed)
             repaired.add_metric([agent], self._engine.timers_repaired[agent])
         yield from (pending, overdue, failed, repaired)
+
+
+LAG_HELP = "Records of its input that wait, by agent and partition."
+LAG = "tocsin_consumer_lag_records"
+"""The name of the gauge of records that wait to be read; a dispatcher has it, too."""
+
+
+class CountedRows(Collector):
+    """What the auditors counted over the rows in their last rounds; times are by the clock `now`, in microseconds."""
+
+    def __init__(self, engine: Engine, now: Callable[[], int]) -> None:
+        self._engine, self._now = engine, now
+
+    def collect(self) -> Iterator[Metric]:
+        """Cases that are open, deliveries that are pending, and the age of the oldest of these."""
+        cases, _ = self._engine.timers("decide").kinds.get(OPEN_CASES, (0, 0))
+        pending, oldest = self._engine.timers("deliver").kinds.get(PENDING_DELIVERIES, (0, 0))
+        age = max(0, self._now() - oldest) / 1e6 if pending else 0.0
+        yield GaugeMetricFamily("tocsin_cases_open", "Cases that are not resolved.", value=cases)
+        yield GaugeMetricFamily(
+            "tocsin_deliveries_pending", "Deliveries that are not done and not dead.", value=pending
+        )
+        yield GaugeMetricFamily(
+            "tocsin_delivery_oldest_pending_seconds", "How long the oldest of them has been asked for.", value=age
+        )
+
+
+class LagMetrics(Collector):
+    """How far the partitions of a worker are behind their input, as the watchdog last found it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def collect(self) -> Iterator[Metric]:
+        """Records and seconds for each partition that this worker holds."""
+        labels = ["agent", "partition"]
+        records = GaugeMetricFamily(LAG, LAG_HELP, labels=labels)
+        seconds = GaugeMetricFamily(
+            "tocsin_consumer_lag_seconds", "How old the oldest of them is, about.", labels=labels
+        )
+        for place, task in list(self._engine.tasks.items()):
+            lag = self._engine.lag(place)
+            records.add_metric([task.agent, str(place.partition)], lag.records)
+            seconds.add_metric([task.agent, str(place.partition)], lag.seconds)
+        yield from (records, seconds)
+
+
+class DispatchLag(Collector):
+    """How many attempts of each partition a dispatcher has to make, as far as it has heard; `lags` by partition."""
+
+    def __init__(self, lags: Callable[[], Mapping[int, int]]) -> None:
+        self._lags = lags
+
+    def collect(self) -> Iterator[Metric]:
+        """One sample for each partition that it holds."""
+        records = GaugeMetricFamily(LAG, LAG_HELP, labels=["agent", "partition"])
+        for partition, waiting in self._lags().items():
+            records.add_metric(["dispatch", str(partition)], waiting)
+        yield records
 
 
 class HaltedPartitions(Collector):

@@ -41,7 +41,7 @@ class _LessNoise(logging.Filter):
         if any(part in text for part in NEVER):
             return False
         with self._lock:
-            if self._repeats.is_new(source, text, monotonic()):
+            if self._repeats.is_new(source, text, monotonic(), exact=isinstance(record.msg, dict)):
                 return True
             if self._teller is None:
                 self._teller = threading.Thread(target=self._tell, name="tocsin-repeats", daemon=True)

@@ -41,13 +41,15 @@ class Repeats:
     def __init__(self) -> None:
         self._sources: dict[str, _Source] = {}
 
-    def is_new(self, source: str, text: str, now: float) -> bool:
-        """Whether this line is to be logged; if not, it is counted. Lines that differ only in numbers are the same."""
+    def is_new(self, source: str, text: str, now: float, *, exact: bool = False) -> bool:
+        """Whether this line is to be logged; if not, it is counted. Lines that differ only in numbers are the same;
+        unless `exact`: then each number counts, and a line is new again after a window."""
         said = self._sources.setdefault(source, _Source(now))
         if now - said.since >= WINDOW and not said.held:
             said.since, said.logged = now, 0
-        line = _VARYING.sub("N", text[: 4 * QUOTED])
-        known = now - said.seen.get(line, -FORGOTTEN_AFTER) < FORGOTTEN_AFTER
+        line = text[: 4 * QUOTED] if exact else _VARYING.sub("N", text[: 4 * QUOTED])
+        forgotten_after = WINDOW if exact else FORGOTTEN_AFTER
+        known = now - said.seen.get(line, -forgotten_after) < forgotten_after
         if line not in said.seen and len(said.seen) >= REMEMBERED:
             said.seen.clear()
         said.seen[line] = now
