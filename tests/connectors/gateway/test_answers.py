@@ -80,6 +80,7 @@ async def test_who_waits_is_told(
     (event,) = gateway.publisher.events
     assert (found, told["event_id"], answers.waited) == (status, event.event_id, [5.0])
     assert told.get("type", "").endswith(kind)
+    assert ("expected" in told) == (status == 404), "who named a wrong id is told which ones are taken"
     assert outcome is None or (told["outcome"], told["case"], told["detail"]) == (outcome.value, "c", "as it is")
 
 

@@ -40,6 +40,9 @@ WAIT_PARAMETER = {
     "schema": {"type": "string"},
 }
 
+IDS = "a case, or the event_id or instance of a report or a notification; for a choice also a message or a thread"
+"""The ids that a command takes over HTTP; for those of other events the command line looks for their case."""
+
 _NOT_DONE: dict[CommandOutcome, Kind] = {
     CommandOutcome.KEPT: NO_SUCH_CASE,
     CommandOutcome.NOT_FOUND: NO_SUCH_CASE,
@@ -89,7 +92,7 @@ class StoredCommands:
             raise Refusal(NO_ANSWER, event_id=command, status_url=status)
         kind = _NOT_DONE.get(answer.outcome)
         if kind is not None:
-            raise Refusal(kind, **_shown(answer))
+            raise Refusal(kind, **_shown(answer), expected=IDS if kind is NO_SUCH_CASE else "")
         return _json(_shown(answer), 200)
 
     def status(self, command: str, tenant: str) -> dict[str, object] | None:
