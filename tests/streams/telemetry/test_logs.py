@@ -9,6 +9,7 @@ from typing import Literal
 
 import pytest
 import structlog
+from aiokafka.errors import KafkaConnectionError
 
 from tocsin.streams.telemetry import logs
 from tocsin.streams.telemetry.logs import set_up_logging
@@ -31,6 +32,7 @@ LINES = {
     "what a failed start leaves": ("asyncio", "Unclosed AIOKafkaConsumer", 0),
     "another failure": ("aiokafka.cluster", "it broke", 1),
     "of a library that nobody thought of": ("somebody.else", "it broke", 1),
+    "a commit that waits for Kafka": ("mode.timers", "Timer commit is overlapping (interval=1.0 runtime=31.0)", 0),
     "of the publisher": ("tocsin.connectors.kafka.producer", "it broke", 1),
 }
 
@@ -52,6 +54,21 @@ def test_ours_is_told_each_time_but_for_warnings_that_repeat(capsys: pytest.Capt
         ours.warning("partition set back")
     err = capsys.readouterr().err
     assert [err.count(line) for line in ("assigned", "halted", "set back")] == [3, 3, 2]
+
+
+@pytest.mark.parametrize(("name", "traced"), [("asyncio", False), ("tocsin.engine", True)])
+def test_an_error_of_kafka_in_a_librarys_line_has_no_trace(
+    capsys: pytest.CaptureFixture[str], name: str, traced: bool
+) -> None:
+    set_up_logging("console", "info")
+    try:
+        raise KafkaConnectionError("closed")
+    except KafkaConnectionError as error:
+        if traced:
+            structlog.get_logger(name).exception("it broke")
+        else:
+            logging.getLogger(name).error("it broke: %r", error, exc_info=error)
+    assert ("Traceback" in capsys.readouterr().err) is traced
 
 
 def test_repeats_are_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,9 @@ from tocsin.streams.telemetry.repeats import Repeats
 
 QUIET = ("aiokafka", "faust", "mode", "asyncio", "uvicorn", "aiohttp", "kafka", "tocsin.streams.engine")
 """Loggers whose lines below WARNING are dropped; Faust logs as the module that made its app (ours is tocsin.engine)."""
-NEVER = ("Unclosed AIOKafka",)
-"""Parts of lines that are always dropped: about what a failed start leaves open; the failure itself is reported."""
+NEVER = ("Unclosed AIOKafka", "Timer commit is overlapping")
+"""Parts of lines of libraries that are always dropped: about what a failed start leaves open, and a commit that waits
+for Kafka; the failure itself is reported."""
 REPEATS = "tocsin.repeats"
 """The logger that tells of repeats."""
 TELL_EVERY = 5.0
@@ -40,6 +41,7 @@ class _LessNoise(logging.Filter):
         text = record.getMessage()
         if any(part in text for part in NEVER):
             return False
+        _without_trace_of_kafka(record)
         with self._lock:
             if self._repeats.is_new(source, text, monotonic(), exact=isinstance(record.msg, dict)):
                 return True
@@ -60,6 +62,13 @@ class _LessNoise(logging.Filter):
                 logging.getLogger(REPEATS).warning("%s: %s", source, text)
             if not more:
                 return
+
+
+def _without_trace_of_kafka(record: logging.LogRecord) -> None:
+    """A library's line about an error of Kafka is one line: the trace, twenty more, says nothing that it does not."""
+    error = record.exc_info[1] if record.exc_info else None
+    if not isinstance(record.msg, dict) and type(error).__module__ == "aiokafka.errors":
+        record.exc_info = record.exc_text = None
 
 
 def _source(record: logging.LogRecord) -> str | None:
