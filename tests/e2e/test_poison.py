@@ -19,7 +19,7 @@ from tests.harness.traffic import arrived
 from tocsin.connectors.kafka import open_producer
 from tocsin.connectors.publish import Origin, Publisher, problem, problem_reported
 from tocsin.schemas.codec import encode
-from tocsin.schemas.events import SchemaInUse
+from tocsin.schemas.events import DeliveryAttempt, SchemaInUse
 from tocsin.schemas.ids import derived_id, new_event_id
 from tocsin.schemas.lock import shipped_entries
 from tocsin.streams.rulesfile import load_rulebook
@@ -36,6 +36,11 @@ KINDS = {
     "no value at all": (None, "empty"),
 }
 MIB = 1024 * 1024
+LONG_NAMES = DeliveryAttempt(
+    event_id="e" * 524_000, tenant="default", occurred_at=1, recorded_at=1, delivery_id="d" * 524_400,
+    endpoint="nobody", attempt=1, about="", content_type="", body=b"{}",
+)  # fmt: skip
+OF_TOPIC = {"attempts": {"ids that its outcome has no room for": (encode(LONG_NAMES), "too_large")}}
 COMPRESSIONS = (None, "lz4", "zstd", "snappy")
 TOPICS = ("inbox", "deliveries", "attempts")
 
@@ -49,7 +54,7 @@ async def poison(bootstrap: str, prefix: str) -> dict[tuple[str, bytes | None], 
         )
         await producer.start()
         for topic in TOPICS:
-            for name, (value, reason) in KINDS.items():
+            for name, (value, reason) in (KINDS | OF_TOPIC.get(topic, {})).items():
                 key = f"{topic} {name} {compression}".encode()
                 await producer.send(prefix + topic, value, key=key, headers=[("from", b"a foreign client")])
                 wanted[topic, key] = reason
@@ -261,4 +266,4 @@ async def _all_buried(bootstrap: str, prefix: str, wanted: dict[tuple[str, bytes
     for (topic, key), (_, value) in found.items():
         assert key is not None
         name = key.decode().removeprefix(f"{topic} ").rsplit(" ", 1)[0]
-        assert value == KINDS[name][0], f"the bytes of {key!r} were changed"
+        assert value == (KINDS | OF_TOPIC.get(topic, {}))[name][0], f"the bytes of {key!r} were changed"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from tocsin.connectors.outcomes import Delivered, Reason, Rejected, RetryLater
 from tocsin.schemas.codec import encode
+from tocsin.schemas.errors import Undecodable, UndecodableReason
 from tocsin.schemas.events import DeliveryAttempt, Outcome
-from tocsin.streams.dispatcher.attempts import make_attempt
+from tocsin.streams.dispatcher.attempts import MAX_NAMES, check_names, make_attempt
 
 ATTEMPT = DeliveryAttempt(
     event_id="a", tenant="acme", occurred_at=1, recorded_at=1, delivery_id="d", endpoint="owner", attempt=1,
@@ -58,3 +60,18 @@ async def test_what_a_sink_returns(returned: object, outcome: Outcome, reason: s
 async def test_an_endpoint_that_is_not_in_the_rules() -> None:
     said = await make_attempt(ATTEMPT, {})
     assert (said.outcome, said.reason) == (Outcome.RETRY_LATER, "endpoint_unknown")
+
+
+NAMES = ("event_id", "tenant", "traceparent", "delivery_id", "endpoint")
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_an_attempt_is_made_only_if_its_outcome_can_be_written(name: str) -> None:
+    """Made and not told, it would be made again by each dispatcher that comes, and end each."""
+    rest = sum(len(getattr(ATTEMPT, other) or "") for other in NAMES if other != name)
+    longest = msgspec.structs.replace(ATTEMPT, **{name: "鍵" * (MAX_NAMES - rest)})
+    check_names(longest)
+    assert encode(await make_attempt(longest, {}))
+    with pytest.raises(Undecodable) as refused:
+        check_names(msgspec.structs.replace(longest, **{name: "鍵" * (MAX_NAMES - rest + 1)}))
+    assert refused.value.reason is UndecodableReason.TOO_LARGE

@@ -11,6 +11,7 @@ import msgspec
 import structlog
 
 from tocsin.connectors.sinks import Delivered, Reason, Rejected, RetryLater, Sink, SinkOutcome
+from tocsin.schemas.errors import Undecodable, UndecodableReason
 from tocsin.schemas.events import DeliveryAttempt, DeliveryOutcome, Outcome
 from tocsin.schemas.ids import derived_id
 from tocsin.streams.dispatcher.memory import AttemptMemory, Identity
@@ -19,6 +20,19 @@ _log = structlog.get_logger("tocsin.dispatch")
 
 ENDPOINT_UNKNOWN = "endpoint_unknown"
 """The reason when this dispatcher's rules file has no such endpoint: tried again, since it may only be older."""
+
+
+MAX_NAMES = 64 * 1024
+"""Characters that the ids and names of an attempt have together, at most: its outcome repeats them, and must fit into a
+record. Ours have a few hundred; a foreign producer may write anything."""
+
+
+def check_names(attempt: DeliveryAttempt) -> None:
+    """Raises Undecodable for an attempt whose outcome could not be written: made, it would be made for ever."""
+    names = (attempt.event_id, attempt.tenant, attempt.traceparent or "", attempt.delivery_id, attempt.endpoint)
+    length = sum(map(len, names))
+    if length > MAX_NAMES:
+        raise Undecodable(UndecodableReason.TOO_LARGE, f"ids and names of {length} characters, limit {MAX_NAMES}")
 
 
 class Attempts:

@@ -26,7 +26,7 @@ from tocsin.schemas.codec import decode_as, encode
 from tocsin.schemas.errors import Undecodable, UndecodableReason
 from tocsin.schemas.events import DeliveryAttempt, DeliveryOutcome
 from tocsin.schemas.schema_book import SchemaBook
-from tocsin.streams.dispatcher.attempts import Attempts
+from tocsin.streams.dispatcher.attempts import Attempts, check_names
 from tocsin.streams.dispatcher.memory import is_stale
 from tocsin.streams.dispatcher.partitions import Admission, Offsets, PartitionProgress
 from tocsin.streams.dispatcher.progress import Progress
@@ -190,7 +190,9 @@ class Dispatcher:
         try:
             while True:
                 try:
-                    return decode_as(record.value, DeliveryAttempt, book=self._book)
+                    attempt = decode_as(record.value, DeliveryAttempt, book=self._book)
+                    check_names(attempt)
+                    return attempt
                 except Undecodable as undecodable:
                     if undecodable.reason is not UndecodableReason.UNKNOWN_OWN_SCHEMA:
                         await self.unreadable.bury(record, undecodable)
