@@ -154,8 +154,6 @@ def _shown(redaction: Redaction, cards: bool, match: re.Match[str]) -> str:
     match group:
         case "card":
             return _without_card(whole)
-        case "jwt":
-            return match.group("before") + MARK.format(words)
         case "credentials":
             given = match.group("credentials")
             return match.group("bearer") + MARK.format(words) if _is_random(given) else whole
@@ -163,7 +161,7 @@ def _shown(redaction: Redaction, cards: bool, match: re.Match[str]) -> str:
             return match.group(group) + words
         case "named" | "cookie":
             return match.group(group) + MARK.format(words)
-    return MARK.format(words)
+    return (match.group("before") or "") + MARK.format(words)
 
 
 def _is_random(text: str) -> bool:

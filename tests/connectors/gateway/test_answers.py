@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from tocsin.connectors.gateway import GatewayConfig, build_gateway
-from tocsin.connectors.gateway.answers import REMEMBERED, StoredCommands
+from tocsin.connectors.gateway.answers import REMEMBERED, WAITING, StoredCommands
 from tocsin.connectors.publish import MemoryPublisher
 from tocsin.schemas.events import CommandAnswered, CommandIssued, CommandOutcome
 
@@ -115,6 +116,28 @@ async def test_an_instance_is_an_id(answering: tuple[Gateway, SaidAnswers]) -> N
     (event,) = gateway.publisher.events
     assert isinstance(event, CommandIssued)
     assert event.target == "r"
+
+
+async def test_while_nobody_answers_only_so_many_wait() -> None:
+    """The others' connections must not be those that publish need: they are told where to look."""
+    said = asyncio.Event()
+
+    class Later(SaidAnswers):
+        async def answer(self, command: str, within: float) -> CommandAnswered | None:
+            await said.wait()
+            return self.latest(command)
+
+    answers = Later()
+    stored = StoredCommands(answers)
+    waiting = [asyncio.create_task(stored.answered(str(number), "acme", 30.0)) for number in range(WAITING)]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        beyond = await stored.answered("beyond", "acme", 30.0)
+    assert (beyond.status_code, beyond.headers["location"]) == (202, "/v1/commands/beyond?tenant=acme")
+    answers.outcome = CommandOutcome.DONE
+    said.set()
+    assert {response.status_code for response in await asyncio.gather(*waiting)} == {200}
+    assert (await stored.answered("next", "acme", 30.0)).status_code == 200, "who has waited makes room"
 
 
 async def test_what_is_remembered_has_a_bound() -> None:

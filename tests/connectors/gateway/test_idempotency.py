@@ -52,6 +52,16 @@ async def test_no_key_of_one_kind_is_that_of_another(gateway: Gateway) -> None:
 
 # what is published first, and what then under the same key, and the status
 SECOND: dict[str, tuple[tuple[str, object, dict[str, str]], tuple[str, object, dict[str, str]], int]] = {
+    "read as a text, and as what it is": (
+        ("/v1/problems?dialect=text", X, {"idempotency-key": "k"}),
+        ("/v1/problems", X, {"idempotency-key": "k"}),
+        422,
+    ),
+    "its dialect said, and found": (
+        ("/v1/problems?dialect=canonical", X, {"idempotency-key": "k"}),
+        ("/v1/problems", X, {"idempotency-key": "k"}),
+        202,
+    ),
     "the same": (("/v1/problems", X, {"idempotency-key": "k"}), ("/v1/problems", X, {"idempotency-key": "k"}), 202),
     "another": (("/v1/problems", X, {"idempotency-key": "k"}), ("/v1/problems", Y, {"idempotency-key": "k"}), 422),
     "another tenant's": (

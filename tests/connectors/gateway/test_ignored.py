@@ -54,6 +54,23 @@ async def http(kept: Kept) -> AsyncIterator[aiohttp.ClientSession]:
         await task
 
 
+CUT: dict[str, Any] = {
+    "a value that is cut": {"password": 'a\\"b zebra ' * 3000},
+    "a list that is cut": {"token": ["zebra", "x" * MAX_KEPT]},
+    "before what is cut": {"a": {"client_secret": {"zebra": 1}}, "b": "x" * MAX_KEPT},
+}
+
+
+@pytest.mark.parametrize("document", CUT.values(), ids=list(CUT))
+async def test_what_is_kept_of_a_long_document_holds_no_secret(
+    http: aiohttp.ClientSession, kept: Kept, document: dict[str, Any]
+) -> None:
+    status, told = await post(http, EVENT | document)
+    assert (status, told["kept"]) == (202, True)
+    assert b"zebra" not in kept.documents[0].raw
+    assert len(kept.documents[0].raw) <= MAX_KEPT
+
+
 async def post(http: aiohttp.ClientSession, document: object, **options: Any) -> tuple[int, Any]:
     async with http.post("/v1/problems", json=document, **options) as answer:
         return answer.status, await answer.json(content_type=None)

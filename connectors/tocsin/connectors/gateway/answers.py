@@ -33,6 +33,10 @@ LONGEST_WAIT = 30.0
 REMEMBERED = 10_000
 """How many commands are remembered that were stored here."""
 
+WAITING = 100
+"""How many requests wait at a time, far fewer than there may be connections: while no worker answers, those who publish
+must still get in. Who comes beyond them is answered at once, with 202 and where to look."""
+
 WAIT_PARAMETER = {
     "name": "wait",
     "in": "query",
@@ -77,17 +81,23 @@ class StoredCommands:
     def __init__(self, port: AnswerPort) -> None:
         self._port = port
         self._tenants: OrderedDict[str, str] = OrderedDict()
+        self._waiting = 0
 
     async def answered(self, command: str, tenant: str, within: float | None) -> Response:
-        """The response for a command that Kafka has: 202 without a wait. Raises Refusal for what was not done."""
+        """The response for a command that Kafka has: 202 without a wait, and when WAITING others wait already. Raises
+        Refusal for what was not done."""
         self._tenants[command] = tenant
         self._tenants.move_to_end(command)
         while len(self._tenants) > REMEMBERED:
             self._tenants.popitem(last=False)
         status = f"/v1/commands/{command}?tenant={quote(tenant)}"
-        if within is None:
+        if within is None or self._waiting >= WAITING:
             return _json({"event_id": command, "status": status}, 202, status)
-        answer = await self._port.answer(command, within)
+        self._waiting += 1
+        try:
+            answer = await self._port.answer(command, within)
+        finally:
+            self._waiting -= 1
         if answer is None:
             raise Refusal(NO_ANSWER, event_id=command, status_url=status)
         kind = _NOT_DONE.get(answer.outcome)

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from tocsin.connectors.gateway.beside import BesideTheLoop
 from tocsin.connectors.gateway.documents import Document
 from tocsin.connectors.gateway.metrics import GatewayMetrics
 from tocsin.connectors.gateway.problems import Refusal, refusals
@@ -66,6 +67,7 @@ class IgnoredDocuments:
         self._of_tenant = TenantRates(OF_TENANT, Rate(0, 0), clock)
         self._of_all = TenantRates(OF_ALL, Rate(0, 0), clock)
         self._not_kept: OrderedDict[str, int] = OrderedDict()
+        self._beside = BesideTheLoop(deadline)
 
     async def take(self, document: Document, why: str) -> dict[str, object]:
         """Keep the document and return the answer. Raises Refusal when Kafka does not acknowledge it: its sender would
@@ -80,12 +82,14 @@ class IgnoredDocuments:
         if not self._has_room(tenant):
             self._counts.count_ignored(kept=False)
             return {"ignored": why, "kept": False}
+        # Whole, and then cut: what is cut is no JSON, in which the name of a member says that its value is secret.
+        raw = await self._beside.do(len(document.raw), redact_document, document.raw, self._redactions(tenant))
         not_kept = self._not_kept.pop(tenant, 0)
         kept = IgnoredDocument(
             tenant=tenant,
             media_type=document.origin.media_type or "",
             why=why,
-            raw=redact_document(document.raw[:MAX_KEPT], self._redactions(tenant)),
+            raw=raw[:MAX_KEPT],
             bytes=len(document.raw),
             sha256=digest,
             not_kept=not_kept,

@@ -54,7 +54,7 @@ from tocsin.connectors.gateway.request import (
 )
 from tocsin.connectors.publish import InboxEvent, NothingToPublish, Origin, problem_reported
 from tocsin.connectors.publish.reporting import FUTURE, event_id
-from tocsin.schemas.events import ActivityKind, ActivityObserved
+from tocsin.schemas.events import ActivityKind, ActivityObserved, ProblemReported
 
 MakeEvent = Callable[[bytes, Origin], InboxEvent]
 """The event of one document's bytes; raises Unreadable or NothingToPublish."""
@@ -166,14 +166,16 @@ class Intake:
         if isinstance(read, Ignored):
             self._counts.count_refused(NOT_A_PROBLEM.name)
             return await self._ignored.take(document, read.why)
-        return await self._inbox.store(read, _keyed(document) if document.origin.idempotency_key else None)
+        return await self._inbox.store(read, _keyed(document, read) if document.origin.idempotency_key else None)
 
 
-def _keyed(document: Document) -> bytes:
-    """What a second document under the same key must be as well: its bytes, and the context that is said beside it."""
+def _keyed(document: Document, event: InboxEvent) -> bytes:
+    """What a second document under the same key must be as well: its bytes, the dialect that they were read in, and the
+    context that is said beside it."""
+    dialect = event.problem.dialect if isinstance(event, ProblemReported) else ""
     context = document.origin.context
-    beside = context is not None and context != ProblemContext()
-    return document.raw + msgspec.json.encode(context) if beside else document.raw
+    beside = context if context is not None and context != ProblemContext() else None
+    return msgspec.json.encode([dialect, beside]) + document.raw
 
 
 def read_documents(body: bytes, head: RequestHead, config: GatewayConfig, make: MakeEvent) -> Read | list[Read]:
