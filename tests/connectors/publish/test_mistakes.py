@@ -81,6 +81,7 @@ EXCEPTIONS: dict[str, tuple[BaseException, str, str]] = {
     "with a short name in it": (HTTPStatusError("502"), "e.p.me.http-status-error", "502"),
     "without a text": (KeyError(), "e.p.me.key-error", "KeyError"),
     "whose text fails": (Unsayable(), "e.p.me.unsayable", "Unsayable"),
+    "about half a character": (ValueError("no file a\udcff"), "e.p.me.value-error", "no file a\\udcff"),
     "with a text without end": (ValueError("x" * 10**6), "e.p.me.value-error", "x" * MAX_TEXT),
     "a cancellation": (KeyboardInterrupt(), "e.p.me.keyboard-interrupt", "KeyboardInterrupt"),
     "in another script": (type("Größenfehler", (Exception,), {})("zu groß"), "e.p.me.gr-enfehler", "zu groß"),

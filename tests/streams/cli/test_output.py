@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.connectors.printable import clipped, printable
+from tocsin.streams.cli.output import show
 
 TEXTS = {
     "a colour": ("\x1b[31mred\x1b[0m", "red"),
@@ -17,6 +21,8 @@ TEXTS = {
     "a new line": ("one\r\ntwo", "one two"),
     "a bell and a delete": ("a\x07b\x7f", "ab"),
     "writing turned round": ("abc\u202edef\u2066", "abcdef"),
+    "line ends of other alphabets": ("one\u2028two\u2029\x85three\x0bfour", "one two three four"),
+    "half a character": ("a\ud800b", "a\ufffdb"),
     "other languages": ("Überfällig: 遅延", "Überfällig: 遅延"),
 }
 
@@ -30,7 +36,19 @@ def test_printable(text: str, shown: str) -> None:
 def test_nothing_that_controls_is_left(text: str) -> None:
     shown = printable(text)
     assert not any(ord(character) < 32 or 127 <= ord(character) < 160 for character in shown)
+    assert len(shown.splitlines()) <= 1
+    shown.encode()
     assert printable(shown) == shown
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("ascii", b"\\xdcber \\u9375\n"), ("latin-1", b"\xdcber \\u9375\n")])
+def test_a_terminal_that_has_no_such_letters_ends_no_command(
+    monkeypatch: pytest.MonkeyPatch, encoding: str, shown: bytes
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding))
+    show("Über 鍵")
+    assert written.getvalue() == shown
 
 
 def test_clipped() -> None:

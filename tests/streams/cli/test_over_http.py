@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tocsin.streams.cli.over_http import GatewayClient
+from tocsin.streams.cli.over_http import GatewayClient, _object
 from tocsin.streams.processes.exit_codes import CommandFailed
 
 Tocsin = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -65,6 +66,8 @@ ENDINGS: dict[str, tuple[int, dict[str, Any], int, str, str]] = {
     "refused": (422, REFUSED, 65, "", "It says no.: wrong_type at /code: expected a string"),
     "not known whether": (503, {"detail": "Kafka is away.", "event_id": "e-1"}, 69, "", "Kafka is away."),
     "nothing that could be read": (500, {}, 69, "", "HTTP 500"),
+    "what would move the cursor": (422, {"detail": "\x1b[31mno\u202e\ud800"}, 65, "", ":1: no"),
+    "an id that would": (202, {"event_id": "\x1b]0;t\x07e"}, 0, "e\n", ""),
 }
 
 
@@ -95,17 +98,49 @@ def test_a_busy_gateway_is_asked_again_when_it_says(tocsin: Tocsin, answers: Ans
     assert len(answers.asked) == 3
 
 
+@pytest.mark.parametrize("wait", ["Sun, 29 Nov 2026 23:00:00 GMT", "nan", "-5", "soon", "1e9"])
+def test_a_wait_that_is_no_number_of_seconds(
+    tocsin: Tocsin, answers: Answers, monkeypatch: pytest.MonkeyPatch, wait: str
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    answers.lined_up += [(429, {}, {"retry-after": wait}), (202, {"event_id": "e"}, {})]
+    with GatewayClient(answers.url) as gateway:
+        assert gateway.post("/v1/problems", b"{}").status == 202
+    assert slept == [1.0]
+
+
+def test_an_answer_that_is_too_deep_says_nothing(answers: Answers) -> None:
+    assert _object(b"[" * 100_000) == {}
+
+
 def test_nobody_there_is_69_and_nothing_is_said_to_be_done(tocsin: Tocsin) -> None:
     ended = tocsin("publish", "-", "--url", "http://127.0.0.1:1", stdin='{"code": "a"}')
     assert (ended.returncode, ended.stdout) == (69, "")
     assert "http://127.0.0.1:1 does not answer" in ended.stderr
 
 
-@pytest.mark.parametrize("url", ["localhost:8700", "ftp://h", "http://", "http://h:99999", "http://h/?a=b", ""])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "localhost:8700",
+            "ftp://h",
+            "http://",
+            "http://h:99999",
+            "http://h/?a=b",
+            "",
+            "http://[::1",
+            "http://a..b:1",
+        ),
+        *(f"http://{'a' * 70}", "http://\ud800:1", "http://h/\u20ac", "http://ann:secret@h"),
+    ],
+)
 def test_what_is_no_address_of_a_gateway(url: str) -> None:
     with pytest.raises(CommandFailed, match="--url") as failed:
         GatewayClient(url)
     assert failed.value.exit_code == 2
+    assert "secret" not in str(failed.value)
 
 
 def test_no_library_of_kafka_is_imported() -> None:

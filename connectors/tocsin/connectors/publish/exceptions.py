@@ -35,9 +35,14 @@ def problem_of_exception(error: BaseException) -> Problem:
 
 def _text(error: BaseException) -> str:
     try:
-        return str(error)[:MAX_TEXT]
+        return _sayable(str(error)[:MAX_TEXT])
     except Exception:  # an exception whose __str__ fails is still a problem
         return ""
+
+
+def _sayable(text: str) -> str:
+    """Without lone surrogates, as a file name that is no UTF-8 has them: no event could carry them."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _kind(error: BaseException) -> list[Item]:
@@ -47,7 +52,8 @@ def _kind(error: BaseException) -> list[Item]:
 
 def _full_name(error: BaseException) -> str:
     kind = type(error)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    full = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    return _sayable(full[:MAX_TEXT])
 
 
 def _place(error: BaseException) -> list[Item]:
@@ -56,7 +62,7 @@ def _place(error: BaseException) -> list[Item]:
         return []
     last = frames[-1]
     # The folder says where something is installed, which is nobody's business.
-    return [Item(key="raised_at", value=f"{PurePath(last.filename).name}:{last.lineno} {last.name}")]
+    return [Item(key="raised_at", value=_sayable(f"{PurePath(last.filename).name}:{last.lineno} {last.name}"))]
 
 
 def _causes(error: BaseException) -> list[Item]:

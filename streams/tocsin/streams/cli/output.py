@@ -14,9 +14,13 @@ class ReaderGone(Exception):
 
 
 def show(line: str = "") -> None:
-    """Print a line on stdout and flush it, for a reader at the other end of a pipe. Raises ReaderGone."""
+    """Print a line on stdout and flush it, for a reader at the other end of a pipe; what its encoding does not have is
+    escaped. Raises ReaderGone."""
     try:
-        print(line, flush=True)
+        try:
+            print(line, flush=True)
+        except UnicodeEncodeError as error:
+            print(line.encode(error.encoding, "backslashreplace").decode(error.encoding), flush=True)
     except BrokenPipeError:
         # what is still buffered would fail again when Python exits
         nowhere = os.open(os.devnull, os.O_WRONLY)

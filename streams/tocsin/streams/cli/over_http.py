@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 
 import typer
 
+from tocsin.connectors.printable import clipped, printable
 from tocsin.streams.processes.exit_codes import UNREACHABLE, USAGE, CommandFailed
 
 Url = Annotated[
@@ -25,6 +26,10 @@ TIMEOUT = 30.0
 TRIES = 5
 """How often a request is made that the gateway has no room or no time for now."""
 LONGEST_WAIT = 30.0
+MAX_ANSWER = 4 * 1024 * 1024
+"""Bytes of an answer that are read; a gateway's are far smaller, but it may be none."""
+MAX_WHY = 1000
+"""Characters of a refusal that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class Answer:
             said.append(str(self.body["reason"]) + (f" at {self.body['pointer']}" if self.body.get("pointer") else ""))
         if self.body.get("expected"):
             said.append(f"expected {self.body['expected']}")
-        return ": ".join(said)
+        return clipped(": ".join(said), MAX_WHY)
 
 
 class GatewayClient:
@@ -51,14 +56,19 @@ class GatewayClient:
 
     def __init__(self, url: str, tenant: str | None = None) -> None:
         """Raises CommandFailed(2) for what is no address of a gateway."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise CommandFailed(USAGE, f"--url is the address of a gateway, such as http://localhost:8700, not {url!r}")
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         try:
-            self._connection = kind(parts.hostname, parts.port, timeout=TIMEOUT)
-        except ValueError:
-            raise CommandFailed(USAGE, f"--url: {url!r} has no port that there can be") from None
+            parts = urlsplit(url)
+            host, port = (parts.hostname or "").encode("idna").decode(), parts.port
+            (parts.path + (tenant or "")).encode("ascii")  # what HTTP can say
+        except ValueError as error:
+            raise CommandFailed(USAGE, f"--url and --tenant make no address that there can be: {error}") from None
+        if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc or parts.query or parts.fragment:
+            shown = url if "@" not in url else "one with a password"
+            raise CommandFailed(
+                USAGE, f"--url is the address of a gateway, such as http://localhost:8700, not {shown!r}"
+            )
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._connection = kind(host, port, timeout=TIMEOUT)
         self._url, self._path, self._tenant = url, parts.path.rstrip("/"), tenant
 
     def __enter__(self) -> Self:
@@ -87,22 +97,30 @@ class GatewayClient:
             try:
                 self._connection.request(method, self._path + path, body, sent)
                 response = self._connection.getresponse()
-                said = response.read()
+                said = response.read(MAX_ANSWER)
             except (OSError, http.client.HTTPException) as error:
                 self._connection.close()
-                why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+                why = printable(getattr(error, "strerror", None) or str(error) or type(error).__name__)
                 raise CommandFailed(
                     UNREACHABLE, f"{self._url} does not answer ({why}): nobody knows whether it took this; try again"
                 ) from None
             if response.status != http.client.TOO_MANY_REQUESTS or not again:
                 return Answer(response.status, _object(said))
-            time.sleep(min(float(response.headers.get("retry-after", "1")), LONGEST_WAIT))
+            if response.length:
+                self._connection.close()  # more than is read
+            time.sleep(_seconds(response.headers.get("retry-after", "1")))
         raise AssertionError("the last try returns")
 
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _seconds(retry_after: str) -> float:
+    """How long to wait. A date, which a proxy may say, is no number: a second, and the next try shows."""
+    digits = retry_after.strip()
+    return min(float(digits), LONGEST_WAIT) if digits.isdecimal() and len(digits) < 9 else 1.0

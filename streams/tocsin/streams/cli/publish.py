@@ -12,6 +12,7 @@ from uuid import uuid4
 import typer
 
 from tocsin.connectors.dialects import AUTO, DIALECTS, load_dialect
+from tocsin.connectors.printable import printable
 from tocsin.streams.cli.documents import Document, bytes_of, check_dialect, documents_of, existing, name_of
 from tocsin.streams.cli.options import checked_key, client_settings
 from tocsin.streams.cli.output import show_error
@@ -90,10 +91,10 @@ def _publish_over_http(
         answer = gateway.post(f"/v1/problems?dialect={dialect}", raw, media_type, **keyed)
         if answer.status == 202 and "event_id" in answer.body:
             count.published += 1
-            output.published(line, answer.body["event_id"], {})
+            output.published(line, printable(str(answer.body["event_id"])), {})
         elif answer.status == 202:
             count.refused.append(line)
-            output.failed(line, str(answer.body.get("ignored", "it was not taken")))
+            output.failed(line, printable(str(answer.body.get("ignored", "it was not taken"))))
         elif answer.status >= 500 or answer.status == 429:
             count.unconfirmed += 1
             output.failed(line, answer.why, answer.body.get("event_id"))
