@@ -70,5 +70,12 @@ async def test_a_problem_travels_and_commands_work(secured: SecuredBroker, tmp_p
         code, said = await tocsin(["topics", "plan"], bus.environment | {"TOCSIN_KAFKA_PASSWORD": "wrong"}, tmp_path)
         assert (code, "refuses us" in said, "TOCSIN_KAFKA_" in said) == (69, True, True), said
         await bus.stop(*children)
+        up = await bus.start("up")  # over the same settings, handed on to its processes
+        assert up.process.stdout
+        assert b'"ready": true' in await asyncio.wait_for(up.process.stdout.readline(), 120)
+        async with Publisher(secured.sasl, prefix="safe.", security=secured.security("PLAIN")) as publisher:
+            receipt = await publisher.publish(problem("e.p.msg", text="once more"))
+        await arrived(receiver, {derived_id("delivery", receipt.event_id, "owner")})
+        await bus.stop(up)
     for child in children:
         assert PASSWORD not in child.log.read_text("utf-8")
