@@ -14,7 +14,7 @@ from tocsin.streams.cli.demo import SAMPLES
 from tocsin.streams.cli.documents import documents_of
 from tocsin.streams.engine.dead import dead_headers
 from tocsin.streams.processes.exit_codes import CommandFailed
-from tocsin.streams.up.home import HomeLock, running_bus
+from tocsin.streams.up.home import HomeLock, located_settings, running_bus
 
 BODIES = {
     "one document": (b'{"code": "e.p.x"}', [1]),
@@ -81,3 +81,23 @@ def test_a_home_is_held_once_and_told_of(tmp_path: Path) -> None:
     taken.release()
     assert running_bus(tmp_path) is None
     HomeLock(tmp_path).release()
+
+
+OF_THE_BUS = ("127.0.0.1:1", "other.", Path("/bus/rules.yaml"))
+RUNNING: dict[str, tuple[dict[str, object], tuple[object, ...]]] = {
+    "nothing is set": ({}, OF_THE_BUS),
+    "another rules file is set": ({"rules": "/mine.yaml"}, (*OF_THE_BUS[:2], Path("/mine.yaml"))),
+    "another prefix is set": ({"prefix": "mine."}, ("127.0.0.1:1", "mine.", OF_THE_BUS[2])),
+    "another Kafka is set": ({"bootstrap": "far:9092"}, ("far:9092", "tocsin.", None)),
+}
+
+
+@pytest.mark.parametrize(("given", "known"), RUNNING.values(), ids=RUNNING.keys())
+def test_a_command_knows_what_the_bus_runs_with(
+    given: dict[str, object], known: tuple[object, ...], tmp_path: Path
+) -> None:
+    taken = HomeLock(tmp_path)
+    taken.write_state({"bootstrap": "127.0.0.1:1", "prefix": "other.", "rules": "/bus/rules.yaml", "embedded": True})
+    settings = located_settings(home=tmp_path, **given)
+    taken.release()
+    assert (settings.bootstrap, settings.prefix, settings.rules) == known

@@ -9,7 +9,7 @@ import typer
 
 from tocsin.streams.cli.output import show, show_error, show_json
 from tocsin.streams.settings import Settings, load_settings
-from tocsin.streams.up.home import running_bus
+from tocsin.streams.up.home import as_running, running_bus
 
 
 class What(StrEnum):
@@ -23,8 +23,10 @@ def run(
     what: Annotated[What, typer.Argument(help="scrape: what Prometheus needs to know.")] = What.SETTINGS,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
-    """Print the effective settings: by TOCSIN_* variable, else tocsin.toml, else the default. Secrets are masked."""
+    """Print the effective settings: by TOCSIN_* variable, else tocsin.toml, else what the `tocsin up` of this
+    folder runs with, else the default. Secrets are masked."""
     effective = load_settings()
+    effective = as_running(effective, running_bus(effective.home))
     for line in effective.warnings:
         show_error(f"tocsin: {line}")
     if what is What.SCRAPE:

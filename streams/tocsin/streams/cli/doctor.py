@@ -12,9 +12,9 @@ from tocsin.streams.cli.doctor_checks import Check, Level, local_checks, timer_c
 from tocsin.streams.cli.doctor_kafka import kafka_checks
 from tocsin.streams.cli.output import show, show_json
 from tocsin.streams.processes.exit_codes import CHECK_FAILED, UNREACHABLE
-from tocsin.streams.settings import Settings, SettingsInvalid, load_settings
+from tocsin.streams.settings import SettingsInvalid, load_settings
 from tocsin.streams.telemetry.logs import set_up_logging
-from tocsin.streams.up.home import running_bus
+from tocsin.streams.up.home import as_running, running_bus
 
 
 def run(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
@@ -39,17 +39,13 @@ async def _examine() -> list[Check]:
         step = "correct it in the environment or in tocsin.toml"
         return [Check("settings", Level.FAIL, line, step) for line in invalid.problems]
     set_up_logging(settings.log_format, "error")
+    settings = as_running(settings, running_bus(settings.home))
     checks = [Check("settings", Level.OK, f"prefix {settings.prefix}, {settings.partitions} partitions")]
     checks += [Check("settings", Level.WARN, line, "correct or remove it") for line in settings.warnings]
     checks += local_checks(settings)
-    timers, kafka = await timer_checks(settings), await kafka_checks(_located(settings))
+    timers, kafka = await timer_checks(settings), await kafka_checks(settings)
     said = {check.detail for check in kafka}  # a halted partition tells it by its metrics and by its commits
     return checks + [check for check in timers if check.detail not in said] + kafka
-
-
-def _located(settings: Settings) -> Settings:
-    running = None if settings.bootstrap else running_bus(settings.home)
-    return settings.but(bootstrap=running["bootstrap"]) if running else settings
 
 
 def _failed(checks: list[Check]) -> list[Check]:

@@ -86,10 +86,8 @@ def _packages() -> Check:
 
 def _rules(settings: Settings) -> list[Check]:
     if settings.rules is None:
-        step = "set TOCSIN_RULES to one; `tocsin rules schema` says what can stand in it"
-        return [
-            Check("rules", Level.WARN, "no rules file: every problem goes to the default endpoint, in memory", step)
-        ]
+        step = "make one (tocsin rules init), then: tocsin up --rules rules.yaml, or set TOCSIN_RULES"
+        return [Check("rules", Level.WARN, "no rules file: nobody is told, each problem is only a line shown", step)]
     book, findings = read_rules(settings.rules, own=own_addresses(settings))
     step = f"tocsin rules check {settings.rules}"
     checks = [

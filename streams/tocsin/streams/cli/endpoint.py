@@ -30,7 +30,7 @@ from tocsin.streams.processes.exit_codes import USAGE, CommandFailed
 from tocsin.streams.processes.kafka import kafka_unreachable, reachable
 from tocsin.streams.rules.delivery.health import standing_of
 from tocsin.streams.rules.state import EndpointRow
-from tocsin.streams.rulesfile import load_rulebook
+from tocsin.streams.rulesfile import read_rules
 from tocsin.streams.settings import Settings
 from tocsin.streams.topology import topic_name
 
@@ -79,12 +79,12 @@ def list_endpoints(as_json: Annotated[bool, typer.Option("--json", help="One JSO
     They are read from the changelog of `deliver`, which is read whole, and from the rules file if one is set.
     """
     settings = client_settings()
-    names = [] if settings.rules is None else list(load_rulebook(settings.rules).endpoints)
+    names = _names(settings)
     rows = asyncio.run(rows_of(settings, "deliver", ("endpoint",)))
     for standing in standings_of(names, [row for _, row in rows if isinstance(row, EndpointRow)]):
         show_json(msgspec.to_builtins(standing)) if as_json else show(_line(standing))
     if not names and not rows and not as_json:
-        show("no endpoint is failing, disabled or removed; with TOCSIN_RULES those of the rules file are listed, too")
+        show("no endpoint is failing, disabled or removed; with a rules file its endpoints are listed, too")
 
 
 def standings_of(names: Collection[str], rows: Collection[EndpointRow]) -> list[Standing]:
@@ -139,12 +139,17 @@ def _command(kind: EndpointCommandKind, name: str, by: str, why: str | None, wai
     tell(command.event_id, answer, within, as_json)
 
 
+def _names(settings: Settings) -> list[str]:
+    """The endpoints of the rules file; none without one, or when it cannot be read here (a secret that only the bus
+    has, a mistake while the rules before it hold)."""
+    book = None if settings.rules is None else read_rules(settings.rules)[0]
+    return [] if book is None else list(book.endpoints)
+
+
 def _check_known(settings: Settings, kind: EndpointCommandKind, name: str) -> None:
-    """A misspelt name would be accepted and do nothing. Raises CommandFailed(2) if a rules file is set."""
-    if settings.rules is None or kind is EndpointCommandKind.REMOVE:
-        return
-    known = load_rulebook(settings.rules).endpoints
-    if name not in known:
+    """Raises CommandFailed(2) for a name that the rules file does not have; the worker refuses it, too, but later."""
+    known = _names(settings)
+    if known and kind is not EndpointCommandKind.REMOVE and name not in known:
         raise CommandFailed(USAGE, f"the rules have no endpoint {clipped(name, 60)}: {', '.join(sorted(known))}")
 
 

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tocsin.streams.processes.exit_codes import BAD_CONFIGURATION, UNREACHABLE, CommandFailed
 from tocsin.streams.settings import WITHOUT_SECURITY, Settings, load_settings
@@ -16,7 +17,7 @@ STATE_FILE = "up.json"
 
 
 def located_settings(**flags: object) -> Settings:
-    """The effective settings with a bootstrap: TOCSIN_BOOTSTRAP, else that of the `tocsin up` on the same home.
+    """The effective settings with a bootstrap: TOCSIN_BOOTSTRAP, else what the `tocsin up` on the same home runs with.
 
     Raises SettingsInvalid, or CommandFailed(69) when none runs.
     """
@@ -30,17 +31,29 @@ def located_settings(**flags: object) -> Settings:
             f"no Kafka: TOCSIN_BOOTSTRAP is not set, and nothing is up on {settings.home}; "
             "start it (`tocsin up`), or set TOCSIN_BOOTSTRAP=host:port",
         )
-    return settings.but(bootstrap=running["bootstrap"], **(WITHOUT_SECURITY if running.get("embedded") else {}))
+    return as_running(settings, running)
 
 
-def running_bus(home: Path) -> Mapping[str, str] | None:
+def as_running(settings: Settings, running: Mapping[str, Any] | None) -> Settings:
+    """The settings with what a running bus (`running_bus`) says of itself: its Kafka, unless another one is set, and
+    with that its prefix and its rules file, unless others are set. Without a bus they are as they were."""
+    if running is None or settings.bootstrap is not None:
+        return settings
+    known = {name: running[name] for name in ("bootstrap", "prefix") if name in running}
+    if "rules" in running:
+        known["rules"] = Path(running["rules"])
+    unset = {name: value for name, value in known.items() if name not in settings.model_fields_set}
+    return settings.but(**unset, **(WITHOUT_SECURITY if running.get("embedded") else {}))
+
+
+def running_bus(home: Path) -> Mapping[str, Any] | None:
     """The state that the `tocsin up` on this home wrote when it was ready; None when none runs."""
     try:
         with (home / PID_FILE).open("rb") as pid_file:
             fcntl.flock(pid_file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         try:
-            state: Mapping[str, str] = json.loads((home / STATE_FILE).read_text("utf-8"))
+            state: Mapping[str, Any] = json.loads((home / STATE_FILE).read_text("utf-8"))
         except (OSError, ValueError):
             return None
         return state if "bootstrap" in state else None

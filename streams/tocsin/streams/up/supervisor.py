@@ -110,6 +110,8 @@ class Bus:
                 "metrics": list(where.metrics.values()),
                 "processes": where.metrics,
                 "embedded": self._broker is not None,
+                "prefix": settings.prefix,
+                **({} if settings.rules is None else {"rules": str(settings.rules.absolute())}),
             }
         )
         return where
