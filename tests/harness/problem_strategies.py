@@ -14,6 +14,7 @@ from tocsin.schemas.problem import Http, Item, Problem, RetryParty, Severity, So
 
 texts = st.text(min_size=1, max_size=30)
 ids = st.text(min_size=1, max_size=40)
+naming_ids = ids.filter(lambda ident: any(letter.isalnum() for letter in ident))
 tokens = st.from_regex(r"[a-z][a-z0-9]{0,5}(-[a-z0-9]{1,4})?", fullmatch=True)
 known_descriptors = st.sampled_from(["trust.crypto", "me.res.storage", "xfer", "msg", "req.time", "legal"])
 v2_codes = st.builds(
@@ -104,9 +105,9 @@ def _built(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Problem]:
 
 _v1 = {
     "code": v1_codes,
-    "message_id": ids,
-    "thread_id": ids,
-    "parent_thread_id": maybe(ids),
+    "message_id": naming_ids,
+    "thread_id": naming_ids,
+    "parent_thread_id": maybe(naming_ids),
     "items": st.lists(st.builds(Item, key=texts, value=st.text(max_size=10)), max_size=3),
     "retry_party": st.sampled_from(RetryParty),
     "fix_hint": by_language,
@@ -174,7 +175,7 @@ CARRIED: dict[str, tuple[st.SearchStrategy[Problem], tuple[str, ...]]] = {
         _built(
             dialect=st.just("canonical"),
             code=v2_codes,
-            parent_thread_id=ids,
+            parent_thread_id=naming_ids,
             ack=st.lists(ids, max_size=2),
             text_template=texts,
             args=st.lists(st.text(max_size=8), max_size=3),

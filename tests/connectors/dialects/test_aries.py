@@ -152,6 +152,8 @@ FLAGGED: dict[str, tuple[dict[str, Any], str, str]] = {
     "bare address": (report(escalation_uri="a@b.c"), "escalation-uri-not-a-uri", "/escalation_uri"),
     "thread as text": (report(_thread="t"), "not-an-object", "/~0thread"),
     "thread id as number": (report(_thread={"thid": 5}), "not-a-string", "/~0thread/thid"),
+    "thread id that names nothing": (report(_thread={"pthid": "?"}), "id-names-nothing", "/~0thread/pthid"),
+    "id that names nothing": (report(**{"@id": "?"}), "id-names-nothing", "/@id"),
     "id as number": (report(**{"@id": 5}), "not-a-string", "/@id"),
     "no type": ({"description": {"code": "c"}}, "required-member-missing", "/@type"),
     "no code": ({"@type": TYPE, "description": "t"}, "required-member-missing", "/description/code"),

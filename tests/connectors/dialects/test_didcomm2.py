@@ -67,6 +67,7 @@ def test_unknown_members_are_kept() -> None:
     ("document", "rule", "pointer"),
     [
         (message({"code": "e.p.x"}, pthid=None), "required-member-missing", "/pthid"),
+        (message({"code": "e.p.x"}, pthid="?"), "id-names-nothing", "/pthid"),
         (message({"code": "e.p.x"}, to="did:a:b"), "not-a-list", "/to"),
         (message({"code": "e.p.x", "escalateTo": "mailto:a@b.c"}), "member-spelling", "/body/escalateTo"),
         (message({"code": "e.p.x", "escalate_to": "a@b.c"}), "escalate-to-not-a-uri", "/body/escalate_to"),
@@ -94,6 +95,9 @@ def test_read_and_flagged(document: dict[str, object], rule: str, pointer: str) 
     ("members", "name", "kept"),
     [
         ({"id": 5}, "id", "5"),
+        ({"id": "?"}, "id", '"?"'),
+        ({"thid": "--"}, "thid", '"--"'),
+        ({"pthid": "?"}, "pthid", '"?"'),
         ({"to": {"a": 1}}, "to", '{"a":1}'),
         ({"ack": [1, "m"]}, "ack", '[1,"m"]'),
         ({"created_time": "yesterday"}, "created_time", '"yesterday"'),
@@ -173,6 +177,11 @@ def test_refused(document: object, pointer: str) -> None:
     with pytest.raises(Unreadable) as refusal:
         didcomm2.read(document)
     assert refusal.value.pointer == pointer
+
+
+def test_what_names_no_thread_is_none() -> None:
+    problem = read(message({"code": "e.p.x"}, pthid="?"))
+    assert (problem.parent_thread_id, problem.context_ids) == (None, [])
 
 
 @pytest.mark.parametrize("kind", ["https://didcomm.org/routing/2.0/forward", "https://didcomm.org/empty/1.0/empty", ""])

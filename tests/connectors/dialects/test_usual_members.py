@@ -41,10 +41,10 @@ def test_of_several_names_of_a_request_its_own_counts() -> None:
 
 
 def test_a_number_is_its_digits_and_what_cannot_be_is_flagged_and_kept() -> None:
-    found = read(recordId=42, connectionId={"a": 1}, threadId="x" * 300, walletId=True)
+    found = read(recordId=42, connectionId={"a": 1}, threadId="x" * 300, walletId=True, pthid="?")
     assert (found.source.record_id, found.source.connection, found.thread_id, found.source.wallet) == ("42",) + (
         None,
     ) * 3
     flagged = {(one.rule, one.pointer) for one in found.violations}
-    assert flagged == {("context-not-usable", f"/{name}") for name in ("connectionId", "threadId", "walletId")}
-    assert len(found.extensions) == 4
+    assert flagged == {("context-not-usable", f"/{name}") for name in ("connectionId", "threadId", "walletId", "pthid")}
+    assert len(found.extensions) == 5

@@ -187,6 +187,7 @@ async def test_the_same_request_handled_twice_counts_once() -> None:
     [
         pytest.param("M1", Context(message_id="m" * 100_000), id="a message id that is too long"),
         pytest.param("M1", Context(thread_id="t" * 300), id="a thread id that is too long"),
+        pytest.param("M1", Context(message_id="?", thread_id="?"), id="ids that name nothing"),
         pytest.param("M4", Context(did="d" * 3_000, sender="s" * 3_000), id="a DID that is a whole document"),
         pytest.param("M4", Context(did="d" * 100_000, sender="s" * 100_000), id="addresses without end"),
         pytest.param("G8", Context(message_type="https://x/" + "y" * 3_000), id="a message type that is too long"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from tocsin.connectors.dialects import didcomm1_writing as out
 from tocsin.connectors.dialects.didcomm1 import Spelling, as_problem, sort_report, type_of
-from tocsin.connectors.dialects.members import folded_names
+from tocsin.connectors.dialects.members import folded_names, usable_id
 from tocsin.connectors.dialects.message_types import NEW_PREFIX, is_message_type, is_report
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason, Unwritable
 from tocsin.connectors.dialects.values import as_uri
@@ -62,7 +62,7 @@ def write(problem: Problem) -> dict[str, object]:
     return out.without_empties(
         {
             "@type": out.message_type(problem, NEW_PREFIX, MESSAGE_TYPE),
-            "@id": problem.message_id,
+            "@id": usable_id(problem.message_id),
             "~thread": out.thread(problem, NAME),
             "~l10n": {"catalog": catalogue} if catalogue else None,
             "description": out.texts(problem),

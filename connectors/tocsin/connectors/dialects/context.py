@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from tocsin.connectors.dialects.members import MAX_ID_LENGTH, distinct, escape, fold
+from tocsin.connectors.dialects.members import MAX_ID_LENGTH, distinct, escape, fold, names_nothing
 from tocsin.connectors.dialects.reading import Unreadable, UnreadableReason
 from tocsin.schemas.problem import Problem, Source, Violation
 
@@ -166,6 +166,8 @@ def _text(name: str, value: object) -> str:
     longest = MAX_ID_LENGTH if name in _IDS else MAX_CONTEXT
     if len(text) > longest:
         raise Unreadable(UnreadableReason.TOO_LONG, f"/context/{name}", f"at most {longest} characters")
+    if name in _IDS and text and names_nothing(text):
+        raise Unreadable(UnreadableReason.WRONG_TYPE, f"/context/{name}", "an id, with a letter or a digit")
     if not text.isprintable():
         raise Unreadable(UnreadableReason.WRONG_TYPE, f"/context/{name}", "a string without control characters")
     return text

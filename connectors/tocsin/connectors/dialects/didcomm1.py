@@ -21,6 +21,7 @@ from tocsin.connectors.dialects.members import (
     distinct,
     escape,
     fold,
+    names_nothing,
     sort_members,
 )
 from tocsin.connectors.dialects.message_types import is_message_type, is_report
@@ -75,12 +76,17 @@ def sort_report(document: object, spelling: Spelling) -> Known | NotAProblem:
 
 
 def take_id(members: dict[str, object], name: str, at: str, violations: list[Violation]) -> str | None:
-    """Remove a member that names a message or thread. Raises Unreadable(too_long)."""
+    """Remove a member that names a message or thread; one that cannot is flagged and left. Raises
+    Unreadable(too_long)."""
     value = members.get(name)
     if isinstance(value, str):
         del members[name]
         if len(value) > MAX_ID_LENGTH:
             raise Unreadable(UnreadableReason.TOO_LONG, f"{at}/{name}", f"at most {MAX_ID_LENGTH} characters")
+        if value and names_nothing(value):
+            members[name] = value
+            violations.append(Violation(rule="id-names-nothing", pointer=f"{at}/{escape(name)}"))
+            return None
         return value or None
     if value is not None:
         violations.append(Violation(rule="not-a-string", pointer=f"{at}/{name}"))

@@ -6,7 +6,7 @@ import re
 
 from tocsin.connectors.dialects.answers import kept_value
 from tocsin.connectors.dialects.didcomm1 import typed_items
-from tocsin.connectors.dialects.members import fold
+from tocsin.connectors.dialects.members import fold, usable_id
 from tocsin.connectors.dialects.message_types import NEW_PREFIX, OLD_PREFIX, is_message_type, is_report
 from tocsin.connectors.dialects.ordering import order_of_v1
 from tocsin.connectors.dialects.values import IMPACTS, PARTIES, as_uri, is_date, read_time, write_time
@@ -42,7 +42,7 @@ def message_type(problem: Problem, prefix: str, otherwise: str) -> str:
 def thread(problem: Problem, dialect: str) -> dict[str, object]:
     """The thread decorator, with the order of messages: a thread id that is only the message's own says nothing."""
     thid = None if problem.thread_id_derived else problem.thread_id
-    pairs = {"thid": thid, "pthid": problem.parent_thread_id}
+    pairs = {"thid": usable_id(thid), "pthid": usable_id(problem.parent_thread_id)}
     return {name: value for name, value in pairs.items() if value} | order_of_v1(problem, dialect)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from tocsin.connectors.dialects import aries
 from tocsin.connectors.dialects.codes import DESCRIPTORS, MAX_CODE_LENGTH, SEVERITIES, fold_code, parse_code
 from tocsin.connectors.dialects.json_text import json_text
-from tocsin.connectors.dialects.members import Members, as_extensions, distinct, fold, folded_names
+from tocsin.connectors.dialects.members import Members, as_extensions, distinct, fold, folded_names, usable_id
 from tocsin.connectors.dialects.message_types import is_report
 from tocsin.connectors.dialects.ordering import order_of_v2
 from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason, Unwritable
@@ -129,7 +129,7 @@ def write(problem: Problem) -> dict[str, object]:
     the original. A text that only looks like a template goes out as the argument of one. Raises Unwritable when no
     thread is known: `pthid` is required.
     """
-    thread = _written_thread(problem)
+    thread = usable_id(_written_thread(problem))
     if not thread:
         raise Unwritable(NAME, "parent_thread_id", "the thread in which the problem occurred")
     code = parse_code(problem.code)
@@ -144,7 +144,8 @@ def write(problem: Problem) -> dict[str, object]:
         body["escalate_to"] = escalate_to
     message: dict[str, object] = {"type": MESSAGE_TYPE, "pthid": thread, "body": body}
     own = problem.thread_id_derived or problem.thread_id in (thread, problem.message_id)
-    more = {"id": problem.message_id, "thid": None if own else problem.thread_id, "ack": list(problem.ack)}
+    named = {"id": problem.message_id, "thid": None if own else problem.thread_id}
+    more = {name: usable_id(ident) for name, ident in named.items()} | {"ack": list(problem.ack)}
     message |= {name: value for name, value in more.items() if value}
     if problem.time_source == "created_time" and 0 <= (problem.noticed_at or -1) < _TOO_LATE * MICROSECONDS:
         message["created_time"] = (problem.noticed_at or 0) // MICROSECONDS

@@ -147,10 +147,14 @@ class Members:
         return json_text(value)
 
     def take_id(self, name: str) -> str | None:
-        """A string member that names a message or thread; empty counts as absent. Raises Unreadable(too_long)."""
+        """A string member that names a message or thread; empty counts as absent, and what names nothing is flagged
+        and kept. Raises Unreadable(too_long)."""
         value = self.take_text(name)
         if value is not None and len(value) > MAX_ID_LENGTH:
             raise Unreadable(UnreadableReason.TOO_LONG, f"{self.at}/{name}", f"at most {MAX_ID_LENGTH} characters")
+        if value and names_nothing(value):
+            self.refuse("id-names-nothing", name, value)
+            return None
         return value or None
 
     def take_texts(self, name: str) -> list[str]:
@@ -227,6 +231,17 @@ def sort_members(document: Mapping[str, object], own: frozenset[str]) -> Known:
 def as_extensions(*groups: tuple[str, Mapping[str, object]]) -> dict[str, str]:
     """The unknown members as `Problem.extensions`: (prefix of the names, members) each; values become JSON text."""
     return {f"{prefix}{name}": json_text(value) for prefix, members in groups for name, value in members.items()}
+
+
+def names_nothing(ident: str) -> bool:
+    """Whether an id has no letter and no digit: mediators that could not read a message say `?` for its id. As an id it
+    would make one thread of all of them."""
+    return not any(letter.isalnum() for letter in ident)
+
+
+def usable_id(ident: str | None) -> str | None:
+    """The id, unless it names nothing: so that none is written that no reader takes."""
+    return None if ident is None or names_nothing(ident) else ident
 
 
 def distinct(ids: Iterable[str | None]) -> list[str]:

@@ -16,7 +16,7 @@ from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH
 from tocsin.connectors.dialects.context import MAX_CONTEXT
 from tocsin.connectors.dialects.didcomm2 import write
 from tocsin.connectors.dialects.json_text import json_text
-from tocsin.connectors.dialects.members import MAX_ID_LENGTH
+from tocsin.connectors.dialects.members import MAX_ID_LENGTH, usable_id
 from tocsin.connectors.mediation.deciding import Context, Decision, ForeignError, decide, text_of, within_bounds
 from tocsin.connectors.mediation.recording import reply_observed
 from tocsin.connectors.mediation.replays import Replays
@@ -230,8 +230,9 @@ def _key(handled: Handled, trouble: str | BaseException, context: Context) -> st
 def _document(problem: Problem, decision: Decision) -> dict[str, object]:
     """The report for the peer. The code goes out as the table has it, also where it breaks the grammar: it is what
     peers know. A message of which nothing could be read is named by its digest, else `?` as real mediators do."""
-    thread = problem.parent_thread_id or problem.message_sha256 or "?"
-    document = write(msgspec.structs.replace(problem, parent_thread_id=thread))
+    thread = usable_id(problem.parent_thread_id) or problem.message_sha256
+    document = write(msgspec.structs.replace(problem, parent_thread_id=thread or "unread"))
+    document["pthid"] = thread or "?"
     body = document["body"]
     assert isinstance(body, dict)
     body["code"] = decision.code
