@@ -181,6 +181,7 @@ async def test_a_name_that_says_nothing_is_refused(
     status, answer, _ = await gateway.post("/v1/problems", json=PLAIN, **options)
     assert (status, answer["type"], answer["pointer"]) == (400, "urn:tocsin:problem:bad-context", pointer)
     assert answer["expected"] == near
+    assert answer["detail"].endswith(f"did you mean {near}?")
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,22 @@ async def test_refused(
     assert gateway.publisher.events == []
 
 
+LOST = {
+    "a path that is not there": ("/v1/problem", 404, "not-found", "posted to /v1/problems"),
+    "fetched": ("/v1/problems", 405, "method-not-allowed", "are posted (POST)"),
+}
+
+
+@pytest.mark.parametrize(("path", "status", "problem", "said"), LOST.values(), ids=LOST.keys())
+async def test_who_is_lost_is_told_where_to_go(
+    gateway: Gateway, path: str, status: int, problem: str, said: str
+) -> None:
+    async with gateway.http.get(path) as got:
+        answer = json.loads(await got.read())
+    assert (got.status, name(answer)) == (status, problem)
+    assert said in answer["detail"]
+
+
 async def test_the_largest_body_is_taken_and_one_more_byte_is_not(gateway: Gateway) -> None:
     frame = len(b'{"code":""}')
     for size, status in ((65_536, 422), (65_537, 413)):  # a code of that length is too long, but it is read

@@ -98,6 +98,7 @@ async def test_nobody_listens() -> None:
             with pytest.raises(KafkaAway, match="nothing was sent") as refusal:
                 await publisher.publish(problem("e.p.x"), event_id="e1")
             assert refusal.value.event_id == "e1"
+            assert f" at 127.0.0.1:{taken.getsockname()[1]} cannot be reached" in str(refusal.value)
             with pytest.raises(KafkaAway):
                 await publisher.check(0.3)
 

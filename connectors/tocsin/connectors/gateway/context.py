@@ -76,8 +76,9 @@ def _field(name: str, known: tuple[str, ...]) -> str:
         said = name[:64].lower().replace("-", "_").removeprefix("tocsin_")
         near = get_close_matches(said, known, 1)
         expected = near[0] if near else f"only {', '.join(known)}"
+        detail = f"{said} is not the name of anything here: did you mean {expected}?" if near else ""
         pointer = f"/context/{escape(name)}" if len(name) <= MAX_ID_LENGTH else "/context"
-        raise Refusal(BAD_CONTEXT, pointer=pointer, expected=expected)
+        raise Refusal(BAD_CONTEXT, pointer=pointer, expected=expected, detail=detail)
     return field
 
 

@@ -41,7 +41,10 @@ BAD_KEY = Kind(
     "bad-idempotency-key", 400, "Not an idempotency key", "Idempotency-Key is 1 to 255 visible ASCII characters."
 )
 BAD_CONTEXT = Kind(
-    "bad-context", 400, "Not a context", "A header or query parameter about the problem's context cannot be that."
+    "bad-context",
+    400,
+    "Not a context",
+    "A header or parameter of the context is none, or has a wrong value: see pointer.",
 )
 BAD_CLOUD_EVENT = Kind(
     "bad-cloud-event",
@@ -65,7 +68,9 @@ NOT_FROM_A_FORM = Kind(
     "A header is missing",
     "A command needs a header that no HTML form sends: content-type: application/json, or tocsin-by.",
 )
-NOT_FOUND = Kind("not-found", 404, "Not found", "There is nothing here.")
+NOT_FOUND = Kind(
+    "not-found", 404, "Not found", "There is nothing here. Problems are posted to /v1/problems; /docs shows every path."
+)
 NO_SUCH_CASE = Kind(
     "no-such-case",
     404,
@@ -86,12 +91,19 @@ NO_ANSWER = Kind(
     "The command is stored, and may be carried out yet: no answer came in time. Is a worker running?",
 )
 BAD_WAIT = Kind("bad-wait", 400, "Not a time to wait", "wait is a span of at most 30s, such as 5s, said once.")
-METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "Method not allowed", "See the Allow header.")
+METHOD_NOT_ALLOWED = Kind(
+    "method-not-allowed",
+    405,
+    "Method not allowed",
+    "This path takes what the Allow header says: problems, for one, are posted (POST), not fetched.",
+)
 TOO_MANY_SILENCES = Kind(
     "too-many-silences", 409, "Too many silences", "End one before another is made, or make one that says more."
 )
 TOO_SLOW = Kind("too-slow", 408, "The body came too slowly", "Send the whole body at once.", close=True)
-TOO_LARGE = Kind("too-large", 413, "Too large", "The body, decoded, or the event made of it is too large.", close=True)
+TOO_LARGE = Kind(
+    "too-large", 413, "Too large", "A document, or the whole body, is larger than is taken: send less.", close=True
+)
 TOO_MANY = Kind("too-many-items", 413, "Too many items", "Send smaller batches.")
 FOREIGN_HOST = Kind(
     "foreign-host",

@@ -42,10 +42,10 @@ class PublishUnconfirmed(PublishFailed):
 class KafkaAway(PublishUnconfirmed):
     """Kafka could not be reached in time, and nothing was sent. Repeat as for any PublishUnconfirmed."""
 
-    def __init__(self, event_id: str) -> None:
-        super().__init__(
-            event_id, f"Kafka cannot be reached, nothing was sent: publish again with the same event id ({event_id})"
-        )
+    def __init__(self, event_id: str, bootstrap: str = "") -> None:
+        at = f" at {bootstrap}" if bootstrap else ""
+        again = f": publish again with the same event id ({event_id})" if event_id else ""
+        super().__init__(event_id, f"Kafka{at} cannot be reached, nothing was sent{again}")
 
 
 class TopicMissing(PublishUnconfirmed):

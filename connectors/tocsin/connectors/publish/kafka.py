@@ -68,6 +68,7 @@ class Publisher(EventPublisher):
             "request_timeout_ms": max(1000, int(deadline * 1000)),
         }
         kafka_at = Kafka(bootstrap, security)
+        self._bootstrap = bootstrap
         self._producer = BatchProducer(kafka_at, topic=self.topic, patient=True, **settings | dict(kafka or {}))
         self._lanes = Lanes(self.topic, self._producer, linger_ms / 1000)
         self._deadlines = Deadlines(deadline, self._expire)
@@ -129,18 +130,18 @@ class Publisher(EventPublisher):
         except TopicNotThere:
             raise TopicMissing(event_id, self.topic) from None
         except TimeoutError:
-            raise KafkaAway(event_id) from None
+            raise KafkaAway(event_id, self._bootstrap) from None
 
     async def _wait_for_room(self, event_id: str, size: int, until: float) -> None:
         try:
             async with asyncio.timeout_at(until):
                 await self._room.enter(size)
         except TimeoutError:
-            raise KafkaAway(event_id) from None
+            raise KafkaAway(event_id, self._bootstrap) from None
 
     def _expire(self, record: Outgoing) -> None:
         if not record.handed:
-            record.fail(KafkaAway(record.event_id))
+            record.fail(KafkaAway(record.event_id, self._bootstrap))
             return
         record.fail(PublishUnconfirmed(record.event_id))
         if self._lanes.confirmed == record.confirmed_before:
