@@ -34,6 +34,11 @@ def answer(code: object = -32603, message: object = "text", **more: object) -> d
     [
         pytest.param(answer(-50409), 409, "-50409", False, id="-50xxx says the HTTP status"),
         pytest.param(answer(-50999), None, "-50999", False, id="-50999 is no HTTP status"),
+        pytest.param(answer(-50200), None, "-50200", False, id="the HTTP status of a success is no error's"),
+        pytest.param(answer(-50302), None, "-50302", False, id="nor is that of a redirection"),
+        pytest.param(
+            answer(-50400, data={"code": 202}), 400, "-50400", False, id="a success in an error's data is none"
+        ),
         pytest.param(answer(-32601), 404, "-32601", False, id="a predefined code has an equivalent"),
         pytest.param(answer(-32000), 500, "-32000", False, id="a server error is 500"),
         pytest.param(answer(-32100), None, "-32100", False, id="just outside the server errors"),

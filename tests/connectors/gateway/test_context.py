@@ -109,11 +109,12 @@ async def test_a_context_that_cannot_be_is_refused(gateway: Gateway, options: di
 @pytest.mark.parametrize(
     ("envelope", "pointer"),
     [
-        ({"context": {"recordID": "r"}, "document": PLAIN}, "/context/recordID"),
+        ({"context": {"recordd": "r"}, "document": PLAIN}, "/context/recordd"),
+        ({"context": {"record_id": "r", "recordId": "s"}, "document": PLAIN}, "/context/record_id"),
         ({"context": {"record_id": {}}, "document": PLAIN}, "/context/record_id"),
         ({"context": [], "document": PLAIN}, "/context"),
     ],
-    ids=["a misspelt member", "an object", "a list"],
+    ids=["a misspelt member", "two spellings that differ", "an object", "a list"],
 )
 async def test_an_envelope_that_cannot_be_is_refused(gateway: Gateway, envelope: object, pointer: str) -> None:
     status, answer, _ = await gateway.post("/v1/problems", json=envelope)
@@ -156,10 +157,11 @@ async def test_an_envelope_is_one_whatever_the_media_type(
         {"params": {"recordid": "r", "thid": "t"}},
         {"params": {"recordId": "r", "thread-id": "t"}},
         {"headers": {"Tocsin-RecordId": "r", "Tocsin-Thid": "t"}},
+        {"json": {"context": {"recordId": "r", "record_id": "r", "thid": "t"}, "document": PLAIN}},
     ],
 )
 async def test_a_field_is_known_in_any_spelling(gateway: Gateway, options: dict[str, Any]) -> None:
-    assert (await gateway.post("/v1/problems", json=PLAIN, **options))[0] == 202
+    assert (await gateway.post("/v1/problems", **({"json": PLAIN} | options)))[0] == 202
     found = gateway.reported[0].problem
     assert (found.source.record_id, found.thread_id) == ("r", "t")
 

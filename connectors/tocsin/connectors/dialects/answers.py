@@ -70,7 +70,7 @@ def status_in_data(data: object) -> tuple[int, str | None] | None:
     places = (data.get("status"), data)
     for place in places:
         code = as_number(place.get("code")) if isinstance(place, dict) else None
-        if isinstance(place, dict) and code is not None and http_status(code):
+        if isinstance(place, dict) and code is not None and failing(code):
             detail = place.get("detail", place.get("message"))
             return code, detail if isinstance(detail, str) else None
     return None
@@ -79,6 +79,11 @@ def status_in_data(data: object) -> tuple[int, str | None] | None:
 def http_status(code: int | None) -> int | None:
     """The code, if it can be an HTTP status."""
     return code if code is not None and 100 <= code <= 599 else None
+
+
+def failing(code: int) -> int | None:
+    """The code, if it can be the HTTP status of an error."""
+    return code if 400 <= code <= 599 else None
 
 
 def http_of(code: int | None) -> Http | None:

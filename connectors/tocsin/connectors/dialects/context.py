@@ -73,13 +73,19 @@ def near_field(name: str) -> str | None:
 
 
 def read_context(members: Mapping[str, object]) -> ProblemContext:
-    """The context that these members say; empty ones count as absent, whole numbers as their digits. Raises Unreadable
-    naming the member that is unknown, too long, or not what it should be."""
-    strange = sorted(members.keys() - set(FIELDS))
-    if strange:
-        pointer = f"/context/{escape(strange[0])}" if len(strange[0]) <= MAX_ID_LENGTH else "/context"
-        raise Unreadable(UnreadableReason.WRONG_TYPE, pointer, f"only the members {', '.join(FIELDS)}")
-    said = {name: _checked(name, value) for name, value in members.items() if value not in (None, "", [])}
+    """The context that these members say, in any spelling (`recordId`); empty ones count as absent, whole numbers as
+    their digits. Raises Unreadable naming the member that is unknown, too long, not what it should be, or said twice in
+    two ways."""
+    said: dict[str, Any] = {}
+    for name, value in sorted(members.items()):
+        field = near_field(name)
+        pointer = f"/context/{escape(name)}" if len(name) <= MAX_ID_LENGTH else "/context"
+        if field is None:
+            raise Unreadable(UnreadableReason.WRONG_TYPE, pointer, f"only the members {', '.join(FIELDS)}")
+        if value not in (None, "", []):
+            checked = _checked(field, value)
+            if said.setdefault(field, checked) != checked:
+                raise Unreadable(UnreadableReason.WRONG_TYPE, pointer, "one value")
     return ProblemContext(**said)
 
 

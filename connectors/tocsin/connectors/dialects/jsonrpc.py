@@ -14,9 +14,9 @@ from tocsin.connectors.dialects.answers import (
     Success,
     as_number,
     context_of,
+    failing,
     failing_status,
     http_of,
-    http_status,
     kept_value,
     split_detail,
     status_in_data,
@@ -96,12 +96,12 @@ def read(document: object) -> Problem | NotAProblem:
 
 
 def http_equivalent(code: int | None) -> int | None:
-    """The HTTP status that an error code means, None if it means none."""
+    """The HTTP status that an error code means, None if it means none: that of a success is no error's."""
     if code is None:
         return None
     if code in HTTP_OF_CODE:
         return HTTP_OF_CODE[code]
-    return 500 if code in SERVER_ERRORS else http_status(HTTP_BASE - code)
+    return 500 if code in SERVER_ERRORS else failing(HTTP_BASE - code)
 
 
 def write(problem: Problem) -> dict[str, object]:
