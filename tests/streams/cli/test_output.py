@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.connectors.printable import clipped, printable
-from tocsin.streams.cli.output import show
+from tocsin.streams.cli.output import as_typed, show
 
 TEXTS = {
     "a colour": ("\x1b[31mred\x1b[0m", "red"),
@@ -54,3 +55,24 @@ def test_a_terminal_that_has_no_such_letters_ends_no_command(
 def test_clipped() -> None:
     assert clipped("abcdef", 4) == "abc…"
     assert clipped("abcd", 4) == "abcd"
+
+
+TYPED = {
+    "its shell finds it": ("bin/tocsin", ["bin"], "tocsin"),
+    "by its path, as after `make`": ("bin/tocsin", [], "bin/tocsin"),
+    "by its path, and the shell finds another": ("bin/tocsin", ["other"], "bin/tocsin"),
+    "as a module": ("bin/pytest", [], "tocsin"),
+}
+
+
+@pytest.mark.parametrize(("typed", "path", "named"), TYPED.values(), ids=TYPED.keys())
+def test_next_steps_can_be_typed(
+    typed: str, path: list[str], named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("bin", "other"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "tocsin").touch(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [typed])
+    monkeypatch.setenv("PATH", ":".join(str(tmp_path / one) for one in path))
+    assert as_typed() == named

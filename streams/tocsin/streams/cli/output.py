@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from contextlib import suppress
 
@@ -40,3 +41,12 @@ def show_error(line: str) -> None:
     """Print a line on stderr: progress, warnings, failures. A closed stderr is not an error."""
     with suppress(BrokenPipeError):
         print(line, file=sys.stderr, flush=True)
+
+
+def as_typed() -> str:
+    """How to type this program in the shell it was started from: `tocsin` if that finds it, else its path as it was."""
+    typed = sys.argv[0]
+    found = shutil.which("tocsin")
+    if os.path.basename(typed) != "tocsin" or (found and os.path.realpath(found) == os.path.realpath(typed)):
+        return "tocsin"
+    return typed

@@ -13,7 +13,7 @@ import msgspec
 import typer
 
 from tocsin.connectors.printable import printable
-from tocsin.streams.cli.output import show, show_error, show_json
+from tocsin.streams.cli.output import as_typed, show, show_error, show_json
 from tocsin.streams.cli.rules_test import Recorded, Rehearsing, recorded_in, recorded_last_day
 from tocsin.streams.processes.exit_codes import CHECK_FAILED, USAGE, CommandFailed
 from tocsin.streams.processes.rules_watch import own_addresses
@@ -67,9 +67,10 @@ def init(
     with open(descriptor, "w", encoding="utf-8") as new:
         new.write(FIRST.format(url=url, secret=secret))
     show(f"{file}: one webhook to {url}, with a secret of its own")
-    show(f"  receive    tocsin receive --rules {file}    (a receiver on this machine)")
-    show(f"  run        tocsin up --rules {file}         (another terminal)")
-    show("  try        tocsin publish --example              (a third one)")
+    tocsin = as_typed()
+    show(f"  receive    {tocsin} receive --rules {file}    (a receiver on this machine)")
+    show(f"  run        {tocsin} up --rules {file}         (another terminal)")
+    show(f"  try        {tocsin} publish --example              (a third one)")
 
 
 @app.command()

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from tocsin.streams.cli.output import show, show_json
+from tocsin.streams.cli.output import as_typed, show, show_json
 from tocsin.streams.cli.progress import StatusLine
 from tocsin.streams.processes.lifecycle import stop_on_signals, unless
 from tocsin.streams.settings import Settings, load_settings
@@ -60,20 +60,26 @@ def _line(where: Where) -> dict[str, object]:
 
 
 def _summary(where: Where, rules: Path | None) -> None:
+    tocsin = as_typed()
     report = '{"code": "e.p.xfer.cant-use-endpoint", "text": "The mediator does not answer"}'
     for line in (
         "",
         "Tocsin is up. Ctrl-C drains and stops it.",
-        *(["No rules file: each problem is a line here (make one: tocsin rules init)."] if rules is None else []),
+        *([f"No rules file: each problem is a line here (make one: {tocsin} rules init)."] if rules is None else []),
         "",
         f"  publish    curl -i {where.api}/v1/problems -H 'content-type: application/json' \\",
         f"               -d '{report}'",
-        "  watch      tocsin tail                     (another terminal, the same folder)",
-        "  check      tocsin doctor",
+        f"  watch      {tocsin} tail                     (another terminal, the same folder)",
+        f"  check      {tocsin} doctor",
+        *(
+            []
+            if rules is None
+            else [f"  rules      {rules}  (a change is taken up within seconds; {tocsin} doctor tells if not)"]
+        ),
         f"  API        {where.api}/openapi.json",
         f"  Kafka      {where.bootstrap}               (TOCSIN_BOOTSTRAP for processes elsewhere)",
         *(f"  metrics    {url}  ({name})" for name, url in where.metrics.items()),
-        "             tocsin config scrape         (what Prometheus needs to know)",
+        f"             {tocsin} config scrape         (what Prometheus needs to know)",
         f"  logs       {where.logs}",
         "",
     ):
