@@ -35,8 +35,14 @@ def answers() -> Iterator[Answers]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def do_GET(self) -> None:
+            self.do_POST()
+
+        def do_DELETE(self) -> None:
+            self.do_POST()
+
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
             kept.asked.append((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
             status, said, headers = kept.lined_up.pop(0)
             raw = json.dumps(said).encode()
@@ -118,6 +124,51 @@ def test_nobody_there_is_69_and_nothing_is_said_to_be_done(tocsin: Tocsin) -> No
     ended = tocsin("publish", "-", "--url", "http://127.0.0.1:1", stdin='{"code": "a"}')
     assert (ended.returncode, ended.stdout) == (69, "")
     assert "http://127.0.0.1:1 does not answer" in ended.stderr
+    assert "nothing was sent" in ended.stderr
+
+
+SO = {"event_id": "c-1", "outcome": "already_so", "case": "k", "detail": "acknowledged by bob"}
+
+# what the gateway answers to a command, the exit code, what is printed on stdout and on stderr
+COMMANDS: dict[str, tuple[int, dict[str, Any], int, str, str]] = {
+    "done": (200, {"event_id": "c-1", "outcome": "done", "case": "k"}, 0, "done, case k (command c-1)\n", ""),
+    "already so": (200, SO, 0, "nothing to do: acknowledged by bob, case k (command c-1)\n", ""),
+    "not waited for": (202, {"event_id": "c-1", "status": "/v1/commands/c-1"}, 0, "c-1\n", ""),
+    "no such case": (404, {"detail": "No such case."}, 1, "", "No such case."),
+    "not as things stand": (409, {"detail": "It is over."}, 1, "", "It is over."),
+    "no answer": (504, {"detail": "Nobody answered."}, 70, "", "Nobody answered."),
+    "wrong": (422, REFUSED, 2, "", "expected a string"),
+    "Kafka is away": (503, {"detail": "Kafka is away."}, 69, "", "Kafka is away."),
+}
+
+
+@pytest.mark.parametrize(("status", "said", "code", "out", "err"), COMMANDS.values(), ids=list(COMMANDS))
+def test_acknowledge(
+    tocsin: Tocsin, answers: Answers, status: int, said: dict[str, Any], code: int, out: str, err: str
+) -> None:
+    answers.lined_up.append((status, said, {}))
+    ended = tocsin("acknowledge", "urn:uuid:a/b?c", "--by", "ann", "--why", "mine", "--url", answers.url)
+    assert (ended.returncode, ended.stdout, err in ended.stderr) == (code, out, True), ended.stderr
+    [(path, _, body)] = answers.asked
+    assert path == "/v1/problems/urn:uuid:a%2Fb%3Fc/acknowledge?wait=10s"
+    assert json.loads(body) == {"by": "ann", "why": "mine"}
+
+
+def test_silences(tocsin: Tocsin, answers: Answers) -> None:
+    one = {
+        "silence": "s-1", "starts_at": "2030-01-01T00:00:00Z", "ends_at": "2030-01-02T00:00:00Z", "by": "ann",
+        "why": "a\x1b[2Jb", "matchers": [{"field": "code", "operator": "prefix", "value": "e.p"}],
+    }  # fmt: skip
+    answers.lined_up += [(202, {"silence": "s-1"}, {}), (200, {"silences": [one]}, {}), (202, {"silence": "s-1"}, {})]
+    at = ("--url", answers.url)
+    assert tocsin("silence", "add", "code^=e.p", "--for", "1h", "--by", "ann", *at).stdout == "s-1\n"
+    assert json.loads(answers.asked[0][2]) == {
+        "by": "ann", "for": "1h", "matchers": [{"field": "code", "operator": "prefix", "value": "e.p"}],
+    }  # fmt: skip
+    listed = tocsin("silence", "list", *at).stdout
+    assert listed == "s-1 2030-01-01T00:00:00Z to 2030-01-02T00:00:00Z code^=e.p by ann (ab)\n"
+    assert tocsin("silence", "remove", "s-1", "--by", "ann", "--why", "over", *at).returncode == 0
+    assert answers.asked[2][0] == "/v1/silences/s-1?by=ann&why=over"
 
 
 @pytest.mark.parametrize(
@@ -143,9 +194,10 @@ def test_what_is_no_address_of_a_gateway(url: str) -> None:
     assert "secret" not in str(failed.value)
 
 
-def test_no_library_of_kafka_is_imported() -> None:
+@pytest.mark.parametrize("command", ["publish", "acknowledge"])
+def test_no_library_of_kafka_is_imported(command: str) -> None:
     code = (
-        "import sys; from tocsin.streams.cli.main import application; application('publish'); "
+        f"import sys; from tocsin.streams.cli.main import application; application({command!r}); "
         "print([name for name in ('aiokafka', 'structlog', 'pydantic_settings', 'cel') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"

@@ -1,37 +1,17 @@
-"""`tocsin acknowledge | resolve | snooze | choose`: commands about a case, or about a reply that does not come."""
+"""`tocsin acknowledge | resolve | snooze | choose`: commands about a case, or about a reply that does not come.
+
+By Kafka, or with `--url` by a gateway; each way has its own file, and only that one is imported.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
-from tocsin.connectors.commands import command_issued
-from tocsin.connectors.dialects import Unreadable
-from tocsin.connectors.printable import clipped
-from tocsin.connectors.publish import Origin, Publisher
-from tocsin.schemas.events import CommandAnswered, CommandIssued, CommandKind, CommandOutcome
-from tocsin.streams.cli.finding import Found, case_behind, is_derived, plain
-from tocsin.streams.cli.options import (
-    AsJson,
-    By,
-    For,
-    Key,
-    Tenant,
-    Until,
-    Why,
-    checked_key,
-    client_settings,
-    usage_error,
-)
-from tocsin.streams.cli.outcomes import PATIENCE, Wait, issued, seconds_of, tell
-from tocsin.streams.processes.exit_codes import CHECK_FAILED, CommandFailed
-from tocsin.streams.processes.kafka import reachable
-from tocsin.streams.settings import Settings
-from tocsin.streams.silences.settings_topic import require_topics
+from tocsin.streams.cli.options import PATIENCE, AsJson, By, For, Key, Tenant, Until, Wait, Why
+from tocsin.streams.cli.over_http import Url
 
 Case = Annotated[
     str,
@@ -47,9 +27,10 @@ def acknowledge(
     idempotency_key: Key = None,
     wait: Wait = PATIENCE,
     as_json: AsJson = False,
+    url: Url = None,
 ) -> None:
     """Take a case: no further step of its escalation. Waits for what becomes of it."""
-    _issue(CommandKind.ACKNOWLEDGE, target, {"by": by, "why": why}, tenant, idempotency_key, wait, as_json)
+    _issue("acknowledge", target, {"by": by, "why": why}, tenant, idempotency_key, wait, as_json, url)
 
 
 def resolve(
@@ -60,9 +41,10 @@ def resolve(
     idempotency_key: Key = None,
     wait: Wait = PATIENCE,
     as_json: AsJson = False,
+    url: Url = None,
 ) -> None:
     """Say that a case is over: its escalation is cancelled, and who was told of it is told so."""
-    _issue(CommandKind.RESOLVE, target, {"by": by, "why": why}, tenant, idempotency_key, wait, as_json)
+    _issue("resolve", target, {"by": by, "why": why}, tenant, idempotency_key, wait, as_json, url)
 
 
 def snooze(
@@ -75,10 +57,11 @@ def snooze(
     idempotency_key: Key = None,
     wait: Wait = PATIENCE,
     as_json: AsJson = False,
+    url: Url = None,
 ) -> None:
     """Put a case off: no step of its escalation until a time (--until) or for a span (--for); then it goes on."""
     given = {"by": by, "why": why, "for": span, "until": until}
-    _issue(CommandKind.SNOOZE, target, given, tenant, idempotency_key, wait, as_json)
+    _issue("snooze", target, given, tenant, idempotency_key, wait, as_json, url)
 
 
 def choose(
@@ -94,66 +77,29 @@ def choose(
     idempotency_key: Key = None,
     wait: Wait = PATIENCE,
     as_json: AsJson = False,
+    url: Url = None,
 ) -> None:
     """Choose about a reply that does not come: wait longer (--for or --until), retry, or give up."""
     given = {"by": by, "why": why, "for": span, "until": until, "choice": choice}
-    _issue(CommandKind.CHOOSE, target, given, tenant, idempotency_key, wait, as_json)
+    _issue("choose", target, given, tenant, idempotency_key, wait, as_json, url)
 
 
 def _issue(
-    kind: CommandKind,
+    kind: str,
     target: str,
     given: Mapping[str, object],
     tenant: str | None,
     key: str | None,
     wait: str,
     as_json: bool,
+    url: str | None,
 ) -> None:
-    origin, within = Origin(tenant=tenant or "default", idempotency_key=checked_key(key)), seconds_of(wait)
-    target = plain(target)
-    try:
-        command_issued(kind, target, given, origin)  # a mistake is reported before Kafka is contacted
-        settings = client_settings(tenant=tenant)
-        origin = Origin(tenant=settings.tenant, idempotency_key=key)
+    if url is not None:
+        from tocsin.streams.cli.answers_by_gateway import issue_by_gateway
 
-        def issue(about: str) -> CommandIssued:
-            return command_issued(kind, about, given, origin)
+        issue_by_gateway(url, kind, target, given, tenant, key, wait, as_json)
+    else:
+        from tocsin.schemas.events import CommandKind
+        from tocsin.streams.cli.answers_by_kafka import issue_by_kafka
 
-        command, answer = asyncio.run(_published(settings, kind, target, issue, within))
-    except Unreadable as unreadable:
-        raise usage_error(unreadable) from None
-    tell(command, answer, within, as_json)
-
-
-async def _published(
-    settings: Settings, kind: CommandKind, target: str, issue: Callable[[str], CommandIssued], within: float
-) -> tuple[str, CommandAnswered | None]:
-    """The event id of the command, and its answer."""
-    bootstrap = await reachable(settings)
-    await require_topics(bootstrap, settings.prefix)
-    found = None
-    if kind is not CommandKind.CHOOSE and is_derived(target):
-        found = await case_behind(bootstrap, settings, target)
-    _check_tenant(target, found, settings)
-    command = issue(target if found is None or found.case is None else found.case)
-    async with Publisher(bootstrap, tenant=settings.tenant, prefix=settings.prefix, source="tocsin:cli") as publisher:
-        answer = await issued(bootstrap, settings, command.event_id, partial(publisher.send, command), within)
-    if (
-        answer is not None
-        and answer.outcome is CommandOutcome.KEPT
-        and found is None
-        and kind is not CommandKind.CHOOSE
-    ):
-        found = await case_behind(bootstrap, settings, target)
-        _check_tenant(target, found, settings)
-    return command.event_id, answer
-
-
-def _check_tenant(target: str, found: Found | None, settings: Settings) -> None:
-    """Raises CommandFailed(1) for what is another tenant's."""
-    if found is not None and found.tenant != settings.tenant:
-        raise CommandFailed(
-            CHECK_FAILED,
-            f"{clipped(target, 60)} is of tenant {clipped(found.tenant, 64)} and not of {settings.tenant}: nothing is "
-            "done (--tenant)",
-        )
+        issue_by_kafka(CommandKind(kind), target, given, tenant, key, wait, as_json)

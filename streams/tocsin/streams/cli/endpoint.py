@@ -22,8 +22,8 @@ from tocsin.connectors.publish.headers import rfc3339
 from tocsin.schemas.codec import encode
 from tocsin.schemas.events import CommandAnswered, EndpointCommand, EndpointCommandKind
 from tocsin.schemas.ids import new_event_id
-from tocsin.streams.cli.options import AsJson, By, Why, client_settings, usage_error
-from tocsin.streams.cli.outcomes import PATIENCE, Wait, issued, seconds_of, tell
+from tocsin.streams.cli.options import PATIENCE, AsJson, By, Wait, Why, client_settings, usage_error
+from tocsin.streams.cli.outcomes import issued, seconds_of, tell
 from tocsin.streams.cli.output import show, show_json
 from tocsin.streams.cli.rows import rows_of
 from tocsin.streams.processes.exit_codes import USAGE, CommandFailed

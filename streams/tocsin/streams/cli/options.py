@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tocsin.connectors.dialects import Unreadable
 from tocsin.streams.processes.exit_codes import USAGE, CommandFailed
 
 if TYPE_CHECKING:
+    from tocsin.connectors.dialects import Unreadable
     from tocsin.streams.settings import Settings
 
 By = Annotated[str, typer.Option(help="Who says so: a person or a program.")]
@@ -20,6 +20,12 @@ Until = Annotated[str | None, typer.Option(metavar="TIME", help="Until when: 203
 Tenant = Annotated[str | None, typer.Option(help="The tenant (TOCSIN_TENANT).")]
 Key = Annotated[str | None, typer.Option(help="The same key again counts once.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
+
+Wait = Annotated[
+    str, typer.Option(metavar="SPAN", help="How long to wait for what becomes of it (0s: not at all).")
+]  # fmt: skip
+PATIENCE = "10s"
+"""How long a command waits for what becomes of it, when nothing is said."""
 
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
 """As the gateway takes an Idempotency-Key."""

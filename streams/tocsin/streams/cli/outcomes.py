@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
 
 import typer
 
@@ -18,12 +17,6 @@ from tocsin.streams.processes.answers_topic import AnswersTopic
 from tocsin.streams.processes.exit_codes import CHECK_FAILED, GAVE_UP
 from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import require_topics
-
-Wait = Annotated[
-    str, typer.Option(metavar="SPAN", help="How long to wait for what becomes of it (0s: not at all).")
-]  # fmt: skip
-
-PATIENCE = "10s"
 
 WORDS = {
     CommandOutcome.DONE: "done",

@@ -94,6 +94,7 @@ class GatewayClient:
     def _ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
         sent = {"accept": "application/json", **({"tocsin-tenant": self._tenant} if self._tenant else {}), **headers}
         for again in reversed(range(TRIES)):
+            self._connect()
             try:
                 self._connection.request(method, self._path + path, body, sent)
                 response = self._connection.getresponse()
@@ -110,6 +111,15 @@ class GatewayClient:
                 self._connection.close()  # more than is read
             time.sleep(_seconds(response.headers.get("retry-after", "1")))
         raise AssertionError("the last try returns")
+
+    def _connect(self) -> None:
+        if self._connection.sock is not None:
+            return
+        try:
+            self._connection.connect()
+        except OSError as error:
+            why = error.strerror or str(error) or type(error).__name__
+            raise CommandFailed(UNREACHABLE, f"{self._url} does not answer ({why}): nothing was sent") from None
 
 
 def _object(body: bytes) -> dict[str, Any]:

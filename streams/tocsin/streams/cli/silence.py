@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
-from typing import Annotated
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode
 
 import msgspec
 import typer
@@ -17,9 +19,11 @@ from tocsin.connectors.publish import Origin
 from tocsin.connectors.publish.headers import rfc3339
 from tocsin.schemas.events import SilenceSet
 from tocsin.schemas.schema_book import SchemaBook
+from tocsin.streams.cli.answers_by_gateway import tell
 from tocsin.streams.cli.options import AsJson, By, For, Tenant, Until, Why, client_settings, usage_error
 from tocsin.streams.cli.output import show, show_json
-from tocsin.streams.processes.exit_codes import CHECK_FAILED, USAGE, CommandFailed
+from tocsin.streams.cli.over_http import GatewayClient, Url
+from tocsin.streams.processes.exit_codes import CHECK_FAILED, UNREACHABLE, USAGE, CommandFailed
 from tocsin.streams.processes.kafka import kafka_unreachable, reachable
 from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import SettingsTopic
@@ -45,6 +49,7 @@ def add(
     starts_at: Annotated[str | None, typer.Option(metavar="TIME", help="From when; without it, from now.")] = None,
     tenant: Tenant = None,
     as_json: AsJson = False,
+    url: Url = None,
 ) -> None:
     """Tell nobody of what fits all matchers, until a time (--until) or for a span (--for). Prints the silence's id.
 
@@ -52,6 +57,11 @@ def add(
     """
     given: dict[str, object] = {"by": by, "why": why, "for": span, "until": until, "starts_at": starts_at}
     given["matchers"] = [_matcher(text) for text in matchers]
+    if url is not None:
+        said = json.dumps({name: value for name, value in given.items() if value is not None}).encode()
+        with GatewayClient(url, tenant) as gateway:
+            tell(gateway.post("/v1/silences", said), as_json)
+        return
     _silence(given, tenant or "default")  # a mistake is reported before Kafka is contacted
     settings = client_settings(tenant=tenant)
     silence = _silence(given, settings.tenant)
@@ -61,12 +71,14 @@ def add(
 
 @app.command("list")
 def list_silences(
-    tenant: Tenant = None, as_json: Annotated[bool, typer.Option("--json", help="One JSON object each.")] = False
+    tenant: Tenant = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object each.")] = False,
+    url: Url = None,
 ) -> None:
     """List the tenant's silences that have not ended, those that end first before the others."""
-    found = asyncio.run(_all(client_settings(tenant=tenant)))
+    found = _listed(url, tenant) if url else [_shown(one) for one in asyncio.run(_all(client_settings(tenant=tenant)))]
     for silence in found:
-        show_json(_shown(silence)) if as_json else show(_line(silence))
+        show_json(silence) if as_json else show(_line(silence))
     if not found and not as_json:
         show("no silences")
 
@@ -77,10 +89,24 @@ def remove(
     by: By,
     why: Why = None,
     tenant: Tenant = None,
+    url: Url = None,
 ) -> None:
     """End a silence before its time."""
+    if url is not None:
+        said = urlencode({"by": by} | ({} if why is None else {"why": why}))
+        with GatewayClient(url, tenant) as gateway:
+            tell(gateway.delete(f"/v1/silences/{quote(silence, safe='')}?{said}"), as_json=False)
+        return
     asyncio.run(_remove(client_settings(tenant=tenant), silence, by, why))
     show(f"removed {printable(silence)}")
+
+
+def _listed(url: str, tenant: str | None) -> list[dict[str, Any]]:
+    with GatewayClient(url, tenant) as gateway:
+        answer = gateway.get("/v1/silences")
+    if answer.status != 200:
+        raise CommandFailed(UNREACHABLE, answer.why)
+    return list(answer.body["silences"])
 
 
 def _silence(given: dict[str, object], tenant: str) -> SilenceSet:
@@ -149,8 +175,10 @@ def _shown(silence: SilenceSet) -> dict[str, object]:
     return {"silence": silence.silence, "matchers": matchers, **times, "by": silence.by, "why": silence.why}
 
 
-def _line(silence: SilenceSet) -> str:
-    asked = " ".join(f"{one.field}{_SIGNS.get(one.operator, '?')}{one.value}" for one in silence.matchers)
-    times = f"{rfc3339(silence.starts_at)} to {rfc3339(silence.ends_at)}"
-    why = f" ({clipped(silence.why, 80)})" if silence.why else ""
-    return f"{silence.silence} {times} {clipped(asked, 200)} by {clipped(silence.by, 60)}{why}"
+def _line(silence: dict[str, Any]) -> str:
+    asked = " ".join(
+        f"{one['field']}{_SIGNS.get(one['operator'], '?')}{one.get('value', '')}" for one in silence["matchers"]
+    )
+    times = f"{silence['starts_at']} to {silence['ends_at']}"
+    why = f" ({clipped(silence['why'], 80)})" if silence.get("why") else ""
+    return printable(f"{silence['silence']} {times} {clipped(asked, 200)} by {clipped(silence['by'], 60)}{why}")

@@ -1,0 +1,55 @@
+"""Commands about a case by a gateway (`--url`): what it says became of them is told, and made an exit code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from tocsin.connectors.printable import printable
+from tocsin.streams.cli.options import checked_key
+from tocsin.streams.cli.output import show, show_json
+from tocsin.streams.cli.over_http import Answer, GatewayClient
+from tocsin.streams.processes.exit_codes import CHECK_FAILED, GAVE_UP, UNREACHABLE, USAGE, CommandFailed
+
+NOT_DONE = {400: USAGE, 404: CHECK_FAILED, 409: CHECK_FAILED, 415: USAGE, 422: USAGE, 504: GAVE_UP}
+"""The exit code for each status of a command that was not done, or of which nobody knows; for others UNREACHABLE."""
+
+_AT_ONCE = ("0", "0s")
+
+
+def issue_by_gateway(
+    url: str,
+    kind: str,
+    target: str,
+    given: Mapping[str, object],
+    tenant: str | None,
+    key: str | None,
+    wait: str,
+    as_json: bool,
+) -> None:
+    """Ask the gateway to carry out a command, and tell what it answers. Raises CommandFailed for what is not done."""
+    keyed = {} if checked_key(key) is None else {"idempotency-key": str(key)}
+    path = f"/v1/problems/{quote(target, safe=':')}/{kind}" + ("" if wait in _AT_ONCE else f"?wait={quote(wait)}")
+    said = json.dumps({name: value for name, value in given.items() if value is not None}).encode()
+    with GatewayClient(url, tenant) as gateway:
+        answer = gateway.post(path, said, **keyed)
+    tell(answer, as_json)
+
+
+def tell(answer: Answer, as_json: bool) -> None:
+    """Print what became of a command; raises CommandFailed when it was not done."""
+    if as_json:
+        show_json(answer.body | {"status": answer.status})
+    if answer.status not in (200, 202):
+        raise CommandFailed(NOT_DONE.get(answer.status, UNREACHABLE), answer.why)
+    if as_json:
+        return
+    command = answer.body.get("event_id") or answer.body.get("silence")
+    outcome = {"already_so": "nothing to do"}.get(str(answer.body.get("outcome")), answer.body.get("outcome"))
+    if outcome is None:
+        show(printable(str(command)))
+        return
+    detail, case = answer.body.get("detail"), answer.body.get("case")
+    line = str(outcome) + (f": {detail}" if detail else "") + (f", case {case}" if case else "")
+    show(printable(f"{line} (command {command})"))
