@@ -50,7 +50,7 @@ def test_the_example_loads_without_a_finding() -> None:
     variables = dict.fromkeys(names, SECRET)
     assert check_rulebook(EXAMPLE, variables) == []
     book = load_rulebook(EXAMPLE, variables)
-    assert list(book.endpoints) == ["issuer-team", "wallet-desk", "operators", "peer-agent"]
+    assert list(book.endpoints) == ["issuer-team", "wallet-desk", "terminal", "operators", "peer-agent"]
     assert book.default_endpoint == "operators"
     assert [route.name for route in book.routes] == ["issuing", "resources", "wallets"]
     assert len(webhook(book, "issuer-team").secrets) == 2
