@@ -202,7 +202,10 @@ def _thread_kept(thread: ThreadContext, limit: int) -> dict[str, Any]:
 
 def thread_json(thread: ThreadContext) -> dict[str, Any]:
     """What is known of the thread."""
-    told = {name: value for name, value in zip(_CONTEXT, _context(thread), strict=True) if value is not None}
+    known = _context(thread)
+    told = {}
+    if known.count(None) < len(known):
+        told = {name: value for name, value in zip(_CONTEXT, known, strict=True) if value is not None}
     return {
         "thread_id": thread.thread_id,
         "depth": thread.depth,
