@@ -20,7 +20,7 @@ from tocsin.streams.rules.delivery.schedule import DeliverConfig
 from tocsin.streams.rules.state import DeliveryRow, DispatchRow, EndpointRow, FinishedRow, LaneRow
 from tocsin.streams.rules.state.deliveries import EndpointStatus
 from tocsin.streams.rules.state.keys import key_part, row_key
-from tocsin.streams.rules.state.tables import TableOf
+from tocsin.streams.rules.state.tables import Table
 
 _DISPATCH = row_key("dispatch")
 _OVERHEAD = 1024
@@ -40,12 +40,11 @@ class Deliveries:
         self.rows, self.now, self.config, self.endpoint = rows, now, config, endpoint
         self.scope = key_part(endpoint)
         self.decisions: list[Decision] = []
+        self.pending = Table(self, DeliveryRow, "delivery")
+        self.finished = Table(self, FinishedRow, "delivery")
+        self.lanes = Table(self, LaneRow, "lane")
+        self.endpoints = Table(self, EndpointRow, "endpoint")
         self._moved = 0
-
-    pending = TableOf("delivery", DeliveryRow)
-    finished = TableOf("delivery", FinishedRow)
-    lanes = TableOf("lane", LaneRow)
-    endpoints = TableOf("endpoint", EndpointRow)
 
     def state(self) -> EndpointRow:
         """The endpoint's row, or that of an enabled one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, TypeVar
 
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.state.keys import MAX_KEY_PART, key_part
@@ -22,10 +22,10 @@ class Table(Generic[R]):
 
     def key(self, *ids: str) -> str:
         """The key of the row of these ids."""
-        prefix, own = f"{self._kind}/{self._holder.scope}", "/".join(ids)
-        if own.count("/") >= len(ids) or "%" in own or len(own) > MAX_KEY_PART:
-            return "/".join((prefix, *map(key_part, ids)))
-        return f"{prefix}/{own}"  # nothing to escape, as mostly; and this is called many times for each event
+        key = "/".join((self._kind, self._holder.scope, *ids))
+        if key.count("/") > len(ids) + 1 or "%" in key or len(key) > MAX_KEY_PART:
+            return "/".join((self._kind, self._holder.scope, *map(key_part, ids)))
+        return key  # nothing to escape, as mostly; and this is called many times for each event
 
     def get(self, key: str) -> R | None:
         """The row, or None when there is none."""
@@ -57,24 +57,3 @@ class Table(Generic[R]):
     def delete(self, key: str) -> None:
         """Forget the row and its timer."""
         self._rows.delete(key)
-
-
-class TableOf(Generic[R]):
-    """The attribute of a class with `rows` and `scope` that is its Table of one kind, made when it is first used."""
-
-    def __init__(self, kind: str, row: type[R]) -> None:
-        self._kind, self._row = kind, row
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    @overload
-    def __get__(self, turn: None, owner: type) -> TableOf[R]: ...
-    @overload
-    def __get__(self, turn: Any, owner: type) -> Table[R]: ...
-    def __get__(self, turn: Any, owner: type) -> Table[R] | TableOf[R]:
-        if turn is None:
-            return self
-        # Kept in the instance's own dictionary, which is looked at before this: the next use costs nothing.
-        table = turn.__dict__[self._name] = Table(turn, self._row, self._kind)
-        return table
