@@ -13,9 +13,9 @@ from tocsin.schemas.events import Event, Tick
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.engine.dead import DEAD_TOPIC, dead_headers, dead_letter
-from tocsin.streams.engine.record import TICK, Halt, NotYetReadable, Output, Record, Refused, Rows
+from tocsin.streams.engine.record import TICK, NotYetReadable, Output, Record, Refused, Rows
 from tocsin.streams.rules.decision import DeadLetter, Decision
-from tocsin.streams.rules.state import ROW_VERSION, Row, RowUnreadable, decode_row, encode_row
+from tocsin.streams.rules.state import ROW_VERSION, decode_row, encode_row
 from tocsin.streams.rules.state.counted import counted
 
 TICK_TENANT = "tocsin"
@@ -60,17 +60,11 @@ class Agent(ABC):
         return self._outputs(self.decide_timer(key, rows, now), None)
 
     encode_row = staticmethod(encode_row)
+    decode_row = staticmethod(decode_row)
 
     def counted(self, key: str, data: bytes) -> tuple[str, int] | None:
         """Open cases, pending deliveries."""
         return counted(key, data)
-
-    def decode_row(self, data: bytes, version: int) -> Row:
-        """The row, or Halt: a row is never discarded because it cannot be read."""
-        try:
-            return decode_row(data, version)
-        except RowUnreadable as unreadable:
-            raise Halt(str(unreadable)) from unreadable
 
     def decode(self, record: Record) -> Any:
         """The event in a record; raises Refused (poison) or NotYetReadable (a newer version of us wrote it)."""

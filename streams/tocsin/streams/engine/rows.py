@@ -187,7 +187,8 @@ class RowStore:
 
     def purge(self, key: str) -> None:
         """Make a row deleted long ago a real tombstone."""
-        self._set(key, None)
+        self._set(key, StoredRow(b"", self._version))
+        del self._rows[key]
 
     def timer_head(self) -> int | None:
         return self.timers.head(self._raw_due)
@@ -236,19 +237,16 @@ class RowStore:
         stored = self._rows.get(key)
         return None if stored is None else stored.due
 
-    def _set(self, key: str, stored: StoredRow | None) -> None:
+    def _set(self, key: str, stored: StoredRow) -> None:
         # Encoded here, so that a key that is no text (a lone surrogate) is this event's failure, not the batch's.
-        self.size_changed += len(key.encode()) + 64 + (len(stored.payload) if stored else 0)
-        before = self._rows.get(key)
+        self.size_changed += len(key.encode()) + 64 + len(stored.payload)
+        before, due = self._rows.get(key), stored.due
         self._before_event.setdefault(key, before)
         self._before_batch.setdefault(key, before)
-        if stored is None:
-            self._rows.pop(key, None)
-            return
         self._rows[key] = stored
         # A row that is written again with its old timer must not grow the heap at every event.
-        if stored.due is not None and (before is None or before.due != stored.due):
-            self.timers.set(key, stored.due)
+        if due is not None and (before is None or before.due != due):
+            self.timers.set(key, due)
 
     def _restore(self, key: str, stored: StoredRow | None) -> None:
         if stored is None:

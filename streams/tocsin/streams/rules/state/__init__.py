@@ -11,6 +11,7 @@ from collections.abc import Callable
 import msgspec
 
 from tocsin.schemas.errors import TocsinError
+from tocsin.streams.engine.record import Halt
 from tocsin.streams.rules.state.cases import CaseRow, CaseStatus, KeptCommand, ReminderRow, SeenRow
 from tocsin.streams.rules.state.context import THREAD_CODES, WAITING, ConnectionRow, ReferenceRow, ThreadRow
 from tocsin.streams.rules.state.deliveries import DeliveryRow, DispatchRow, EndpointRow, FinishedRow, LaneRow
@@ -75,8 +76,9 @@ ROW_VERSION = 4
 """The format that `encode_row` writes."""
 
 
-class RowUnreadable(TocsinError):
-    """A row's bytes are of a newer format, or are no row: the partition halts, the row is kept."""
+class RowUnreadable(TocsinError, Halt):
+    """A row's bytes are of a newer format, or are no row: the partition halts, a row is never discarded because it
+    cannot be read."""
 
 
 Row = (
