@@ -122,7 +122,7 @@ class Story:
             report = ProblemReported(**self._base(), problem=Problem(dialect="x", code="e.p.msg", thread_id=thread))
             case = "case"
             turn = self.turn()
-            close_by_problem(turn, Report(report, case, enrich(turn, report, case)))
+            close_by_problem(turn, Report(report, case, enrich(turn, report, case)[0]))
         elif what == "down":
             self.now = START + round(float(rest[1]) * SECOND)
         elif what == "silent":

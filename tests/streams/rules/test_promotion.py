@@ -33,7 +33,7 @@ def hear(rows: DictRows, event_id: str, code: str, **members: Any) -> Report:
     parsed = parse_code(code)
     problem = Problem(dialect="didcomm-2.0", code=code, code_key=parsed.key, severity=parsed.severity, **members)
     report = Report(ProblemReported(event_id=event_id, tenant="acme", occurred_at=0, recorded_at=0, problem=problem))
-    report.explain(enrich(Turn(rows, NOW, CONFIG, "acme"), report.event, report.case))
+    report.explain(enrich(Turn(rows, NOW, CONFIG, "acme"), report.event, report.case)[0])
     return report
 
 

@@ -62,13 +62,18 @@ from tocsin.streams.rules.timeouts.expectations import close_by_problem, expecta
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.verdict import Outcome, Reason, Verdict
 
+Judge = Callable[[Turn, Report], Verdict | None]
+After = Callable[[Turn, Report, Outcome], None]
+
 
 class Stage(Struct, frozen=True):
-    """One step of every report: `judge` may give a verdict, `after` remembers the outcome. A limit notice that is told
-    in place of a report passes the stages after the one that asks for it, but not those that are `of_reports_only`."""
+    """One step of every report: `judge` may give a verdict, `after` remembers the outcome, `after_limit` only that of a
+    limit notice, which is told in place of a report. A notice passes the stages after the one that asks for it, but not
+    those that are `of_reports_only`."""
 
-    judge: Callable[[Turn, Report], Verdict | None]
-    after: Callable[[Turn, Report, Outcome], None] | None = None
+    judge: Judge
+    after: After | None = None
+    after_limit: After | None = None
     of_reports_only: bool = False
 
 
@@ -83,10 +88,10 @@ STAGES: tuple[Stage, ...] = (
     # Does it go round in circles?
     Stage(hops.judge, of_reports_only=True),
     Stage(replay.judge, replay.after, of_reports_only=True),
-    Stage(thread_budget.judge, thread_budget.after, of_reports_only=True),
-    Stage(connection_budget.judge, connection_budget.after, of_reports_only=True),
-    Stage(ping_pong.judge, ping_pong.after, of_reports_only=True),
-    Stage(exchange.judge, exchange.after, of_reports_only=True),
+    Stage(thread_budget.judge, after_limit=thread_budget.after_limit, of_reports_only=True),
+    Stage(connection_budget.judge, after_limit=connection_budget.after_limit, of_reports_only=True),
+    Stage(ping_pong.judge, after_limit=ping_pong.after_limit, of_reports_only=True),
+    Stage(exchange.judge, after_limit=exchange.after_limit, of_reports_only=True),
     Stage(identical.judge, identical.after, of_reports_only=True),
     # Does anybody want to know now?
     Stage(audience.note_limit_of_peer),
@@ -101,8 +106,15 @@ STAGES: tuple[Stage, ...] = (
 )
 """What happens to a problem report, in this order, until a stage suppresses it; then every `after`, in this order."""
 
-_JUDGES = tuple([(stage.judge, stage.of_reports_only) for stage in STAGES])
+_JUDGES = tuple([stage.judge for stage in STAGES])
+_OF_LIMIT = {
+    stage.judge: tuple([later.judge for later in STAGES[place:] if not later.of_reports_only])
+    for place, stage in enumerate(STAGES, 1)
+}
+"""Stage that asks for a limit notice -> those that the notice passes."""
+
 _AFTER = tuple([stage.after for stage in STAGES if stage.after is not None])
+_AFTER_LIMIT = tuple([after for stage in STAGES if (after := stage.after or stage.after_limit) is not None])
 
 TIMERS: Mapping[type, Callable[[Turn, str, Any], None]] = {
     state.DigestRow: digest_due,
@@ -149,15 +161,13 @@ def decide_report(turn: Turn, report: Report) -> None:
         same_event.repeated(turn, report, verdict)
         return
     outcome = _tell(turn, report) if verdict is None else _suppress(turn, report, verdict)
-    for after in _AFTER:
+    for after in _AFTER if report.limit is None else _AFTER_LIMIT:
         after(turn, report, outcome)
     apply_kept(turn, report.event, report.case)
 
 
-def _judge(turn: Turn, report: Report) -> Verdict | None:
-    for judge, of_reports_only in _JUDGES:
-        if of_reports_only and report.limit is not None:
-            continue
+def _judge(turn: Turn, report: Report, judges: tuple[Judge, ...] = _JUDGES) -> Verdict | None:
+    for judge in judges:
         verdict = judge(turn, report)
         if verdict is None:
             continue
@@ -166,6 +176,7 @@ def _judge(turn: Turn, report: Report) -> Verdict | None:
         # Told in place of the report, under its id: the sums balance, and the report itself stays in the inbox.
         count_suppressed(turn, report)
         report.tell_instead(verdict)
+        return _judge(turn, report, _OF_LIMIT[judge])
     return None
 
 

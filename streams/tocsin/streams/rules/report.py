@@ -11,6 +11,7 @@ from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.config import Route
 from tocsin.streams.rules.facts import NO_CONTEXT, Facts, is_stated
+from tocsin.streams.rules.state import ThreadRow
 from tocsin.streams.rules.verdict import Limit, Reason, Verdict
 
 
@@ -38,7 +39,8 @@ class Report:
 
     `reported` is the event that came, `reported_case` its case; `event`, `problem` and `case` are what is told: the
     same, or the limit notice in its place, and then `limit` says which limit it crosses; `facts` is what matchers are
-    asked of. The rest stays that of the report: `context` is what is known of its thread; `peer` the other side (the
+    asked of. The rest stays that of the report: `context` is what is known of its thread, `counted` the row on which it
+    was counted there; `peer` the other side (the
     connection, else the sender); `thread` the thread whose budgets it uses: the one that it states, else the one that
     its ids led to; a report in no thread but its own message's is about its parent thread, known or not (DIDComm v2:
     `pthid` is the thread in which the problem occurred); and one about another report is about the thread of that one
@@ -49,8 +51,8 @@ class Report:
     """
 
     __slots__ = (
-        "case", "context", "endpoints", "event", "facts", "identity", "left_out", "limit", "matched", "over_limit",
-        "peer", "problem", "reported", "reported_case", "tenant", "thread", "waiting",
+        "case", "context", "counted", "endpoints", "event", "facts", "identity", "left_out", "limit", "matched",
+        "over_limit", "peer", "problem", "reported", "reported_case", "tenant", "thread", "waiting",
     )  # fmt: skip
 
     def __init__(self, event: ProblemReported, case: str | None = None, context: ThreadContext = NO_CONTEXT) -> None:
@@ -59,6 +61,7 @@ class Report:
         self.tenant = event.tenant
         self.case = self.reported_case = case_of(event) if case is None else case
         self.limit: Limit | None = None
+        self.counted: ThreadRow | None = None
         self.identity = ""
         self.matched: list[Matched] = []
         self.waiting: dict[str, Waiting] = {}

@@ -80,7 +80,7 @@ class World:
         report = self.report(thread, code, **members)
         self.now += SECOND
         case = case_of(report)
-        context = enrich(Turn(self.rows, self.now, CONFIG, self.tenant), report, case)
+        context, _ = enrich(Turn(self.rows, self.now, CONFIG, self.tenant), report, case)
         severity = report.problem.severity.value
         row = CaseRow(
             1, report.event_id, report.event_id, "open", self.now, self.now, code=code, severity=severity, thread=thread

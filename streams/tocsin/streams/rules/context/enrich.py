@@ -16,6 +16,7 @@ from tocsin.streams.rules.context.references import (
     Found,
     connection_of,
     find,
+    names_only_its_thread,
     point_report,
     record_of,
     wait,
@@ -49,13 +50,14 @@ class _Place(Struct, frozen=True):
         return self.affected_id != self.thread_id
 
 
-def enrich(turn: Turn, event: ProblemReported, case: str) -> ThreadContext:
-    """Count a problem on its thread's row and return what is then known."""
+def enrich(turn: Turn, event: ProblemReported, case: str) -> tuple[ThreadContext, ThreadRow | None]:
+    """Count a problem on its thread's row and return what is then known, and that row; None when it is in no thread."""
     problem = event.problem
     key = turn.threads.key(problem.thread_id) if problem.thread_id else None
     own = None if key is None else turn.threads.get(key)
-    found = find(turn, problem, own)
-    if found is None:
+    alone = names_only_its_thread(problem)
+    found = find(turn, problem, own, alone)
+    if found is None and not alone:
         wait(turn, problem, case, event.event_id)
     place = _place(problem, own, found, turn.now)
     protocol = _stated_protocol(problem)
@@ -63,9 +65,9 @@ def enrich(turn: Turn, event: ProblemReported, case: str) -> ThreadContext:
     if place.thread_id is not None or protocol is not None:
         effect, after = apply_problem(place.affected, problem.severity, problem.scope, problem.code)
     by = found.by if found is not None else "thread" if own is not None else None
-    stated = _stated(turn, problem, place, found, by, protocol, effect)
-    _keep(turn, event, case, place, after, key)
-    return context_from(turn, place.row, place.affected, stated)
+    stated = _stated(turn, problem, place, found, by, protocol, effect, alone)
+    kept = _keep(turn, event, case, place, after, key)
+    return context_from(turn, place.row, place.affected, stated), kept
 
 
 def _place(problem: Problem, own: ThreadRow | None, found: Found | None, now: int) -> _Place:
@@ -107,6 +109,7 @@ def _stated(
     by: str | None,
     protocol: str | None,
     effect: ProblemEffect | None,
+    alone: bool,
 ) -> Stated:
     source, affected = problem.source, place.affected
     record = found.record if found is not None else None
@@ -122,7 +125,7 @@ def _stated(
         state_after=effect.state if effect else None,
         connection=clip(source.connection)
         or (record.connection if record else None)
-        or connection_of(turn, problem, affected, place.row),
+        or connection_of(turn, problem, alone, affected, place.row),
         record_type=clip(source.record_type),
         record_id=clip(source.record_id),
         record_state=record.record_state if record else state,
@@ -131,14 +134,16 @@ def _stated(
     )
 
 
-def _keep(turn: Turn, event: ProblemReported, case: str, place: _Place, after: ThreadRow, key: str | None) -> None:
-    """Keep the rows that changed; `after` is the affected row with its new state, `key` that of the thread which the
-    problem names."""
+def _keep(
+    turn: Turn, event: ProblemReported, case: str, place: _Place, after: ThreadRow, key: str | None
+) -> ThreadRow | None:
+    """Keep the rows that changed, and return that of the problem's thread; `after` is the affected row with its new
+    state, `key` that of the thread which the problem names."""
     problem = event.problem
     if place.apart and place.affected_id is not None and after is not place.affected:
         keep_thread(turn, place.affected_id, msgspec.structs.replace(after, last_seen=turn.now))
     if place.thread_id is None:
-        return
+        return None
     row = place.row if place.apart else after
     if not row.activity and not place.apart:
         row = msgspec.structs.replace(row, waiting=with_waiting(row.waiting, case, event.event_id))
@@ -148,3 +153,4 @@ def _keep(turn: Turn, event: ProblemReported, case: str, place: _Place, after: T
     turn.threads.keep(key, row, turn.now + turn.config.thread_ttl)
     if not named:
         point_report(turn, problem.thread_id or problem.message_id, place.thread_id)
+    return row

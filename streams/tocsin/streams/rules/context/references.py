@@ -65,15 +65,16 @@ class Waited(Struct, frozen=True):
     waiting: Waiting
 
 
-def find(turn: Turn, problem: Problem, own: ThreadRow | None) -> Found | None:
-    """The first of a problem's ids that leads somewhere; `own` is the row of the thread that it names.
+def find(turn: Turn, problem: Problem, own: ThreadRow | None, alone: bool) -> Found | None:
+    """The first of a problem's ids that leads somewhere; `own` is the row of the thread that it names, `alone` says
+    that there is nothing else to look up (`names_only_its_thread`).
 
     A thread that is stated, and known by more than its problems, is the one; unless the problem names a parent that is
     not the thread's own: in DIDComm v2 the parent is where the problem is, and the thread only holds the report.
     """
     active = own is not None and own.activity > 0
     stated = is_stated(problem)
-    if stated and not active and _names_only_its_thread(problem):
+    if alone and stated and not active:
         return None
     if own is not None and active and stated and problem.parent_thread_id in (None, own.parent):
         return Found("thread", problem.thread_id, own)
@@ -93,13 +94,13 @@ def record_of(turn: Turn, problem: Problem) -> ReferenceRow | None:
     return None if named is None else turn.references.get(named.key)
 
 
-def connection_of(turn: Turn, problem: Problem, *rows: ThreadRow) -> str | None:
+def connection_of(turn: Turn, problem: Problem, alone: bool, *rows: ThreadRow) -> str | None:
     """The connection that the first of these threads, of the problem's own ids or of the threads above knows: what
-    explains a problem best need not know where it came from."""
+    explains a problem best need not know where it came from. `alone`: as for `find`."""
     for row in rows:
         if row.connection is not None:
             return row.connection
-    only_thread = is_stated(problem) and _names_only_its_thread(problem)
+    only_thread = alone and is_stated(problem)
     for _, named in () if only_thread else _named_threads(problem):
         known = known_thread(turn, named)[1]
         if known is not None and known.connection is not None:
@@ -117,9 +118,7 @@ def connection_of(turn: Turn, problem: Problem, *rows: ThreadRow) -> str | None:
 
 
 def wait(turn: Turn, problem: Problem, case: str, report: str) -> None:
-    """Nothing is known of any id: the problem waits at each of them."""
-    if _names_only_its_thread(problem):
-        return
+    """Nothing is known of any id: the problem waits at each of them, but its thread's, whose row says so itself."""
     threads = [_reference(turn, "message", thread) for by, thread in _named_threads(problem) if by != "thread"]
     for one in [one for one in (*threads, *_other_references(turn, problem)) if one is not None][:MAX_IDS]:
         known = turn.references.get(one.key) or _UNKNOWN
@@ -214,7 +213,7 @@ def _pointed(one: Reference, row: ReferenceRow, activity: ActivityObserved, thre
     )
 
 
-def _names_only_its_thread(problem: Problem) -> bool:
+def names_only_its_thread(problem: Problem) -> bool:
     """Whether there is nothing else to look up, as for most problems."""
     if problem.parent_thread_id or problem.ack or problem.message_sha256 or problem.request_id:
         return False

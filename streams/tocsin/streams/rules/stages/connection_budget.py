@@ -39,7 +39,7 @@ def judge(turn: Turn, report: Report) -> Verdict | None:
     return limit_notice(report.problem, Limit.CONNECTION_ERRORS, allowed) if mine.count > allowed else None
 
 
-def after(turn: Turn, report: Report, outcome: Outcome) -> None:
+def after_limit(turn: Turn, report: Report, outcome: Outcome) -> None:
     """Mute the code whose limit notice was told, until another message comes or goes over the connection, or nothing
     comes for a while."""
     connection = _connection_of(report)

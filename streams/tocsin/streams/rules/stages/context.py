@@ -11,6 +11,7 @@ from tocsin.streams.rules.turn import Turn
 def judge(turn: Turn, report: Report) -> None:
     """Count the problem on its thread, add what is known of it to the report, and follow reports about reports to the
     thread of the first one."""
-    report.explain(enrich(turn, report.event, report.case))
+    context, report.counted = enrich(turn, report.event, report.case)
+    report.explain(context)
     report.thread = first_thread(turn, report.problem, report.thread)
     remember_report(turn, report.problem, report.thread)

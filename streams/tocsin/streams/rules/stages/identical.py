@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from hashlib import sha256
 
 import msgspec
@@ -41,8 +42,15 @@ def after(turn: Turn, report: Report, outcome: Outcome) -> None:
 
 def group_of(turn: Turn, report: Report, fields: tuple[str, ...]) -> str:
     """The digest's group of all that is identical in these fields."""
-    values = [_VALUES[name](turn, report) if name in _VALUES else FIELDS[name](report.facts) for name in fields]
+    values = [read(report.facts) if of_facts else read(turn, report) for read, of_facts in _readers(fields)]
     return f"identical/{sha256(msgspec.msgpack.encode(values)).hexdigest()[:32]}"
+
+
+@lru_cache(maxsize=64)
+def _readers(fields: tuple[str, ...]) -> list[tuple[Callable[..., object], bool]]:
+    """For each field what reads its value, and whether it takes the facts of the report: remembered, since the fields
+    are those of every report of a tenant."""
+    return [(_VALUES[name], False) if name in _VALUES else (FIELDS[name], True) for name in fields]
 
 
 def _code(turn: Turn, report: Report) -> tuple[str | None, str]:

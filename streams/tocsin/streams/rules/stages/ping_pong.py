@@ -36,7 +36,7 @@ def judge(turn: Turn, report: Report) -> Verdict | None:
     return limit_notice(report.problem, Limit.PING_PONG, limits.ping_pong) if row.count > limits.ping_pong else None
 
 
-def after(turn: Turn, report: Report, outcome: Outcome) -> None:
+def after_limit(turn: Turn, report: Report, outcome: Outcome) -> None:
     """Mute the two parties whose limit notice was told."""
     key = _key(turn, report) if report.limit is Limit.PING_PONG else None
     row = turn.errors.get(key) if key else None

@@ -22,7 +22,8 @@ def judge(turn: Turn, report: Report) -> Verdict | None:
     thread = report.thread
     if thread is None:
         return None
-    inside, about_key = turn.threads.find(thread), turn.thread_errors.key(thread)
+    inside = report.counted if thread == report.context.thread_id else turn.threads.find(thread)
+    about_key = turn.thread_errors.key(thread)
     about = turn.thread_errors.get(about_key)
     if thread not in (report.problem.thread_id, report.context.thread_id):
         count = 1 if about is None else about.count + 1
@@ -37,10 +38,10 @@ def judge(turn: Turn, report: Report) -> Verdict | None:
     return limit_notice(report.problem, Limit.THREAD_ERRORS, allowed) if 0 < allowed < count else None
 
 
-def after(turn: Turn, report: Report, outcome: Outcome) -> None:
+def after_limit(turn: Turn, report: Report, outcome: Outcome) -> None:
     """Mute the thread of which a limit notice was told, whichever limit it was."""
     thread = report.thread
-    if report.limit is None or thread is None:
+    if thread is None:
         return
     key = turn.threads.key(thread)
     inside = turn.threads.get(key)

@@ -34,7 +34,7 @@ def _asked_for(turn: Turn, report: Report) -> bool:
     if not any(_names(route, plain) for route in routes):
         return False
     aside = Turn(_Aside(turn.rows), turn.now, turn.config, turn.tenant)
-    facts = Facts(report.problem, report.tenant, enrich(aside, report.event, report.case))
+    facts = Facts(report.problem, report.tenant, enrich(aside, report.event, report.case)[0])
     return any(one.names_code for one in matching(routes, facts))
 
 
