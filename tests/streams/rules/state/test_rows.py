@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tocsin.streams.engine.record import Halt
 from tocsin.streams.rules.state import (
     ROW_VERSION,
     CaseRow,
@@ -156,8 +157,9 @@ def test_round_trip(row: Row) -> None:
     ],
 )
 def test_unreadable_rows_are_refused(data: bytes, version: int) -> None:
-    with pytest.raises(RowUnreadable):
+    with pytest.raises(RowUnreadable) as refused:
         decode_row(data, version)
+    assert isinstance(refused.value, Halt), "the partition stands, instead of going on without the row"
 
 
 @given(st.lists(st.text("ab/%", max_size=4), max_size=3), st.lists(st.text("ab/%", max_size=4), max_size=3))
