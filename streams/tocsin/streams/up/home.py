@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -49,7 +51,8 @@ def as_running(settings: Settings, running: Mapping[str, Any] | None) -> Setting
 def running_bus(home: Path) -> Mapping[str, Any] | None:
     """The state that the `tocsin up` on this home wrote when it was ready; None when none runs."""
     try:
-        with (home / PID_FILE).open("rb") as pid_file:
+        # Not by a link, and without waiting for the other end of a FIFO: a folder may have come from anywhere.
+        with os.fdopen(os.open(home / PID_FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as pid_file:
             fcntl.flock(pid_file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         try:
@@ -70,7 +73,9 @@ class HomeLock:
         self._home = home
         try:
             home.mkdir(0o700, parents=True, exist_ok=True)
-            self._lock = os.open(home / PID_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+            self._lock = os.open(home / PID_FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            if not stat.S_ISREG(os.fstat(self._lock).st_mode):
+                raise OSError(errno.EINVAL, f"{PID_FILE} is no regular file")
         except OSError as error:
             raise CommandFailed(
                 BAD_CONFIGURATION,
@@ -91,6 +96,7 @@ class HomeLock:
 
     def write_state(self, state: Mapping[str, object]) -> None:
         """Write the state that `running_bus` reads."""
+        (self._home / STATE_FILE).unlink(missing_ok=True)  # a link would be followed
         (self._home / STATE_FILE).write_text(json.dumps(state) + "\n", "utf-8")
 
     def release(self) -> None:
