@@ -30,6 +30,14 @@ ROWS: dict[str, tuple[list[dict[str, Any]], bool]] = {
     "between two that are named, in whatever form": (
         [THERE | {"dialect": "canonical"}, BACK | {"dialect": "didcomm-2.0"}] * 3, True,
     ),
+    "with another key each time": (
+        [
+            {"sender": f"did:x:{one}#key-{number}", "recipients": [f"did:x:{other}#k{number}"]}
+            for number in range(3)
+            for one, other in ("ab", "ba")
+        ],
+        True,
+    ),
     "nobody is known": ([{}] * 20, False),
     "a recipient only": ([{"recipients": ["a"]}] * 20, False),
 }  # fmt: skip

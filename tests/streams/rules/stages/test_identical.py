@@ -105,6 +105,12 @@ def test_what_is_identical(desk_with: Callable[..., Desk], other: dict[str, Any]
     assert isinstance(second, ProblemSuppressed) is identical
 
 
+def test_at_my_side_is_not_at_yours_whoever_says_it(desk_with: Callable[..., Desk]) -> None:
+    desk = desk_with(repeat_window=WINDOW)
+    told = [desk.report("e.p.a", "t", where_party=party, connection="c") for party in ("me", "you", "me")]
+    assert [isinstance(each, ProblemSuppressed) for each in told] == [False, False, True]
+
+
 def test_the_shortage_of_the_other_side_does_not_hide_our_own(desk_with: Callable[..., Desk]) -> None:
     desk = desk_with(repeat_window=WINDOW)
     for message, kind in (("theirs", ActivityKind.MESSAGE_RECEIVED), ("ours", ActivityKind.MESSAGE_SENT)):

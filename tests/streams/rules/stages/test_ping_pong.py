@@ -26,6 +26,14 @@ ROWS: dict[str, tuple[list[dict[str, Any]], bool]] = {
         [{"sender": one, "connection": f"c{n}"} for n in range(9) for one in "ab"],
         False,
     ),
+    "with another key each time": (
+        [
+            {"sender": f"did:x:{one}#key-{number}", "recipients": [f"did:x:{other}#k{number}"]}
+            for number in range(3)
+            for one, other in ("ab", "ba")
+        ],
+        True,
+    ),
     "nobody said who sent it": ([{"connection": "c"}, {"recipients": ["a"]}] * 9, False),
     "different categories": (
         [side | {"category": category} for category in ("req", "xfer", "msg") for side in (THERE, BACK)],

@@ -78,3 +78,9 @@ def direction_of(turn: Turn, problem: Problem) -> Side | None:
         return None
     sides: tuple[Side, ...] = ("own", "peer")
     return next((side for side in sides if turn.references.find(side, message_id) is not None), None)
+
+
+def party(name: str) -> str:
+    """A sender or recipient as one party whichever key it used: DIDComm v2 has no fragment in `from` and `to`, and who
+    sends one all the same is nobody else."""
+    return name.partition("#")[0] if name.startswith("did:") else name

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tocsin.streams.rules.context.sides import direction_of
+from tocsin.streams.rules.context.sides import direction_of, party
 from tocsin.streams.rules.context.threads import clip
 from tocsin.streams.rules.facts import REPORT_DIALECTS
 from tocsin.streams.rules.limit_notice import limit_notice
@@ -53,7 +53,7 @@ def _key(turn: Turn, report: Report) -> str | None:
     """The key of the row of these two; None when it is not known who they are."""
     source = report.reported.problem.source
     if source.sender is not None and source.recipients:
-        return turn.errors.key("exchange", "", *sorted((source.sender, source.recipients[0])))
+        return turn.errors.key("exchange", "", *sorted((party(source.sender), party(source.recipients[0]))))
     connection = report.context.connection or source.connection
     if connection is None or report.reported.problem.dialect not in REPORT_DIALECTS:
         return None
@@ -62,4 +62,5 @@ def _key(turn: Turn, report: Report) -> str | None:
 
 def _writer(turn: Turn, report: Report) -> str | None:
     problem = report.reported.problem
-    return clip(problem.source.sender) or direction_of(turn, problem)
+    sender = clip(problem.source.sender)
+    return party(sender) if sender else direction_of(turn, problem)

@@ -74,7 +74,7 @@ def _source(turn: Turn, report: Report) -> tuple[str | None, ...]:
     side's shortage must not hide our own."""
     problem = report.problem
     side = side_of(turn, problem) if problem.where_party or is_shortage(problem) else problem.source.side
-    return problem.source.service, problem.source.wallet, side
+    return problem.source.service, problem.source.wallet, side or problem.where_party
 
 
 def _text(turn: Turn, report: Report) -> tuple[str | None, list[tuple[str | None, str]]]:

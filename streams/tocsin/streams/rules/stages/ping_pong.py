@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from tocsin.streams.rules.context.sides import party
 from tocsin.streams.rules.context.threads import clip
 from tocsin.streams.rules.limit_notice import limit_notice
 from tocsin.streams.rules.report import Report
@@ -22,7 +23,7 @@ def judge(turn: Turn, report: Report) -> Verdict | None:
     row = turn.errors.get(key)
     if row is None or turn.now - row.since >= limits.ping_pong_window:
         row = ErrorsRow(0, turn.now, turn.now)
-    sender = clip(report.problem.source.sender) or ""
+    sender = party(clip(report.problem.source.sender) or "")
     if row.muted:
         if sender != row.last_from:
             row = msgspec.structs.replace(row, since=turn.now, last_seen=turn.now, last_from=sender)
@@ -52,7 +53,7 @@ def _key(turn: Turn, report: Report) -> str | None:
     if source.sender is None:
         return None
     if source.recipients:
-        first, second = sorted((source.sender, source.recipients[0]))
+        first, second = sorted((party(source.sender), party(source.recipients[0])))
         return turn.errors.key("pair", category, first, second)
     connection = report.context.connection or source.connection
     return None if connection is None else turn.errors.key("connection", category, connection)
