@@ -68,6 +68,13 @@ class Unsayable(Exception):
         raise RuntimeError
 
 
+class Falsy(Exception):
+    """Neither true nor false."""
+
+    def __bool__(self) -> bool:
+        raise RuntimeError
+
+
 def raised(error: BaseException, cause: BaseException | None = None) -> BaseException:
     try:
         raise error from cause
@@ -108,6 +115,11 @@ def test_causes_are_told_as_far_as_they_help() -> None:
         chain = raised(ValueError(str(number)), chain)
     assert chain is not None
     assert [item.key for item in problem_of_exception(chain).items].count("caused_by") == MAX_CAUSES
+    assert (
+        problem_of_exception(raised(ValueError("late"), raised(Falsy("early"))))
+        .items[-1]
+        .value.endswith("Falsy: early")
+    )
     loop = ValueError("round")
     loop.__cause__ = loop
     assert problem_of_exception(loop).items == []

@@ -68,12 +68,19 @@ def _place(error: BaseException) -> list[Item]:
 def _causes(error: BaseException) -> list[Item]:
     found: list[Item] = []
     seen = {id(error)}
-    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    cause = _cause_of(error)
     while cause is not None and id(cause) not in seen and len(found) < MAX_CAUSES:
         seen.add(id(cause))
         found.append(Item(key="caused_by", value=f"{_full_name(cause)}: {_text(cause)}"))
-        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+        cause = _cause_of(cause)
     return found
+
+
+def _cause_of(error: BaseException) -> BaseException | None:
+    # Asked for None, not for truth: an exception may have a length, or a truth that fails.
+    if error.__cause__ is not None or error.__suppress_context__:
+        return error.__cause__
+    return error.__context__
 
 
 def _kebab(name: str) -> str:

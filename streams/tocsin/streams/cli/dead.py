@@ -162,7 +162,9 @@ def _line(letter: DeadLetter) -> str:
     came = f"{letter.topic}/{letter.partition}@{letter.offset}" if letter.topic else letter.stage
     what = f"{letter.type} {letter.event_id}" if letter.type else f"{letter.bytes} bytes that are no event"
     again = " (replayed)" if letter.replayed else ""
-    return printable(f"{letter.id} {letter.time} {letter.reason} ({letter.stage}) {came}: {what}{again}") + (
+    # Whoever may write to Kafka wrote these headers.
+    reason, stage, came, what = (clipped(text, 160) for text in (letter.reason, letter.stage, came, what))
+    return printable(f"{letter.id} {letter.time} {reason} ({stage}) {came}: {what}{again}") + (
         f": {clipped(letter.detail, 160)}" if letter.detail else ""
     )
 

@@ -12,6 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from tocsin.connectors.kafka import offsets_since, open_consumer, read_to_end
+from tocsin.connectors.printable import clipped
 from tocsin.streams.cli.dead import letter_of, replayed_of
 from tocsin.streams.cli.doctor_checks import Check, Level
 from tocsin.streams.cli.halted import GROUPS, READERS, coordinated, troubles
@@ -116,5 +117,5 @@ async def _dead(settings: Settings) -> Check:
                     break
     if not reasons:
         return Check("dead letters", Level.OK, "none in the last hour")
-    listed = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(5))
+    listed = ", ".join(f"{count} {clipped(reason, 60)}" for reason, count in reasons.most_common(5))
     return Check("dead letters", Level.WARN, f"in the last hour: {listed}", "tocsin dead list")

@@ -70,7 +70,7 @@ async def _receive(port: int, secrets: Sequence[str], status: int, as_json: bool
         try:
             verified = verify(body, request.headers, secrets)
             parsed = json.loads(body)
-        except (SignatureRefused, ValueError) as refused:
+        except (SignatureRefused, ValueError, RecursionError) as refused:
             show_error(printable(f"refused: POST {request.path}: {refused}"))
             return web.json_response({"refused": str(refused)}, status=401)
         attempt = request.headers.get("tocsin-attempt", "1")
