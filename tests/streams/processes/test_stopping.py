@@ -77,7 +77,7 @@ async def home(tmp_path: Path) -> AsyncIterator[Path]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("name", [*WITH_KAFKA, "broker"])
+@pytest.mark.parametrize("name", [*WITH_KAFKA, "broker", "receive"])
 async def test_it_ends_while_it_imports(
     name: str, number: signal.Signals, silent_kafka: socket.socket, home: Path
 ) -> None:

@@ -49,7 +49,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """Name -> (module in `tocsin.streams.cli`, what it does)."""
 
-UNTIL_STOPPED = frozenset({"up", "demo", "broker", "worker", "gateway", "dispatch"})
+UNTIL_STOPPED = frozenset({"up", "demo", "broker", "worker", "gateway", "dispatch", "receive"})
 """Those that run until SIGINT or SIGTERM, and then end with exit code 0, also while they start."""
 
 EXIT_CODES = (
