@@ -13,5 +13,5 @@ class DictRows(MemoryRows):
         data = self.rows.get(key)
         return None if data is None else decode_row(data, ROW_VERSION)
 
-    def put(self, key: str, row: Row, due: int | None = None) -> None:
-        super().put(key, encode_row(row), due)
+    def kept(self, row: Row) -> bytes:
+        return encode_row(row)

@@ -122,7 +122,7 @@ async def rows_differ(bootstrap: str, prefix: str, agent: DecideAgent | DeliverA
 
 
 def _store(agent: DecideAgent | DeliverAgent) -> RowStore:
-    return RowStore(agent.encode_row, agent.decode_row, agent.row_version)
+    return RowStore(agent.encode_row, agent.decode_row, agent.row_version, agent.per_scope)
 
 
 def agents(rulebook: Any, prefix: str) -> tuple[DecideAgent, DeliverAgent]:

@@ -25,7 +25,7 @@ REFUSALS = frozenset(
 
 
 def _store(rules: RuleSet) -> RowStore:
-    return RowStore(rules.encode_row, rules.decode_row, rules.row_version)
+    return RowStore(rules.encode_row, rules.decode_row, rules.row_version, rules.per_scope)
 
 
 class Twin:

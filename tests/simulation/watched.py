@@ -27,7 +27,7 @@ class Watched:
         self._rules = rules
         self._watchers = watchers
         self.name, self.input_topic = rules.name, rules.input_topic
-        self.changelog, self.row_version = rules.changelog, rules.row_version
+        self.changelog, self.row_version, self.per_scope = rules.changelog, rules.row_version, rules.per_scope
         self.decode, self.partition_key, self.tick = rules.decode, rules.partition_key, rules.tick
         self.encode_row, self.decode_row = rules.encode_row, rules.decode_row
         self.fires = self.silences = 0

@@ -21,6 +21,7 @@ class CountByTenant:
     input_topic = "in"
     changelog = "count-changelog"
     row_version = 1
+    per_scope = None
 
     def decode(self, record: Record) -> Any:
         return decode(record.value)

@@ -38,8 +38,8 @@ class Partition:
     def __init__(self) -> None:
         policy = TimeoutPolicy(floor=SECOND, unlearned=TIMEOUT, waits=0, retries=0)
         self.config = DecideConfig(book=msgspec.structs.replace(default_rulebook(), timeouts=(policy,)))
-        self.agent = DecideAgent(lambda: self.config, "t.", SchemaBook())
-        self.rows = RowStore(self.agent.encode_row, self.agent.decode_row, self.agent.row_version)
+        self.agent = agent = DecideAgent(lambda: self.config, "t.", SchemaBook())
+        self.rows = RowStore(agent.encode_row, agent.decode_row, agent.row_version, agent.per_scope)
         self.folder = Folder(self.agent, self.rows, 0, Limits(), lambda key: 0)
         self.now = self.offset = 0
 

@@ -22,6 +22,7 @@ class Diary:
     input_topic = "notes"
     changelog = "diary-changelog"
     row_version = 1
+    per_scope = None
 
     def __init__(self, source: random.Random) -> None:
         self._random = source

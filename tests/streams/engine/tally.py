@@ -16,6 +16,7 @@ class Tally:
     input_topic = "numbers"
     changelog = "tally-changelog"
     row_version = 1
+    per_scope = None
 
     def decode(self, record: Record) -> Any:
         if ("tick", b"1") in record.headers:

@@ -90,7 +90,7 @@ def test_a_million_rows_are_looked_at_in_small_steps() -> None:
     rows, count = rows_of(), 1_000_000
     for number in range(count):
         rows._rows[f"expectation/tenant-{number % 1000}/thread-{number}"] = StoredRow(b"", 1, NOON + number)
-    rows.start_timers()
+    rows.start()
     auditor, steps = Auditor(rows), 0
     found = None
     while found is None:

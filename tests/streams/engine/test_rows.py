@@ -142,7 +142,7 @@ def test_a_row_of_a_newer_format_halts_and_is_kept() -> None:
     rows = store(version=1)
     rows.load("a", StoredRow(b"?", 2).encode())
     with pytest.raises(RowFormatNewer):
-        rows.start_timers()
+        rows.start()
     assert rows.encoded("a") == StoredRow(b"?", 2).encode()
 
 

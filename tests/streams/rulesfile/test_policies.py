@@ -110,7 +110,7 @@ tenants:
 
 
 def test_limits_that_are_off_are_all_that_may_be_0(tmp_path: Path) -> None:
-    never = {"identical", "connection_window", "ping_pong_window"}
+    never = {"identical", "connection_window", "ping_pong_window", "tenant_window"}
     zeros = {name: 0 for name in LoopLimits.__struct_fields__ if name not in never}
     assert book(tmp_path, f"limits: {zeros}\n").limits == LoopLimits.off()
     assert all(shown(tmp_path, f"limits: {{{name}: 0}}\n") for name in never)

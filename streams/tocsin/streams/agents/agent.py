@@ -14,6 +14,7 @@ from tocsin.schemas.ids import derived_id
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.engine.dead import DEAD_TOPIC, dead_headers, dead_letter
 from tocsin.streams.engine.record import TICK, NotYetReadable, Output, Record, Refused, Rows
+from tocsin.streams.engine.row_counts import PerScope
 from tocsin.streams.rules.decision import DeadLetter, Decision
 from tocsin.streams.rules.state import ROW_VERSION, decode_row, encode_row
 from tocsin.streams.rules.state.counted import counted
@@ -30,6 +31,7 @@ class Agent(ABC):
     name: str
     input_topic: str
     row_version = ROW_VERSION
+    per_scope: PerScope | None = None
 
     def __init__(self, prefix: str, book: SchemaBook) -> None:
         self.changelog = f"{self.name}-changelog"

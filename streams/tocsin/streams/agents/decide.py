@@ -19,6 +19,7 @@ from tocsin.streams.engine.record import Output, Record, Rows
 from tocsin.streams.rules import decide
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.decision import Decision
+from tocsin.streams.rules.state import TENANT_ROWS
 from tocsin.streams.rules.state.keys import key_part
 from tocsin.streams.rules.timeouts.grace import note_gap
 from tocsin.streams.rules.turn import Turn
@@ -29,6 +30,7 @@ class DecideAgent(Agent):
 
     name = "decide"
     input_topic = "inbox"
+    per_scope = TENANT_ROWS
 
     def __init__(self, config: Callable[[], DecideConfig], prefix: str, book: SchemaBook) -> None:
         super().__init__(prefix, book)

@@ -88,7 +88,7 @@ class PartitionWriter:
         self._failpoint = failpoint
         self.reported: Folded | None = None
         """What the take-over itself wrote down and produced: dead letters about records that are lost."""
-        rows = RowStore(rules.encode_row, rules.decode_row, rules.row_version)
+        rows = RowStore(rules.encode_row, rules.decode_row, rules.row_version, rules.per_scope)
         self.state = PartitionState(owner, rows)
         self._folder = Folder(
             rules, rows, partition, limits or Limits(), lambda key: log.partition_for(names.input, key), dead_letters
@@ -127,7 +127,7 @@ class PartitionWriter:
             on_read()
         if replay.owner != state.owner:
             raise LogUnavailable("the changelog does not end with our owner record")
-        state.rows.start_timers()
+        state.rows.start()
         state.mark, state.outbox, state.recent_dead = replay.mark, replay.outbox, replay.recent_dead
         state.rewrite = replay.void_keys
         state.needs_rewrite = replay.void_records > 0

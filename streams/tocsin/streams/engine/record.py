@@ -9,6 +9,8 @@ from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
+from tocsin.streams.engine.row_counts import PerScope
+
 Headers = tuple[tuple[str, bytes | None], ...]
 """As Kafka has them: a value may be null."""
 
@@ -90,6 +92,12 @@ class Rows(Protocol):
     def due(self, key: str) -> int | None:
         """When the row's timer fires (microseconds), or None."""
 
+    def rows_of(self, scope: str) -> int:
+        """How many rows there are of a scope, as `RuleSet.per_scope` says whose a row is."""
+
+    def open_of(self, scope: str) -> int:
+        """How many of them are open."""
+
 
 class RuleSet(Protocol):
     """What one stateful agent decides: synchronous, no I/O, no clock."""
@@ -98,6 +106,10 @@ class RuleSet(Protocol):
     input_topic: str
     changelog: str
     row_version: int
+
+    @property
+    def per_scope(self) -> PerScope | None:
+        """How its rows are counted by scope, if they are."""
 
     def decode(self, record: Record) -> Any:
         """The event in a record, or TICK; raises `Refused` or `NotYetReadable`."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import heapq
 import struct
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from msgspec import Struct
 
 from tocsin.streams.engine.record import Halt
+from tocsin.streams.engine.row_counts import PerScope, RowCounts
 
 _LAYOUT = struct.Struct(">BBBq")
 _FORMAT = 1
@@ -104,10 +106,17 @@ class RowStore:
     """All rows of a partition, with the keys changed since the last write and what they were before.
 
     `encode` and `decode` come from the rule set. A row is decoded at each `get`: keeping decoded rows was measured and
-    gains nothing, because most of them are put again before they are next read.
+    gains nothing, because most of them are put again before they are next read. `counts` by scope
+    are kept with `per_scope` only.
     """
 
-    def __init__(self, encode: Callable[[Any], bytes], decode: Callable[[bytes, int], Any], version: int) -> None:
+    def __init__(
+        self,
+        encode: Callable[[Any], bytes],
+        decode: Callable[[bytes, int], Any],
+        version: int,
+        per_scope: PerScope | None = None,
+    ) -> None:
         self._encode = encode
         self._decode = decode
         self._version = version
@@ -115,6 +124,7 @@ class RowStore:
         self._before_batch: dict[str, StoredRow | None] = {}
         self._before_event: dict[str, StoredRow | None] = {}
         self.timers = TimerHeap()
+        self.counts = None if per_scope is None else RowCounts(per_scope)
         self.size_changed = 0
         self._size_before_event = 0
         self._purge_at = TOMBSTONE_AFTER
@@ -127,6 +137,8 @@ class RowStore:
 
     def put(self, key: str, row: Any, due: int | None = None) -> None:
         self._set(key, StoredRow(self._encode(row), self._version, due))
+        if self.counts is not None and key.startswith(self.counts.prefix):
+            self.counts.note(key, row)
 
     def delete(self, key: str) -> None:
         stored = self._rows.get(key)
@@ -136,6 +148,12 @@ class RowStore:
     def due(self, key: str) -> int | None:
         stored = self._rows.get(key)
         return None if stored is None or stored.deleted else stored.due
+
+    def rows_of(self, scope: str) -> int:
+        return 0 if self.counts is None else self.counts.rows.get(scope, 0)
+
+    def open_of(self, scope: str) -> int:
+        return 0 if self.counts is None else self.counts.open.get(scope, 0)
 
     def begin_event(self, now: int) -> None:
         self._before_event = {}
@@ -187,26 +205,27 @@ class RowStore:
 
     def purge(self, key: str) -> None:
         """Make a row deleted long ago a real tombstone."""
-        self._set(key, StoredRow(b"", self._version))
+        self._set(key, StoredRow(b"", self._version, deleted=True))
         del self._rows[key]
 
     def timer_head(self) -> int | None:
         return self.timers.head(self._raw_due)
 
     def load(self, key: str, data: bytes | None) -> None:
-        """Put a row read from the changelog, without marking it as changed; its timer waits for `start_timers`."""
+        """Put a row read from the changelog, without marking it as changed; its timer waits for `start`."""
         if data is None:
             self._rows.pop(key, None)
         else:
             self._rows[key] = StoredRow.decode(data)
 
-    def start_timers(self) -> None:
-        """Fill the heap from the rows, and refuse rows of a later format; call once after the last `load`."""
+    def start(self) -> None:
+        """Fill the heap from the rows, count them, and refuse those of a later format; once after the last `load`."""
         for key, stored in self._rows.items():
             if stored.version > self._version:
                 raise RowFormatNewer(f"row {key!r} has format {stored.version}, this process reads {self._version}")
             if stored.due is not None:
                 self.timers.set(key, stored.due)
+            self._count_stored(key, None, stored)
 
     def restart_timer(self, key: str) -> None:
         """Put the row's timer into the heap again, which had lost it (engine/audit.py)."""
@@ -243,15 +262,32 @@ class RowStore:
         before, due = self._rows.get(key), stored.due
         self._before_event.setdefault(key, before)
         self._before_batch.setdefault(key, before)
+        if self.counts is not None and (before is None or before.deleted or stored.deleted):
+            self.counts.change(key, _is_there(before), _is_there(stored))
         self._rows[key] = stored
         # A row that is written again with its old timer must not grow the heap at every event.
         if due is not None and (before is None or before.due != due):
             self.timers.set(key, due)
 
     def _restore(self, key: str, stored: StoredRow | None) -> None:
+        self._count_stored(key, self._rows.get(key), stored)
         if stored is None:
             self._rows.pop(key, None)
             return
         self._rows[key] = stored
         if stored.due is not None:
             self.timers.set(key, stored.due)
+
+    def _count_stored(self, key: str, before: StoredRow | None, after: StoredRow | None) -> None:
+        """Count a row that is there as bytes only. One that cannot be read halts its partition when it is used."""
+        counts = self.counts
+        if counts is None:
+            return
+        counts.change(key, _is_there(before), _is_there(after))
+        if after is not None and not after.deleted and key.startswith(counts.prefix):
+            with suppress(Halt):
+                counts.note(key, self._decode(after.payload, after.version))
+
+
+def _is_there(stored: StoredRow | None) -> bool:
+    return stored is not None and not stored.deleted

@@ -16,7 +16,7 @@ import structlog
 from tocsin.streams.engine.audit import Auditor, TimerCensus
 from tocsin.streams.engine.fold import Folded
 from tocsin.streams.engine.input_loss import refuse_loss, verify_input
-from tocsin.streams.engine.partition import PartitionWriter
+from tocsin.streams.engine.partition import PartitionState, PartitionWriter
 from tocsin.streams.engine.phase import UNREADABLE_YET, Phase, Trouble
 from tocsin.streams.engine.ports import Log, LogUnavailable
 from tocsin.streams.engine.record import Halt, Record, RuleSet
@@ -148,12 +148,13 @@ class PartitionTask:
         """For lag tools and operators: where it stands, also while it is set back, and why it stands still."""
         return self._still.committable(self.mark_offset())
 
-    def rows_held(self) -> int:
-        return len(self._writer.state.rows) if self._writer else 0
-
     def row(self, key: str) -> object | None:
         """The row of this key, if the partition is held and has it."""
         return self._writer.state.rows.get(key) if self._writer else None
+
+    def state(self) -> PartitionState | None:
+        """What is in memory of the partition, if it is held."""
+        return self._writer.state if self._writer else None
 
     def tick_is_due(self) -> bool:
         """Whether the owner should append a tick now: a timer is due, or no record came for long while one waits."""

@@ -30,6 +30,7 @@ from tocsin.streams.telemetry.engine_metrics import watch_endpoints, watch_engin
 from tocsin.streams.telemetry.metrics import WorkerMetrics
 from tocsin.streams.telemetry.probes import WORKER_PORT, all_notes, first_of, serve_probes
 from tocsin.streams.telemetry.registry import process_registry
+from tocsin.streams.telemetry.tenant_metrics import TenantMetrics
 
 REPORT_EVERY = 10.0
 """Seconds between two reports of a worker that recovers; far below `up.member.READY_WITHIN`."""
@@ -71,6 +72,7 @@ async def run_worker_process(settings: Settings, stop: asyncio.Event, on_ready: 
         on_fatal=give_up,
     )
     watch_engine(registry, engine)
+    registry.register(TenantMetrics(engine, lambda tenant: rules.book.limits_of(tenant)))
     watch_silences(registry, lambda: silences.in_force)
     watch_endpoints(registry, engine, lambda: rules.book.endpoints)
     following = SettingsTopic(bootstrap, settings.prefix, book, "worker", silences)

@@ -88,11 +88,14 @@ def open_by_digest(turn: Turn, digest: ProblemsDigested, thread: str | None) -> 
         counts[one.case] += one.count
     for one in digest.cases:
         key = turn.cases.key(one.case)
-        row = turn.cases.get(key) or CaseRow(
+        known = turn.cases.get(key)
+        row = known or CaseRow(
             counts[one.case], digest.event_id, one.last_report, "open", digest.since, turn.now,
             code=one.code[:MAX_CODE], thread=clip(one.thread or thread), lane=clip(one.thread or thread),
         )  # fmt: skip
         reopens = row.status == "resolved" and row.last_seen > (row.until or 0)
+        if (known is None or reopens) and turn.cases_full:
+            continue  # told, and no case: the tenant has as many open ones as it may have
         row = msgspec.structs.replace(
             row,
             status="open" if reopens else row.standing(turn.now),

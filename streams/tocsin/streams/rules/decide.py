@@ -53,6 +53,7 @@ from tocsin.streams.rules.stages import (
     route,
     same_event,
     silence,
+    tenant_limit,
     thread_budget,
     version_warnings,
     withhold,
@@ -93,6 +94,8 @@ STAGES: tuple[Stage, ...] = (
     Stage(ping_pong.judge, after_limit=ping_pong.after_limit, of_reports_only=True),
     Stage(exchange.judge, after_limit=exchange.after_limit, of_reports_only=True),
     Stage(identical.judge, identical.after, of_reports_only=True),
+    # Has its tenant too much already?
+    Stage(tenant_limit.judge, after_limit=tenant_limit.after_limit, of_reports_only=True),
     # Does anybody want to know now?
     Stage(audience.note_limit_of_peer),
     Stage(route.judge, reminders.after),

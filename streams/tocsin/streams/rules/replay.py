@@ -12,9 +12,11 @@ from typing import Any
 from msgspec import Struct
 
 from tocsin.schemas.events import Event
+from tocsin.streams.engine.row_counts import RowCounts
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.decide import decide, fire
 from tocsin.streams.rules.decision import Decision
+from tocsin.streams.rules.state import TENANT_ROWS
 
 
 class MemoryRows:
@@ -24,6 +26,7 @@ class MemoryRows:
         self.rows: dict[str, Any] = {}
         self.dues: dict[str, int] = {}
         self._heap: list[tuple[int, str]] = []
+        self.counts = RowCounts(TENANT_ROWS)
 
     def get(self, key: str) -> Any | None:
         """The row, or None."""
@@ -31,7 +34,10 @@ class MemoryRows:
 
     def put(self, key: str, row: Any, due: int | None = None) -> None:
         """Keep a row; without `due` it has no timer any more."""
-        self.rows[key] = row
+        self.counts.change(key, key in self.rows, True)
+        if key.startswith(self.counts.prefix):
+            self.counts.note(key, row)
+        self.rows[key] = self.kept(row)
         if due is None:
             self.dues.pop(key, None)
         elif self.dues.get(key) != due:
@@ -40,12 +46,25 @@ class MemoryRows:
 
     def delete(self, key: str) -> None:
         """Forget a row and its timer."""
+        self.counts.change(key, key in self.rows, False)
         self.rows.pop(key, None)
         self.dues.pop(key, None)
 
     def due(self, key: str) -> int | None:
         """When the timer of a row is due, None without one."""
         return self.dues.get(key)
+
+    def kept(self, row: Any) -> Any:
+        """What is kept of a row: itself."""
+        return row
+
+    def rows_of(self, scope: str) -> int:
+        """How many rows a tenant has."""
+        return self.counts.rows.get(scope, 0)
+
+    def open_of(self, scope: str) -> int:
+        """How many open cases it has."""
+        return self.counts.open.get(scope, 0)
 
     def earliest(self) -> tuple[int, str] | None:
         """The timer that is due first, and the key of its row."""

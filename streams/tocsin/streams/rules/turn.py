@@ -26,7 +26,7 @@ from tocsin.streams.rules.state import (
     ThreadRow,
 )
 from tocsin.streams.rules.state.keys import key_part
-from tocsin.streams.rules.state.tables import Table
+from tocsin.streams.rules.state.tables import ContextTable, Table
 
 
 class Turn:
@@ -47,7 +47,7 @@ class Turn:
         self.rows = rows
         self.cases = Table(self, CaseRow, "case")
         self.connection_errors = Table(self, ConnectionErrorsRow, "connection_errors")
-        self.connections = Table(self, ConnectionRow, "connection")
+        self.connections = ContextTable(self, ConnectionRow, "connection")
         self.digests = Table(self, DigestRow, "digest")
         self.errors = Table(self, ErrorsRow, "errors")
         self.escalations = Table(self, EscalationRow, "escalation")
@@ -56,12 +56,12 @@ class Turn:
         self.kept = Table(self, KeptCommand, "kept")
         self.latencies = Table(self, LatencyRow, "latency")
         self.peers = Table(self, PeerRow, "peer")
-        self.references = Table(self, ReferenceRow, "reference")
+        self.references = ContextTable(self, ReferenceRow, "reference")
         self.reminders = Table(self, ReminderRow, "reminder")
         self.replays = Table(self, ReplayRow, "replay")
         self.seen = Table(self, SeenRow, "seen")
         self.thread_errors = Table(self, ThreadErrorsRow, "thread_errors")
-        self.threads = Table(self, ThreadRow, "thread")
+        self.threads = ContextTable(self, ThreadRow, "thread")
         self.begin(now, config, tenant, key_part(tenant))
 
     def begin(self, now: int, config: DecideConfig, tenant: str, scope: str) -> None:
@@ -69,6 +69,18 @@ class Turn:
         self.now, self.config, self.tenant, self.scope = now, config, tenant, scope
         self.decisions: list[Decision] = []
         self.limits = config.book.limits_of(tenant)
+
+    @property
+    def rows_full(self) -> bool:
+        """Whether the tenant has as many rows as it may have: what only explains is then not remembered."""
+        allowed = self.limits.tenant_rows
+        return 0 < allowed <= self.rows.rows_of(self.scope)
+
+    @property
+    def cases_full(self) -> bool:
+        """Whether as many cases of the tenant are open as may be: then none is opened."""
+        allowed = self.limits.tenant_cases
+        return 0 < allowed <= self.rows.open_of(self.scope)
 
     def emit(self, topic: str, key: str, event: Event) -> None:
         """Decide one event for a topic; `key` decides its partition."""

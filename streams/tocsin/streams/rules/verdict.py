@@ -28,6 +28,8 @@ class Reason(StrEnum):
     """Problems of its category go to and fro between the same two parties."""
     EXCHANGE = "exchange"
     """Two parties answer each other's reports with reports, of whatever code and thread."""
+    TENANT_LIMIT = "tenant_limit"
+    """As many cases of its tenant are open as may be, and it would open one more."""
     IDENTICAL = "identical"
     """An identical problem was told a moment ago; a digest follows."""
     SILENCED = "silenced"
@@ -52,19 +54,25 @@ class Reason(StrEnum):
 _BY_A_LIMIT = frozenset(
     {
         Reason.SAME_EVENT_ID, Reason.CONFLICT, Reason.HOPS, Reason.REPLAYED, Reason.THREAD_MUTED,
-        Reason.CONNECTION_ERRORS, Reason.PING_PONG, Reason.IDENTICAL,
+        Reason.CONNECTION_ERRORS, Reason.PING_PONG, Reason.EXCHANGE, Reason.TENANT_LIMIT, Reason.IDENTICAL,
     }
 )  # fmt: skip
 
 
 class Limit(StrEnum):
-    """The limits of errors whose crossing is told, once, in place of the report that crosses them."""
+    """The limits whose crossing is told, once, in place of the report that crosses them."""
 
     THREAD_ERRORS = "thread_errors"
     CONNECTION_ERRORS = "connection_errors"
     PING_PONG = "ping_pong"
     EXCHANGE = "exchange"
     PEER_THREAD = "peer_thread"
+    TENANT_CASES = "tenant_cases"
+
+    @property
+    def of_one_thread(self) -> bool:
+        """Whether the thread by which it is crossed is to blame."""
+        return self is not Limit.TENANT_CASES
 
 
 class Verdict(Struct, frozen=True, kw_only=True):

@@ -191,7 +191,7 @@ class EndpointMetrics(Collector):
 
 
 def _rows_of(engine: Engine, agent: str) -> Callable[[], float]:
-    return lambda: sum(task.rows_held() for task in engine.tasks_of(agent))
+    return lambda: sum(len(state.rows) for task in engine.tasks_of(agent) if (state := task.state()))
 
 
 def _count_of(engine: Engine, agent: str, phase: Phase) -> Callable[[], float]:

@@ -22,7 +22,7 @@ from tocsin.streams.rules.state import PeerRow
 from tocsin.streams.rules.trust import is_trusted
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.values import HOUR
-from tocsin.streams.rules.verdict import Reason
+from tocsin.streams.rules.verdict import Limit, Reason
 
 
 def judge(turn: Turn, report: Report) -> None:
@@ -56,8 +56,9 @@ def audience_of(name: str, book: RuleBook) -> str:
 
 
 def operators_of(turn: Turn, report: Report) -> tuple[str, ...]:
-    """The operators, when resources run short on our side, whatever the route."""
-    if not is_shortage(report.problem) or _is_of_peer(turn, report):
+    """The operators, when resources run short on our side (those of a tenant, too), whatever the route."""
+    short = is_shortage(report.problem) and not _is_of_peer(turn, report)
+    if not short and report.limit is not Limit.TENANT_CASES:
         return ()
     return tuple(name for name, one in turn.config.book.endpoints.items() if one.audience == "operator")
 
@@ -107,6 +108,8 @@ def _choose(turn: Turn, report: Report, named: tuple[str, ...]) -> None:
 
 
 def _why_not(turn: Turn, report: Report) -> str:
+    if report.limit is Limit.TENANT_CASES:
+        return "what a tenant has here is not the peer's to know"
     # An error that raises a warning of theirs is the one answer they are owed (DIDComm v2, "Replying to Warnings").
     if report.problem.dialect in REPORT_DIALECTS and next(promotable(turn, report), None) is None:
         return "a report is not answered with a report"

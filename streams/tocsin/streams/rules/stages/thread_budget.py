@@ -39,9 +39,9 @@ def judge(turn: Turn, report: Report) -> Verdict | None:
 
 
 def after_limit(turn: Turn, report: Report, outcome: Outcome) -> None:
-    """Mute the thread of which a limit notice was told, whichever limit it was."""
+    """Mute the thread of which a limit notice was told, whichever limit of errors it was."""
     thread = report.thread
-    if thread is None:
+    if thread is None or (report.limit is not None and not report.limit.of_one_thread):
         return
     key = turn.threads.key(thread)
     inside = turn.threads.get(key)

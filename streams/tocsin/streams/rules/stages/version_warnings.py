@@ -64,5 +64,13 @@ class _Aside(Rows):
         """When its timer fires."""
         return self._rows.due(key)
 
+    def rows_of(self, scope: str) -> int:
+        """How many rows the tenant has, but for what is forgotten."""
+        return self._rows.rows_of(scope)
+
+    def open_of(self, scope: str) -> int:
+        """How many open cases it has, but for what is forgotten."""
+        return self._rows.open_of(scope)
+
 
 _is_quiet = lru_cache(maxsize=4096)(quiet_by_default)  # asked for every event, and there are few codes

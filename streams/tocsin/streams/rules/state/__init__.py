@@ -12,11 +12,12 @@ import msgspec
 
 from tocsin.schemas.errors import TocsinError
 from tocsin.streams.engine.record import Halt
+from tocsin.streams.engine.row_counts import PerScope
 from tocsin.streams.rules.state.cases import CaseRow, CaseStatus, KeptCommand, ReminderRow, SeenRow
 from tocsin.streams.rules.state.context import THREAD_CODES, WAITING, ConnectionRow, ReferenceRow, ThreadRow
 from tocsin.streams.rules.state.deliveries import DeliveryRow, DispatchRow, EndpointRow, FinishedRow, LaneRow
 from tocsin.streams.rules.state.escalation import EscalationRow
-from tocsin.streams.rules.state.keys import MAX_KEY_PART, row_key
+from tocsin.streams.rules.state.keys import MAX_KEY_PART, row_key, scope_of
 from tocsin.streams.rules.state.loops import (
     CONNECTION_CODES,
     DIGEST_CASES,
@@ -36,6 +37,7 @@ __all__ = [
     "DIGEST_CASES",
     "MAX_KEY_PART",
     "ROW_VERSION",
+    "TENANT_ROWS",
     "THREAD_CODES",
     "WAITING",
     "CaseRow",
@@ -107,6 +109,9 @@ Row = (
     | EndpointRow
 )
 """Any row."""
+
+TENANT_ROWS = PerScope(scope_of, "case", lambda row: isinstance(row, CaseRow) and row.status != "resolved")
+"""What is counted of the rows of `decide`: those of each tenant, and its open cases: all that are not resolved."""
 
 encode_row: Callable[[Row], bytes] = msgspec.msgpack.Encoder().encode
 """The bytes of a row, of format ROW_VERSION."""

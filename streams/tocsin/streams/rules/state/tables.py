@@ -57,3 +57,16 @@ class Table(Generic[R]):
     def delete(self, key: str) -> None:
         """Forget the row and its timer."""
         self._rows.delete(key)
+
+
+class ContextTable(Table[R]):
+    """Rows that only explain: a new one is not kept while its holder says that it has `rows_full`."""
+
+    __slots__ = ()
+
+    def keep(self, key: str, row: R, until: int) -> None:
+        """As of any Table; but nothing, when the row would be a new one and there is no room for it."""
+        due = self._rows.due(key)
+        if due is None and self._holder.rows_full and self._rows.get(key) is None:
+            return
+        self._rows.put(key, row, due or until)

@@ -1,0 +1,67 @@
+"""How many rows there are of each scope (of `decide`: of each tenant), counted as they come and go.
+
+The counts follow from the rows alone: they stand nowhere else, so a recovery, a take-over or an event that is undone
+cannot make them wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct
+
+
+class PerScope(Struct, frozen=True):
+    """What a rule set has counted: whose a row is by its key, and which rows of the kind `open_kind` are open."""
+
+    scope_of: Callable[[str], str]
+    open_kind: str
+    is_open: Callable[[Any], bool]
+
+
+class RowCounts:
+    """Rows, and open rows of one kind, by scope; a scope that has none is not in it. `prefix` is how the keys of that
+    kind begin: their rows have to be noted whenever they change."""
+
+    __slots__ = ("_open_keys", "_what", "open", "prefix", "rows")
+
+    def __init__(self, what: PerScope) -> None:
+        self._what = what
+        self.prefix = f"{what.open_kind}/"
+        self._open_keys: set[str] = set()
+        self.rows: dict[str, int] = {}
+        self.open: dict[str, int] = {}
+
+    def change(self, key: str, before: bool, after: bool) -> None:
+        """Whether there was a row of this key, and whether there is one now."""
+        if before == after:
+            return
+        scope = self._what.scope_of(key)
+        if after:
+            self.rows[scope] = self.rows.get(scope, 0) + 1
+        else:
+            _one_less(self.rows, scope)
+            self._close(key)
+
+    def note(self, key: str, row: Any) -> None:
+        """The row of this key, of the kind of which some are open, is now this one."""
+        if not self._what.is_open(row):
+            self._close(key)
+        elif key not in self._open_keys:
+            self._open_keys.add(key)
+            scope = self._what.scope_of(key)
+            self.open[scope] = self.open.get(scope, 0) + 1
+
+    def _close(self, key: str) -> None:
+        if key in self._open_keys:
+            self._open_keys.remove(key)
+            _one_less(self.open, self._what.scope_of(key))
+
+
+def _one_less(counts: dict[str, int], scope: str) -> None:
+    left = counts[scope] - 1
+    if left:
+        counts[scope] = left
+    else:
+        del counts[scope]
