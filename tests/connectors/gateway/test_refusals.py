@@ -12,9 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tocsin.connectors.dialects.reading import Unreadable, UnreadableReason
+from tocsin.connectors.gateway.problems import refusal_of
+
 from .conftest import Gateway
 
 JSON = {"content-type": "application/json"}
+BODY_TOO_LARGE = "The body, decoded, is larger than is taken: at most 65536 bytes."
 HEAD = b"host: localhost\r\ncontent-type: application/json\r\n"
 NAMES = st.sampled_from(["code", "type", "title", "status", "body", "id", "source", "data", "kind", "detail"])
 json_bodies = st.recursive(
@@ -57,7 +61,7 @@ def name(answer: dict[str, Any]) -> str:
         (gzip.compress(b"{}", mtime=0) * 2, {"headers": JSON | {"content-encoding": "gzip"}}, 400, "bad-encoding", {}),
         (zlib.compress(b"{}"), {"headers": JSON | {"content-encoding": "gzip"}}, 400, "bad-encoding", {}),
         (json.dumps([{}] * 21).encode(), {}, 413, "too-many-items", {"limit": 20}),
-        (b"x" * 65_537, {}, 413, "too-large", {"limit": 65_536}),
+        (b"x" * 65_537, {}, 413, "too-large", {"limit": 65_536, "detail": BODY_TOO_LARGE}),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -69,6 +73,11 @@ async def test_refused(
     assert headers["content-type"] == "application/problem+json"
     assert {key: answer.get(key) for key in member} == member
     assert gateway.publisher.events == []
+
+
+def test_a_document_that_is_too_large_is_told_what_it_may_be() -> None:
+    refusal = refusal_of(Unreadable(UnreadableReason.TOO_LARGE, expected="at most 256000 bytes"))
+    assert refusal.document()["detail"] == "A document is too large: at most 256000 bytes."
 
 
 LOST = {

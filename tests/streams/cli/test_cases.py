@@ -37,6 +37,11 @@ def test_cases_stand_as_their_rows_say() -> None:
     )
 
 
+def test_a_case_of_a_text_says_that_it_has_no_code() -> None:
+    (text,) = cases_of([(("acme", "t"), a_case(code=""))], NOW)
+    assert line_of(text, Settings(tenant="acme")).startswith("t open (no code) 3x ")
+
+
 def test_endpoints_stand_as_their_rows_say() -> None:
     rows = [
         EndpointRow("off", "disabled", NOW, "d1", 2, last_error="gone (410)"),

@@ -75,4 +75,5 @@ async def _gunzipped(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 def _too_large(config: GatewayConfig) -> Refusal:
-    return Refusal(TOO_LARGE, limit=config.max_body)
+    detail = f"The body, decoded, is larger than is taken: at most {config.max_body} bytes."
+    return Refusal(TOO_LARGE, limit=config.max_body, detail=detail)

@@ -247,7 +247,12 @@ def _of_unreadable(error: Unreadable) -> Refusal:
     if error.reason in SYNTAX_REASONS:
         kind = MALFORMED
     elif error.reason is UnreadableReason.TOO_LARGE:
-        kind = TOO_LARGE
+        return Refusal(
+            TOO_LARGE,
+            reason=str(error.reason),
+            expected=error.expected,
+            detail=f"A document is too large: {error.expected}.",
+        )
     elif error.reason is UnreadableReason.UNKNOWN_DIALECT:
         kind = UNKNOWN_DIALECT
     return Refusal(

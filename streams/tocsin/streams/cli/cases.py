@@ -98,7 +98,11 @@ def line_of(case: Case, settings: Settings) -> str:
     words = [case.case, case.status]
     words += [f"by {clipped(case.by, 60)}"] if case.by else []
     words += [f"until {case.until[:16]}"] if case.until else []
-    words += [clipped(case.code, 80), f"{case.count}x", f"{case.first_seen[:19]} to {case.last_seen[:19]}"]
+    words += [
+        clipped(case.code or "(no code)", 80),
+        f"{case.count}x",
+        f"{case.first_seen[:19]} to {case.last_seen[:19]}",
+    ]
     words += [f"escalation {clipped(case.escalation, 60)}, step {case.step}"] if case.escalation else []
     words += [f"tenant {case.tenant}"] if case.tenant != settings.tenant else []
     return printable(" ".join(words))
