@@ -22,10 +22,11 @@ class Table(Generic[R]):
 
     def key(self, *ids: str) -> str:
         """The key of the row of these ids."""
-        key = "/".join((self._kind, self._holder.scope, *ids))
-        if key.count("/") > len(ids) + 1 or "%" in key or len(key) > MAX_KEY_PART:
+        own = "/".join(ids)
+        if own.count("/") >= len(ids) or "%" in own or len(own) > MAX_KEY_PART:
             return "/".join((self._kind, self._holder.scope, *map(key_part, ids)))
-        return key  # nothing to escape, as mostly; and this is called many times for each event
+        # Nothing to escape, as mostly; and this is called many times for each event: unpacking `ids` would cost more.
+        return f"{self._kind}/{self._holder.scope}/{own}"
 
     def get(self, key: str) -> R | None:
         """The row, or None when there is none."""
