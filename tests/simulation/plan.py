@@ -23,6 +23,10 @@ class Plan(Struct, frozen=True, kw_only=True):
     days: float = 3.0
     partitions: int = 3
     workers: int = 3
+    heartbeats: tuple[float, ...] = HEARTBEATS
+    """Seconds after which an owner with timers ticks in any case; one of these for the whole run."""
+    power_cuts: float = 0.008
+    """How often the power is gone for everybody, of one event, with a `trouble` of 1."""
     burst: int = 12
     """How many events come together before a pause."""
     batches: tuple[int, ...] = (3, 20, 200)
@@ -48,6 +52,11 @@ class Plan(Struct, frozen=True, kw_only=True):
 def rough_plan(seed: int) -> Plan:
     """Twice as many faults as in a short run, and three times as many events: for what only few worlds show."""
     return Plan(seed=seed, events=120, trouble=2.0)
+
+
+def dark_plan(seed: int) -> Plan:
+    """Power cuts at every tenth event, and short heartbeats: silences are noticed."""
+    return Plan(seed=seed, power_cuts=0.1, heartbeats=(0.1 * DAY,))
 
 
 def long_plan(seed: int, events: int) -> Plan:

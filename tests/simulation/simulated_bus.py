@@ -16,7 +16,7 @@ from tests.simulation.broken import Broken
 from tests.simulation.bus_traffic import Traffic
 from tests.simulation.dispatching import Dispatcher
 from tests.simulation.judge import Judge
-from tests.simulation.plan import DAY, HEARTBEATS, Plan
+from tests.simulation.plan import DAY, Plan
 from tests.simulation.publishing import Publishing
 from tests.simulation.simulated_kafka import LAG, SimulatedKafka
 from tests.simulation.simulated_rules import ENDPOINTS
@@ -41,7 +41,7 @@ class Simulation:
             self.loop.micros, plan.partitions, {*CHANGELOGS}, {"inbox", "deliveries", "attempts", *CHANGELOGS}
         )
         self._chance = Random(f"{plan.seed}/chance")
-        heartbeat = self._chance.choice(HEARTBEATS)
+        heartbeat = self._chance.choice(plan.heartbeats)
         limits = Limits(records=self._chance.choice(plan.batches), silence=int(2e6 * heartbeat))
         singly = self._chance.random() < 0.5
         self.judge = Judge(self.kafka, self.loop.micros, limits, singly)

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from tests.simulation.broken import Broken
-from tests.simulation.plan import Plan, rough_plan, slow_plan
+from tests.simulation.plan import Plan, dark_plan, rough_plan, slow_plan
 from tests.simulation.planted_bugs import RULE_BUGS, WRITE_ORDER_BUGS
 from tests.simulation.simulated_bus import simulate
 from tests.simulation.virtual_loop import NoProgress, VirtualLoop, run_virtually
@@ -22,6 +22,8 @@ from tocsin.streams.engine.partition import PartitionWriter
 
 SEEDS = 50
 """Worlds of one test; there are three such tests, so that they run beside one another."""
+DARK = 10
+"""One of so many worlds has power cuts: where others take over at once, a silence is hardly ever noticed."""
 FEW = 60
 """In so many rough worlds a planted bug must be found; the rarest shows in one of five."""
 YEARS = 5
@@ -35,7 +37,7 @@ def test_every_seed_keeps_the_promises(first: int) -> None:
     seen: Counter[str] = Counter()
     ends: Counter[str] = Counter()
     for seed in range(first, first + SEEDS):
-        done = simulate(Plan(seed=seed))
+        done = simulate(Plan(seed=seed) if seed % DARK else dark_plan(seed))
         judge = done.judge
         seen.update(
             events=done.published,
@@ -58,7 +60,7 @@ def test_every_seed_keeps_the_promises(first: int) -> None:
     assert seen["kills"] > 5 * SEEDS
     assert seen["moves"] > SEEDS
     assert seen["void"] > SEEDS / 2
-    # Silences are so rare (three of 100 seeds had any) that they are printed only; test_fold_silence.py has them.
+    assert seen["silences"] > 0
     wanted = {"routed", "unrouted", "replayed", "identical", "grouped", "muted", "inhibited", "conflict", "delivered"}
     wanted |= {"raised", "stepped", "snoozed", "acknowledged", "exhausted", "cancelled", "digested"}
     wanted |= {"time-out: wait", "time-out: retry", "time-out: give_up", "dead: rejected", "dead: gone"}

@@ -66,7 +66,7 @@ class WorkerGroup:
             chance.choice(alive).log.stand_still()
         elif roll < 0.09 and alive:
             chance.choice(alive).generation = chance.randrange(GENERATIONS)
-        elif roll < 0.098:
+        elif roll < 0.09 + self._plan.power_cuts:
             # The power is gone for everybody, and nobody hears anything.
             self._dark_until = self._loop.time() + chance.uniform(60.0, LONGEST_OUTAGE)
             for worker in alive:
