@@ -6,12 +6,10 @@ Names, addresses and ids are kept whole or not at all, since a cut one is anothe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from itertools import compress
 from operator import attrgetter
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
-from msgspec.structs import fields
 
 from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH
 from tocsin.schemas.problem import Http, Problem, Source
@@ -37,28 +35,17 @@ _CLIPPED = {
     "code": MAX_CODE_LENGTH, "code_key": MAX_CODE_LENGTH,
 }  # fmt: skip
 """To how many characters members are clipped; no reader takes a code so long."""
-_GETTERS: dict[type[Any], tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]], tuple[int, ...]]] = {
-    kind: (
-        kind.__struct_fields__,
-        attrgetter(*kind.__struct_fields__),
-        tuple([place for place, one in enumerate(fields(kind)) if bool in (one.type, *get_args(one.type))]),
-    )
-    for kind in (Problem, Source, Http)
+_GETTERS: dict[type[Any], tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]] = {
+    kind: (kind.__struct_fields__, attrgetter(*kind.__struct_fields__)) for kind in (Problem, Source, Http)
 }
-"""Kind -> its members, one call for the values of all, and the places of those of which False says something."""
-
+# One call for all members: this runs for every event, and most members of most problems are empty.
 _ENCODER = msgspec.json.Encoder()
 
 
 def members_of(struct: Problem | Source | Http) -> dict[str, Any]:
     """Every member that says something."""
-    # Without a loop over all members: this runs for every event, and most members of most problems are empty.
-    names, values_of, booleans = _GETTERS[type(struct)]
-    values = values_of(struct)
-    says = list(values)
-    for place in booleans:
-        says[place] = says[place] is not None
-    return dict(compress(zip(names, values, strict=True), says))
+    names, values = _GETTERS[type(struct)]
+    return {name: value for name, value in zip(names, values(struct), strict=True) if value or value is False}
 
 
 def identity_of(problem: Problem, room: int = MAX_IDENTITY) -> dict[str, Any]:
