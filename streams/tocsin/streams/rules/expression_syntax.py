@@ -121,16 +121,18 @@ class _Parser:
             found = Node("binary", operator, (found, self._binary(level + 1)))
         return found
 
-    def _unary(self) -> Node:
+    def _unary(self, after: str = "") -> Node:
         if self.kind != "mark" or self.token not in "!-":
             return self._member()
         operator = self._next()
         if operator == "-" and self.kind == "number":  # the least integer is a literal only together with its sign
             return self._after(Node("literal", f"-{self._next()}"))
+        if after not in ("", operator):  # CEL's grammar: several ! or several -, and no mixture
+            raise _failed("! and - do not follow each other: put one in parentheses")
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise _failed("it is nested too deeply")
-        found = Node("unary", operator, (self._unary(),))
+        found = Node("unary", operator, (self._unary(operator),))
         self._depth -= 1
         return found
 

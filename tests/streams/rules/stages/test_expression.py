@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.harness.problem_strategies import problems
 from tests.harness.routed_reports import a_problem, a_report
-from tocsin.schemas.problem import Problem
+from tocsin.schemas.problem import Http, Problem
 from tocsin.streams.rules.expression import MAX_LENGTH, check_expression, cost_of, holds
 from tocsin.streams.rules.expression_cost import BUDGET, MAX_NESTED
 from tocsin.streams.rules.expression_syntax import ExpressionRefused
@@ -177,6 +177,8 @@ def _larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 @settings(max_examples=300)
 @given(problem=problems, expression=st.recursive(ATOMS, _larger, max_leaves=8))
+@example(problem=Problem(dialect="", code="", http=Http(status=5)), expression="!-(has(problem.http.status))")
+@example(problem=Problem(dialect="", code=""), expression="!-1 == 1 || --1 == 1 && !!true")
 @example(problem=Problem(dialect="", code=""), expression="1 - 2 - 3 == -4 && 1 + 2 * 3 == 7 && true || false && false")
 def test_what_is_analysed_means_what_it_means_in_cel(problem: Problem, expression: str) -> None:
     try:
