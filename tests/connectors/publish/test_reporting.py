@@ -158,5 +158,8 @@ async def test_a_publisher_says_the_context_beside_the_document() -> None:
     events = [event for event in publisher.events if isinstance(event, ProblemReported)]
     assert [(one.problem.source.record_id, one.problem.source.side) for one in events] == [("r", "own")] * 3
     assert (events[0].traceparent, events[0].tracestate) == ("00-1", "a=1")
+    await publisher.publish(document, context={"recordId": "r"})
+    assert isinstance(publisher.events[-1], ProblemReported)
+    assert publisher.events[-1].problem.source.record_id == "r"
     with pytest.raises(Unreadable):
-        await publisher.publish(document, context={"recordId": "r"})
+        await publisher.publish(document, context={"recrod": "r"})
