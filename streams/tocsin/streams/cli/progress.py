@@ -42,9 +42,10 @@ class StatusLine:
         self._status.start()
 
     def done(self) -> None:
-        """End the spinner: nothing is under way any more."""
+        """End the spinner: nothing is under way any more. Later steps are plain lines, and the cursor is back."""
         if self._status:
             self._status.stop()
+            self._status = None
 
 
 class Step:
