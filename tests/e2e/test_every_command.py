@@ -110,8 +110,6 @@ def expected(row: Row) -> tuple[int, str, bool]:
             "is of tenant acme and not of globex: nothing is done" if foreign else "knows no such id; nothing is done"
         )
         return (1 if command_line else 404), says, False
-    if row.ident in ("tail", "delivery") and not command_line:
-        return 404, "knows no such id; nothing is done", False
     if row.ident == "twice" and row.verb != "snooze":
         says = "nothing to do" if command_line else '"already_so"'
         return (0 if command_line else 200), says, True

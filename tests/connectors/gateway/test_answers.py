@@ -41,6 +41,58 @@ class SaidAnswers:
         return self.latest(command)
 
 
+class KnownCases:
+    """Knows the case `k` of the delivery `d-1` of acme."""
+
+    async def case_of(self, target: str, tenant: str, within: float) -> str | None:
+        return "k" if (target, tenant) == ("d-1", "acme") else None
+
+
+class AnswersByTarget(SaidAnswers):
+    """Done for the case `k`; no other is known."""
+
+    def __init__(self, publisher: MemoryPublisher) -> None:
+        super().__init__()
+        self._publisher = publisher
+
+    async def answer(self, command: str, within: float) -> CommandAnswered | None:
+        issued = {event.event_id: event for event in self._publisher.events if isinstance(event, CommandIssued)}
+        self.outcome = CommandOutcome.DONE if issued[command].target == "k" else CommandOutcome.KEPT
+        return self.latest(command)
+
+
+# the id, whose it is asked for, the header of a key, and the status
+SEEN: dict[str, tuple[str, str, dict[str, str], int]] = {
+    "of a delivery": ("d-1", "acme", {}, 200),
+    "of a delivery, with a key": ("d-1", "acme", {"idempotency-key": "k-1"}, 200),
+    "of another tenant's": ("d-1", "globex", {}, 404),
+    "of nothing": ("d-2", "acme", {}, 404),
+}
+
+
+@pytest.mark.parametrize(("target", "tenant", "key", "status"), SEEN.values(), ids=list(SEEN))
+async def test_an_id_that_somebody_has_seen(target: str, tenant: str, key: dict[str, str], status: int) -> None:
+    publisher = MemoryPublisher()
+
+    async def ready() -> bool | str:
+        return True
+
+    answers = AnswersByTarget(publisher)
+    app = build_gateway(
+        GatewayConfig(), publisher, ready, CollectorRegistry(), answers=answers, cases=KnownCases()
+    )  # fmt: skip
+    server, task, port = await serve(app)
+    try:
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
+            headers = {"tocsin-by": "ann", "tocsin-tenant": tenant} | key
+            async with http.post(f"/v1/problems/{target}/acknowledge?wait=1s", headers=headers) as answer:
+                assert answer.status == status, await answer.text()
+    finally:
+        server.should_exit = True
+        await task
+    assert [event.target for event in publisher.events] == [target, "k"][: 2 if status == 200 else 1]  # type: ignore[union-attr]
+
+
 @pytest.fixture
 async def answering() -> AsyncIterator[tuple[Gateway, SaidAnswers]]:
     """A gateway with answers."""

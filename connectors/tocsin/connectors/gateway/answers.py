@@ -44,8 +44,8 @@ WAIT_PARAMETER = {
     "schema": {"type": "string"},
 }
 
-IDS = "a case, or the event_id or instance of a report or a notification; for a choice also a message or a thread"
-"""The ids that a command takes over HTTP; for those of other events the command line looks for their case."""
+IDS = "a case, or the id of a report, an event, a notification or a delivery; for a choice also a message or a thread"
+"""The ids that a command takes."""
 
 _NOT_DONE: dict[CommandOutcome, Kind] = {
     CommandOutcome.KEPT: NO_SUCH_CASE,
@@ -72,6 +72,14 @@ class AnswerPort(Protocol):
 
     async def answer(self, command: str, within: float) -> CommandAnswered | None:
         """The answer to a command, as soon as it comes; None when none has come within so many seconds."""
+        ...
+
+
+class CasePort(Protocol):
+    """Where the case of an id is looked for that the rules do not know: that of an event or of a delivery."""
+
+    async def case_of(self, target: str, tenant: str, within: float) -> str | None:
+        """The case; None when it is not found within so many seconds, or is another tenant's."""
         ...
 
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.connectors.catalogue import Catalogue
-from tocsin.connectors.gateway.answers import AnswerPort, StoredCommands, answer_routes
+from tocsin.connectors.gateway.answers import AnswerPort, CasePort, StoredCommands, answer_routes
 from tocsin.connectors.gateway.codes import codes_routes
 from tocsin.connectors.gateway.commands import command_routes
 from tocsin.connectors.gateway.config import GatewayConfig
@@ -41,12 +41,13 @@ def build_gateway(
     ignored: IgnoredPort | None = None,
     redactions: Redactions = default_of,
     answers: AnswerPort | None = None,
+    cases: CasePort | None = None,
 ) -> FastAPI:
     """The application. `publisher` is open already and is closed by who opened it; `metrics` gets the gateway's own and
     is shown at /metrics, unless the configuration says otherwise; `schemas` is the registry that is served (default:
-    the shipped schemas); without `silences` there are no routes for them, without `answers` commands are answered with
-    202 alone. `ignored` keeps documents that are no problem, without the secrets that `redactions` says; without it
-    they are only logged."""
+    the shipped schemas). Without `silences` there are no routes for them, without `answers` commands are answered with
+    202 alone, without `cases` only for ids that the rules know. `ignored` keeps documents that are no problem, without
+    the secrets that `redactions` says; without it they are only logged."""
     # A redirect to the path with or without a slash would be built from the Host header.
     app = FastAPI(title="Tocsin gateway", version="1", docs_url=None, redoc_url=None, redirect_slashes=False)
     counts = GatewayMetrics(metrics)
@@ -55,7 +56,7 @@ def build_gateway(
     no_problems = IgnoredDocuments(ignored, counts, config.deadline, redactions)
     app.include_router(ingest_routes(config, inbox, rates, counts, no_problems))
     stored = None if answers is None else StoredCommands(answers)
-    app.include_router(command_routes(config, inbox, rates, stored))
+    app.include_router(command_routes(config, inbox, rates, stored, cases))
     if stored is not None:
         app.include_router(answer_routes(config, stored))
     if silences is not None:

@@ -12,11 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.connectors.commands import command_issued
-from tocsin.connectors.gateway.answers import ANSWERED, WAIT_PARAMETER, StoredCommands, wait_of
+from tocsin.connectors.gateway.answers import ANSWERED, WAIT_PARAMETER, CasePort, StoredCommands, wait_of
 from tocsin.connectors.gateway.config import GatewayConfig
 from tocsin.connectors.gateway.examples import COMMAND
 from tocsin.connectors.gateway.inbox import Inbox
-from tocsin.connectors.gateway.problems import refusals
+from tocsin.connectors.gateway.problems import NO_SUCH_CASE, Refusal, refusals
 from tocsin.connectors.gateway.rates import TenantRates
 from tocsin.connectors.gateway.request import ACCEPTED, BY_PARAMETER, KEY_PARAMETER, TENANT_PARAMETER, read_command
 from tocsin.schemas.events import CommandKind
@@ -34,9 +34,15 @@ _BODY = {
 }
 
 
-def command_routes(config: GatewayConfig, inbox: Inbox, rates: TenantRates, stored: StoredCommands | None) -> APIRouter:
-    """The routes by which people answer. `{target}` is an event id or a case; for a choice also the message that was
-    sent, or its thread."""
+def command_routes(
+    config: GatewayConfig,
+    inbox: Inbox,
+    rates: TenantRates,
+    stored: StoredCommands | None,
+    cases: CasePort | None = None,
+) -> APIRouter:
+    """The routes by which people answer. `{target}` is a case, or an id that belongs to one (of an event or a delivery
+    only for who waits, and where `cases` can look); for a choice also the message that was sent, or its thread."""
     router = APIRouter()
     openapi: dict[str, Any] = {
         "parameters": [TENANT_PARAMETER, KEY_PARAMETER, BY_PARAMETER, WAIT_PARAMETER],
@@ -45,7 +51,7 @@ def command_routes(config: GatewayConfig, inbox: Inbox, rates: TenantRates, stor
     for kind, summary in _SUMMARIES.items():
         router.add_api_route(
             f"/v1/problems/{{target:path}}/{kind}",
-            _route(kind, config, inbox, rates, stored),
+            _route(kind, config, inbox, rates, stored, cases),
             methods=["POST"],
             status_code=202,
             responses=ACCEPTED | ANSWERED,
@@ -57,7 +63,12 @@ def command_routes(config: GatewayConfig, inbox: Inbox, rates: TenantRates, stor
 
 
 def _route(
-    kind: CommandKind, config: GatewayConfig, inbox: Inbox, rates: TenantRates, stored: StoredCommands | None
+    kind: CommandKind,
+    config: GatewayConfig,
+    inbox: Inbox,
+    rates: TenantRates,
+    stored: StoredCommands | None,
+    cases: CasePort | None,
 ) -> Callable[[Request, str], Awaitable[Response]]:
     async def take(request: Request, target: str) -> Response:
         within = wait_of(request)
@@ -68,8 +79,20 @@ def _route(
             event = command_issued(kind, target.removeprefix("urn:uuid:"), document, head.origin(), by=by)
         keyed = None if head.idempotency_key is None else msgspec.json.encode([document, by])
         answer = await inbox.store(event, keyed)
-        if stored is not None:
+        if stored is None:
+            return Response(msgspec.json.encode(answer), 202, media_type="application/json")
+        try:
             return await stored.answered(event.event_id, head.tenant, within)
-        return Response(msgspec.json.encode(answer), 202, media_type="application/json")
+        except Refusal as refusal:
+            # The id of an event or of a delivery: the rules know it by its case.
+            if refusal.kind is not NO_SUCH_CASE or cases is None or within is None or kind is CommandKind.CHOOSE:
+                raise
+            case = await cases.case_of(event.target, head.tenant, within)
+            if case is None:
+                raise
+        with refusals():
+            event = command_issued(kind, case, document, head.origin().within("case"), by=by)
+        await inbox.store(event)
+        return await stored.answered(event.event_id, head.tenant, within)
 
     return take

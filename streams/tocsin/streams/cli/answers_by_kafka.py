@@ -11,10 +11,10 @@ from tocsin.connectors.dialects import Unreadable
 from tocsin.connectors.printable import clipped
 from tocsin.connectors.publish import Origin, Publisher
 from tocsin.schemas.events import CommandAnswered, CommandIssued, CommandKind, CommandOutcome
-from tocsin.streams.cli.finding import Found, case_behind, is_derived, plain
 from tocsin.streams.cli.options import checked_key, client_settings, usage_error
 from tocsin.streams.cli.outcomes import issued, seconds_of, tell
 from tocsin.streams.processes.exit_codes import CHECK_FAILED, CommandFailed
+from tocsin.streams.processes.finding import Found, case_behind, is_derived, plain
 from tocsin.streams.processes.kafka import reachable
 from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import require_topics

@@ -18,6 +18,7 @@ from tocsin.schemas.events import SilenceSet
 from tocsin.schemas.registry import Registry
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.processes.answers_topic import AnswersTopic
+from tocsin.streams.processes.finding import CasesBehind
 from tocsin.streams.processes.ignored import IgnoredToDead
 from tocsin.streams.processes.kafka import kafka_unreachable, needed_bootstrap
 from tocsin.streams.processes.kafka_watch import KafkaWatch, Metadata
@@ -61,7 +62,7 @@ async def run_gateway_process(settings: Settings, stop: asyncio.Event, on_ready:
     answers = AnswersTopic(bootstrap, settings.prefix, book, LOOK_BACK)
     app = build_gateway(
         config_of(settings), publisher, ready, metrics, schemas=Registry(book), silences=SettingsSilences(following),
-        ignored=ignored, redactions=redactions, answers=answers,
+        ignored=ignored, redactions=redactions, answers=answers, cases=CasesBehind(bootstrap, settings),
     )  # fmt: skip
     try:
         async with (

@@ -6,7 +6,9 @@ last records of the topics.
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
+from time import monotonic
 from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
@@ -16,12 +18,15 @@ from msgspec import Struct
 from tocsin.connectors.kafka import open_consumer, partitions_of, read_to_end
 from tocsin.schemas.codec import decode
 from tocsin.schemas.errors import Undecodable
-from tocsin.streams.processes.kafka import kafka_unreachable
+from tocsin.streams.processes.kafka import ServiceUnreachable, kafka_unreachable
 from tocsin.streams.settings import Settings
 from tocsin.streams.topology import topic_name
 
 LOOKED_AT = 20_000
 """The most records of each topic that are looked at, the last ones."""
+
+PAUSE = 1.0
+"""Seconds between two looks of one gateway."""
 
 KEYED_BY_CASE = ("problems", "escalations")
 DERIVED = 5
@@ -60,6 +65,29 @@ async def case_behind(bootstrap: str, settings: Settings, target: str) -> Found 
     except (KafkaError, TimeoutError) as error:
         raise kafka_unreachable(bootstrap, error) from error
     return None
+
+
+class CasesBehind:
+    """A `CasePort` on Kafka: one look at a time, and never two within a second, whoever asks."""
+
+    def __init__(self, bootstrap: str, settings: Settings) -> None:
+        self._bootstrap, self._settings = bootstrap, settings
+        self._turn = asyncio.Lock()
+        self._ended = 0.0
+
+    async def case_of(self, target: str, tenant: str, within: float) -> str | None:
+        """The case that an id belongs to; None when it is no such id, another tenant's, or not found in time."""
+        if not is_derived(target):
+            return None
+        with suppress(TimeoutError, ServiceUnreachable):
+            async with asyncio.timeout(within), self._turn:
+                await asyncio.sleep(self._ended + PAUSE - monotonic())
+                try:
+                    found = await case_behind(self._bootstrap, self._settings, target)
+                finally:
+                    self._ended = monotonic()
+                return found.case if found is not None and found.tenant == tenant else None
+        return None
 
 
 async def _among(consumer: AIOKafkaConsumer, topic: str, name: str, wanted: bytes) -> Found | None:
