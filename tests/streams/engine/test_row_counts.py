@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from tocsin.streams.engine.row_counts import PerScope
 from tocsin.streams.engine.rows import RowStore
 
-COUNTED = PerScope(lambda key: key.split("/")[1], "case", lambda row: row == "open")
+COUNTED = PerScope(
+    lambda key: key.split("/")[1], "case", lambda row: row == "open", lambda key, data: data == b'"open"'
+)
 
 
 def store() -> RowStore:

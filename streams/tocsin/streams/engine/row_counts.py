@@ -13,11 +13,13 @@ from msgspec import Struct
 
 
 class PerScope(Struct, frozen=True):
-    """What a rule set has counted: whose a row is by its key, and which rows of the kind `open_kind` are open."""
+    """What a rule set has counted: whose a row is by its key, and which rows of the kind `open_kind` are open; the
+    last says it of a row's key and bytes, so that none is decoded for it when many are recovered."""
 
     scope_of: Callable[[str], str]
     open_kind: str
     is_open: Callable[[Any], bool]
+    is_open_stored: Callable[[str, bytes], bool]
 
 
 class RowCounts:
@@ -46,7 +48,14 @@ class RowCounts:
 
     def note(self, key: str, row: Any) -> None:
         """The row of this key, of the kind of which some are open, is now this one."""
-        if not self._what.is_open(row):
+        self._mark(key, self._what.is_open(row))
+
+    def note_stored(self, key: str, data: bytes) -> None:
+        """The same for a row that is there as bytes only; one that cannot be read is not open."""
+        self._mark(key, self._what.is_open_stored(key, data))
+
+    def _mark(self, key: str, is_open: bool) -> None:
+        if not is_open:
             self._close(key)
         elif key not in self._open_keys:
             self._open_keys.add(key)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from typing import Any
 
 from msgspec import Struct
@@ -279,14 +278,15 @@ class RowStore:
             self.timers.set(key, stored.due)
 
     def _count_stored(self, key: str, before: StoredRow | None, after: StoredRow | None) -> None:
-        """Count a row that is there as bytes only. One that cannot be read halts its partition when it is used."""
+        """Count a row that is there as bytes only. One of a newer format is not looked into: it halts its partition."""
         counts = self.counts
         if counts is None:
             return
         counts.change(key, _is_there(before), _is_there(after))
-        if after is not None and not after.deleted and key.startswith(counts.prefix):
-            with suppress(Halt):
-                counts.note(key, self._decode(after.payload, after.version))
+        if after is None or after.deleted or after.version > self._version:
+            return
+        if key.startswith(counts.prefix):
+            counts.note_stored(key, after.payload)
 
 
 def _is_there(stored: StoredRow | None) -> bool:

@@ -13,8 +13,9 @@ import msgspec
 from tocsin.schemas.errors import TocsinError
 from tocsin.streams.engine.record import Halt
 from tocsin.streams.engine.row_counts import PerScope
-from tocsin.streams.rules.state.cases import CaseRow, CaseStatus, KeptCommand, ReminderRow, SeenRow
+from tocsin.streams.rules.state.cases import CaseRow, CaseStatus, KeptCommand, ReminderRow, SeenRow, is_open
 from tocsin.streams.rules.state.context import THREAD_CODES, WAITING, ConnectionRow, ReferenceRow, ThreadRow
+from tocsin.streams.rules.state.counted import counted
 from tocsin.streams.rules.state.deliveries import DeliveryRow, DispatchRow, EndpointRow, FinishedRow, LaneRow
 from tocsin.streams.rules.state.escalation import EscalationRow
 from tocsin.streams.rules.state.keys import MAX_KEY_PART, row_key, scope_of
@@ -110,7 +111,12 @@ Row = (
 )
 """Any row."""
 
-TENANT_ROWS = PerScope(scope_of, "case", lambda row: isinstance(row, CaseRow) and row.status != "resolved")
+TENANT_ROWS = PerScope(
+    scope_of,
+    "case",
+    lambda row: isinstance(row, CaseRow) and is_open(row.status),
+    lambda key, data: counted(key, data) is not None,
+)
 """What is counted of the rows of `decide`: those of each tenant, and its open cases: all that are not resolved."""
 
 encode_row: Callable[[Row], bytes] = msgspec.msgpack.Encoder().encode

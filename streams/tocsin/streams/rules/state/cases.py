@@ -10,6 +10,11 @@ CaseStatus = Literal["open", "acknowledged", "snoozed", "resolved"]
 """Where a case stands; a report after `resolved` opens it again."""
 
 
+def is_open(status: str) -> bool:
+    """Whether a case that stands so is open: acknowledged and snoozed ones are, too."""
+    return status != "resolved"
+
+
 class SeenRow(Struct, frozen=True, array_like=True, tag="seen", gc=False):
     """`seen/<tenant>/<event id>`: a report was decided at `at`; `represented_by` is the event that stands for it."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw, Struct
 
+from tocsin.streams.rules.state.cases import is_open
+
 OPEN_CASES, PENDING_DELIVERIES = "open_cases", "pending_deliveries"
 
 
@@ -44,7 +46,7 @@ def counted(key: str, data: bytes) -> tuple[str, int] | None:
     try:
         if key.startswith("case/"):
             case = _case.decode(data)
-            return None if case.status == "resolved" else (OPEN_CASES, case.first_seen)
+            return (OPEN_CASES, case.first_seen) if is_open(case.status) else None
         if key.startswith("delivery/"):
             return PENDING_DELIVERIES, _delivery.decode(data).enqueued_at
     except msgspec.MsgspecError:  # a FinishedRow stands under the key of its delivery
