@@ -5,11 +5,11 @@ By Kafka, or with `--url` by a gateway; each way has its own file, and only that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
+from tocsin.streams.cli.asked import Asked
 from tocsin.streams.cli.options import PATIENCE, AsJson, By, For, Key, Tenant, Until, Wait, Why
 from tocsin.streams.cli.over_http import Url
 
@@ -30,7 +30,7 @@ def acknowledge(
     url: Url = None,
 ) -> None:
     """Take a case: no further step of its escalation. Waits for what becomes of it."""
-    _issue("acknowledge", target, {"by": by, "why": why}, tenant, idempotency_key, wait, as_json, url)
+    _issue(Asked("acknowledge", target, {"by": by, "why": why}, tenant, idempotency_key, wait, as_json), url)
 
 
 def resolve(
@@ -44,7 +44,7 @@ def resolve(
     url: Url = None,
 ) -> None:
     """Say that a case is over: its escalation is cancelled, and who was told of it is told so."""
-    _issue("resolve", target, {"by": by, "why": why}, tenant, idempotency_key, wait, as_json, url)
+    _issue(Asked("resolve", target, {"by": by, "why": why}, tenant, idempotency_key, wait, as_json), url)
 
 
 def snooze(
@@ -61,7 +61,7 @@ def snooze(
 ) -> None:
     """Put a case off: no step of its escalation until a time (--until) or for a span (--for); then it goes on."""
     given = {"by": by, "why": why, "for": span, "until": until}
-    _issue("snooze", target, given, tenant, idempotency_key, wait, as_json, url)
+    _issue(Asked("snooze", target, given, tenant, idempotency_key, wait, as_json), url)
 
 
 def choose(
@@ -81,25 +81,15 @@ def choose(
 ) -> None:
     """Choose about a reply that does not come: wait longer (--for or --until), retry, or give up."""
     given = {"by": by, "why": why, "for": span, "until": until, "choice": choice}
-    _issue("choose", target, given, tenant, idempotency_key, wait, as_json, url)
+    _issue(Asked("choose", target, given, tenant, idempotency_key, wait, as_json), url)
 
 
-def _issue(
-    kind: str,
-    target: str,
-    given: Mapping[str, object],
-    tenant: str | None,
-    key: str | None,
-    wait: str,
-    as_json: bool,
-    url: str | None,
-) -> None:
+def _issue(asked: Asked, url: str | None) -> None:
     if url is not None:
         from tocsin.streams.cli.answers_by_gateway import issue_by_gateway
 
-        issue_by_gateway(url, kind, target, given, tenant, key, wait, as_json)
+        issue_by_gateway(url, asked)
     else:
-        from tocsin.schemas.events import CommandKind
         from tocsin.streams.cli.answers_by_kafka import issue_by_kafka
 
-        issue_by_kafka(CommandKind(kind), target, given, tenant, key, wait, as_json)
+        issue_by_kafka(asked)

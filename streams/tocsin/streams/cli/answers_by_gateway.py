@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from urllib.parse import quote
 
 from tocsin.connectors.printable import printable
+from tocsin.streams.cli.asked import Asked, line_of
 from tocsin.streams.cli.options import checked_key
 from tocsin.streams.cli.output import show, show_json
 from tocsin.streams.cli.over_http import Answer, GatewayClient
@@ -18,23 +18,15 @@ NOT_DONE = {400: USAGE, 404: CHECK_FAILED, 409: CHECK_FAILED, 415: USAGE, 422: U
 _AT_ONCE = ("0", "0s")
 
 
-def issue_by_gateway(
-    url: str,
-    kind: str,
-    target: str,
-    given: Mapping[str, object],
-    tenant: str | None,
-    key: str | None,
-    wait: str,
-    as_json: bool,
-) -> None:
+def issue_by_gateway(url: str, asked: Asked) -> None:
     """Ask the gateway to carry out a command, and tell what it answers. Raises CommandFailed for what is not done."""
-    keyed = {} if checked_key(key) is None else {"idempotency-key": str(key)}
-    path = f"/v1/problems/{quote(target, safe=':')}/{kind}" + ("" if wait in _AT_ONCE else f"?wait={quote(wait)}")
-    said = json.dumps({name: value for name, value in given.items() if value is not None}).encode()
-    with GatewayClient(url, tenant) as gateway:
+    keyed = {} if checked_key(asked.key) is None else {"idempotency-key": str(asked.key)}
+    waiting = "" if asked.wait in _AT_ONCE else f"?wait={quote(asked.wait)}"
+    path = f"/v1/problems/{quote(asked.target, safe=':')}/{asked.kind}{waiting}"
+    said = json.dumps({name: value for name, value in asked.given.items() if value is not None}).encode()
+    with GatewayClient(url, asked.tenant) as gateway:
         answer = gateway.post(path, said, **keyed)
-    tell(answer, as_json)
+    tell(answer, asked.as_json)
 
 
 def tell(answer: Answer, as_json: bool) -> None:
@@ -46,10 +38,8 @@ def tell(answer: Answer, as_json: bool) -> None:
     if as_json:
         return
     command = answer.body.get("event_id") or answer.body.get("silence")
-    outcome = {"already_so": "nothing to do"}.get(str(answer.body.get("outcome")), answer.body.get("outcome"))
+    outcome = answer.body.get("outcome")
     if outcome is None:
         show(printable(str(command)))
-        return
-    detail, case = answer.body.get("detail"), answer.body.get("case")
-    line = str(outcome) + (f": {detail}" if detail else "") + (f", case {case}" if case else "")
-    show(printable(f"{line} (command {command})"))
+    else:
+        show(line_of(str(command), str(outcome), answer.body.get("detail"), answer.body.get("case")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 
 from tocsin.connectors.commands import command_issued
@@ -11,6 +11,7 @@ from tocsin.connectors.dialects import Unreadable
 from tocsin.connectors.printable import clipped
 from tocsin.connectors.publish import Origin, Publisher
 from tocsin.schemas.events import CommandAnswered, CommandIssued, CommandKind, CommandOutcome
+from tocsin.streams.cli.asked import Asked
 from tocsin.streams.cli.options import checked_key, client_settings, usage_error
 from tocsin.streams.cli.outcomes import issued, seconds_of, tell
 from tocsin.streams.processes.exit_codes import CHECK_FAILED, CommandFailed
@@ -20,30 +21,22 @@ from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import require_topics
 
 
-def issue_by_kafka(
-    kind: CommandKind,
-    target: str,
-    given: Mapping[str, object],
-    tenant: str | None,
-    key: str | None,
-    wait: str,
-    as_json: bool,
-) -> None:
+def issue_by_kafka(asked: Asked) -> None:
     """Write the command, wait, and tell what became of it. Raises CommandFailed, ServiceUnreachable."""
-    origin, within = Origin(tenant=tenant or "default", idempotency_key=checked_key(key)), seconds_of(wait)
-    target = plain(target)
+    kind, target, within = CommandKind(asked.kind), plain(asked.target), seconds_of(asked.wait)
+    origin = Origin(tenant=asked.tenant or "default", idempotency_key=checked_key(asked.key))
     try:
-        command_issued(kind, target, given, origin)  # a mistake is reported before Kafka is contacted
-        settings = client_settings(tenant=tenant)
-        origin = Origin(tenant=settings.tenant, idempotency_key=key)
+        command_issued(kind, target, asked.given, origin)  # a mistake is reported before Kafka is contacted
+        settings = client_settings(tenant=asked.tenant)
+        origin = Origin(tenant=settings.tenant, idempotency_key=asked.key)
 
         def issue(about: str) -> CommandIssued:
-            return command_issued(kind, about, given, origin)
+            return command_issued(kind, about, asked.given, origin)
 
         command, answer = asyncio.run(_published(settings, kind, target, issue, within))
     except Unreadable as unreadable:
         raise usage_error(unreadable) from None
-    tell(command, answer, within, as_json)
+    tell(command, answer, within, asked.as_json)
 
 
 async def _published(

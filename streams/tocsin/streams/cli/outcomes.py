@@ -8,25 +8,15 @@ import typer
 
 from tocsin.connectors.commands import span_of
 from tocsin.connectors.dialects import Unreadable
-from tocsin.connectors.printable import printable
 from tocsin.schemas.events import CommandAnswered, CommandOutcome
 from tocsin.schemas.schema_book import SchemaBook
+from tocsin.streams.cli.asked import line_of
 from tocsin.streams.cli.options import usage_error
 from tocsin.streams.cli.output import show, show_error, show_json
 from tocsin.streams.processes.answers_topic import AnswersTopic
 from tocsin.streams.processes.exit_codes import CHECK_FAILED, GAVE_UP
 from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import require_topics
-
-WORDS = {
-    CommandOutcome.DONE: "done",
-    CommandOutcome.ALREADY_SO: "nothing to do",
-    CommandOutcome.KEPT: "not done",
-    CommandOutcome.NOT_FOUND: "not done",
-    CommandOutcome.REFUSED: "refused",
-    CommandOutcome.UNKNOWN: "not known",
-}
-"""What a person reads of each outcome."""
 
 HOLDS = (CommandOutcome.DONE, CommandOutcome.ALREADY_SO)
 """Outcomes after which it is as was wanted."""
@@ -61,9 +51,7 @@ def tell(command: str, answer: CommandAnswered | None, within: float, as_json: b
         said = {"outcome": answer.outcome, "case": answer.case, "detail": answer.detail} if answer else {}
         show_json({"event_id": command, "outcome": outcome} | said)
     elif answer is not None:
-        case = f", case {answer.case}" if answer.case else ""
-        detail = f": {answer.detail}" if answer.detail else ""
-        line = printable(f"{WORDS[answer.outcome]}{detail}{case} (command {command})")
+        line = line_of(command, answer.outcome.value, answer.detail, answer.case)
         show(line) if answer.outcome in HOLDS else show_error(f"tocsin: {line}")
     elif not within:
         show(command)

@@ -20,6 +20,7 @@ from tocsin.schemas.codec import decode
 from tocsin.schemas.errors import Undecodable
 from tocsin.schemas.events import CommandAnswered
 from tocsin.schemas.schema_book import SchemaBook
+from tocsin.streams.processes.lifecycle import beside
 from tocsin.streams.topology import topic_name
 
 _log = structlog.get_logger("tocsin.answers")
@@ -43,7 +44,6 @@ class AnswersTopic:
         self._book, self._back = book, back
         self._latest: OrderedDict[str, CommandAnswered] = OrderedDict()
         self._waiting: defaultdict[str, set[asyncio.Future[CommandAnswered]]] = defaultdict(set)
-        self._following: asyncio.Task[None] | None = None
         self._open = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> AnswersTopic:
@@ -51,15 +51,11 @@ class AnswersTopic:
         async with contextlib.AsyncExitStack() as opening:
             consumer = await opening.enter_async_context(open_consumer(self._bootstrap, fetch_max_wait_ms=100))
             await self._seek(consumer)
+            await opening.enter_async_context(beside(self._follow(consumer)))
             self._open = opening.pop_all()
-        self._following = asyncio.create_task(self._follow(consumer))
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        if self._following is not None:
-            self._following.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._following
         await self._open.aclose()
 
     def latest(self, command: str) -> CommandAnswered | None:
