@@ -93,6 +93,29 @@ async def test_an_id_that_somebody_has_seen(target: str, tenant: str, key: dict[
     assert [event.target for event in publisher.events] == [target, "k"][: 2 if status == 200 else 1]  # type: ignore[union-attr]
 
 
+async def test_who_looks_for_a_case_counts_among_those_who_wait() -> None:
+    class Slow:
+        looking = 0
+
+        async def case_of(self, target: str, tenant: str, within: float) -> str | None:
+            self.looking += 1
+            await asyncio.sleep(3600)
+            return "k"
+
+    slow = Slow()
+    stored = StoredCommands(SaidAnswers(), slow)
+    asked = [asyncio.create_task(stored.case_of(f"d-{number}", "acme", 30)) for number in range(WAITING + 5)]
+    await asyncio.sleep(0)
+    assert [task.done() for task in asked].count(True) <= 5
+    await asyncio.sleep(0)
+    assert slow.looking == WAITING
+    assert [task.result() for task in asked if task.done()] == [None] * 5
+    assert (await stored.answered("c", "acme", 1.0)).status_code == 202
+    for task in asked:
+        task.cancel()
+    await asyncio.gather(*asked, return_exceptions=True)
+
+
 @pytest.fixture
 async def answering() -> AsyncIterator[tuple[Gateway, SaidAnswers]]:
     """A gateway with answers."""

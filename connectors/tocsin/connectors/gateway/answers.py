@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -86,8 +88,9 @@ class CasePort(Protocol):
 class StoredCommands:
     """The commands that were stored here, the last REMEMBERED ones, and what became of them."""
 
-    def __init__(self, port: AnswerPort) -> None:
-        self._port = port
+    def __init__(self, port: AnswerPort, cases: CasePort | None = None) -> None:
+        """Without `cases` only ids are known that the rules know."""
+        self._port, self._cases = port, cases
         self._tenants: OrderedDict[str, str] = OrderedDict()
         self._waiting = 0
 
@@ -101,17 +104,29 @@ class StoredCommands:
         status = f"/v1/commands/{command}?tenant={quote(tenant)}"
         if within is None or self._waiting >= WAITING:
             return _json({"event_id": command, "status": status}, 202, status)
-        self._waiting += 1
-        try:
+        with self._one_more_waits():
             answer = await self._port.answer(command, within)
-        finally:
-            self._waiting -= 1
         if answer is None:
             raise Refusal(NO_ANSWER, event_id=command, status_url=status)
         kind = _NOT_DONE.get(answer.outcome)
         if kind is not None:
             raise Refusal(kind, **_shown(answer), expected=IDS if kind is NO_SUCH_CASE else "")
         return _json(_shown(answer), 200)
+
+    async def case_of(self, target: str, tenant: str, within: float) -> str | None:
+        """The case of an id that the rules do not know; None when it is not found, or WAITING others wait already."""
+        if self._cases is None or self._waiting >= WAITING:
+            return None
+        with self._one_more_waits():
+            return await self._cases.case_of(target, tenant, within)
+
+    @contextmanager
+    def _one_more_waits(self) -> Iterator[None]:
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
 
     def status(self, command: str, tenant: str) -> dict[str, object] | None:
         """What is known of a tenant's command: its answer, or that it is pending; None for nothing."""

@@ -55,8 +55,8 @@ def build_gateway(
     rates = TenantRates(config.tenant_documents, config.tenant_bytes)
     no_problems = IgnoredDocuments(ignored, counts, config.deadline, redactions)
     app.include_router(ingest_routes(config, inbox, rates, counts, no_problems))
-    stored = None if answers is None else StoredCommands(answers)
-    app.include_router(command_routes(config, inbox, rates, stored, cases))
+    stored = None if answers is None else StoredCommands(answers, cases)
+    app.include_router(command_routes(config, inbox, rates, stored))
     if stored is not None:
         app.include_router(answer_routes(config, stored))
     if silences is not None:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.connectors.commands import command_issued
-from tocsin.connectors.gateway.answers import ANSWERED, WAIT_PARAMETER, CasePort, StoredCommands, wait_of
+from tocsin.connectors.gateway.answers import ANSWERED, WAIT_PARAMETER, StoredCommands, wait_of
 from tocsin.connectors.gateway.config import GatewayConfig
 from tocsin.connectors.gateway.examples import COMMAND
 from tocsin.connectors.gateway.inbox import Inbox
@@ -34,15 +34,9 @@ _BODY = {
 }
 
 
-def command_routes(
-    config: GatewayConfig,
-    inbox: Inbox,
-    rates: TenantRates,
-    stored: StoredCommands | None,
-    cases: CasePort | None = None,
-) -> APIRouter:
+def command_routes(config: GatewayConfig, inbox: Inbox, rates: TenantRates, stored: StoredCommands | None) -> APIRouter:
     """The routes by which people answer. `{target}` is a case, or an id that belongs to one (of an event or a delivery
-    only for who waits, and where `cases` can look); for a choice also the message that was sent, or its thread."""
+    only for who waits); for a choice also the message that was sent, or its thread."""
     router = APIRouter()
     openapi: dict[str, Any] = {
         "parameters": [TENANT_PARAMETER, KEY_PARAMETER, BY_PARAMETER, WAIT_PARAMETER],
@@ -51,7 +45,7 @@ def command_routes(
     for kind, summary in _SUMMARIES.items():
         router.add_api_route(
             f"/v1/problems/{{target:path}}/{kind}",
-            _route(kind, config, inbox, rates, stored, cases),
+            _route(kind, config, inbox, rates, stored),
             methods=["POST"],
             status_code=202,
             responses=ACCEPTED | ANSWERED,
@@ -63,12 +57,7 @@ def command_routes(
 
 
 def _route(
-    kind: CommandKind,
-    config: GatewayConfig,
-    inbox: Inbox,
-    rates: TenantRates,
-    stored: StoredCommands | None,
-    cases: CasePort | None,
+    kind: CommandKind, config: GatewayConfig, inbox: Inbox, rates: TenantRates, stored: StoredCommands | None
 ) -> Callable[[Request, str], Awaitable[Response]]:
     async def take(request: Request, target: str) -> Response:
         within = wait_of(request)
@@ -85,9 +74,9 @@ def _route(
             return await stored.answered(event.event_id, head.tenant, within)
         except Refusal as refusal:
             # The id of an event or of a delivery: the rules know it by its case.
-            if refusal.kind is not NO_SUCH_CASE or cases is None or within is None or kind is CommandKind.CHOOSE:
+            if refusal.kind is not NO_SUCH_CASE or within is None or kind is CommandKind.CHOOSE:
                 raise
-            case = await cases.case_of(event.target, head.tenant, within)
+            case = await stored.case_of(event.target, head.tenant, within)
             if case is None:
                 raise
         with refusals():

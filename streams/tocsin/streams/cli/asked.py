@@ -1,4 +1,4 @@
-"""A command about a case as it was typed, and the line that tells what became of it: for both ways, with few imports."""
+"""A command about a case as it was typed, and the line that tells what became of it: for both ways of asking."""
 
 from __future__ import annotations
 
