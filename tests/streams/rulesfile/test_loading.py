@@ -415,3 +415,47 @@ def test_what_is_redacted_for_whom(tmp_path: Path) -> None:
         assert redaction_of("other") == redaction_of("anybody") == Redaction(keep=("card",), members=("ssn",))
     assert load_redactions(None)("anybody") == Redaction()
     assert "should be 'bearer'" in shown(tmp_path, TOP + "redaction: {keep: [everything]}\n")[0]
+
+
+HEADERS = """\
+endpoints:
+  owner:
+    sink: webhook
+    url: https://owner.example/hook
+    secret: {secret}
+    headers:
+      X-Team: issuer
+      Authorization: {value}
+default_route: owner
+"""
+
+
+def test_a_header_may_stand_in_the_environment_or_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("Bearer hunter2\n")
+    for value in ("{env: TOKEN}", "{file: token}", "Bearer hunter2"):
+        path = tmp_path / "rules.yaml"
+        path.write_text(HEADERS.format(secret=SECRET, value=value))
+        book = load_rulebook(path, {"TOKEN": "Bearer hunter2"})
+        settings = webhook(book, "owner")
+        assert settings.headers == {"X-Team": "issuer", "Authorization": "Bearer hunter2"}, value
+        assert "hunter2" not in f"{book!r} {settings!r} {book.endpoints['owner']}"
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("{env: NOT_THERE}", "8: the environment variable NOT_THERE is not set"),
+        ("{file: not-there}", "8: the secret file"),
+        ("{env: TWO_LINES}", "8: a header's value is one line of printable ASCII"),
+        ("{file: large}", "8: the secret file"),
+        ("{vault: x}", "8: "),
+    ],
+)
+def test_a_header_that_cannot_be_sent_is_named_and_not_shown(tmp_path: Path, value: str, found: str) -> None:
+    (tmp_path / "large").write_text("hunter2" * 1000)
+    path = tmp_path / "rules.yaml"
+    path.write_text(HEADERS.format(secret=SECRET, value=value))
+    with pytest.raises(RulesFileError) as refused:
+        load_rulebook(path, {"TWO_LINES": "hunter2\nX: y"})
+    assert found in str(refused.value)
+    assert "hunter2" not in str(refused.value)

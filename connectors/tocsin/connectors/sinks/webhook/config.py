@@ -1,0 +1,122 @@
+"""The settings of a webhook, and what is refused before anything is sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
+
+from msgspec import Meta, field
+from msgspec.structs import replace
+from yarl import URL
+
+from tocsin.connectors.secrets import Secret
+from tocsin.connectors.sections import NOT_IN_FILE, Listed, Section, Text
+from tocsin.connectors.sinks.base import SinkMisconfigured
+from tocsin.connectors.webhooks import decode_secret
+
+RESERVED_HEADERS = frozenset(
+    {
+        "host",
+        "content-length",
+        "content-type",
+        "transfer-encoding",
+        "connection",
+        "accept-encoding",
+        "user-agent",
+        "traceparent",
+        "tracestate",
+    }
+)
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
+_HEADER_VALUE = re.compile(r"[\x20-\x7e]{0,4096}")
+
+
+def _signing(as_: Literal["any", "text", "env", "file"]) -> Secret:
+    return Secret(as_, decode_secret, "make one: whsec_ and what `openssl rand -base64 32` prints")
+
+
+def _header_value(value: str) -> None:
+    if not _HEADER_VALUE.fullmatch(value):
+        raise ValueError("a header's value is one line of printable ASCII")
+
+
+class WebhookConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A webhook: a signed POST (Standard Webhooks). Exactly one of secret, secret_env and secret_file is needed."""
+
+    url: Annotated[Text, "https on port 443, unless allow_private."]
+    secret: Annotated[Annotated[str, _signing("text")] | None, "whsec_ and base64 of 24 to 64 bytes."] = None
+    secret_env: Annotated[Annotated[str, _signing("env")] | None, "Name of the environment variable that holds it."] = (
+        None
+    )
+    secret_file: Annotated[Annotated[str, _signing("file")] | None, "File that holds it."] = None
+    secrets: Annotated[
+        tuple[Annotated[str, _signing("any")], ...],
+        Listed(max_length=10),
+        "Earlier secrets that still sign too, during a rotation.",
+    ] = ()
+    """All that sign, the newest first, once the settings are read: the one above stands first."""
+    allow_private: Annotated[bool, "Plain http, any port and private addresses are right here."] = False
+    headers: Annotated[
+        Mapping[Text, Annotated[str, Secret("any", _header_value, "one line, as `curl -H` takes it")]],
+        Meta(max_length=20),
+        "Sent with each request; a value is a text, {env: NAME} or {file: PATH}.",
+    ] = field(default_factory=dict)
+    timeout: Annotated[float, NOT_IN_FILE] = 15.0
+    """Seconds of a whole attempt."""
+    connect_timeout: Annotated[float, NOT_IN_FILE] = 5.0
+    """Seconds of it until the connection stands."""
+
+    def checked(self) -> WebhookConfig:
+        """With all that sign in `secrets`; raises ValueError when not exactly one is the newest."""
+        given = [one for one in (self.secret, self.secret_env, self.secret_file) if one is not None]
+        if len(given) != 1:
+            raise ValueError("a webhook needs exactly one of secret, secret_env and secret_file")
+        secrets = (*given, *self.secrets)
+        return replace(self, secret=None, secret_env=None, secret_file=None, secrets=secrets)
+
+    def __repr__(self) -> str:
+        """Without secrets: neither those of the signature, nor headers, nor what the URL's path and query may hold."""
+        try:
+            origin = str(URL(self.url).origin())
+        except ValueError:
+            origin = "?"
+        return f"WebhookConfig(url={origin!r}, secrets=***)"
+
+
+def checked_url(config: WebhookConfig) -> URL:
+    """Where a webhook goes. Raises SinkMisconfigured."""
+    try:
+        url = URL(config.url)
+        # a host that cannot be decoded raises only when it is asked for
+        scheme, host, port, user, password = url.scheme, url.host, url.port, url.user, url.password
+        url.origin()
+    except Exception:  # whatever the URL library raises: ValueError, UnicodeError, ...
+        raise SinkMisconfigured("webhook", "url", "not a URL with a host") from None
+    if scheme not in ("https", "http") or not host or len(host) > 253:
+        raise SinkMisconfigured("webhook", "url", "must be an https URL with a host")
+    if user is not None or password is not None or url.fragment:
+        raise SinkMisconfigured("webhook", "url", "must have neither a user, a password nor a fragment")
+    if not config.allow_private and (scheme != "https" or port != 443):
+        raise SinkMisconfigured("webhook", "url", "must be https on port 443, unless allow_private is set")
+    return url
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Raises SinkMisconfigured for a header that HTTP does not allow, or that the sink sets itself."""
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            raise SinkMisconfigured("webhook", "headers", "a name or value that HTTP does not allow")
+        if name.lower() in RESERVED_HEADERS or name.lower().startswith(("webhook-", "tocsin-")):
+            raise SinkMisconfigured("webhook", "headers", f"{name.lower()} is set by the sink")
+
+
+def check_secrets(secrets: Sequence[str]) -> None:
+    """Raises SinkMisconfigured when nothing signs, or something that cannot."""
+    if not secrets:
+        raise SinkMisconfigured("webhook", "secrets", "at least one is needed")
+    for secret in secrets:
+        try:
+            decode_secret(secret)
+        except ValueError as error:
+            raise SinkMisconfigured("webhook", "secrets", str(error)) from None
