@@ -1,57 +1,54 @@
-"""What holds for each sink of the table, and that none is forgotten."""
+"""What holds for each sink that there is, ours and one of another package, and that none is forgotten.
+
+The checks are those that we ship, `tocsin.connectors.conformance`; here each meets each sink. A new sink needs its
+other side in `counterparts/`, a class as `conformance.Counterpart` says, and its row in COUNTERPARTS.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import inspect
 import pkgutil
-from collections.abc import Awaitable, Callable
+import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from tests.connectors.sinks.counterparts.log import Pipe
+from tests.connectors.sinks.counterparts.memory import List
+from tests.connectors.sinks.counterparts.pigeon import Loft, install
+from tests.connectors.sinks.counterparts.webhook import Receiver
 from tocsin.connectors import sinks
+from tocsin.connectors.conformance import CHECKS, Counterpart
+from tocsin.connectors.conformance.checks import any_attempt_ends
+from tocsin.connectors.sections import file_model
 from tocsin.connectors.sinks import (
     SINKS,
     Delivered,
-    Rejected,
     RetryLater,
     Sink,
     SinkMisconfigured,
     make_sink,
+    sink_class,
     sink_kinds,
 )
 from tocsin.connectors.sinks.base import Reason
 from tocsin.schemas.events import DeliveryAttempt
+from tocsin.streams.rulesfile.endpoints import endpoint_model
 
-SECRET = "whsec_" + base64.b64encode(bytes(32)).decode()
+COUNTERPARTS: dict[str, type[Counterpart]] = {
+    "log": Pipe,
+    "memory": List,
+    "pigeon": Loft,
+    "webhook": Receiver,
+}
+"""The other side of each kind of sink."""
 
-
-async def _webhook_settings() -> tuple[dict[str, Any], Callable[[], Awaitable[None]]]:
-    async def take(request: web.Request) -> web.Response:
-        await request.read()
-        return web.Response()
-
-    app = web.Application()
-    app.router.add_post("/", take)
-    server = TestServer(app)
-    await server.start_server()
-    return {"url": str(server.make_url("/")), "secrets": [SECRET], "allow_private": True}, server.close
-
-
-async def _memory_settings() -> tuple[dict[str, Any], Callable[[], Awaitable[None]]]:
-    async def nothing() -> None:
-        return None
-
-    return {}, nothing
-
-
-MAKE = {"log": _memory_settings, "memory": _memory_settings, "webhook": _webhook_settings}
-"""For each sink: settings that work and point at somebody who takes everything, and how to end that somebody."""
+KINDS = (*sink_kinds(), "pigeon")
 
 
 def attempt(**changes: Any) -> DeliveryAttempt:
@@ -62,8 +59,21 @@ def attempt(**changes: Any) -> DeliveryAttempt:
     return DeliveryAttempt(**(fields | changes))
 
 
+@pytest.fixture(autouse=True)
+def _pigeon_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "pigeon", raising=False)
+    monkeypatch.syspath_prepend(install(tmp_path / "site"))
+
+
+def counterpart(kind: str) -> Counterpart:
+    if kind not in COUNTERPARTS:
+        pytest.fail(f"the sink {kind} has no other side in COUNTERPARTS of {Path(__file__).name}")
+    return COUNTERPARTS[kind]()
+
+
 def test_no_sink_is_forgotten() -> None:
-    assert MAKE.keys() == SINKS.keys()
+    assert set(sink_kinds()) == COUNTERPARTS.keys()
+    assert all(one().kind == kind for kind, one in COUNTERPARTS.items())
     sources = {module.name for module in pkgutil.iter_modules(sinks.__path__, f"{sinks.__name__}.")}
     with_a_sink = {
         name
@@ -76,52 +86,53 @@ def test_no_sink_is_forgotten() -> None:
     assert with_a_sink == {sink.partition(":")[0] for sink in SINKS.values()}
 
 
-@pytest.mark.parametrize("kind", SINKS)
-async def test_delivers_many_at_once_and_opens_again(kind: str) -> None:
-    settings, end = await MAKE[kind]()
-    sink = make_sink(kind, settings)
-    try:
-        for _ in range(2):
-            async with sink as opened:
-                outcomes = await asyncio.gather(*(opened.deliver(attempt(attempt=n)) for n in range(1, 21)))
-            assert all(isinstance(outcome, Delivered) for outcome in outcomes)
-    finally:
-        await end()
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("check", CHECKS)
+async def test_conforms(check: str, kind: str) -> None:
+    async with counterpart(kind) as other:
+        await CHECKS[check](other)
 
 
-@pytest.mark.parametrize("kind", SINKS)
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"body": b""},
-        {"body": b"\x00\xff" * 1000},
-        {"delivery_id": "a\r\nb: c"},
-        {"delivery_id": ""},
-        {"content_type": "text/plain\r\nx: y"},
-        {"content_type": ""},
-        {"attempt": 0, "replay": 3},
-    ],
-    ids=str,
+TEXTS = st.text(max_size=200) | st.text("\r\n\0: \ud800\u2028", max_size=20)
+ATTEMPTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "delivery_id": TEXTS,
+        "content_type": TEXTS | st.sampled_from(["application/json", "text/plain; charset=utf-8"]),
+        "body": st.binary(max_size=5000) | st.text(max_size=500).map(lambda text: text.encode("utf-8", "replace")),
+        "attempt": st.integers(-(2**31), 2**31 - 1),
+        "replay": st.integers(-(2**31), 2**31 - 1),
+        "occurred_at": st.integers(-(2**63), 2**63 - 1),
+        "recorded_at": st.integers(-(2**63), 2**63 - 1),
+        "lane": st.none() | TEXTS,
+        "traceparent": st.none() | TEXTS,
+        "tracestate": st.none() | TEXTS,
+    },
 )
-async def test_any_attempt_has_an_outcome(kind: str, changes: dict[str, Any]) -> None:
-    settings, end = await MAKE[kind]()
-    try:
-        async with make_sink(kind, settings) as sink:
-            assert isinstance(await sink.deliver(attempt(**changes)), Delivered | RetryLater | Rejected)
-    finally:
-        await end()
 
 
-@pytest.mark.parametrize("kind", SINKS)
-def test_an_unknown_setting_is_refused_by_name(kind: str) -> None:
-    with pytest.raises(SinkMisconfigured) as refusal:
-        make_sink(kind, {"url": "https://example.org/", "secrets": [SECRET], "colour": "red"})
-    assert refusal.value.field in ("colour", "url")
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(odd=st.lists(ATTEMPTS, min_size=1, max_size=15))
+def test_any_attempt_has_an_outcome(kind: str, odd: list[dict[str, Any]]) -> None:
+    async def check() -> None:
+        async with counterpart(kind) as other:
+            await any_attempt_ends(other, {str(number): changes for number, changes in enumerate(odd)})
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_schema_of_the_rules_file_shows_and_explains_each_setting(kind: str) -> None:
+    models = file_model(sink_class(kind).Config), endpoint_model(kind)
+    own, shown = (model.model_json_schema()["properties"] for model in models)
+    assert own.items() < shown.items()
+    assert [name for name, said in own.items() if not said.get("description")] == [], "it is a string in Annotated"
 
 
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(SinkMisconfigured, match=f"there are {', '.join(sorted(sink_kinds()))}"):
-        make_sink("pigeon", {})
+        make_sink("dove", {})
 
 
 async def test_the_memory_sink_answers_what_is_lined_up() -> None:

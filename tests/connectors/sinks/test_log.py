@@ -9,7 +9,6 @@ import pytest
 
 from tests.connectors.sinks.test_every_sink import attempt
 from tocsin.connectors.sinks import Delivered, RetryLater
-from tocsin.connectors.sinks import log as log_sink
 from tocsin.connectors.sinks.base import Reason
 from tocsin.connectors.sinks.log import LogConfig, LogSink
 
@@ -51,10 +50,9 @@ async def test_the_body_as_it_is_for_programs() -> None:
     os.close(reading)
 
 
-async def test_what_nobody_reads_is_not_delivered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_sink, "PATIENCE", 0.05)
+async def test_what_nobody_reads_is_not_delivered() -> None:
     reading, writing = os.pipe()
-    async with LogSink(LogConfig(form="json"), writing) as sink:
+    async with LogSink(LogConfig(form="json"), writing, patience=0.05) as sink:
         # more than a pipe holds
         assert await sink.deliver(attempt(body=b'"' + b"x" * 200_000 + b'"')) == RetryLater(reason=Reason.TIMEOUT)
         os.close(reading)

@@ -10,42 +10,7 @@ from pathlib import Path
 
 import pytest
 
-SINK = '''
-"""Appends each delivery to a file."""
-
-from typing import Annotated
-
-from msgspec import Meta, Struct
-
-from tocsin.connectors.secrets import Secret
-from tocsin.connectors.sinks import Delivered
-
-
-class PigeonConfig(Struct, frozen=True, kw_only=True):
-    """Flies to a loft."""
-
-    loft: Annotated[str, Meta(min_length=1), "The file to which deliveries are appended."]
-    ring: Annotated[str, Secret()]
-    height: Annotated[int, Meta(ge=1, le=100), "Metres."] = 10
-
-
-class PigeonSink:
-    Config = PigeonConfig
-
-    def __init__(self, config):
-        self.config = config
-
-    async def __aenter__(self):
-        return self
-
-    async def deliver(self, attempt):
-        with open(self.config.loft, "ab") as loft:
-            loft.write(self.config.ring.encode() + b" " + attempt.body)
-        return Delivered()
-
-    async def __aexit__(self, *_):
-        return None
-'''
+from tests.connectors.sinks.counterparts.pigeon import install
 
 DELIVER = """
 import asyncio, sys
@@ -68,13 +33,10 @@ asyncio.run(deliver())
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
-    """The folder of an installed package with one sink."""
-    folder = tmp_path / "site"
-    (folder / "pigeon-1.0.dist-info").mkdir(parents=True)
-    (folder / "pigeon.py").write_text(SINK)
-    (folder / "pigeon-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: pigeon\nVersion: 1.0\n")
-    entries = "[tocsin.sinks]\npigeon = pigeon:PigeonSink\nbroken = nowhere_to_be_found:Sink\n"
-    (folder / "pigeon-1.0.dist-info" / "entry_points.txt").write_text(entries)
+    """The folder of an installed package with one sink, and one that cannot be loaded."""
+    folder = install(tmp_path / "site")
+    with (folder / "pigeon-1.0.dist-info" / "entry_points.txt").open("a") as entries:
+        entries.write("broken = nowhere_to_be_found:Sink\n")
     return folder
 
 
@@ -100,7 +62,7 @@ def test_it_is_checked_opened_and_delivers(tmp_path: Path, installed: Path) -> N
     assert checked.returncode == 0, checked.stdout + checked.stderr
     delivered = run(installed, "-c", DELIVER, file)
     assert delivered.stdout.startswith("Delivered("), delivered.stderr
-    assert loft.read_bytes() == b"tell-no-one {}"
+    assert json.loads(loft.read_text()) == ["tell-no-one", "d", "{}"]
 
 
 FINDINGS = {

@@ -73,7 +73,8 @@ def _misconfigured(kind: str, error: msgspec.ValidationError) -> SinkMisconfigur
     path = re.search(r"`\$\.?([^`]*)`", message)
     field = re.search(r"field `([^`]+)`", message)
     name = field.group(1) if field else path.group(1) if path else ""
-    return SinkMisconfigured(kind, name, message.partition(" - at ")[0])
+    why = "none of the values that it may have" if message.startswith("Invalid") else message.partition(" - at ")[0]
+    return SinkMisconfigured(kind, name, why)
 
 
 __all__ = [

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import select
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Annotated, Literal, Self
 
@@ -32,10 +31,13 @@ class LogSink:
 
     Config = LogConfig
 
-    def __init__(self, config: LogConfig | None = None, descriptor: int = STDOUT) -> None:
+    def __init__(
+        self, config: LogConfig | None = None, descriptor: int = STDOUT, *, patience: float = PATIENCE
+    ) -> None:
         """`descriptor` is what is written to."""
         self._config = config or LogConfig()
         self._descriptor = descriptor
+        self._patience = patience
         self._one_line_at_a_time = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
@@ -45,7 +47,7 @@ class LogSink:
         """Print it; Delivered when it was written."""
         line = (self._line(attempt) + "\n").encode("utf-8", "replace")
         try:
-            async with asyncio.timeout(PATIENCE), self._one_line_at_a_time:
+            async with asyncio.timeout(self._patience), self._one_line_at_a_time:
                 await self._print(line)
         except TimeoutError:
             return RetryLater(reason=Reason.TIMEOUT)
@@ -64,12 +66,12 @@ class LogSink:
     def _line(self, attempt: DeliveryAttempt) -> str:
         try:
             body = json.loads(attempt.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             body = attempt.body.decode("utf-8", "replace")
         if self._config.form == "json":
             return json.dumps(body)
-        time = datetime.fromtimestamp(attempt.recorded_at / 1e6, UTC).strftime("%H:%M:%S")
-        return f"{time} {notification_line(body)}"
+        minutes, seconds = divmod(attempt.recorded_at // 1_000_000, 60)  # a time may lie beyond the calendar
+        return f"{minutes // 60 % 24:02}:{minutes % 60:02}:{seconds:02} {notification_line(body)}"
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
