@@ -7,7 +7,17 @@ import sys
 
 import pytest
 
-EXTRAS = {"aiohttp", "faust", "fastapi", "prometheus_client", "pydantic", "standardwebhooks", "starlette", "yarl"}
+EXTRAS = {
+    "aiohttp",
+    "cryptography",
+    "faust",
+    "fastapi",
+    "prometheus_client",
+    "pydantic",
+    "standardwebhooks",
+    "starlette",
+    "yarl",
+}
 BUS = ("tocsin.streams", "tocsin.connectors.gateway")
 
 

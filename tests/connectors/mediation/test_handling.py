@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from tocsin.connectors.dialects import read_parsed
-from tocsin.connectors.mediation import Context, Handled, Mediation, MemoryReplays, load_table, message_digest
+from tocsin.connectors.mediation import Context, Handled, Mediation, MemorySeenIds, load_table, message_digest
 from tocsin.connectors.publish import MemoryPublisher, PublishUnconfirmed
 from tocsin.schemas.events import ActivityObserved, ProblemReported
 from tocsin.schemas.problem import Problem, RetryParty
@@ -257,7 +257,7 @@ async def test_whatever_the_bus_raises_the_peer_is_answered(caplog: pytest.LogCa
 
 async def test_a_message_that_came_before_is_a_replay() -> None:
     publisher = MemoryPublisher()
-    at_work = mediation(publisher, replays=MemoryReplays())
+    at_work = mediation(publisher, replays=MemorySeenIds())
     assert await at_work.seen(ENCRYPTED, CONTEXT) is None
     again = await at_work.seen(ENCRYPTED, CONTEXT)
     assert again is not None

@@ -14,6 +14,7 @@ from tocsin.connectors.redaction import Redaction
 from tocsin.connectors.sinks import sink_kinds
 from tocsin.connectors.sinks.memory import MemoryConfig
 from tocsin.connectors.sinks.webhook import WebhookConfig
+from tocsin.connectors.webhooks import new_key_pair
 from tocsin.streams.rules.config import Endpoint, Route, RuleBook, default_rulebook
 from tocsin.streams.rules.match import Match
 from tocsin.streams.rules.values import MAX_ENDPOINTS, MatchSection
@@ -249,6 +250,8 @@ def test_sections_may_be_empty(tmp_path: Path, section: str, empty: str) -> None
 
 WEBHOOK = "endpoints:\n  owner:\n    sink: webhook\n    url: {url}\n    {secret}\ndefault_route: owner\n"
 URL = "https://owner.example/hook"
+SIGNING, PUBLIC = new_key_pair()
+MAKE_ONE = "(make one: tocsin endpoint secret, or with --ed25519)"
 
 
 @pytest.mark.parametrize(
@@ -270,8 +273,21 @@ URL = "https://owner.example/hook"
         pytest.param(
             URL,
             "secret: hunter2",
-            ["5: a webhook secret has 24 to 64 bytes (make one: whsec_ and what `openssl rand -base64 32` prints)"],
+            [f"5: a webhook secret has 24 to 64 bytes {MAKE_ONE}"],
             id="a secret that is too short",
+        ),
+        pytest.param(URL, f"secret: {SIGNING}\n    secrets: [{SECRET}]", [], id="one of each kind"),
+        pytest.param(
+            URL,
+            f"secret: {PUBLIC}",
+            [f"5: a whpk_ is the public key, for receivers; the whsk_ that was made with it signs {MAKE_ONE}"],
+            id="a public key, which cannot sign",
+        ),
+        pytest.param(
+            URL,
+            "secret: whsk_AAAA",
+            [f"5: a signing key (whsk_) has 32 bytes, or 64 with its public half {MAKE_ONE}"],
+            id="a signing key that is too short",
         ),
         pytest.param(
             URL,

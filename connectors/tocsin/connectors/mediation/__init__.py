@@ -12,8 +12,8 @@ from tocsin.connectors.mediation.deciding import Context, Decision, ForeignError
 from tocsin.connectors.mediation.findings import TableError, TableFinding
 from tocsin.connectors.mediation.handling import Dispatch, Handled, Mediation, message_digest
 from tocsin.connectors.mediation.loading import TABLES, load_table, read_table
-from tocsin.connectors.mediation.replays import MemoryReplays, Replays, SqliteReplays
 from tocsin.connectors.mediation.table import Action, Capability, ExceptionRow, Flow, Option, Scenario, ScenarioTable
+from tocsin.connectors.seen import MemorySeenIds, SeenIds, SqliteSeenIds
 
 __all__ = [
     "TABLES",
@@ -27,12 +27,12 @@ __all__ = [
     "ForeignError",
     "Handled",
     "Mediation",
-    "MemoryReplays",
+    "MemorySeenIds",
     "Option",
-    "Replays",
     "Scenario",
     "ScenarioTable",
-    "SqliteReplays",
+    "SeenIds",
+    "SqliteSeenIds",
     "TableError",
     "TableFinding",
     "UnknownScenario",

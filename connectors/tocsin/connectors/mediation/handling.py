@@ -19,9 +19,9 @@ from tocsin.connectors.dialects.json_text import json_text
 from tocsin.connectors.dialects.members import MAX_ID_LENGTH, usable_id
 from tocsin.connectors.mediation.deciding import Context, Decision, ForeignError, decide, text_of, within_bounds
 from tocsin.connectors.mediation.recording import reply_observed
-from tocsin.connectors.mediation.replays import Replays
 from tocsin.connectors.mediation.table import Action, ScenarioTable
 from tocsin.connectors.publish.port import EventPublisher, Receipt
+from tocsin.connectors.seen import SeenIds
 from tocsin.schemas.events import ActivityObserved
 from tocsin.schemas.problem import Problem, RetryParty, Severity, Source
 
@@ -74,7 +74,7 @@ class Mediation:
         escalate_to: str | None = None,
         service: str | None = None,
         dispatch: Dispatch | None = None,
-        replays: Replays | None = None,
+        replays: SeenIds | None = None,
     ) -> None:
         self.table = table
         self.publisher = publisher

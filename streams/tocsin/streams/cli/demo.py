@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
-import secrets as randomness
 import shutil
 import tempfile
 from contextlib import suppress
@@ -21,6 +19,7 @@ import typer
 from aiokafka.errors import KafkaError
 
 from tocsin.connectors.publish import Publisher, problem
+from tocsin.connectors.webhooks import new_secret
 from tocsin.streams.cli.demo_receiver import Receiver
 from tocsin.streams.cli.output import show_error
 from tocsin.streams.cli.progress import StatusLine, Steps
@@ -134,7 +133,7 @@ UNFORESEEN = problem(
 
 def new_secrets() -> dict[str, str]:
     """A fresh signing secret for each endpoint."""
-    return {name: _secret() for name in (FERRIES, WALLETS, DEFAULT)}
+    return {name: new_secret() for name in (FERRIES, WALLETS, DEFAULT)}
 
 
 def rules_text(url: str, secrets: dict[str, str]) -> str:
@@ -236,7 +235,3 @@ async def _add_up(where: Where, receiver: Receiver, steps: Steps) -> None:
             if monotonic() > deadline:
                 return step.missed(line)
             await asyncio.sleep(0.1)
-
-
-def _secret() -> str:
-    return "whsec_" + base64.b64encode(randomness.token_bytes(32)).decode()

@@ -22,6 +22,7 @@ from tocsin.connectors.publish.headers import rfc3339
 from tocsin.schemas.codec import encode
 from tocsin.schemas.events import CommandAnswered, EndpointCommand, EndpointCommandKind
 from tocsin.schemas.ids import new_event_id
+from tocsin.streams.cli.endpoint_secret import secret
 from tocsin.streams.cli.options import PATIENCE, AsJson, By, Wait, Why, client_settings, usage_error
 from tocsin.streams.cli.outcomes import issued, seconds_of, tell
 from tocsin.streams.cli.output import show, show_json
@@ -35,6 +36,7 @@ from tocsin.streams.settings import Settings
 from tocsin.streams.topology import topic_name
 
 app = typer.Typer()
+app.command()(secret)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The endpoint, as the rules file names it.")]
 
 

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from tocsin.connectors.printable import notification_line, printable
 from tocsin.connectors.sinks.webhook import WebhookConfig
-from tocsin.connectors.webhooks import SignatureRefused, decode_secret, verify
+from tocsin.connectors.webhooks import SignatureRefused, for_receivers, verify, verifying_key
 from tocsin.streams.cli.output import show, show_error, show_json
 from tocsin.streams.processes.exit_codes import BAD_CONFIGURATION, CommandFailed
 from tocsin.streams.processes.lifecycle import stop_on_signals
@@ -30,7 +30,7 @@ def run(
         Path | None, typer.Option(help="The rules file, whose webhooks' secrets are taken (TOCSIN_RULES).")
     ] = None,
     secret: Annotated[
-        list[str] | None, typer.Option(envvar="TOCSIN_RECEIVE_SECRET", help="A secret (whsec_...), instead.")
+        list[str] | None, typer.Option(envvar="TOCSIN_RECEIVE_SECRET", help="A secret (whsec_..., whpk_...), instead.")
     ] = None,
     answer: Annotated[
         int, typer.Option(min=200, max=599, help="The status to answer, to see what a failing receiver does.")
@@ -48,7 +48,7 @@ def _secrets(secrets: list[str] | None, rules: Path | None) -> tuple[str, ...]:
     if secrets:
         for one in secrets:
             try:
-                decode_secret(one)
+                verifying_key(one)
             except ValueError as error:
                 raise CommandFailed(BAD_CONFIGURATION, f"--secret: {error}") from None
         return tuple(secrets)
@@ -58,7 +58,7 @@ def _secrets(secrets: list[str] | None, rules: Path | None) -> tuple[str, ...]:
             BAD_CONFIGURATION, "whose webhooks? give --rules FILE (make one: tocsin rules init) or --secret whsec_..."
         )
     settings = [endpoint.settings for endpoint in load_rulebook(file).endpoints.values()]
-    found = [one for each in settings if isinstance(each, WebhookConfig) for one in each.secrets]
+    found = [for_receivers(one) for each in settings if isinstance(each, WebhookConfig) for one in each.secrets]
     if not found:
         raise CommandFailed(BAD_CONFIGURATION, f"{file} has no endpoint with sink: webhook")
     return tuple(dict.fromkeys(found))

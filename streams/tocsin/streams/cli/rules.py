@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import os
-import secrets
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +11,7 @@ import msgspec
 import typer
 
 from tocsin.connectors.printable import printable
+from tocsin.connectors.webhooks import new_secret
 from tocsin.streams.cli.output import as_typed, show, show_error, show_json
 from tocsin.streams.cli.rules_test import Recorded, Rehearsing, recorded_in, recorded_last_day
 from tocsin.streams.processes.exit_codes import CHECK_FAILED, USAGE, CommandFailed
@@ -59,13 +58,12 @@ def init(
     url: Annotated[str, typer.Option(help="Where the webhook goes.")] = "http://127.0.0.1:8799/",
 ) -> None:
     """Write a small rules file: one webhook, with a fresh secret, to be tried with `tocsin receive`."""
-    secret = f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise CommandFailed(USAGE, f"{file} exists, and is left as it is: give another name") from None
     with open(descriptor, "w", encoding="utf-8") as new:
-        new.write(FIRST.format(url=url, secret=secret))
+        new.write(FIRST.format(url=url, secret=new_secret()))
     show(f"{file}: one webhook to {url}, with a secret of its own")
     tocsin = as_typed()
     show(f"  receive    {tocsin} receive --rules {file}    (a receiver on this machine)")

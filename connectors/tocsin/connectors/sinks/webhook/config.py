@@ -13,7 +13,7 @@ from yarl import URL
 from tocsin.connectors.secrets import Secret
 from tocsin.connectors.sections import NOT_IN_FILE, Listed, Section, Text
 from tocsin.connectors.sinks.base import SinkMisconfigured
-from tocsin.connectors.webhooks import decode_secret
+from tocsin.connectors.webhooks import signing_key
 
 RESERVED_HEADERS = frozenset(
     {
@@ -33,7 +33,7 @@ _HEADER_VALUE = re.compile(r"[\x20-\x7e]{0,4096}")
 
 
 def _signing(as_: Literal["any", "text", "env", "file"]) -> Secret:
-    return Secret(as_, decode_secret, "make one: whsec_ and what `openssl rand -base64 32` prints")
+    return Secret(as_, signing_key, "make one: tocsin endpoint secret, or with --ed25519")
 
 
 def _header_value(value: str) -> None:
@@ -45,7 +45,7 @@ class WebhookConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A webhook: a signed POST (Standard Webhooks). Exactly one of secret, secret_env and secret_file is needed."""
 
     url: Annotated[Text, "https on port 443, unless allow_private."]
-    secret: Annotated[Annotated[str, _signing("text")] | None, "whsec_ and base64 of 24 to 64 bytes."] = None
+    secret: Annotated[Annotated[str, _signing("text")] | None, "whsec_ (v1) or whsk_ (v1a, ed25519) and base64."] = None
     secret_env: Annotated[Annotated[str, _signing("env")] | None, "Name of the environment variable that holds it."] = (
         None
     )
@@ -53,7 +53,7 @@ class WebhookConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     secrets: Annotated[
         tuple[Annotated[str, _signing("any")], ...],
         Listed(max_length=10),
-        "Earlier secrets that still sign too, during a rotation.",
+        "Others, of either kind, that sign too during a rotation.",
     ] = ()
     """All that sign, the newest first, once the settings are read: the one above stands first."""
     allow_private: Annotated[bool, "Plain http, any port and private addresses are right here."] = False
@@ -117,6 +117,6 @@ def check_secrets(secrets: Sequence[str]) -> None:
         raise SinkMisconfigured("webhook", "secrets", "at least one is needed")
     for secret in secrets:
         try:
-            decode_secret(secret)
-        except ValueError as error:
+            signing_key(secret)
+        except (ValueError, ModuleNotFoundError) as error:
             raise SinkMisconfigured("webhook", "secrets", str(error)) from None

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tocsin.connectors.mediation import MemoryReplays, Replays, SqliteReplays
+from tocsin.connectors.seen import FORTNIGHT, MemorySeenIds, SeenIds, SqliteSeenIds, once
+from tocsin.streams.rules.delivery.schedule import DeliverConfig, schedule_length
+from tocsin.streams.rules.values import SECOND
 
-Store = Callable[..., Replays]
+Store = Callable[..., SeenIds]
 
 
 @pytest.fixture(params=["memory", "sqlite"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     if request.param == "memory":
-        return MemoryReplays
-    return lambda **options: SqliteReplays(tmp_path / "seen.db", **options)
+        return MemorySeenIds
+    return lambda **options: SqliteSeenIds(tmp_path / "seen.db", **options)
 
 
 def test_a_digest_is_new_once(store: Store) -> None:
@@ -54,19 +57,42 @@ def test_what_could_not_be_dealt_with_may_come_again(store: Store) -> None:
 
 
 def test_a_file_outlives_the_process_and_is_shared(tmp_path: Path) -> None:
-    one = SqliteReplays(tmp_path / "seen.db")
+    one = SqliteSeenIds(tmp_path / "seen.db")
     assert one.is_new("a")
-    other = SqliteReplays(tmp_path / "seen.db")
+    other = SqliteSeenIds(tmp_path / "seen.db")
     assert not other.is_new("a")
     assert other.is_new("b")
     assert not one.is_new("b")
     one.close()
     other.close()
-    assert not SqliteReplays(tmp_path / "seen.db").is_new("a")
+    assert not SqliteSeenIds(tmp_path / "seen.db").is_new("a")
 
 
 def test_of_many_at_once_one_is_first(tmp_path: Path) -> None:
-    stores = [SqliteReplays(tmp_path / "seen.db", wait=60.0) for _ in range(4)]
+    stores = [SqliteSeenIds(tmp_path / "seen.db", wait=60.0) for _ in range(4)]
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda number: stores[number % 4].is_new(f"{number // 8}"), range(160)))
     assert found.count(True) == 20
+
+
+def test_what_is_done_is_noted_and_what_fails_comes_again(store: Store) -> None:
+    seen, done = store(), []
+    for fails in (True, False, False):
+        with suppress(RuntimeError), once(seen, "a") as new:
+            if fails:
+                raise RuntimeError("the database is away")
+            done.append(new)
+    assert done == [True, False]
+
+
+def test_whether_an_id_is_known_changes_nothing(store: Store) -> None:
+    now = [0.0]
+    seen = store(within=10, clock=lambda: now[0])
+    assert [seen.knows("a"), seen.is_new("a"), seen.knows("a")] == [False, True, True]
+    now[0] = 10.0
+    assert [seen.knows("a"), seen.is_new("a")] == [False, True]
+
+
+def test_ids_are_kept_for_longer_than_one_delivery_is_sent_again() -> None:
+    config = DeliverConfig()
+    assert schedule_length(config.schedule) + config.disabled_limit < FORTNIGHT * SECOND

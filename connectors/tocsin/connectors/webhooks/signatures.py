@@ -1,15 +1,12 @@
-"""Signatures of webhooks by Standard Webhooks 1.0.0, `v1` (HMAC-SHA256): `sign` for the sender, `verify` for receivers.
+"""Signatures of webhooks by Standard Webhooks 1.0.0: `sign` and `Signer` for the sender, `verify` for receivers.
 
-Part of the light package (`pip install tocsin`): a receiver needs no extra. The signed content is
-`<webhook-id>.<webhook-timestamp>.<body>`, the body being bytes (docs/reliability.md#signatures).
+The signed content is `<webhook-id>.<webhook-timestamp>.<body>`, the body being bytes. `webhook-signature` has an
+entry for each secret, `v1` (HMAC-SHA256) or `v1a` (ed25519), so that either kind can be rotated
+(docs/reliability.md#signatures).
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import hmac
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,13 +15,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from tocsin.connectors.webhooks.keys import Verifies, signing_key, verifying_key
 from tocsin.schemas.errors import TocsinError
 
-SECRET_PREFIX = "whsec_"
-MIN_SECRET_BYTES = 24
-MAX_SECRET_BYTES = 64
 MAX_SIGNATURES = 16
-"""How many signatures of one header are looked at: one per current and previous secret, at most 10 old ones."""
+"""How many entries of one header are looked at: one per current and previous secret, at most 10 old ones."""
 TOLERANCE = 300
 """How many seconds a timestamp may lie in the past or the future."""
 MICROSECONDS = 1_000_000
@@ -50,11 +45,18 @@ class RefusalReason(StrEnum):
 
 
 class SignatureRefused(TocsinError):
-    """The webhook is not from who holds the secret, or not from now: answer 401 and do nothing with the body."""
+    """The webhook is not from who holds the secret, or not from now: answer 401 and do nothing with the body.
 
-    def __init__(self, reason: RefusalReason) -> None:
-        super().__init__(reason)
+    `reason` is one of a closed set; `detail` says more where the fault is on this side (a secret that is none).
+    """
+
+    def __init__(self, reason: RefusalReason, detail: str = "") -> None:
+        super().__init__(reason, detail)
         self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}" if self.detail else str(self.reason)
 
 
 class Verified(Struct, frozen=True, kw_only=True):
@@ -65,23 +67,35 @@ class Verified(Struct, frozen=True, kw_only=True):
     sent_at: int
 
 
-def sign(webhook_id: str, sent_at: int, body: bytes, secrets: Sequence[str]) -> dict[str, str]:
-    """The three Standard Webhooks headers; one signature for each secret, so that secrets can be rotated.
+class Signer:
+    """Signs with each of its secrets (`whsec_`, `whsk_`); what it needs of them is made once.
 
-    `sent_at` is the time of this attempt in microseconds. Raises ValueError for an id with other characters than
-    `A-Za-z0-9_-`, for no secret and for one that is not `whsec_` + base64 of 24 to 64 bytes.
+    Raises ValueError for no secret and for one that cannot sign, and ModuleNotFoundError for `whsk_` without the extra
+    `ed25519`; neither quotes a secret.
     """
-    if not _ID.fullmatch(webhook_id):
-        raise ValueError("a webhook id has only letters, digits, _ and -")
-    if not secrets:
-        raise ValueError("a webhook needs at least one secret")
-    timestamp = str(sent_at // MICROSECONDS)
-    signatures = [_signature(decode_secret(secret), webhook_id, timestamp, body) for secret in secrets]
-    return {
-        "webhook-id": webhook_id,
-        "webhook-timestamp": timestamp,
-        "webhook-signature": " ".join(signatures),
-    }
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        if not secrets:
+            raise ValueError("a webhook needs at least one secret")
+        self._keys = [signing_key(secret) for secret in secrets]
+
+    def sign(self, webhook_id: str, sent_at: int, body: bytes) -> dict[str, str]:
+        """The three Standard Webhooks headers. `sent_at` is the time of this attempt in microseconds. Raises ValueError
+        for an id with other characters than `A-Za-z0-9_-`."""
+        if not _ID.fullmatch(webhook_id):
+            raise ValueError("a webhook id has only letters, digits, _ and -")
+        timestamp = str(sent_at // MICROSECONDS)
+        content = _content(webhook_id, timestamp, body)
+        return {
+            "webhook-id": webhook_id,
+            "webhook-timestamp": timestamp,
+            "webhook-signature": " ".join(key.sign(content) for key in self._keys),
+        }
+
+
+def sign(webhook_id: str, sent_at: int, body: bytes, secrets: Sequence[str]) -> dict[str, str]:
+    """The three headers of one webhook, as `Signer` makes them."""
+    return Signer(secrets).sign(webhook_id, sent_at, body)
 
 
 def verify(
@@ -92,12 +106,14 @@ def verify(
     now: int | None = None,
     tolerance: int = TOLERANCE,
 ) -> Verified:
-    """Check the raw body and headers of a received webhook against any of `secrets`.
+    """Check the raw body and headers of a received webhook against any of `secrets`: `whsec_` for v1, `whpk_` for v1a.
 
     `headers` is what the framework has: a mapping (Django, Starlette, aiohttp, WSGI's environ), an object with `items`
     (Flask, the standard library's HTTPMessage), or pairs (ASGI's scope), names in any case, text or bytes.
     `now` is in microseconds (default: the clock), `tolerance` in seconds. Raises SignatureRefused, whatever came in;
-    TypeError when the call itself is wrong (swapped arguments, one secret instead of a list of them).
+    TypeError when the call itself is wrong (swapped arguments, one secret instead of a list of them), and
+    ModuleNotFoundError when a `whpk_` is to be tried and the extra `ed25519` is not installed (what stands before
+    it in `secrets` is tried first).
     The body must be the bytes as received: parsing and writing JSON again changes them.
     """
     _check_call(body, headers, secrets)
@@ -108,24 +124,11 @@ def verify(
         raise SignatureRefused(RefusalReason.TOO_OLD)
     if seconds < -tolerance:
         raise SignatureRefused(RefusalReason.TOO_NEW)
+    content = _content(webhook_id, timestamp, body)
     for secret in secrets:
-        expected = _signature(_usable(secret), webhook_id, timestamp, body).encode()
-        # Compared as text, not as decoded bytes: base64 has several spellings of the same bytes.
-        if any(hmac.compare_digest(expected, signature) for signature in signatures):
+        if _usable(secret).matches(content, signatures):
             return Verified(webhook_id=webhook_id, sent_at=sent_at)
     raise SignatureRefused(RefusalReason.NO_MATCH)
-
-
-def decode_secret(secret: str) -> bytes:
-    """The key of a secret `whsec_<base64>`. Raises ValueError, which does not quote the secret."""
-    encoded = secret.removeprefix(SECRET_PREFIX)
-    try:
-        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError("a webhook secret is whsec_ and base64") from None
-    if not MIN_SECRET_BYTES <= len(key) <= MAX_SECRET_BYTES:
-        raise ValueError(f"a webhook secret has {MIN_SECRET_BYTES} to {MAX_SECRET_BYTES} bytes")
-    return key
 
 
 def _check_call(body: object, headers: object, secrets: object) -> None:
@@ -167,13 +170,14 @@ def _name(name: object) -> str:
     return text.lower().replace("_", "-").removeprefix("http-")
 
 
-def _usable(secret: str) -> bytes:
+def _usable(secret: str) -> Verifies:
+    if not isinstance(secret, str):
+        raise TypeError(f"secrets: each is a text, not {type(secret).__name__}")
     try:
-        return decode_secret(secret)
-    except ValueError:
-        raise SignatureRefused(RefusalReason.UNUSABLE_SECRET) from None
+        return verifying_key(secret)
+    except ValueError as error:
+        raise SignatureRefused(RefusalReason.UNUSABLE_SECRET, str(error)) from None
 
 
-def _signature(key: bytes, webhook_id: str, timestamp: str, body: bytes) -> str:
-    content = f"{webhook_id}.{timestamp}.".encode() + body
-    return "v1," + base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
+def _content(webhook_id: str, timestamp: str, body: bytes) -> bytes:
+    return f"{webhook_id}.{timestamp}.".encode() + body
