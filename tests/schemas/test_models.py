@@ -29,6 +29,8 @@ TIMES = {
     "ends_at",
     "retry_at",
     "first_step_at",
+    "created_at",
+    "verified_at",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from tocsin.streams.agents.tenant_config import TenantConfig
-from tocsin.streams.rules.config import DecideConfig, Silence, default_rulebook
+from tocsin.streams.rules.config import DecideConfig, Silence, Subscription, default_rulebook
 from tocsin.streams.rules.match import Match
 
 
@@ -37,3 +37,12 @@ def test_a_changed_configuration_holds_at_once() -> None:
     assert (names(of("a")), names(of("b"))) == (["1"], [])
     now[0] = msgspec.structs.replace(now[0], silences=(a_silence("2", "b"),))
     assert (names(of("a")), names(of("b"))) == ([], ["2"])
+
+
+def test_each_tenant_is_given_its_own_subscriptions_alone() -> None:
+    everything = Match()
+    mine = [Subscription(name=name, tenant=tenant, match=everything) for name, tenant in (("1", "a"), ("2", "b"))]
+    config = DecideConfig(book=default_rulebook(), subscriptions=tuple(mine), silences=(a_silence("s", None),))
+    of = TenantConfig(lambda: config)
+    found = {tenant: ([one.name for one in of(tenant).subscriptions], names(of(tenant))) for tenant in ("a", "b", "c")}
+    assert found == {"a": (["1"], ["s"]), "b": (["2"], ["s"]), "c": ([], ["s"])}

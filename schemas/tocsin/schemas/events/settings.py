@@ -44,8 +44,13 @@ class TenantSet(EventBase, frozen=True, kw_only=True):
 
 
 class SubscriptionSet(EventBase, frozen=True, kw_only=True):
-    """A subscription made through the API: an endpoint and what it wants. `config` is JSON text for the sink;
-    `secrets` are signing secrets, newest first, masked wherever settings are shown; `filter` is CEL."""
+    """A subscription made while the bus runs: an endpoint of one tenant and what it wants.
+
+    It replaces the event that `cause` names, and holds only if that one held; without `cause` it holds only if there
+    was none. `endpoint` is its name, `subscription` the id of its first event. `config` is JSON text of what rules
+    must know of the endpoint (audience, body, language), `match` that of what it wants, as a rules file writes it;
+    `sealed` has the settings of the sink, encrypted. `secrets`, `codes` and `filter` are of version 1, and not used.
+    """
 
     subscription: str
     endpoint: str
@@ -57,6 +62,10 @@ class SubscriptionSet(EventBase, frozen=True, kw_only=True):
     enabled: bool = True
     by: str
     removed: bool = False
+    match: str = "{}"
+    sealed: str | None = None
+    created_at: int | None = None
+    verified_at: int | None = None
 
 
 class SilenceSet(EventBase, frozen=True, kw_only=True):

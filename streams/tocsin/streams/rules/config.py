@@ -91,6 +91,14 @@ class Silence(Section, frozen=True, kw_only=True):
         return self
 
 
+class Subscription(Struct, frozen=True, kw_only=True):
+    """What one endpoint that was made while the bus runs wants to hear of its tenant, whatever the routes say."""
+
+    name: str
+    tenant: str
+    match: Match
+
+
 class Inhibition(Section, frozen=True, kw_only=True):
     """While a case that fits `source` is open, problems that fit `target` and are equal in `equal` are told to
     nobody."""
@@ -203,6 +211,8 @@ class DecideConfig(Struct, frozen=True, kw_only=True):
     book: RuleBook
     silences: tuple[Silence, ...] = ()
     """Those that were made while running (topic `settings`), besides those of the rule book."""
+    subscriptions: tuple[Subscription, ...] = ()
+    """Those that were made while running (topic `settings`); their endpoints are among those of the rule book."""
     public_url: str | None = None
     """Address of the gateway, for the links in notifications."""
     dedupe_window: int = HOUR

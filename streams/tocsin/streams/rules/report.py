@@ -46,13 +46,14 @@ class Report:
     `pthid` is the thread in which the problem occurred); and one about another report is about the thread of that one
     (`context.chains`).
 
-    Routing adds: `matched` (routes), `waiting` (path of a matched route -> why it does not tell now), `endpoints` (who
+    Routing adds: `matched` (routes), `subscribed` (endpoints made while running that want it, whatever the routes
+    say), `waiting` (path of a matched route -> why it does not tell now), `endpoints` (who
     is told), `over_limit` (those of them that get a limit notice instead), `left_out` (why peers are told nothing).
     """
 
     __slots__ = (
         "case", "context", "counted", "endpoints", "event", "facts", "identity", "left_out", "limit", "matched",
-        "over_limit", "peer", "problem", "reported", "reported_case", "tenant", "thread", "waiting",
+        "over_limit", "peer", "problem", "reported", "reported_case", "subscribed", "tenant", "thread", "waiting",
     )  # fmt: skip
 
     def __init__(self, event: ProblemReported, case: str | None = None, context: ThreadContext = NO_CONTEXT) -> None:
@@ -64,6 +65,7 @@ class Report:
         self.counted: ThreadRow | None = None
         self.identity = ""
         self.matched: list[Matched] = []
+        self.subscribed: tuple[str, ...] = ()
         self.waiting: dict[str, Waiting] = {}
         self.endpoints: tuple[str, ...] = ()
         self.over_limit: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""The topic `settings`: the schemas that each process writes with, for the others to read; and the silences.
+"""The topic `settings`: the schemas that each process writes with, for the others to read; silences, subscriptions.
 
 For rolling upgrades (docs/architecture.md#topics), a process publishes the schemas that it writes before its first
 write; a reader that meets an unknown schema id looks here, and waits until it is there.
@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from time import time_ns
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from tocsin.connectors.kafka import open_admin, open_consumer, open_producer, read_to_end
 from tocsin.connectors.publish.headers import cloud_event_headers
 from tocsin.connectors.redaction import redacted
 from tocsin.schemas.codec import decode, encode
-from tocsin.schemas.errors import SchemaRefused, TocsinError, Undecodable
-from tocsin.schemas.events import Event, SchemaInUse, SilenceSet
+from tocsin.schemas.errors import SchemaRefused, TocsinError, Undecodable, UndecodableReason
+from tocsin.schemas.events import Event, SchemaInUse, SilenceSet, SubscriptionSet
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.silences.silences import Silences
+from tocsin.streams.silences.subscriptions import SubscriptionBroken, Subscriptions, key_of, place_of
 from tocsin.streams.topology import TOPICS, topic_name
 
 _log = structlog.get_logger("tocsin.settings")
@@ -31,6 +33,12 @@ BUS = "tocsin"
 SILENCE = "silence/"
 AGAIN_AFTER = 1.0
 """Seconds after which a topic that could not be read is read again."""
+
+READ_BACK_WITHIN = 10.0
+"""Seconds within which what was written must be read back."""
+
+OnBroken = Callable[[bytes, bytes, int, str], Awaitable[None]]
+"""Called with key, value, offset and reason of a record that cannot be what it says, once it was read."""
 
 
 class TopicsMissing(TocsinError):
@@ -57,12 +65,28 @@ async def require_topics(bootstrap: str, prefix: str) -> None:
 
 
 class SettingsTopic:
-    """Follows `settings` into a SchemaBook and `silences`. Open it before the first read or write of anything else."""
+    """Follows `settings` into a SchemaBook, `silences` and `subscriptions`. Open it before the first read or write of
+    anything else.
+
+    A broken record changes nothing: it is logged, noted, and `on_broken` is told of one that came while it was open.
+    """
 
     def __init__(
-        self, bootstrap: str, prefix: str, book: SchemaBook, process: str, silences: Silences | None = None
+        self,
+        bootstrap: str,
+        prefix: str,
+        book: SchemaBook,
+        process: str,
+        silences: Silences | None = None,
+        subscriptions: Subscriptions | None = None,
+        on_broken: OnBroken | None = None,
     ) -> None:
         self.silences = Silences() if silences is None else silences
+        self.subscriptions = Subscriptions() if subscriptions is None else subscriptions
+        self._on_broken = on_broken
+        self._broken: list[tuple[bytes, bytes, int, str]] = []
+        self._broken_at: dict[bytes, str] = {}
+        self._writing = asyncio.Lock()
         self._bootstrap, self._prefix, self._topic = bootstrap, prefix, topic_name(prefix, "settings")
         self._book, self._process = book, process
         self._announced: set[int] = set()
@@ -82,6 +106,7 @@ class SettingsTopic:
             await self._read_whole(self._consumer)
             await self._announce()
             self._open = opening.pop_all()
+        self._broken.clear()
         self._following = asyncio.create_task(self._follow())
         return self
 
@@ -93,8 +118,14 @@ class SettingsTopic:
         await self._open.aclose()
 
     def note(self) -> str | None:
-        """For an operator: that `settings` cannot be followed now, so that what is in force may be old; else None."""
-        return None if self._unreadable is None else f"the topic {self._topic} cannot be read: {self._unreadable}"
+        """For an operator: that `settings` cannot be followed now, so that what is in force may be old, or that records
+        in it are broken; else None."""
+        if self._unreadable is not None:
+            return f"the topic {self._topic} cannot be read: {self._unreadable}"
+        if self._broken_at:
+            key, why = next(iter(self._broken_at.items()))
+            return f"{len(self._broken_at)} settings are not in force: {key.decode('utf-8', 'replace')[:200]!r}: {why}"
+        return None
 
     async def _read_whole(self, consumer: AIOKafkaConsumer) -> None:
         place = TopicPartition(self._topic, 0)
@@ -108,6 +139,7 @@ class SettingsTopic:
             try:
                 await self._read(1000)
                 self._unreadable = None
+                await self._tell_broken()
             except Exception as error:
                 # any exception: a process that silently stopped following would decide by old settings for ever
                 self._unreadable = type(error).__name__
@@ -128,26 +160,54 @@ class SettingsTopic:
         if offset < self._put_at.get(key, 0):
             return
         self._put_at.pop(key, None)
+        self._broken_at.pop(key, None)
         try:
             self._apply(key, value, offset)
+        except SubscriptionBroken as broken:
+            self._note_broken(key, value, offset, str(broken))
         except Exception:
             # one unexpected record must not keep the others from being applied
             _log.exception("setting not usable", offset=offset)
 
     def _apply(self, key: bytes, value: bytes | None, offset: int) -> None:
         if value is None:
-            self.silences.forget(key.decode("utf-8", "replace").removeprefix(SILENCE))
+            self._forget(key.decode("utf-8", "replace"))
             return
         try:
             event = decode(value, book=self._book)
         except Undecodable as undecodable:
             # A setting that cannot be read is not in force, and the log says so; nothing else is lost.
-            _log.error("setting not readable", offset=offset, reason=undecodable.reason.value)
+            if undecodable.reason is UndecodableReason.UNKNOWN_OWN_SCHEMA:  # of a later release, and no fault
+                _log.error("setting not readable", offset=offset, reason=undecodable.reason.value)
+            else:
+                self._note_broken(key, value, offset, undecodable.reason.value)
             return
         if isinstance(event, SilenceSet):
             self.silences.learn(event)
+        elif isinstance(event, SubscriptionSet):
+            if key != key_of(event).encode():
+                raise SubscriptionBroken("it stands under a key that is not its own")
+            if not self.subscriptions.learn(event):
+                _log.warning("subscription not taken: another one came first", endpoint=event.endpoint, offset=offset)
         elif isinstance(event, SchemaInUse):
             self._apply_schema(event)
+
+    def _forget(self, key: str) -> None:
+        place = place_of(key)
+        if place is None:
+            self.silences.forget(key.removeprefix(SILENCE))
+        else:
+            self.subscriptions.forget(*place)
+
+    def _note_broken(self, key: bytes, value: bytes | None, offset: int, why: str) -> None:
+        _log.error("setting not in force: its record is broken", key=repr(key[:200]), offset=offset, why=why)
+        self._broken_at[key] = why
+        self._broken.append((key, value or b"", offset, why))
+
+    async def _tell_broken(self) -> None:
+        while self._broken and self._on_broken is not None:
+            await self._on_broken(*self._broken[0])
+            self._broken.pop(0)
 
     def _apply_schema(self, event: SchemaInUse) -> None:
         try:
@@ -190,6 +250,28 @@ class SettingsTopic:
             return
         self._put_at[f"{SILENCE}{silence.silence}".encode()] = offset
         self.silences.learn(silence)
+
+    async def put_subscription(self, event: SubscriptionSet) -> bool:
+        """Make, change or end a subscription: returns once Kafka has it and it was read back, and then whether it
+        holds; another writer may have come first. What it replaces is tombstoned on the way. Raises KafkaError,
+        KafkaTimeoutError (not read back), SubscriptionBroken or Unencodable."""
+        Subscriptions().learn(event)  # what nobody would take is not written
+        async with self._writing, open_producer(self._bootstrap) as producer:
+            await self._read_back(await self._put(producer, key_of(event), event))
+            held = self.subscriptions.last(event.endpoint)
+            holds = held is not None and held.event_id == event.event_id
+            void = self.subscriptions.void(event.endpoint) if holds else [key_of(event)]
+            for key in [*void, *self.subscriptions.ended()]:
+                await producer.send_and_wait(self._topic, None, key=key.encode())
+        return holds
+
+    async def _read_back(self, offset: int) -> None:
+        try:
+            async with asyncio.timeout(READ_BACK_WITHIN):
+                while self._followed_to <= offset:  # noqa: ASYNC110 - it is followed by a task of its own
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            raise KafkaTimeoutError from None
 
     async def _put(self, producer: AIOKafkaProducer, key: str, event: Event) -> int:
         headers = cloud_event_headers(event, f"/tocsin/{self._process}".encode())

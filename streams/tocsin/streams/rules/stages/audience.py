@@ -26,16 +26,18 @@ from tocsin.streams.rules.verdict import Limit, Reason
 
 
 def judge(turn: Turn, report: Report) -> None:
-    """Name the endpoints that are told, and count what peers are told; the default endpoint when no route matches."""
-    book = turn.config.book
+    """Name the endpoints that are told, and count what peers are told: those of the routes, or the default endpoint
+    when no route matches; and after them those that subscribed."""
+    book, subscribed = turn.config.book, report.subscribed
     if report.matched:
-        _choose(turn, report, _named(turn, report))
+        named = _named(turn, report)
+        _choose(turn, report, tuple(dict.fromkeys((*named, *subscribed))) if subscribed else named)
         return
     default = book.default_endpoint
-    operators = operators_of(turn, report)
-    _choose(turn, report, tuple(dict.fromkeys((default, *operators))) if operators else (default,))
+    others = (*operators_of(turn, report), *subscribed)
+    _choose(turn, report, tuple(dict.fromkeys((default, *others))) if others else (default,))
     # The rules file refuses a default route to a peer; here somebody is told, and of the problem, whatever it says.
-    report.over_limit = ()
+    report.over_limit = tuple(name for name in report.over_limit if name != default)
     if default not in report.endpoints:
         report.endpoints = (default, *report.endpoints)
 

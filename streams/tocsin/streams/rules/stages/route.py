@@ -1,4 +1,7 @@
-"""The routing tree, with Alertmanager's semantics: depth first, the first match wins unless it says `continue`."""
+"""The routing tree, with Alertmanager's semantics: depth first, the first match wins unless it says `continue`.
+
+Beside it the subscriptions that were made while running: each hears of what it wants, and takes nothing from a route.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,14 @@ from tocsin.streams.rules.turn import Turn
 
 
 def judge(turn: Turn, report: Report) -> None:
-    """Note which routes take the report; whether any of them tells is for the stages after this one."""
-    routes = turn.config.book.routes
+    """Note which routes take the report, and which subscriptions want it; whether anybody is told is for the stages
+    after this one."""
+    routes, subscriptions = turn.config.book.routes, turn.config.subscriptions
     report.matched = list(matching(routes, report.facts)) if routes else []
+    if subscriptions:
+        report.subscribed = tuple(
+            one.name for one in subscriptions if one.tenant == report.tenant and one.match.fits(report.facts)
+        )
 
 
 def matching(routes: tuple[Route, ...], facts: Facts, above: str = "", *, named: bool = False) -> Iterator[Matched]:
