@@ -30,7 +30,8 @@ class TenantConfig:
         return self._by_tenant.get(tenant) or self._others or config
 
     def _share(self, config: DecideConfig) -> None:
-        tenants = {one.tenant for one in (*config.silences, *config.subscriptions) if one.tenant is not None}
+        tenants = {one.tenant for one in config.silences if one.tenant is not None}
+        tenants |= {one.tenant for one in config.subscriptions}
         silences: dict[str, list[Silence]] = {tenant: [] for tenant in tenants}
         subscriptions: dict[str, list[Subscription]] = {tenant: [] for tenant in tenants}
         for silence in config.silences:
