@@ -21,6 +21,11 @@ class Answer(NamedTuple):
 DONE = Answer(CommandOutcome.DONE)
 
 
+def done(detail: str) -> Answer:
+    """The answer when it is as was wanted, and there is more to say."""
+    return Answer(CommandOutcome.DONE, detail)
+
+
 def already(detail: str) -> Answer:
     """The answer when nothing had to be done."""
     return Answer(CommandOutcome.ALREADY_SO, detail)

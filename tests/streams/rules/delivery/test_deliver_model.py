@@ -17,6 +17,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from msgspec.structs import replace
 
 from tests.harness.unanswered import deliver
 from tocsin.schemas.events import (
@@ -65,6 +66,14 @@ class Known:
     forgotten: bool = False
     earlier: int = 0
     order: int = 0
+    again: int = 0
+
+    def renew(self) -> bool:
+        """The replay that was asked for while an attempt was in flight begins; whether there was one."""
+        if not self.again:
+            return False
+        self.request, self.earlier, self.again = replace(self.request, replay=self.again), self.attempt, 0
+        return True
 
 
 class DeliverMachine(RuleBasedStateMachine):
@@ -120,6 +129,33 @@ class DeliverMachine(RuleBasedStateMachine):
         """A dead dead is replayed: a new life at the end of its lane, with the whole schedule."""
         name = data.draw(st.sampled_from(self.dead()))
         known = self.known[name] = self.known.pop(name)
+        self.begin_anew(known)
+
+    @precondition(lambda self: self.known)
+    @rule(data=st.data())
+    def replay_with_a_higher_number(self, data: st.DataObject) -> None:
+        """Whatever became of it: it is sent once more; and that request again is absorbed."""
+        name = data.draw(st.sampled_from(list(self.known)))
+        known = self.known[name]
+        if known.forgotten:
+            return
+        request = replace(known.request, replay=max(known.request.replay, known.again) + 1)
+        row = self.row(known)
+        if known.end is not None:
+            known = self.known[name] = self.known.pop(name)
+            known.request = request
+            self.begin_anew(known)
+            known.end = known.end or ("dead" if len(request.body) > CONFIG.max_body else None)
+        else:
+            assert isinstance(row, DeliveryRow)
+            known.again = request.replay
+            if row.state != "in_flight":
+                known.renew()
+            assert self.hear(request) == [], "it is under way"
+        if known.end is None:
+            assert self.hear(request) == []
+
+    def begin_anew(self, known: Known) -> None:
         known.end, known.earlier, known.answered, known.not_before = None, known.attempt, True, 0
         known.order = self.next_order()
         self.hear(known.request)
@@ -204,11 +240,18 @@ class DeliverMachine(RuleBasedStateMachine):
         before = self.row(known)
         in_flight = isinstance(before, DeliveryRow) and before.state == "in_flight"
         counts = in_flight and attempt.attempt == known.attempt
-        waits = isinstance(before, DeliveryRow) and before.state == "waiting"
-        if outcome is Outcome.DELIVERED and (counts or waits):
+        waits = isinstance(before, DeliveryRow) and before.state == "waiting" and made > 0
+        if counts and known.renew():
+            made = 0
+        elif outcome is Outcome.DELIVERED and (counts or waits):
             known.end = "done"
             self.delivered.append((attempt.delivery_id, known.order))
-        elif counts and outcome is not Outcome.REJECTED and made < len(CONFIG.schedule):
+        if (
+            counts
+            and known.end is None
+            and outcome not in (Outcome.REJECTED, Outcome.DELIVERED)
+            and made < len(CONFIG.schedule)
+        ):
             hinted = min(hint or 0, MAX_RETRY_AFTER)
             known.not_before = self.now + max(CONFIG.schedule[made], hinted)
         known.answered = known.answered or counts
@@ -240,7 +283,8 @@ class DeliverMachine(RuleBasedStateMachine):
                 assert isinstance(one.event, DeliveryRequested)
                 known = self.known[one.event.delivery_id]
                 assert known.end is None, "a delivery ends once"
-                assert one.event == known.request
+                assert one.event == replace(known.request, replay=max(known.request.replay, known.again))
+                known.request, known.again = one.event, 0
                 known.end = "dead"
             else:
                 assert isinstance(one.event, DeliveryAttempt)

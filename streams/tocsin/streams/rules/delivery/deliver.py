@@ -3,17 +3,16 @@
 At least once: an outcome that is lost leads to the same attempt again, under the same number and event id, after the
 lease, which is renewed while the attempt waits for its turn. So the first outcome of an attempt counts and later ones
 of the same number are absorbed. One late answer is used: `delivered` for an earlier attempt while the delivery only
-waits, because it is true and saves a repeat.
+waits, because it is true and saves a repeat; not one of an earlier life, which is not what was asked for.
 Order: within (endpoint, lane) a delivery is first attempted when the one before it is done or dead. Deliveries without
 a lane are independent.
 An endpoint that is removed: what is parked for it is dead at once, what is held is dead as its lane goes on, what
 waits for a retry is dead when that is due, and what is in flight ends by its outcome.
 An endpoint that answers `gone` (410) is disabled at once, as by a command: that delivery is dead, what comes after it
 is parked. Only a command enables it again.
-A request that comes again while its delivery is remembered as done is absorbed. One that is remembered as dead starts
-anew, at the end of its lane: that is how a dead letter is replayed. It has the whole schedule again, and its attempts
-are numbered on, so that no late outcome of its first life is taken for one of its second. What remains: the same
-request twice in the log (written again after a crash) of a delivery that died in between is such a new life, too.
+A request that comes again is absorbed while its delivery is remembered; a replay is sent anew (replaying.py). What
+remains: the same request twice in the log (written again after a crash) of a delivery that died in between is such a
+new life, too.
 """
 
 from __future__ import annotations
@@ -39,6 +38,7 @@ from tocsin.streams.rules.context.threads import clip
 from tocsin.streams.rules.decision import Decision
 from tocsin.streams.rules.delivery.deliveries import Deliveries, misplaced
 from tocsin.streams.rules.delivery.health import note_failure, note_gone, note_removed, note_success
+from tocsin.streams.rules.delivery.replaying import renewed, replay_noted, taken_up
 from tocsin.streams.rules.delivery.schedule import DeliverConfig, retry_at
 from tocsin.streams.rules.state import DeliveryRow, DispatchRow, EndpointRow, LaneRow
 from tocsin.streams.rules.state.deliveries import EndpointStatus
@@ -71,12 +71,10 @@ def fire(key: str, rows: Rows, now: int, config: DeliverConfig) -> list[Decision
 
 def _request(deliveries: Deliveries, request: DeliveryRequested) -> None:
     """Absorb a repeat; else attempt it, or hold it in its lane."""
-    key = deliveries.pending.key(request.delivery_id)
-    dead = deliveries.finished.get(key)
-    if deliveries.pending.get(key) is not None or (dead is not None and dead.state == "done"):
+    row = taken_up(deliveries, request)
+    if row is None:
         return
     now, config = deliveries.now, deliveries.config
-    row = _row(request, now, 0 if dead is None else dead.attempt)
     if len(request.body) > config.max_body:
         deliveries.dead_letter(row, "too_large", f"{len(request.body)} bytes, at most {config.max_body}")
         return
@@ -100,11 +98,15 @@ def _outcome(deliveries: Deliveries, outcome: DeliveryOutcome) -> None:
     if row is None or not _counts(outcome, row):
         return
     deliveries.note_progress(row)
-    row = replace(row, last_reason=outcome.reason)
+    sent_anew = row.again > 0
+    row = replace(renewed(row), last_reason=outcome.reason)
     detail = outcome.reason if outcome.status is None else f"{outcome.reason} ({outcome.status})"
     if outcome.outcome is Outcome.DELIVERED:
         note_success(deliveries)
-        deliveries.finish(row)
+        if sent_anew and deliveries.begin(row):
+            return
+        if not sent_anew:
+            deliveries.finish(row)
     elif outcome.outcome is Outcome.REJECTED and outcome.reason == Reason.GONE:
         if deliveries.state().status == "enabled":
             deliveries.disable()
@@ -121,7 +123,8 @@ def _outcome(deliveries: Deliveries, outcome: DeliveryOutcome) -> None:
 def _counts(outcome: DeliveryOutcome, row: DeliveryRow) -> bool:
     if row.state == "in_flight":
         return outcome.attempt == row.attempt
-    return row.state == "waiting" and outcome.outcome is Outcome.DELIVERED and 0 < outcome.attempt <= row.attempt
+    delivered = outcome.outcome is Outcome.DELIVERED
+    return row.state == "waiting" and delivered and row.earlier < outcome.attempt <= row.attempt
 
 
 def _wait(deliveries: Deliveries, outcome: DeliveryOutcome, row: DeliveryRow) -> bool:
@@ -135,21 +138,21 @@ def _wait(deliveries: Deliveries, outcome: DeliveryOutcome, row: DeliveryRow) ->
 
 
 def _command(deliveries: Deliveries, command: EndpointCommand) -> None:
-    """Enable, disable or remove an endpoint, and answer. A replay is made by whoever reads the log; there is nothing
-    to decide."""
-    if command.kind is EndpointCommandKind.REPLAY:
-        return
+    """Enable, disable or remove an endpoint, and answer. A replay is made by whoever reads the log; it is put on record
+    here, by its answer."""
     answer = _steer(deliveries, command)
     deliveries.decisions.append(answered(command, command.endpoint, answer, deliveries.now))
 
 
 def _steer(deliveries: Deliveries, command: EndpointCommand) -> Answer:
     wanted, state, known = WANTED.get(command.kind), deliveries.state(), deliveries.config.endpoints
-    if wanted is None:
+    if wanted is None and command.kind is not EndpointCommandKind.REPLAY:
         deliveries.decisions.append(misplaced(command, command.endpoint, "command_not_supported"))
         return refused("a command of a newer kind")
     if state.status == "enabled" and wanted != "removed" and known is not None and command.endpoint not in known:
         return refused(f"the rules have no endpoint {clip(command.endpoint)}")
+    if wanted is None:
+        return replay_noted(deliveries, command)
     if state.status == wanted:
         return already(f"it is {wanted} already")
     if wanted == "disabled":
@@ -200,28 +203,6 @@ def _endpoint_due(deliveries: Deliveries, key: str, endpoint: EndpointRow) -> No
 
 def _dispatch_due(deliveries: Deliveries, key: str, dispatch: DispatchRow) -> None:
     deliveries.keep_progress(dispatch)
-
-
-def _row(request: DeliveryRequested, now: int, earlier: int) -> DeliveryRow:
-    return DeliveryRow(
-        request.delivery_id,
-        request.endpoint,
-        request.tenant,
-        request.event_id,
-        request.lane,
-        request.case,
-        request.about,
-        request.content_type,
-        request.body,
-        request.replay,
-        request.occurred_at,
-        now,
-        request.cause,
-        request.traceparent,
-        attempt=earlier,
-        earlier=earlier,
-        tracestate=request.tracestate,
-    )
 
 
 WANTED: Mapping[EndpointCommandKind, EndpointStatus] = {

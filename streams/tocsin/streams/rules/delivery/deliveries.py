@@ -4,7 +4,7 @@ turn to the next.
 Invariants, held after every event:
 - a lane's first delivery is in_flight, waiting or parked (or held, with the lane's timer set); all others are held;
 - every DeliveryRow has a timer, or is on its endpoint's stack of parked deliveries, whose row is reached by a command;
-- a DeliveryRow becomes a FinishedRow exactly once: requested = delivered + dead + pending. One that is dead and
+- a DeliveryRow becomes a FinishedRow exactly once: requested = delivered + dead + pending. One that is
   replayed becomes a DeliveryRow again, and is pending again.
 """
 
@@ -148,7 +148,7 @@ class Deliveries:
 
     def finish(self, row: DeliveryRow) -> None:
         """The delivery is done."""
-        self._close(row, FinishedRow("done", row.attempt, self.now))
+        self._close(row, FinishedRow("done", row.attempt, self.now, row.replay))
 
     def dead_letter(self, row: DeliveryRow, reason: str, detail: str = "") -> None:
         """The delivery is dead, for a named reason; its request goes to the dead letters and can be replayed."""
@@ -162,7 +162,7 @@ class Deliveries:
             attempts=row.attempt,
         )
         self.decisions.append(letter)
-        self._close(row, FinishedRow("dead", row.attempt, self.now))
+        self._close(row, FinishedRow("dead", row.attempt, self.now, max(row.replay, row.again)))
 
     def _close(self, row: DeliveryRow, finished: FinishedRow) -> None:
         self.finished.put(self.finished.key(row.delivery_id), finished, self.now + self.config.finished_ttl)
@@ -244,6 +244,6 @@ def _request_of(row: DeliveryRow) -> DeliveryRequested:
         about=row.about,
         content_type=row.content_type,
         body=row.body,
-        replay=row.replay,
+        replay=max(row.replay, row.again),
         tracestate=row.tracestate,
     )

@@ -16,7 +16,8 @@ class DeliveryRow(Struct, frozen=True, array_like=True, tag="delivery", gc=False
     held: behind others in its lane; in_flight: attempted, its timer is the lease; waiting: its timer is the retry;
     parked: its endpoint is disabled, `next_parked` is the one below it on the endpoint's stack.
     `earlier` (since format 2): how many of the attempts were made before it died and was replayed. `tracestate`, and
-    `asked_at` (microseconds), when the attempt that is in flight was last asked for: since format 4.
+    `asked_at` (microseconds), when the attempt that is in flight was last asked for: since format 4. So is `again`, the
+    number of a replay that was asked for while an attempt was in flight; 0 is none.
     """
 
     delivery_id: str
@@ -41,14 +42,17 @@ class DeliveryRow(Struct, frozen=True, array_like=True, tag="delivery", gc=False
     earlier: int = 0
     tracestate: str | None = None
     asked_at: int = 0
+    again: int = 0
 
 
 class FinishedRow(Struct, frozen=True, array_like=True, tag="finished", gc=False):
-    """Takes the place of a DeliveryRow that is done or dead, for the time that repeats are absorbed."""
+    """Takes the place of a DeliveryRow that is done or dead, for the time that repeats are absorbed. `replay` is the
+    number of the replay that ended so (since format 4)."""
 
     state: Literal["done", "dead"]
     attempt: int
     at: int
+    replay: int = 0
 
 
 class DispatchRow(Struct, frozen=True, array_like=True, tag="dispatch", gc=False):
