@@ -11,7 +11,8 @@ class Reason(StrEnum):
     """Why an attempt did not deliver: a closed set, the label of the failure metric.
 
     `gone` ends the delivery and disables its endpoint until a command enables it (docs/reliability.md#f8; in
-    streams.rules.deliver); `unacceptable` ends the delivery; the others are tried again.
+    streams.rules.deliver); `unacceptable` ends the delivery; the others are tried again. `unverified`: the receiver has
+    not agreed to be sent anything, so nothing was sent (docs/reliability.md#ownership).
     """
 
     GONE = "gone"
@@ -28,6 +29,7 @@ class Reason(StrEnum):
     CONNECTION_LOST = "connection_lost"
     TLS_FAILED = "tls_failed"
     ADDRESS_REFUSED = "address_refused"
+    UNVERIFIED = "unverified"
     SINK_FAILED = "sink_failed"
 
 

@@ -38,6 +38,8 @@ UNSHOWN = {
     "category",
     "trust",
     "keep",
+    "ownership",
+    "origin",
 }
 """Keys that the example names in a comment, or leaves out on purpose."""
 

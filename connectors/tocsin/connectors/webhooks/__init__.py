@@ -9,6 +9,7 @@ Part of the light package (`pip install tocsin`); only ed25519 (`v1a`) needs an 
 from __future__ import annotations
 
 from tocsin.connectors.seen import MemorySeenIds, SeenIds, SqliteSeenIds, once
+from tocsin.connectors.webhooks.challenges import CHALLENGE, challenge_in
 from tocsin.connectors.webhooks.keys import for_receivers, new_key_pair, new_secret, signing_key, verifying_key
 from tocsin.connectors.webhooks.signatures import (
     MAX_SIGNATURES,
@@ -22,6 +23,7 @@ from tocsin.connectors.webhooks.signatures import (
 )
 
 __all__ = [
+    "CHALLENGE",
     "MAX_SIGNATURES",
     "TOLERANCE",
     "MemorySeenIds",
@@ -31,6 +33,7 @@ __all__ = [
     "Signer",
     "SqliteSeenIds",
     "Verified",
+    "challenge_in",
     "for_receivers",
     "new_key_pair",
     "new_secret",

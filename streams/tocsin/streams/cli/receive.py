@@ -13,7 +13,7 @@ from aiohttp import web
 
 from tocsin.connectors.printable import notification_line, printable
 from tocsin.connectors.sinks.webhook import WebhookConfig
-from tocsin.connectors.webhooks import SignatureRefused, for_receivers, verify, verifying_key
+from tocsin.connectors.webhooks import SignatureRefused, challenge_in, for_receivers, verify, verifying_key
 from tocsin.streams.cli.output import show, show_error, show_json
 from tocsin.streams.processes.exit_codes import BAD_CONFIGURATION, CommandFailed
 from tocsin.streams.processes.lifecycle import stop_on_signals
@@ -73,6 +73,9 @@ async def _receive(port: int, secrets: Sequence[str], status: int, as_json: bool
         except (SignatureRefused, ValueError, RecursionError) as refused:
             show_error(printable(f"refused: POST {request.path}: {refused}"))
             return web.json_response({"refused": str(refused)}, status=401)
+        challenge = challenge_in(body)
+        if challenge is not None:
+            return web.json_response({"challenge": challenge})
         attempt = request.headers.get("tocsin-attempt", "1")
         repeated = "" if attempt == "1" else f"  (attempt {printable(attempt)})"
         if as_json:

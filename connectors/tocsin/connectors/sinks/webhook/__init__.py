@@ -6,6 +6,7 @@ does stands in `transport`.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Self
 from tocsin.connectors.http_outcomes import of_error, of_status
 from tocsin.connectors.sinks.base import Reason, Rejected, RetryLater, SinkOutcome
 from tocsin.connectors.sinks.webhook.config import WebhookConfig, check_headers, check_secrets
+from tocsin.connectors.sinks.webhook.ownership import Gate, origin_header
 from tocsin.connectors.sinks.webhook.signing import signed_headers
 from tocsin.connectors.sinks.webhook.transport import NotOpen, Transport
 from tocsin.connectors.tracing import trace
@@ -33,8 +35,8 @@ class WebhookSink:
         self._transport = Transport(config)
         check_headers(config.headers)
         check_secrets(config.secrets)
-        self._config = config
-        self._now = now
+        self._config, self._now = config, now
+        self._gate = None if config.ownership == "none" else Gate(self._transport, config)
 
     async def __aenter__(self) -> Self:
         await self._transport.__aenter__()
@@ -47,6 +49,16 @@ class WebhookSink:
 
     async def deliver(self, attempt: DeliveryAttempt) -> SinkOutcome:
         """Post it once and classify what came back; raises nothing but CancelledError."""
+        if self._gate is None:
+            return await self._deliver(attempt)
+        try:
+            # The question and the delivery have the time of one attempt together.
+            async with asyncio.timeout(self._config.timeout):
+                return await self._gate.closed() or await self._deliver(attempt)
+        except TimeoutError:
+            return RetryLater(reason=Reason.TIMEOUT)
+
+    async def _deliver(self, attempt: DeliveryAttempt) -> SinkOutcome:
         try:
             headers = self._headers(attempt)
         except ValueError:
@@ -65,6 +77,7 @@ class WebhookSink:
             raise ValueError("content type")
         headers = signed_headers(self._config, attempt.delivery_id, self._now(), attempt.body, attempt.content_type)
         headers["tocsin-attempt"] = str(attempt.attempt)
+        headers |= origin_header(self._config)
         headers |= trace(attempt.traceparent, attempt.tracestate)
         if attempt.replay > 0:
             headers["tocsin-replay"] = str(attempt.replay)

@@ -29,6 +29,7 @@ RESERVED_HEADERS = frozenset(
     }
 )
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
+_DNS_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]{0,4096}")
 
 
@@ -62,6 +63,11 @@ class WebhookConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Meta(max_length=20),
         "Sent with each request; a value is a text, {env: NAME} or {file: PATH}.",
     ] = field(default_factory=dict)
+    ownership: Annotated[
+        Literal["none", "options", "challenge"],
+        "How the receiver must agree before it gets anything: OPTIONS (CloudEvents), or by repeating a challenge.",
+    ] = "none"
+    origin: Annotated[Text | None, "Who asks, with ownership: options; a DNS name that receivers know us by."] = None
     timeout: Annotated[float, NOT_IN_FILE] = 15.0
     """Seconds of a whole attempt."""
     connect_timeout: Annotated[float, NOT_IN_FILE] = 5.0
@@ -72,6 +78,10 @@ class WebhookConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         given = [one for one in (self.secret, self.secret_env, self.secret_file) if one is not None]
         if len(given) != 1:
             raise ValueError("a webhook needs exactly one of secret, secret_env and secret_file")
+        if (self.ownership == "options") != (self.origin is not None):
+            raise ValueError("a webhook has an origin with ownership: options, and only then")
+        if self.origin is not None and not _DNS_NAME.fullmatch(self.origin):
+            raise ValueError("the origin of a webhook is a DNS name, such as tocsin.example.org")
         secrets = (*given, *self.secrets)
         return replace(self, secret=None, secret_env=None, secret_file=None, secrets=secrets)
 
