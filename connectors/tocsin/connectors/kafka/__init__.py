@@ -13,6 +13,8 @@ from tocsin.connectors.kafka.client import (
     open_consumer,
     open_producer,
 )
+from tocsin.connectors.kafka.dead_letters import CONNECT_PREFIX, CUT_HEADER, REASON_HEADER, dead_headers, within_bounds
+from tocsin.connectors.kafka.partitions import Admission, Offsets, PartitionProgress
 from tocsin.connectors.kafka.producer import BatchProducer, ProducerReplaced, ReadyBatch, TopicNotThere
 from tocsin.connectors.kafka.reading import merge_to_end, offsets_since, partitions_of, read_to_end
 from tocsin.connectors.kafka.settled import Settled
@@ -20,16 +22,23 @@ from tocsin.connectors.kafka_security import Kafka, KafkaSecurity, SecurityUnusa
 
 __all__ = [
     "CLOSE_WITHIN",
+    "CONNECT_PREFIX",
+    "CUT_HEADER",
+    "REASON_HEADER",
+    "Admission",
     "BatchProducer",
     "BoundedConsumer",
     "Kafka",
     "KafkaSecurity",
+    "Offsets",
+    "PartitionProgress",
     "ProducerReplaced",
     "ReadyBatch",
     "SecurityUnusable",
     "Settled",
     "TopicNotThere",
     "client_options",
+    "dead_headers",
     "ended_within",
     "merge_to_end",
     "offsets_since",
@@ -39,4 +48,5 @@ __all__ = [
     "partitions_of",
     "read_to_end",
     "refusal_of",
+    "within_bounds",
 ]

@@ -3,7 +3,7 @@
 Delivery: at least once. A dispatcher killed after the sink answered and before the outcome was acknowledged makes the
 attempt again, with the same delivery id and body; one that is killed later does not, because its successor reads the
 outcomes first (recall.py).
-Each partition has room of its own (partitions.py): a slow endpoint stops no endpoint of another partition.
+Each partition has room of its own (kafka/partitions.py): a slow endpoint stops no endpoint of another partition.
 """
 
 from __future__ import annotations
@@ -19,7 +19,15 @@ import aiokafka.abc
 import structlog
 from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from tocsin.connectors.kafka import CLOSE_WITHIN, BoundedConsumer, client_options, ended_within
+from tocsin.connectors.kafka import (
+    CLOSE_WITHIN,
+    Admission,
+    BoundedConsumer,
+    Offsets,
+    PartitionProgress,
+    client_options,
+    ended_within,
+)
 from tocsin.connectors.publish.headers import cloud_event_headers
 from tocsin.connectors.sinks import Sink
 from tocsin.schemas.codec import decode_as, encode
@@ -28,7 +36,6 @@ from tocsin.schemas.events import DeliveryAttempt, DeliveryOutcome
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.dispatcher.attempts import Attempts, check_names
 from tocsin.streams.dispatcher.memory import is_stale
-from tocsin.streams.dispatcher.partitions import Admission, Offsets, PartitionProgress
 from tocsin.streams.dispatcher.progress import Progress
 from tocsin.streams.dispatcher.recall import Recall
 from tocsin.streams.dispatcher.unreadable import Unreadable
@@ -96,7 +103,7 @@ class Dispatcher:
         )
         self.attempts = Attempts(sinks, settings.per_endpoint, self._write, self._failpoint)
         self._recall = Recall(settings.bootstrap, settings.prefix, book, self.attempts.memory)
-        self._offsets = Offsets(self._consumer, lambda: self._failpoint("attempt_committed"), self.unreadable.troubles)
+        self._offsets = Offsets(self._consumer, lambda: self._failpoint("attempt_committed"), self.unreadable.notes)
         self._admission = Admission()
         self._room = asyncio.Event()
         self.running: set[asyncio.Task[None]] = set()
@@ -104,7 +111,7 @@ class Dispatcher:
 
     def lags(self) -> dict[int, int]:
         """How many records wait in each partition that is held: read and not done, or known to be there."""
-        return self._offsets.lags()
+        return {place.partition: lag for place, lag in self._offsets.lags().items()}
 
     async def run(self, stop: asyncio.Event, ready: asyncio.Event) -> None:
         """Dispatch until `stop` is set, then let what is under way end. Raises what makes going on impossible."""

@@ -44,6 +44,10 @@ class Unreadable:
             found.setdefault(place, Trouble(f"attempts {place.partition}", UNREADABLE_YET, offset))
         return found
 
+    def notes(self) -> dict[TopicPartition, str]:
+        """The same, as it is committed with the offsets for `tocsin doctor`."""
+        return {place: trouble.written() for place, trouble in self.troubles().items()}
+
     def note(self) -> str | None:
         """For an operator: what stands still, and what helps."""
         return "; ".join(trouble.note() for trouble in self.troubles().values()) or None

@@ -1,30 +1,23 @@
-"""Dead letters: the original bytes, with headers that a user of Kafka Connect knows; and how many are too many."""
+"""Dead letters of records (what one is made of: connectors.kafka.dead_letters); and how many are too many."""
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tocsin.streams.engine.record import Halt, Headers, Output, Record, checksum
-from tocsin.streams.topology import KIB, MIB, RECORD_LIMIT
+from tocsin.connectors.kafka import CONNECT_PREFIX, CUT_HEADER, REASON_HEADER, dead_headers, within_bounds
+from tocsin.streams.engine.record import Halt, Output, Record, checksum
+from tocsin.streams.topology import KIB, RECORD_LIMIT
 
 DEAD_TOPIC = "dead"
-REASON_HEADER = "tocsin.reason"
 NOT_A_PROBLEM, GATEWAY_STAGE = "not_a_problem", "gateway"
 """The reason and the stage of what the gateway took and is no problem: it holds no record of ours."""
-CONNECT_PREFIX = "__connect.errors."
-"""What the names of Kafka Connect's error headers begin with."""
-CUT_HEADER = "tocsin.cut"
-"""On a letter that is not whole: which parts were cut, with the bytes and the SHA-256 of each as it was."""
 
 LARGEST_LETTER = RECORD_LIMIT + 64 * KIB
 """Bytes of key, value and headers up to which a dead letter is whole: more than an input topic takes. One batch's rows
 and outputs have room for it (`topology.LARGEST_BATCH`)."""
-KEPT_OF_VALUE, KEPT_OF_KEY, KEPT_OF_HEADERS = MIB, 4 * KIB, 64 * KIB
-"""Bytes that are kept of each part of a larger one."""
 KEPT_OF_REFUSED = 256 * KIB
 """Bytes up to which an output is whole in the dead letter that stands for it, where its topic refused it: `dead` may
 take no more than that topic."""
@@ -131,63 +124,27 @@ def dead_letter(
     """A record for `dead`: key, value and headers of the original (or those given), then why and where from. One that
     is larger than `kept` bytes, by default than any record of an input topic may be, is cut and says so."""
     key, value = record.key if key is None else key, record.value if value is None else value
-    key, value, headers = _within_bounds(key, value, record.headers, kept)
+    key, value, headers = within_bounds(key, value, record.headers, kept)
     why = dead_headers(record.topic, record.partition, record.offset, stage, reason, detail)
     return Output(DEAD_TOPIC, key, value, (*headers, *why))
 
 
-def _within_bounds(
-    key: bytes | None, value: bytes | None, headers: Headers, kept: int
-) -> tuple[bytes | None, bytes | None, Headers]:
-    """Key, value and headers whole, or each with its first bytes and a header that names what was cut."""
-    of_headers = sum(_header_bytes(name, text) for name, text in headers)
-    if len(key or b"") + len(value or b"") + of_headers <= kept:
-        return key, value, headers
-    cut = []
-    if key is not None and len(key) > KEPT_OF_KEY:
-        cut.append(_described("key", key))
-        key = key[:KEPT_OF_KEY]
-    of_value = min(KEPT_OF_VALUE, kept // 2)
-    if value is not None and len(value) > of_value:
-        cut.append(_described("value", value))
-        value = value[:of_value]
-    if of_headers > KEPT_OF_HEADERS:
-        whole = b"".join(name.encode("utf-8", "replace") + b"\0" + (text or b"") + b"\0" for name, text in headers)
-        cut.append(_described(f"headers ({len(headers)})", whole))
-        headers = _first_of(headers)
-    return key, value, (*headers, (CUT_HEADER, "; ".join(cut).encode()))
-
-
-def _described(part: str, data: bytes) -> str:
-    return f"{part}: {len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()}"
-
-
-def _header_bytes(name: str, value: bytes | None) -> int:
-    return len(name.encode("utf-8", "replace")) + len(value or b"") + 16
-
-
-def _first_of(headers: Headers) -> Headers:
-    """The headers, in their order, that fit together into what is kept of them."""
-    kept, room = [], KEPT_OF_HEADERS
-    for name, value in headers:
-        room -= _header_bytes(name, value)
-        if room < 0:
-            break
-        kept.append((name, value))
-    return tuple(kept)
-
-
-def dead_headers(
-    topic: str, partition: int, offset: int, stage: str, reason: str, detail: str
-) -> tuple[tuple[str, bytes], ...]:
-    """The headers that say where a dead record stood, in which stage it failed, and why."""
-    found = (
-        (CONNECT_PREFIX + "topic", topic),
-        (CONNECT_PREFIX + "partition", str(partition)),
-        (CONNECT_PREFIX + "offset", str(offset)),
-        (CONNECT_PREFIX + "stage", stage),
-        (CONNECT_PREFIX + "exception.class.name", reason),
-        (CONNECT_PREFIX + "exception.message", detail[:2000]),
-        (REASON_HEADER, reason),
-    )
-    return tuple((name, text.encode("utf-8", "replace")) for name, text in found)
+__all__ = [
+    "BATCH_UNREADABLE",
+    "CONNECT_PREFIX",
+    "CUT_HEADER",
+    "DEAD_TOPIC",
+    "GATEWAY_STAGE",
+    "KEPT_OF_REFUSED",
+    "LARGEST_LETTER",
+    "NOT_A_PROBLEM",
+    "REASON_HEADER",
+    "SKIPPED",
+    "UNWRITABLE_RECORD",
+    "DeadLetterLimit",
+    "DeadLetterLimitReached",
+    "RecentDead",
+    "Skip",
+    "dead_headers",
+    "dead_letter",
+]

@@ -61,7 +61,7 @@ class DeliverConfig(Struct, frozen=True, kw_only=True):
     """The longest lease; while no dispatcher runs, this is how often each delivery is asked for."""
     in_hand: int = 4 * MINUTE
     """How long an attempt that the dispatcher has read may wait for its endpoint's turn: so many (twice
-    `dispatcher.partitions.RECORDS`), eight at a time, of 15 s."""
+    `connectors.kafka.partitions.RECORDS`), eight at a time, of 15 s."""
     hold_limit: int = schedule_length(RETRY_SCHEDULE)
     """How long a delivery waits for its turn in a lane: as long as the one before it may take."""
     hold_count: int = 1000

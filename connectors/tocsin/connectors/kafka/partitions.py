@@ -1,4 +1,5 @@
-"""What the dispatcher holds of each partition: how much may be read of it, and which offset of it may be committed."""
+"""What a consumer holds of each partition: how much may be read of it, and which offset of it may be committed. For the
+dispatcher and for subscribers."""
 
 from __future__ import annotations
 
@@ -11,20 +12,20 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
-from tocsin.connectors.kafka import Settled
-from tocsin.streams.engine.phase import Trouble
+from tocsin.connectors.kafka.settled import Settled
 
 Place = TypeVar("Place", bound=Hashable)
 
 RECORDS = 64
-"""Attempts of one partition that are under way or wait for their endpoint's turn: several times what one endpoint may
-have under way, so that a slow one does not at once stop the others of its partition. A read may add as many again."""
+"""Records of one partition that are under way or wait for their turn: several times what one endpoint may have under
+way, so that a slow one does not at once stop the others of its partition. A read may add as many again."""
 SIZE = 4 * 1024 * 1024
 """Bytes of them; a read may add what one fetch holds."""
 
 
 class Admission:
-    """Counts what is held of each partition. `attempts` is keyed by endpoint, so a partition holds whole endpoints.
+    """Counts what is held of each partition. `attempts` is keyed by endpoint, so a partition holds whole endpoints (and
+    `problems`, keyed by case, whole cases).
 
     What remains: endpoints that share a partition with a slow one go on until `records` of it are held, and from then
     on at the pace of the slow one.
@@ -55,7 +56,7 @@ class Admission:
 
 
 class PartitionProgress:
-    """Tracks attempts under way: the lowest offset that is not done may be committed, nothing is passed over."""
+    """Tracks records under way: the lowest offset that is not done may be committed, nothing is passed over."""
 
     __slots__ = ("_next", "_under_way")
 
@@ -64,12 +65,12 @@ class PartitionProgress:
         self._next: int | None = None
 
     def begin(self, offset: int) -> None:
-        """An offset was read. After a rebalance offsets are read again while their first attempt is under way."""
+        """An offset was read. After a rebalance offsets are read again while their first turn is under way."""
         self._under_way[offset] += 1
         self._next = offset + 1
 
     def end(self, offset: int) -> None:
-        """Its outcome is in Kafka."""
+        """It is done with: its outcome is in Kafka, its handler has returned."""
         self._under_way[offset] -= 1
         if self._under_way[offset] <= 0:
             del self._under_way[offset]
@@ -84,18 +85,18 @@ class PartitionProgress:
 
 class Offsets:
     """Commits, for the partitions that the consumer holds, what is done of each. A failed commit only means that some
-    attempts may be made again. `on_commit` is called after each commit that Kafka took; `troubles` says what stands
-    still, and is committed with it, for operators."""
+    records may be worked on again. `on_commit` is called after each commit that Kafka took; `notes` are committed with
+    the offsets, for operators: what stands still."""
 
     def __init__(
         self,
         consumer: AIOKafkaConsumer,
         on_commit: Callable[[], None] = lambda: None,
-        troubles: Callable[[], Mapping[TopicPartition, Trouble]] = dict,
+        notes: Callable[[], Mapping[TopicPartition, str]] = dict,
     ) -> None:
         self._consumer = consumer
         self._on_commit = on_commit
-        self._troubles = troubles
+        self._notes = notes
         self._progress: dict[TopicPartition, PartitionProgress] = {}
         self._committed: dict[TopicPartition, OffsetAndMetadata] = {}
         self._newly_assigned: set[TopicPartition] = set()
@@ -105,17 +106,17 @@ class Offsets:
         """The progress of one partition."""
         return self._progress.setdefault(partition, PartitionProgress())
 
-    def lags(self) -> dict[int, int]:
+    def lags(self) -> dict[TopicPartition, int]:
         """How many records of each partition are not done, as far as the consumer has heard of them."""
         lags = {}
         for place in self._consumer.assignment():
             end, done = self._consumer.highwater(place), self.of(place).committable()
-            lags[place.partition] = 0 if end is None or done is None else max(0, end - done)
+            lags[place] = 0 if end is None or done is None else max(0, end - done)
         return lags
 
     def keep_only(self, partitions: set[TopicPartition]) -> None:
         """Begin anew: what is read from now on begins at the committed offsets, also of partitions that stay. Another
-        dispatcher may have committed more in between (we were paused), which an old progress would take back."""
+        process may have committed more in between (we were paused), which an old progress would take back."""
         self._progress.clear()
         self._committed.clear()
         self._newly_assigned = set(partitions)
@@ -134,9 +135,9 @@ class Offsets:
                     await self._commit()
 
     async def _commit(self) -> None:
-        held, troubles = self._consumer.assignment(), self._troubles()
+        held, notes = self._consumer.assignment(), self._notes()
         done = {
-            partition: OffsetAndMetadata(at, troubles[partition].written() if partition in troubles else "")
+            partition: OffsetAndMetadata(at, notes.get(partition, ""))
             for partition, progress in self._progress.items()
             if partition in held and (at := progress.committable()) is not None
         }

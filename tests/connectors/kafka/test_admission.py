@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.streams.dispatcher.partitions import Admission
+from tocsin.connectors.kafka import Admission
 
 
 def test_a_partition_that_holds_enough_is_not_read_and_the_others_are() -> None:
