@@ -1,7 +1,8 @@
 """Writes the pages that are made from other files: `make documents`.
 
 streams/decisions/README.md from the titles of the decisions, connectors/MEDIATION.md from the scenario tables,
-streams/PROTOCOLS.md from the protocols, streams/FEATURES.md from features.yaml and the scenarios.
+streams/PROTOCOLS.md from the protocols, streams/FEATURES.md from features.yaml and the scenarios, the vectors for
+receivers (docs/receivers/vectors/) from what signs.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ WRITERS = (
     "tocsin.connectors.mediation.tables_document",
     "tocsin.streams.protocols.diagrams",
     "tests.scenarios.features_document",
+    "tests.connectors.webhooks.vectors",
 )
 
 if __name__ == "__main__":

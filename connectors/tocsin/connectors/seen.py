@@ -17,7 +17,7 @@ from typing import Protocol
 
 FORTNIGHT = 14 * 86_400.0
 """Seconds for which an id is kept, unless you say otherwise: longer than the bus sends one delivery again by
-itself, which is 84 hours of retries and five days while its endpoint is off."""
+itself, which is 78 hours of retries and five days while its endpoint is off."""
 MOST = 1_000_000
 """Ids that are kept, unless you say otherwise; the oldest go first."""
 

@@ -1,0 +1,70 @@
+"""A receiver of webhooks in Python: nothing but the standard library and `pip install tocsin`.
+
+    WEBHOOK_SECRETS="whsec_... whpk_..." python receiver.py 8799
+
+Every request is checked, then done once, then answered 204; docs/receivers.md says why. `whpk_` needs tocsin[ed25519].
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tocsin.connectors.webhooks import SignatureRefused, SqliteSeenIds, once, verify
+
+SECRETS = os.environ.get("WEBHOOK_SECRETS", "").split()
+SEEN = SqliteSeenIds(os.environ.get("WEBHOOK_SEEN", "seen.db"))
+MAX_BODY = 1_000_000  # bytes; those of Tocsin are far smaller
+log = logging.getLogger("receiver")
+
+
+def work(body: bytes) -> None:
+    """What you do with it. Put it into a queue or a table if it takes longer than some seconds."""
+    told = json.loads(body)
+    log.info("work %s", told["type"])
+
+
+class Receiver(BaseHTTPRequestHandler):
+    timeout = 15  # seconds that a client may be silent
+
+    def do_POST(self) -> None:
+        length = self.headers.get("content-length", "")
+        if not length.isdigit() or int(length) > MAX_BODY:
+            self.answer(413)
+            return
+        body = self.rfile.read(int(length))
+        try:
+            verified = verify(body, self.headers, SECRETS)
+        except SignatureRefused as refused:
+            log.info("refused %s", refused)
+            self.answer(401)
+            return
+        try:
+            with once(SEEN, verified.webhook_id) as new:  # noted when the block has ended well
+                if new:
+                    work(body)
+        except Exception as error:
+            log.info("failed %s", type(error).__name__)
+            self.answer(503)  # it comes again
+        else:
+            self.answer(204)
+
+    def answer(self, status: int) -> None:
+        self.send_response(status)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *ignored: object) -> None:
+        """No line for each request."""
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    if not SECRETS:
+        sys.exit("WEBHOOK_SECRETS holds no secret: whsec_... or whpk_..., with spaces in between")
+    with ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Receiver) as server:
+        log.info("listening on %s", server.server_port)
+        server.serve_forever()
