@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
 from collections.abc import Callable
 from functools import partial
 
 import pytest
-from aiokafka import AIOKafkaProducer
 
 Tocsin = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -77,58 +75,3 @@ def test_the_same_key_gives_the_same_event(here: Tocsin) -> None:
     here("topics", "apply")
     ids = {here("publish", "--idempotency-key", "k", stdin='{"code": "e.p.x"}').stdout for _ in range(2)}
     assert len(ids) == 1
-
-
-def test_dead_letters_are_listed_shown_and_replayed(here: Tocsin, bootstrap: str, prefix: str) -> None:
-    here("topics", "apply")
-    assert here("dead", "list").stdout == "no dead letters\n"
-    assert here("dead", "replay", "--all").returncode == 1
-    headers = [("ce_id", b"1"), ("__connect.errors.topic", f"{prefix}inbox".encode()), ("tocsin.reason", b"not_framed")]
-    asyncio.run(produce(bootstrap, f"{prefix}dead", b"\x01\x1b[2J", headers))
-    [letter] = events(here("dead", "list", "--json").stdout)
-    assert (letter["reason"], letter["topic"]) == ("not_framed", f"{prefix}inbox")
-    shown = json.loads(here("dead", "show", str(letter["id"]), "--json").stdout)
-    assert shown["hex"] == "011b5b324a"
-    assert here("dead", "replay", str(letter["id"])).returncode == 0
-    [again] = events(here("tail", "inbox", "--from", "beginning", "--no-follow", "--json").stdout)
-    assert (again["hex"], again["key"]) == ("011b5b324a", "acme")
-    assert "1 not_framed" in here("doctor").stdout
-    assert here("dead", "show", "99:0").returncode == 65
-
-
-def test_replaying_all_leaves_out_what_holds_no_record_and_what_was_replayed(
-    here: Tocsin, bootstrap: str, prefix: str
-) -> None:
-    here("topics", "apply")
-    came = [("__connect.errors.topic", f"{prefix}inbox".encode())]
-    for stage, value in ((b"decide", b"record"), (b"timer", b"row"), (b"input", None)):
-        asyncio.run(produce(bootstrap, f"{prefix}dead", value, [*came, ("__connect.errors.stage", stage)]))
-    first = here("dead", "replay", "--all", "--json")
-    assert (first.returncode, [letter["stage"] for letter in events(first.stdout)]) == (0, ["decide"])
-    assert "1 not replayed: it holds the row of a timer" in first.stderr
-    assert "1 not replayed: it reports something" in first.stderr
-    second = here("dead", "replay", "--all")
-    assert (second.returncode, second.stdout) == (1, "")
-    assert "1 not replayed: it was replayed already" in second.stderr
-    letters = {str(each["stage"]): each for each in events(here("dead", "list", "--json").stdout)}
-    assert {stage: each["replayed"] for stage, each in letters.items()} == {
-        "decide": True,
-        "timer": False,
-        "input": False,
-    }
-    refused = here("dead", "replay", str(letters["timer"]["id"]))
-    assert (refused.returncode, "cannot be replayed" in refused.stderr) == (65, True)
-    assert here("dead", "replay", str(letters["decide"]["id"])).returncode == 0, "by its id: as often as it is asked"
-    shown = events(here("tail", "inbox", "--from", "beginning", "--no-follow", "--json").stdout)
-    assert [each["hex"] for each in shown] == [b"record".hex()] * 2
-    assert "3 unknown" in here("doctor").stdout, "notes of replays are no dead letters"
-
-
-async def produce(bootstrap: str, topic: str, value: bytes | None, headers: list[tuple[str, bytes]]) -> None:
-    """One record."""
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
-    await producer.start()
-    try:
-        await producer.send_and_wait(topic, value, key=b"acme", headers=headers)
-    finally:
-        await producer.stop()

@@ -1,18 +1,15 @@
-"""What `tocsin publish` takes for one document and what for many, the samples, and dead letters without Kafka."""
+"""What `tocsin publish` takes for one document and what for many, and the samples."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from aiokafka import ConsumerRecord
 
 from tocsin.connectors.dialects import DIALECT_OF_MEDIA_TYPE, read_document
 from tocsin.schemas.problem import Problem
-from tocsin.streams.cli.dead import letter_of, original_headers
 from tocsin.streams.cli.demo import SAMPLES
 from tocsin.streams.cli.documents import documents_of
-from tocsin.streams.engine.dead import dead_headers
 from tocsin.streams.processes.exit_codes import CommandFailed
 from tocsin.streams.up.home import HomeLock, located_settings, running_bus
 
@@ -49,25 +46,6 @@ def test_a_sample_is_conformant_and_says_what_happened(sample: object) -> None:
         assert problem.dialect == sample.dialect  # type: ignore[attr-defined]
         assert problem.conformant
         assert problem.text
-
-
-def dead_record(headers: list[tuple[str, bytes]], value: bytes | None = b"\x01") -> ConsumerRecord:
-    """A record of `dead`."""
-    return ConsumerRecord("tocsin.dead", 3, 7, 0, 0, b"acme", value, None, 0, 0, headers)
-
-
-def test_a_dead_letter_gets_its_own_headers_back() -> None:
-    own = [("ce_id", b"1"), ("traceparent", b"00")]
-    added = list(dead_headers("tocsin.inbox", 2, 9, "decode", "not_framed", "the first byte is 0x01"))
-    record = dead_record([*own, *added, ("tocsin.attempts", b"3")])
-    letter = letter_of(record)
-    assert (letter.id, letter.reason, letter.topic, letter.offset) == ("3:7", "not_framed", "tocsin.inbox", "9")
-    assert original_headers(record) == own
-
-
-def test_a_dead_letter_may_know_nothing() -> None:
-    letter = letter_of(dead_record([("x", b"\xff")], None))
-    assert (letter.reason, letter.topic, letter.bytes) == ("unknown", "", 0)
 
 
 def test_a_home_is_held_once_and_told_of(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from aiokafka.errors import KafkaError
 
 from tocsin.connectors.kafka import offsets_since, open_consumer, read_to_end
 from tocsin.connectors.printable import clipped
-from tocsin.streams.cli.dead import letter_of, replayed_of
+from tocsin.streams.cli.dead.letter import Opened
+from tocsin.streams.cli.dead.notes import is_note
 from tocsin.streams.cli.doctor_checks import Check, Level
 from tocsin.streams.cli.halted import GROUPS, READERS, coordinated, troubles
 from tocsin.streams.cli.records import places_of
@@ -107,15 +108,20 @@ async def _dead(settings: Settings) -> Check:
     reasons: Counter[str] = Counter()
     async with open_consumer(needed_bootstrap(settings)) as consumer:
         consumer.assign(places)
-        for place, offset in (await offsets_since(consumer, places, int((time() - HOUR) * 1000))).items():
+        hour_ago, before = [
+            await offsets_since(consumer, places, int((time() - ago) * 1000)) for ago in (HOUR, 2 * HOUR)
+        ]
+        earlier = sum(hour_ago[place] - before[place] for place in places)
+        for place, offset in hour_ago.items():
             consumer.seek(place, offset)
         async with aclosing(read_to_end(consumer)) as records:
             async for record in records:
-                if replayed_of(record) is None and (letter := letter_of(record)).reason != NOT_A_PROBLEM:
+                if not is_note(record) and (letter := Opened(record)).reason != NOT_A_PROBLEM:
                     reasons[letter.reason] += 1
                 if reasons.total() >= LOOKED_AT:
                     break
     if not reasons:
         return Check("dead letters", Level.OK, "none in the last hour")
     listed = ", ".join(f"{count} {clipped(reason, 60)}" for reason, count in reasons.most_common(5))
-    return Check("dead letters", Level.WARN, f"in the last hour: {listed}", "tocsin dead list")
+    growth = f"{earlier} in the hour before" + (": they grow" if reasons.total() > earlier else "")
+    return Check("dead letters", Level.WARN, f"in the last hour: {listed}; {growth}", "tocsin dead stats --from 1h")

@@ -29,7 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "publish": ("publish", "Publish one problem document, or a file of them."),
     "receive": ("receive", "A webhook receiver that verifies and prints."),
     "tail": ("tail", "Watch the events of a topic."),
-    "dead": ("dead", "Dead letters: list, show, replay."),
+    "dead": ("dead.commands", "Dead letters: list, stats, show, replay, purge."),
     "cases": ("cases", "The open cases: how often, since when, who has taken them."),
     "acknowledge": ("answers", "Take a case: no further step of its escalation."),
     "resolve": ("answers", "Say that a case is over."),

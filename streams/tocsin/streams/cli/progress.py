@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 from typing import Self
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.status import Status
 
 from tocsin.connectors.printable import clipped
@@ -46,6 +47,21 @@ class StatusLine:
         if self._status:
             self._status.stop()
             self._status = None
+
+
+@contextmanager
+def bar(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A progress bar on a terminal's stderr while the block runs, nothing elsewhere; call what it gives with how many
+    of `total` are done since the last call."""
+    if not sys.stderr.isatty():
+        yield lambda count: None
+        return
+    with Progress(*_COLUMNS, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda count: progress.advance(task, count)
+
+
+_COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 
 
 class Step:

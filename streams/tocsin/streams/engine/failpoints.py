@@ -30,7 +30,14 @@ DISPATCHER_FAILPOINTS = (
     "outcome_written",
     "attempt_committed",
 )
-FAILPOINTS = ENGINE_FAILPOINTS + DISPATCHER_FAILPOINTS
+COMMAND_FAILPOINTS = (
+    "letters_written",
+    "letters_noted",
+    "replay_on_record",
+    "requests_written",
+)
+"""... of `tocsin dead replay` and `tocsin replay`."""
+FAILPOINTS = ENGINE_FAILPOINTS + DISPATCHER_FAILPOINTS + COMMAND_FAILPOINTS
 
 
 def failpoint_from(environment: str | None) -> Callable[[str], None]:
