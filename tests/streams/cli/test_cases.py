@@ -6,8 +6,10 @@ from typing import Any
 
 from tocsin.streams.cli.cases import cases_of, line_of
 from tocsin.streams.cli.endpoint import standings_of
+from tocsin.streams.rules.config import Endpoint
+from tocsin.streams.rules.policies import DeliveryPolicy
 from tocsin.streams.rules.state import CaseRow, EndpointRow, EscalationRow
-from tocsin.streams.rules.values import MINUTE, SECOND
+from tocsin.streams.rules.values import MINUTE, SECOND, RateLimit
 from tocsin.streams.settings import Settings
 
 NOW = 1_800_000_000 * SECOND
@@ -47,10 +49,18 @@ def test_endpoints_stand_as_their_rows_say() -> None:
         EndpointRow("off", "disabled", NOW, "d1", 2, last_error="gone (410)"),
         EndpointRow("failing", "enabled", NOW, None, 0, 5, NOW - MINUTE, "server_error (503)"),
         EndpointRow("hiccup", "enabled", NOW, None, 0, 1, NOW, "timeout"),
+        EndpointRow("dead", "enabled", NOW, waiting=9, failures=7, failing_since=NOW, breaker="half_open"),
+        EndpointRow("busy", "enabled", NOW, waiting=1, throttled_until=NOW + MINUTE),
     ]
-    found = {one.endpoint: one for one in standings_of(["well", "failing"], rows)}
+    rate = DeliveryPolicy(rate=RateLimit(10, SECOND))
+    known = {name: Endpoint(name=name, sink="log", delivery=rate) for name in ("well", "failing")}
+    found = {one.endpoint: one for one in standings_of(known, rows, NOW)}
     assert {name: one.state for name, one in found.items()} == {
-        "failing": "failing", "hiccup": "enabled", "off": "disabled", "well": "enabled",
+        "failing": "failing", "hiccup": "enabled", "off": "disabled", "well": "enabled", "dead": "failing",
+        "busy": "enabled",
     }  # fmt: skip
     assert (found["off"].parked, found["off"].last_error) == (2, "gone (410)")
     assert (found["failing"].since, found["failing"].failures) == ("2027-01-15T07:59:00.000000Z", 5)
+    assert (found["dead"].breaker, found["dead"].held_by, found["dead"].parked) == ("half-open", "breaker", 9)
+    assert (found["busy"].held_by, found["busy"].throttled_until) == ("throttle", "2027-01-15T08:01:00.000000Z")
+    assert {name for name, one in found.items() if one.rate == "10/s"} == set(known)

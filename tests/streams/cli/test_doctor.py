@@ -85,16 +85,29 @@ def test_a_halted_partition_fails_with_what_helps() -> None:
     assert "tocsin dead replay" in check.step
 
 
+HELD_BACK: list[Sample] = [
+    ("tocsin_endpoint_state", {"endpoint": "far", "state": "failing"}, 1.0),
+    ("tocsin_deliveries_parked", {"endpoint": "far"}, 9.0),
+    ("tocsin_deliveries_parked", {"endpoint": "busy"}, 2.0),
+    ("tocsin_endpoint_held_back", {"endpoint": "far", "by": "breaker"}, 1.0),
+    ("tocsin_endpoint_held_back", {"endpoint": "busy", "by": "throttle"}, 1.0),
+    ("tocsin_endpoint_held_back", {"endpoint": "slow", "by": "rate"}, 1.0),
+]
+
+
 def test_endpoints_that_take_nothing_are_warned_of_with_what_gets_them_back() -> None:
     seen: list[Sample] = [
         ("tocsin_endpoint_state", {"endpoint": "desk", "state": "disabled"}, 1.0),
         ("tocsin_deliveries_parked", {"endpoint": "desk"}, 7.0),
         ("tocsin_endpoint_state", {"endpoint": "owner", "state": "failing"}, 1.0),
     ]
-    off, failing = endpoint_checks([*seen, *samples(pending=3)])
+    off, failing, dead, busy, slow = endpoint_checks([*seen, *HELD_BACK, *samples(pending=3)])
     assert (off.level, off.detail) == (Level.WARN, "desk is disabled, 7 deliveries parked")
     assert "tocsin endpoint enable desk --by" in off.step
     assert failing.detail == "owner is failing, 0 deliveries parked"
+    assert dead.detail == "far is failing, 9 deliveries parked, one at a time is tried (its breaker is open)"
+    assert (busy.level, busy.detail) == (Level.OK, "busy asked for a pause, 2 deliveries wait")
+    assert (slow.level, slow.detail) == (Level.OK, "slow has more to get than its rate allows, 0 deliveries wait")
 
 
 async def test_nothing_is_said_where_no_bus_runs(tmp_path: Path) -> None:

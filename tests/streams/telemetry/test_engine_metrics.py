@@ -94,14 +94,26 @@ def test_endpoints_that_take_nothing_are_gauged_and_others_are_not() -> None:
         "endpoint/failing": EndpointRow("failing", "enabled", 1, None, 0, 3, 1, "timeout"),
         "endpoint/hiccup": EndpointRow("hiccup", "enabled", 1, None, 0, 1, 1, "timeout"),
         "endpoint/foreign": EndpointRow("foreign", "disabled", 1),
+        "endpoint/dead": EndpointRow("dead", "enabled", 1, waiting=9, failures=5, breaker="open"),
+        "endpoint/busy": EndpointRow("busy", "enabled", 1, waiting=2, throttled_until=100),
+        "endpoint/slow": EndpointRow("slow", "enabled", 1, waiting=4, answered=((40, 10),)),
+        "endpoint/idle": EndpointRow("idle", "enabled", 1, answered=((40, 10),)),
     }
     tasks = [SimpleNamespace(row=lambda key: None), SimpleNamespace(row=rows.get)]
     registry, engine = CollectorRegistry(), SimpleNamespace(tasks_of=lambda agent: tasks)
-    registry.register(EndpointMetrics(engine, lambda: ["off", "failing", "hiccup", "well"]))  # type: ignore[arg-type]
+    names = ["off", "failing", "hiccup", "well", "dead", "busy", "slow", "idle"]
+    registry.register(EndpointMetrics(engine, lambda: names, lambda: 50))  # type: ignore[arg-type]
     samples = [line for line in generate_latest(registry).decode().splitlines() if not line.startswith("#")]
     assert samples == [
         'tocsin_endpoint_state{endpoint="off",state="disabled"} 1.0',
         'tocsin_endpoint_state{endpoint="failing",state="failing"} 1.0',
+        'tocsin_endpoint_state{endpoint="dead",state="failing"} 1.0',
         'tocsin_deliveries_parked{endpoint="off"} 7.0',
         'tocsin_deliveries_parked{endpoint="failing"} 0.0',
+        'tocsin_deliveries_parked{endpoint="dead"} 9.0',
+        'tocsin_deliveries_parked{endpoint="busy"} 2.0',
+        'tocsin_deliveries_parked{endpoint="slow"} 4.0',
+        'tocsin_endpoint_held_back{by="breaker",endpoint="dead"} 1.0',
+        'tocsin_endpoint_held_back{by="throttle",endpoint="busy"} 1.0',
+        'tocsin_endpoint_held_back{by="rate",endpoint="slow"} 1.0',
     ]

@@ -21,7 +21,7 @@ from tocsin.streams.engine.phase import HELP
 from tocsin.streams.processes.rules_watch import own_addresses
 from tocsin.streams.rulesfile import read_rules
 from tocsin.streams.settings import Settings
-from tocsin.streams.telemetry.engine_metrics import ENDPOINT, HALTED, OVERDUE, PARKED
+from tocsin.streams.telemetry.engine_metrics import ENDPOINT, HALTED, HELD_BACK, OVERDUE, PARKED
 from tocsin.streams.telemetry.probes import Sample, scrape, total
 from tocsin.streams.up.home import running_bus
 
@@ -176,6 +176,10 @@ BACK = {
 """State of an endpoint -> how to get it back."""
 
 
+WAITS = {"throttle": "asked for a pause", "rate": "has more to get than its rate allows"}
+"""Why deliveries wait for an endpoint that is well -> in words."""
+
+
 async def timer_checks(settings: Settings) -> list[Check]:
     """Timers and endpoints of the `tocsin up` on this home; empty without one: no other metrics can be found."""
     running: Mapping[str, object] | None = running_bus(settings.home)
@@ -192,15 +196,23 @@ async def timer_checks(settings: Settings) -> list[Check]:
 def endpoint_checks(samples: list[Sample]) -> list[Check]:
     """One for each endpoint that takes nothing, with what gets it back."""
     parked = {labels["endpoint"]: int(value) for name, labels, value in samples if name == PARKED}
-    return [
+    held = {labels["endpoint"]: labels["by"] for name, labels, value in samples if name == HELD_BACK and value}
+    probed = {name for name, by in held.items() if by == "breaker"}
+    found = [
         Check(
             "endpoint",
             Level.WARN,
-            f"{labels['endpoint']} is {labels['state']}, {parked.get(labels['endpoint'], 0)} deliveries parked",
+            f"{labels['endpoint']} is {labels['state']}, {parked.get(labels['endpoint'], 0)} deliveries parked"
+            f"{', one at a time is tried (its breaker is open)' if labels['endpoint'] in probed else ''}",
             BACK.get(labels["state"], "see `tocsin endpoint list`").format(endpoint=labels["endpoint"]),
         )
         for name, labels, value in samples
         if name == ENDPOINT and value
+    ]
+    return found + [
+        Check("endpoint", Level.OK, f"{endpoint} {WAITS[by]}, {parked.get(endpoint, 0)} deliveries wait", "")
+        for endpoint, by in held.items()
+        if by in WAITS
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import partial
 from time import time_ns
 from typing import Annotated
@@ -29,6 +29,8 @@ from tocsin.streams.cli.output import show, show_json
 from tocsin.streams.cli.rows import rows_of
 from tocsin.streams.processes.exit_codes import USAGE, CommandFailed
 from tocsin.streams.processes.kafka import kafka_unreachable, reachable
+from tocsin.streams.rules.config import Endpoint
+from tocsin.streams.rules.delivery.gate import held_by
 from tocsin.streams.rules.delivery.health import standing_of
 from tocsin.streams.rules.state import EndpointRow
 from tocsin.streams.rulesfile import read_rules
@@ -41,13 +43,17 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The endpoint, as the 
 
 
 class Standing(Struct, frozen=True, kw_only=True):
-    """How an endpoint stands, since when, how many deliveries are parked for it, and how often and how it failed since
-    an attempt went well."""
+    """How an endpoint stands, since when, what holds deliveries back from it and how many are parked, and how often and
+    how it failed since an attempt went well; its rate as the rules file has it."""
 
     endpoint: str
     state: str = "enabled"
     since: str | None = None
+    breaker: str = "closed"
+    held_by: str | None = None
+    throttled_until: str | None = None
     parked: int = 0
+    rate: str | None = None
     failures: int = 0
     last_error: str | None = None
 
@@ -81,37 +87,44 @@ def list_endpoints(as_json: Annotated[bool, typer.Option("--json", help="One JSO
     They are read from the changelog of `deliver`, which is read whole, and from the rules file if one is set.
     """
     settings = client_settings()
-    names = _names(settings)
+    names = _endpoints(settings)
     rows = asyncio.run(rows_of(settings, "deliver", ("endpoint",)))
-    for standing in standings_of(names, [row for _, row in rows if isinstance(row, EndpointRow)]):
+    found = [row for _, row in rows if isinstance(row, EndpointRow)]
+    for standing in standings_of(names, found, time_ns() // 1000):
         show_json(msgspec.to_builtins(standing)) if as_json else show(_line(standing))
     if not names and not rows and not as_json:
         show("no endpoint is failing, disabled or removed; with a rules file its endpoints are listed, too")
 
 
-def standings_of(names: Collection[str], rows: Collection[EndpointRow]) -> list[Standing]:
-    """How the endpoints of these names, and those that have a row, stand."""
+def standings_of(endpoints: Mapping[str, Endpoint], rows: Collection[EndpointRow], now: int) -> list[Standing]:
+    """How these endpoints of the rules file, and those that have a row, stand at a time (microseconds)."""
     known = {row.endpoint: row for row in rows}
-    return [_standing(name, known.get(name)) for name in sorted({*names, *known})]
+    return [_standing(name, endpoints.get(name), known.get(name), now) for name in sorted({*endpoints, *known})]
 
 
-def _standing(name: str, row: EndpointRow | None) -> Standing:
+def _standing(name: str, endpoint: Endpoint | None, row: EndpointRow | None, now: int) -> Standing:
+    rate = None if endpoint is None or endpoint.delivery.rate is None else str(endpoint.delivery.rate)
     if row is None:
-        return Standing(endpoint=name)
+        return Standing(endpoint=name, rate=rate)
     state = standing_of(row)
     since = row.failing_since if state in ("failing", "enabled") else row.since
     return Standing(
         endpoint=name, state=state, since=None if since is None else rfc3339(since), parked=row.waiting,
-        failures=row.failures, last_error=row.last_error or None,
+        failures=row.failures, last_error=row.last_error or None, rate=rate, held_by=held_by(row, now),
+        breaker=row.breaker.replace("_", "-"),
+        throttled_until=rfc3339(row.throttled_until) if row.throttled_until > now else None,
     )  # fmt: skip
 
 
 def _line(standing: Standing) -> str:
     words = [clipped(standing.endpoint, 80), standing.state]
     words += [f"since {standing.since[:19]}Z"] if standing.since and standing.state != "enabled" else []
+    words += [f"breaker {standing.breaker}"] if standing.breaker != "closed" else []
+    words += [f"throttled until {standing.throttled_until[:19]}Z"] if standing.throttled_until else []
     words += [f"{standing.parked} parked"] if standing.parked else []
     words += [f"{standing.failures} failures"] if standing.failures else []
     words += [f"last error {clipped(standing.last_error, 100)}"] if standing.last_error else []
+    words += [f"rate {standing.rate}"] if standing.rate else []
     if standing.state in ("disabled", "removed"):
         words.append(f"(tocsin endpoint enable {clipped(standing.endpoint, 80)} --by YOU)")
     return printable(" ".join(words))
@@ -141,16 +154,16 @@ def _command(kind: EndpointCommandKind, name: str, by: str, why: str | None, wai
     tell(command.event_id, answer, within, as_json)
 
 
-def _names(settings: Settings) -> list[str]:
+def _endpoints(settings: Settings) -> Mapping[str, Endpoint]:
     """The endpoints of the rules file; none without one, or when it cannot be read here (a secret that only the bus
     has, a mistake while the rules before it hold)."""
     book = None if settings.rules is None else read_rules(settings.rules)[0]
-    return [] if book is None else list(book.endpoints)
+    return {} if book is None else book.endpoints
 
 
 def _check_known(settings: Settings, kind: EndpointCommandKind, name: str) -> None:
     """Raises CommandFailed(2) for a name that the rules file does not have; the worker refuses it, too, but later."""
-    known = _names(settings)
+    known = _endpoints(settings)
     if known and kind is not EndpointCommandKind.REMOVE and name not in known:
         raise CommandFailed(USAGE, f"the rules have no endpoint {clipped(name, 60)}: {', '.join(sorted(known))}")
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
 from tocsin.streams.processes.rules_watch import WatchedRules
-from tocsin.streams.rules.config import DecideConfig, Silence
+from tocsin.streams.rules.config import DecideConfig, RuleBook, Silence
 from tocsin.streams.rules.decision import BUS
 from tocsin.streams.rules.delivery.schedule import DeliverConfig
 from tocsin.streams.settings import Settings
@@ -41,12 +42,18 @@ class LiveDeliverConfig:
 
     def __init__(self, rules: WatchedRules) -> None:
         self._rules, self._book = rules, rules.book
-        self._config = DeliverConfig(endpoints=frozenset(rules.book.endpoints), operators=BUS)
+        self._config = msgspec.structs.replace(DeliverConfig(operators=BUS), **_of_endpoints(rules.book))
 
     def __call__(self) -> DeliverConfig:
         """The configuration for the next event."""
         book = self._rules.book
         if book is not self._book:
-            self._config = msgspec.structs.replace(self._config, endpoints=frozenset(book.endpoints))
+            self._config = msgspec.structs.replace(self._config, **_of_endpoints(book))
             self._book = book
         return self._config
+
+
+def _of_endpoints(book: RuleBook) -> dict[str, Any]:
+    """What `deliver` is told of the endpoints of a rules file."""
+    policies = {name: endpoint.delivery for name, endpoint in book.endpoints.items()}
+    return {"endpoints": frozenset(policies), "policies": policies}

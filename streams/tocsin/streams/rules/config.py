@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from tocsin.connectors.redaction import Kind, Redaction
 from tocsin.connectors.sections import NOT_IN_FILE, Listed, ReadAs, Section, Text
 from tocsin.streams.rules.match import Match
-from tocsin.streams.rules.policies import EscalationPolicy, LoopLimits, TimeoutPolicy
+from tocsin.streams.rules.policies import DeliveryPolicy, EscalationPolicy, LoopLimits, TimeoutPolicy
 from tocsin.streams.rules.values import (
     DAY,
     HOUR,
@@ -144,6 +144,9 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     """What is sent: our notification, or the problem in a dialect that can be written (didcomm-2.0, aries-1.0, ...)."""
     language: tuple[str, ...] = ()
     """In which its notifications explain a problem, the best first; else the tenant's count; else none is explained."""
+
+    delivery: DeliveryPolicy = DeliveryPolicy()
+    """When it is tried again, how fast and in which order it is delivered to, when it is left alone."""
 
     @property
     def reads_notifications(self) -> bool:

@@ -1,8 +1,9 @@
-"""Policies of the rules file: thresholds of the loop rules, how long a reply may take, steps of an escalation."""
+"""Policies of the rules file: thresholds of the loop rules, how long a reply may take, steps of an escalation, how an
+endpoint is delivered to."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
@@ -14,11 +15,13 @@ from tocsin.streams.rules.values import (
     MINUTE,
     SECOND,
     Count,
+    Delays,
     Duration,
     Identical,
     Impacts,
     Name,
     Names,
+    Rate,
     Span,
     Texts,
     Uris,
@@ -135,4 +138,58 @@ class EscalationPolicy(Section, frozen=True, kw_only=True):
         """Itself; raises ValueError when addresses are allowed and nobody is told of them."""
         if bool(self.uris) != (self.uri_endpoint is not None):
             raise ValueError("uris and uri_endpoint need each other")
+        return self
+
+
+RETRY_SCHEDULE: tuple[int, ...] = (
+    0,
+    5 * SECOND,
+    30 * SECOND,
+    5 * MINUTE,
+    30 * MINUTE,
+    2 * HOUR,
+    5 * HOUR,
+    10 * HOUR,
+    14 * HOUR,
+    20 * HOUR,
+    24 * HOUR,
+)
+"""Delay in microseconds before attempt 1, 2, ...: Standard Webhooks' example and one step of 30 s."""
+
+HOLD_COUNT = 1000
+
+
+class DeliveryPolicy(Section, frozen=True, kw_only=True):
+    """How an endpoint is delivered to."""
+
+    schedule: Annotated[Delays, "Delay before each attempt, the first of which is 0; up to 10 % are added."] = (
+        RETRY_SCHEDULE
+    )
+    exhausted_after: Annotated[
+        Span | None, "A delivery is given up so long after it was asked for; without it, by the schedule alone."
+    ] = None
+    order: Annotated[
+        Literal["strict", "none"], "strict: within a thread each waits for the one before it; none: nothing waits."
+    ] = "strict"
+    hold_count: Annotated[int, Meta(ge=1, le=5000), "So many wait behind the one whose turn it is."] = HOLD_COUNT
+    hold_time: Annotated[Span | None, "... and each for so long; without it, as long as the schedule."] = None
+    rate: Annotated[Rate | None, "At most so many attempts: 10/s, 300/m, 1000/h."] = None
+    breaker_failures: Annotated[
+        int, Meta(ge=0, le=1000), "After so many failures in a row only probes are sent; 0: no breaker."
+    ] = 5
+    breaker_probe: Annotated[Span, "Between two probes."] = 30 * SECOND
+    throttle: Annotated[
+        Duration, "After 429, 502, 503 or 504 nothing is sent for so long, or as long as Retry-After says."
+    ] = 5 * SECOND
+    disabled_after: Annotated[Duration, "An endpoint that took nothing for so long is switched off; 0: never."] = (
+        5 * DAY
+    )
+
+    def checked(self) -> DeliveryPolicy:
+        """Itself; raises for a schedule that begins late, and for a hold where nothing is held."""
+        if self.schedule[0] != 0:
+            raise unfit("the first attempt is made at once", "a schedule that begins with 0", "put 0 first")
+        if self.order == "none" and (self.hold_time is not None or self.hold_count != HOLD_COUNT):
+            message = "hold_count and hold_time mean nothing with order: none, where nothing waits for another"
+            raise unfit(message, remedy="leave them out, or write order: strict")
         return self

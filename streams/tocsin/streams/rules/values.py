@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec import Struct
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema
 
 from tocsin.connectors.sections import Listed, ReadAs, Section, Text, unfit
@@ -53,6 +54,27 @@ def read_duration(value: Any) -> int:
     return micros
 
 
+class RateLimit(Struct, frozen=True):
+    """At most `count` in any `per` (microseconds)."""
+
+    count: int
+    per: int
+
+    def __str__(self) -> str:
+        return f"{self.count}/{next(unit for unit, length in _UNITS.items() if length == self.per)}"
+
+
+_RATE = re.compile(r"([1-9][0-9]{0,4})/([smh])")
+
+
+def read_rate(value: Any) -> RateLimit:
+    """A rate as `10/s`, `300/m` or `1000/h` says it; raises ValueError."""
+    found = _RATE.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError("a rate is a number from 1 to 99999 and /s, /m or /h, such as 10/s or 300/m")
+    return RateLimit(int(found[1]), _UNITS[found[2]])
+
+
 def written_duration(micros: int) -> str | int:
     """A duration as a rules file has it; whole milliseconds."""
     written = ""
@@ -91,6 +113,15 @@ Duration = Annotated[
 ]
 Span = Annotated[Duration, AfterValidator(_positive)]
 """A duration that is not 0."""
+
+Delays = Annotated[
+    tuple[Duration, ...],
+    Listed(min_length=1, max_length=50),
+    PlainSerializer(lambda delays: [written_duration(delay) for delay in delays]),
+]
+Rate = Annotated[
+    RateLimit, ReadAs(Annotated[Any, WithJsonSchema({"type": "string", "pattern": f"^{_RATE.pattern}$"})], read_rate)
+]
 
 Instant = Annotated[int, BeforeValidator(read_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
 """A time since the epoch."""

@@ -15,6 +15,7 @@ from tocsin.connectors.secrets import SecretSources
 from tocsin.connectors.sections import Section, Strict, file_model
 from tocsin.connectors.sinks import SinkMisconfigured, make_sink, sink_class, sink_kinds
 from tocsin.streams.rules.config import NOTIFICATION, Endpoint
+from tocsin.streams.rules.policies import DeliveryPolicy
 from tocsin.streams.rules.values import LANGUAGES, Languages, Name
 from tocsin.streams.rulesfile.finding import Findings
 
@@ -33,6 +34,7 @@ class _Addressed(Strict):
     audience: Audience = Field(default="owner", description="Whose it is: owner, peer (told least) or operator.")
     body: Body | None = Field(default=None, description="notification, or a dialect (didcomm-2.0 for a peer).")
     language: Languages = Field(default=(), description=LANGUAGES)
+    delivery: DeliveryPolicy = Field(default_factory=DeliveryPolicy, description="Retries, order, rate, breaker.")
 
 
 @cache
@@ -76,6 +78,7 @@ class _AnyEndpoint:
                 audience=found.audience,
                 body=body,
                 language=tuple(found.language),
+                delivery=found.delivery,
             )
 
         return core_schema.no_info_after_validator_function(endpoint_of, handler.generate_schema(model))

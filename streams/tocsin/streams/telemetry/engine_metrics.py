@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from tocsin.streams.engine.engine import Engine, wall_clock
 from tocsin.streams.engine.phase import Phase, Trouble
+from tocsin.streams.rules.delivery.gate import held_by
 from tocsin.streams.rules.delivery.health import standing_of
 from tocsin.streams.rules.state import EndpointRow, row_key
 from tocsin.streams.rules.state.counted import OPEN_CASES, PENDING_DELIVERIES
@@ -23,7 +24,7 @@ HALTED = "tocsin_partition_halted"
 """The name of the gauge that `tocsin doctor` calls a failure: a partition that needs a person, by reason."""
 
 
-ENDPOINT, PARKED = "tocsin_endpoint_state", "tocsin_deliveries_parked"
+ENDPOINT, PARKED, HELD_BACK = "tocsin_endpoint_state", "tocsin_deliveries_parked", "tocsin_endpoint_held_back"
 """The gauges of endpoints that `tocsin doctor` warns of."""
 
 
@@ -164,21 +165,25 @@ def _troubles_of(engine: Engine) -> list[tuple[str, Trouble]]:
 
 def watch_endpoints(registry: CollectorRegistry, engine: Engine, names: Callable[[], Iterable[str]]) -> None:
     """Register the state of the endpoints that have these names now."""
-    registry.register(EndpointMetrics(engine, names))
+    registry.register(EndpointMetrics(engine, names, wall_clock))
 
 
 class EndpointMetrics(Collector):
-    """The endpoints that are not simply on and well; `names` gives those of the rules file."""
+    """The endpoints that are not simply on and well; `names` gives those of the rules file, `now` microseconds."""
 
-    def __init__(self, engine: Engine, names: Callable[[], Iterable[str]]) -> None:
-        self._engine, self._names = engine, names
+    def __init__(self, engine: Engine, names: Callable[[], Iterable[str]], now: Callable[[], int]) -> None:
+        self._engine, self._names, self._now = engine, names, now
 
     def collect(self) -> Iterator[Metric]:
-        """One sample, 1, for each endpoint that fails or is off; and how many deliveries are parked for it."""
+        """One sample, 1, for each endpoint that fails or is off, and for each that is sent less than it could be, by
+        what; and how many deliveries are parked for those."""
         state = GaugeMetricFamily(
             ENDPOINT, "Endpoints that are failing, disabled or removed.", labels=["endpoint", "state"]
         )
-        parked = GaugeMetricFamily(PARKED, "Deliveries parked for an endpoint that is off.", labels=["endpoint"])
+        parked = GaugeMetricFamily(PARKED, "Deliveries that wait for their endpoint.", labels=["endpoint"])
+        held = GaugeMetricFamily(
+            HELD_BACK, "Endpoints that get less than there is, by breaker, throttle or rate.", labels=["endpoint", "by"]
+        )
         tasks = self._engine.tasks_of("deliver")
         for name in self._names():
             key = row_key("endpoint", name)
@@ -186,8 +191,11 @@ class EndpointMetrics(Collector):
                 standing = standing_of(row)
                 if standing != "enabled":
                     state.add_metric([name, standing], 1)
+                if (by := held_by(row, self._now())) is not None:
+                    held.add_metric([name, by], 1)
+                if standing != "enabled" or by is not None or row.waiting:
                     parked.add_metric([name], row.waiting)
-        yield from (state, parked)
+        yield from (state, parked, held)
 
 
 def _rows_of(engine: Engine, agent: str) -> Callable[[], float]:

@@ -1,11 +1,12 @@
 """`deliver` against a model: random requests, outcomes (late, repeated, stale), commands and timers.
 
-Checked after every step: nothing is lost or ended twice, lanes are strict, attempts are never early.
+Checked after every step: nothing is lost or ended twice, lanes are strict, attempts are never early; no endpoint gets
+anything while it asked for a pause, more than its rate, or, while it takes nothing, more than probes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import settings
@@ -29,19 +30,24 @@ from tocsin.schemas.events import (
     Outcome,
 )
 from tocsin.streams.rules.decision import DeadLetter, Decision
+from tocsin.streams.rules.delivery import gate
 from tocsin.streams.rules.delivery.deliver import fire
 from tocsin.streams.rules.delivery.schedule import MAX_RETRY_AFTER, DeliverConfig
-from tocsin.streams.rules.state import DeliveryRow, EndpointRow, FinishedRow, LaneRow
-from tocsin.streams.rules.values import DAY, HOUR, MINUTE, SECOND
+from tocsin.streams.rules.policies import DeliveryPolicy
+from tocsin.streams.rules.state import DeliveryRow, EndpointRow, FinishedRow, LaneRow, QueuedRow
+from tocsin.streams.rules.values import DAY, HOUR, MINUTE, SECOND, RateLimit
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows
 
 START = 1_800_000_000_000_000
+RATE = RateLimit(2, MINUTE)
+POLICY = DeliveryPolicy(
+    schedule=(0, 5 * SECOND, 30 * SECOND, 5 * MINUTE), hold_time=10 * MINUTE, hold_count=3, breaker_failures=3
+)
 CONFIG = DeliverConfig(
-    schedule=(0, 5 * SECOND, 30 * SECOND, 5 * MINUTE),
-    hold_limit=10 * MINUTE,
-    hold_count=3,
+    policy=POLICY,
+    policies={"desk": replace(POLICY, rate=RATE, breaker_failures=0)},
     disabled_limit=DAY,
     max_body=100,
     step_bytes=1_500,
@@ -76,6 +82,49 @@ class Known:
         return True
 
 
+@dataclass
+class Gate:
+    """What the model knows of an endpoint: what it asked for, and how it took what it was sent."""
+
+    policy: DeliveryPolicy
+    failures: int = 0
+    open: bool = False
+    not_before: int = 0
+    probed_at: int = 0
+    under_way: set[str] = field(default_factory=set)
+    answered: list[int] = field(default_factory=list)
+
+    def ask(self, name: str, now: int, *, again: bool) -> None:
+        if self.open:
+            assert now >= self.probed_at + self.policy.breaker_probe, "one probe at a time"
+            self.probed_at = now
+        if again:
+            return
+        assert now >= self.not_before, "it asked for a pause"
+        self.under_way.add(name)
+        if self.policy.rate is not None:
+            recent = [one for one in self.answered if one > now - self.policy.rate.per]
+            assert len(recent) + len(self.under_way) <= self.policy.rate.count, "its rate"
+
+    def ended(self, name: str, now: int) -> None:
+        if name in self.under_way:
+            self.under_way.discard(name)
+            self.answered.append(now)
+
+    def hear(self, now: int, outcome: Outcome, pause: int | None) -> None:
+        if outcome is Outcome.DELIVERED:
+            self.failures, self.open = 0, False
+            return
+        self.failures += 1
+        if outcome is not Outcome.REJECTED and not self.open and self.failures >= self.policy.breaker_failures > 0:
+            self.open, self.probed_at = True, now
+        if pause is not None:
+            self.not_before = max(self.not_before, now + max(self.policy.throttle, min(pause, MAX_RETRY_AFTER)))
+
+    def enabled(self) -> None:
+        self.failures, self.open, self.not_before = 0, False, 0
+
+
 class DeliverMachine(RuleBasedStateMachine):
     """Plays the partition, its dispatcher and its operators."""
 
@@ -89,7 +138,8 @@ class DeliverMachine(RuleBasedStateMachine):
         self.attempts: list[DeliveryAttempt] = []
         self.delivered: list[tuple[str, int]] = []
         self.order = 0
-        self.gone = False
+        self.gone = self.overloaded = False
+        self.gates = {name: Gate(CONFIG.policies.get(name, POLICY)) for name in ("owner", "desk")}
 
     # -- what may happen ------------------------------------------------------------------------------------------
 
@@ -193,6 +243,11 @@ class DeliverMachine(RuleBasedStateMachine):
         """From now on (or no longer) what rejects is an endpoint that is gone."""
         self.gone = not self.gone
 
+    @rule()
+    def overload(self) -> None:
+        """From now on (or no longer) what fails is an endpoint that has too much to do."""
+        self.overloaded = not self.overloaded
+
     @rule(gap=GAPS)
     def wait(self, gap: int) -> None:
         """A tick: time has passed, and every timer that is due fires."""
@@ -213,6 +268,10 @@ class DeliverMachine(RuleBasedStateMachine):
         return decisions
 
     def command(self, endpoint: str, kind: EndpointCommandKind) -> None:
+        row = self.rows.get(f"endpoint/{endpoint}")
+        off = isinstance(row, EndpointRow) and (row.status != "enabled" or gate.holds_back(row, self.now))
+        if off and kind is EndpointCommandKind.ENABLE:
+            self.gates[endpoint].enabled()
         self.hear(
             EndpointCommand(
                 event_id="c", tenant="", occurred_at=0, recorded_at=0, endpoint=endpoint, kind=kind, by="ann"
@@ -230,6 +289,7 @@ class DeliverMachine(RuleBasedStateMachine):
             attempt=attempt,
             outcome=outcome,
             reason="gone" if self.gone and outcome is Outcome.REJECTED else "server_error",
+            status=503 if self.overloaded and outcome not in (Outcome.DELIVERED, Outcome.REJECTED) else 500,
             retry_after=hint,
             duration=0,
         )
@@ -250,17 +310,23 @@ class DeliverMachine(RuleBasedStateMachine):
             counts
             and known.end is None
             and outcome not in (Outcome.REJECTED, Outcome.DELIVERED)
-            and made < len(CONFIG.schedule)
+            and made < len(POLICY.schedule)
         ):
             hinted = min(hint or 0, MAX_RETRY_AFTER)
-            known.not_before = self.now + max(CONFIG.schedule[made], hinted)
+            known.not_before = self.now + max(POLICY.schedule[made], hinted)
         known.answered = known.answered or counts
+        known_gate = self.gates[attempt.endpoint]
+        if counts:
+            known_gate.ended(attempt.delivery_id, self.now)
+        if (counts or (waits and outcome is Outcome.DELIVERED)) and not (self.gone and outcome is Outcome.REJECTED):
+            overloaded = self.overloaded and outcome not in (Outcome.DELIVERED, Outcome.REJECTED)
+            known_gate.hear(self.now, outcome, (hint or 0) if overloaded else None)
         event = self.outcome_of(attempt.delivery_id, attempt.endpoint, attempt.attempt, outcome, hint)
         untouched = self.rows.rows.copy()
         decisions = self.hear(event)
         if not counts and known.end is None:
             assert (decisions, self.rows.rows) == ([], untouched), "an outcome that does not count changes nothing"
-        if counts and (outcome is Outcome.REJECTED or made >= len(CONFIG.schedule)):
+        if counts and (outcome is Outcome.REJECTED or made >= len(POLICY.schedule)):
             assert known.end in ("done", "dead"), "a rejected or exhausted delivery ends"
         if counts and outcome is Outcome.REJECTED and self.gone:
             endpoint = self.rows.get(f"endpoint/{attempt.endpoint}")
@@ -286,6 +352,7 @@ class DeliverMachine(RuleBasedStateMachine):
                 assert one.event == replace(known.request, replay=max(known.request.replay, known.again))
                 known.request, known.again = one.event, 0
                 known.end = "dead"
+                self.gates[known.request.endpoint].ended(one.event.delivery_id, self.now)
             else:
                 assert isinstance(one.event, DeliveryAttempt)
                 self.check_attempt(one.event)
@@ -301,6 +368,8 @@ class DeliverMachine(RuleBasedStateMachine):
             assert attempt.attempt == known.attempt + 1
             assert known.answered, "one attempt at a time"
             assert self.now >= known.not_before, "never early"
+        again = attempt.attempt == known.attempt
+        self.gates[attempt.endpoint].ask(attempt.delivery_id, self.now, again=again)
         known.attempt, known.attempted_at, known.answered = attempt.attempt, self.now, False
         self.attempts.append(attempt)
         if attempt.lane is not None:
@@ -337,20 +406,20 @@ class DeliverMachine(RuleBasedStateMachine):
         reachable: set[str] = set()
         for key in list(rows.rows):
             endpoint = rows.get(key)
-            if isinstance(endpoint, EndpointRow) and endpoint.parked is not None:
-                assert rows.due(key) is not None
-                before = len(reachable)
-                name: str | None = endpoint.parked
-                while name is not None:
-                    assert name not in reachable
-                    reachable.add(name)
-                    row = rows.get(f"delivery/{endpoint.endpoint}/{name}")
-                    assert isinstance(row, DeliveryRow)
-                    assert row.state == "parked"
-                    name = row.next_parked
-                assert endpoint.waiting == len(reachable) - before
-            elif isinstance(endpoint, EndpointRow):
-                assert endpoint.waiting == 0
+            if not isinstance(endpoint, EndpointRow):
+                continue
+            assert endpoint.parked is None, "nothing is on a stack any more"
+            assert endpoint.waiting == endpoint.tail - endpoint.head
+            assert endpoint.waiting == 0 or rows.due(key) is not None
+            for number in range(endpoint.head, endpoint.tail):
+                place = rows.get(f"queued/{endpoint.endpoint}/{number}")
+                assert isinstance(place, QueuedRow)
+                assert place.delivery_id not in reachable
+                row = rows.get(f"delivery/{endpoint.endpoint}/{place.delivery_id}")
+                assert isinstance(row, DeliveryRow)
+                assert row.state == "parked"
+                reachable.add(place.delivery_id)
+        assert len(reachable) == sum(isinstance(rows.get(key), QueuedRow) for key in rows.rows)
         for key in list(rows.rows):
             row = rows.get(key)
             if isinstance(row, DeliveryRow):
@@ -370,7 +439,7 @@ class DeliverMachine(RuleBasedStateMachine):
                 ]
                 states = [getattr(self.row(self.known[name]), "state", None) for name in queue]
                 assert all(state == "held" for state in states[1:])
-                assert len(queue) <= CONFIG.hold_count + 1
+                assert len(queue) <= POLICY.hold_count + 1
                 assert not queue or states[0] != "held" or self.rows.due(key) is not None
 
     @invariant()

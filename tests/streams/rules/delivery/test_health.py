@@ -20,16 +20,17 @@ from tocsin.schemas.events import (
 from tocsin.streams.rules.config import DecideConfig, RuleBook
 from tocsin.streams.rules.config import Endpoint as Endpoints
 from tocsin.streams.rules.decide import decide
-from tocsin.streams.rules.decision import DeadLetter
-from tocsin.streams.rules.delivery.deliver import deliver
-from tocsin.streams.rules.delivery.health import DISABLED, FAILING, FAILURES
+from tocsin.streams.rules.decision import DeadLetter, Decision
+from tocsin.streams.rules.delivery.deliver import deliver, fire
+from tocsin.streams.rules.delivery.health import DISABLED, EXHAUSTED, FAILING, FAILURES
+from tocsin.streams.rules.policies import DeliveryPolicy
 from tocsin.streams.rules.state import EndpointRow
-from tocsin.streams.rules.values import MINUTE, SECOND
+from tocsin.streams.rules.values import DAY, HOUR, MINUTE, SECOND
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows
 
-TOLD = msgspec.structs.replace(CONFIG, operators="tocsin")
+TOLD = msgspec.structs.replace(CONFIG, operators="tocsin", policy=DeliveryPolicy(breaker_failures=0, throttle=0))
 
 
 class Endpoint:
@@ -52,7 +53,16 @@ class Endpoint:
         self.hear(a_command(kind))
 
     def hear(self, event: Event) -> None:
-        for one in deliver(event, self.rows, NOW + self.at * SECOND, TOLD):
+        self.note(deliver(event, self.rows, NOW + self.at * SECOND, TOLD))
+
+    def wait(self, seconds: int) -> None:
+        """Time passes; every timer that is due fires."""
+        self.at += seconds
+        while (key := self.rows.next_due(NOW + self.at * SECOND)) is not None:
+            self.note(fire(key, self.rows, NOW + self.at * SECOND, TOLD))
+
+    def note(self, decisions: list[Decision]) -> None:
+        for one in decisions:
             if isinstance(one, DeadLetter) or one.topic != "inbox":
                 continue
             assert one.key == one.event.tenant == "tocsin"
@@ -60,7 +70,7 @@ class Endpoint:
             self.events.append(one.event)
             if isinstance(one.event, ProblemReported):
                 self.said.append(one.event.problem.code)
-                assert "tocsin endpoint" in (one.event.problem.text or "")
+                assert "`tocsin endpoint" in (one.event.problem.text or "")
             else:
                 self.said.append(f"{one.event.kind}: {one.event.why}")
 
@@ -85,7 +95,7 @@ def test_one_that_fails_is_told_once(rows: DictRows) -> None:
     assert endpoint.said == [FAILING]
     for _ in range(5):
         endpoint.attempt(Outcome.REJECTED)
-    assert endpoint.said == [FAILING], "however long it goes on, and also when what was told went there"
+    assert endpoint.said == [FAILING, EXHAUSTED], "however long it goes on, and also when what was told went there"
     row = endpoint.row()
     assert row is not None
     assert (row.status, row.failures, row.failing_since, row.last_error) == ("enabled", 8, NOW, "server_error (503)")
@@ -129,7 +139,8 @@ def test_one_that_is_gone_is_told_until_it_is_enabled_and_takes_one(rows: DictRo
     endpoint.command(EndpointCommandKind.ENABLE)
     assert endpoint.said == [DISABLED]
     endpoint.attempt(Outcome.DELIVERED)
-    assert endpoint.said == [DISABLED, "resolve: endpoint owner takes deliveries again"]
+    missed = "; 1 delivery died meanwhile, see `tocsin dead list`"
+    assert endpoint.said == [DISABLED, f"resolve: endpoint owner takes deliveries again{missed}"]
 
 
 def test_one_that_fails_and_then_is_gone_ends_both(rows: DictRows) -> None:
@@ -163,3 +174,82 @@ def test_what_is_told_is_a_case_that_ends(rows: DictRows) -> None:
     told = {one.event.endpoint for one in opened if isinstance(one.event, DeliveryRequested)}
     assert told == {"desk", "ops", "owner"}, "operators hear of it whatever the route"
     assert "ProblemResolved" in [type(one.event).__name__ for one in over]
+
+
+def test_what_dies_is_told_at_once_and_then_together(rows: DictRows) -> None:
+    endpoint = Endpoint(rows)
+    for number in range(500):
+        endpoint.attempt(Outcome.REJECTED)
+        endpoint.at = number // 250  # a minute is not over
+    assert endpoint.said == [EXHAUSTED]
+    endpoint.wait(HOUR // SECOND)
+    assert endpoint.said == [EXHAUSTED] * 2
+    texts = [one.problem.text or "" for one in endpoint.events if isinstance(one, ProblemReported)]
+    assert texts[0].startswith("1 delivery for endpoint owner died (rejected).")
+    assert texts[1].startswith("499 deliveries for endpoint owner died since the last report of it.")
+    endpoint.wait(10 * DAY // SECOND)
+    assert endpoint.said == [EXHAUSTED] * 2, "nothing more died"
+    endpoint.attempt(Outcome.DELIVERED)
+    over = "resolve: endpoint owner takes deliveries again; 500 deliveries died meanwhile, see `tocsin dead list`"
+    assert endpoint.said == [EXHAUSTED] * 2 + [over] * 2
+    assert endpoint.row() is None
+
+
+def test_however_long_it_goes_on_it_is_told_ever_more_rarely(rows: DictRows) -> None:
+    endpoint = Endpoint(rows)
+    for _ in range(5 * 24 * 6):
+        endpoint.attempt(Outcome.REJECTED)
+        endpoint.wait(10 * 60)
+    assert endpoint.said.count(EXHAUSTED) <= 10, "after 1 h, 2 h, 4 h, 8 h, 16 h, then once a day"
+
+
+def test_and_at_most_twice_an_hour_when_every_second_dies(rows: DictRows) -> None:
+    endpoint = Endpoint(rows)
+    for _ in range(240):
+        endpoint.attempt(Outcome.REJECTED)
+        endpoint.attempt(Outcome.DELIVERED)
+        endpoint.wait(60)
+    assert endpoint.said.count(EXHAUSTED) <= 5
+    assert len(endpoint.said) <= 10
+
+
+def test_our_own_reports_that_die_are_not_told_of(rows: DictRows) -> None:
+    """Else the operators' endpoint, when it is the dead one, would get reports of its reports for ever."""
+    endpoint = Endpoint(rows)
+    for number in range(20):
+        name = f"report{number}"
+        endpoint.hear(msgspec.structs.replace(a_request(name), tenant="tocsin"))
+        endpoint.hear(msgspec.structs.replace(an_outcome(name, outcome=Outcome.REJECTED), tenant="tocsin"))
+    endpoint.wait(DAY // SECOND)
+    assert endpoint.said == []
+
+
+def test_one_that_took_nothing_for_five_days_is_switched_off(rows: DictRows) -> None:
+    endpoint = failing(rows)
+    endpoint.at = 5 * DAY // SECOND - 1
+    endpoint.attempt(Outcome.RETRY_LATER)
+    assert endpoint.said == [FAILING]
+    endpoint.at += 1
+    endpoint.attempt(Outcome.RETRY_LATER)
+    assert endpoint.said == [FAILING, DISABLED]
+    row = endpoint.row()
+    assert row is not None
+    assert (row.status, row.last_error) == ("disabled", "server_error (503)")
+    text = [one.problem.text for one in endpoint.events if isinstance(one, ProblemReported)][-1]
+    assert text is not None
+    assert "has taken nothing for 120 h and was switched off" in text
+    endpoint.command(EndpointCommandKind.ENABLE)
+    endpoint.attempt(Outcome.RETRY_LATER)
+    row = endpoint.row()
+    assert row is not None
+    assert row.status == "enabled", "who enables it gives it the whole time again"
+
+
+def test_a_failure_now_and_another_after_five_days_is_not_five_days_of_failure(rows: DictRows) -> None:
+    endpoint = Endpoint(rows)
+    endpoint.attempt(Outcome.REJECTED)
+    endpoint.at = 6 * DAY // SECOND
+    endpoint.attempt(Outcome.REJECTED)
+    row = endpoint.row()
+    assert row is not None
+    assert row.status == "enabled"

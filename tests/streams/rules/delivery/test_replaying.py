@@ -16,6 +16,7 @@ from tocsin.schemas.events import CommandOutcome, DeliveryAttempt, EndpointComma
 from tocsin.streams.rules.decision import Decision, Emit
 from tocsin.streams.rules.delivery import deliver as rules
 from tocsin.streams.rules.delivery.schedule import DeliverConfig
+from tocsin.streams.rules.policies import DeliveryPolicy
 from tocsin.streams.rules.state import DeliveryRow, FinishedRow
 from tocsin.streams.rules.values import HOUR
 
@@ -123,7 +124,7 @@ def test_what_was_asked_for_in_flight_is_dead_when_its_endpoint_is_removed(rows:
 
 @pytest.mark.parametrize("asked_when", ["in flight", "waiting"])
 def test_a_replay_has_the_whole_schedule(rows: DictRows, asked_when: str) -> None:
-    config, now = DeliverConfig(schedule=CONFIG.schedule[:3]), NOW
+    config, now = DeliverConfig(policy=DeliveryPolicy(schedule=CONFIG.policy.schedule[:3])), NOW
     ask(rows)
     deliver(an_outcome(), rows, now, config)
     now = rows.dues["delivery/owner/d1"]

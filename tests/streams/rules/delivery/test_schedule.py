@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from tocsin.streams.rules.delivery.schedule import (
     MAX_RETRY_AFTER,
-    RETRY_SCHEDULE,
     retry_at,
     schedule_length,
 )
 from tocsin.streams.rules.jitter import jitter, max_jitter
+from tocsin.streams.rules.policies import RETRY_SCHEDULE
 from tocsin.streams.rules.values import HOUR, MINUTE, SECOND
 
 NOW = 1_800_000_000_000_000

@@ -9,7 +9,9 @@ a lane are independent.
 An endpoint that is removed: what is parked for it is dead at once, what is held is dead as its lane goes on, what
 waits for a retry is dead when that is due, and what is in flight ends by its outcome.
 An endpoint that answers `gone` (410) is disabled at once, as by a command: that delivery is dead, what comes after it
-is parked. Only a command enables it again.
+is parked. Only a command enables it again. So is one that took nothing for `disabled_after`.
+What may not be attempted yet, by breaker, throttle or rate (`gate.py`), is parked in the same queue and goes on in its
+order; that uses up nothing of its schedule.
 A request that comes again is absorbed while its delivery is remembered; a replay is sent anew (replaying.py). What
 remains: the same request twice in the log (written again after a crash) of a delivery that died in between is such a
 new life, too.
@@ -36,10 +38,20 @@ from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.answers import DONE, Answer, already, answered, refused
 from tocsin.streams.rules.context.threads import clip
 from tocsin.streams.rules.decision import Decision
-from tocsin.streams.rules.delivery.deliveries import Deliveries, misplaced
-from tocsin.streams.rules.delivery.health import note_failure, note_gone, note_removed, note_success
+from tocsin.streams.rules.delivery import gate
+from tocsin.streams.rules.delivery.deliveries import Deliveries
+from tocsin.streams.rules.delivery.health import (
+    note_deaths,
+    note_failure,
+    note_gone,
+    note_removed,
+    note_success,
+    tell_deaths,
+)
+from tocsin.streams.rules.delivery.progress import keep_progress, note_progress, waits_its_turn
 from tocsin.streams.rules.delivery.replaying import renewed, replay_noted, taken_up
-from tocsin.streams.rules.delivery.schedule import DeliverConfig, retry_at
+from tocsin.streams.rules.delivery.row_events import misplaced
+from tocsin.streams.rules.delivery.schedule import DeliverConfig, hold_limit, retry_at
 from tocsin.streams.rules.state import DeliveryRow, DispatchRow, EndpointRow, LaneRow
 from tocsin.streams.rules.state.deliveries import EndpointStatus
 
@@ -50,6 +62,8 @@ def deliver(event: Event, rows: Rows, now: int, config: DeliverConfig) -> list[D
         case DeliveryRequested() | DeliveryOutcome() | EndpointCommand():
             deliveries = Deliveries(rows, now, config, event.endpoint)
             EVENTS[type(event)](deliveries, event)
+            if deliveries.died:
+                note_deaths(deliveries)
             return deliveries.decisions
         case Tick():
             return []
@@ -66,6 +80,8 @@ def fire(key: str, rows: Rows, now: int, config: DeliverConfig) -> list[Decision
         return []
     deliveries = Deliveries(rows, now, config, getattr(row, "endpoint", ""))
     handler(deliveries, key, row)
+    if deliveries.died:
+        note_deaths(deliveries)
     return deliveries.decisions
 
 
@@ -74,11 +90,11 @@ def _request(deliveries: Deliveries, request: DeliveryRequested) -> None:
     row = taken_up(deliveries, request)
     if row is None:
         return
-    now, config = deliveries.now, deliveries.config
+    now, config, policy = deliveries.now, deliveries.config, deliveries.policy
     if len(request.body) > config.max_body:
         deliveries.dead_letter(row, "too_large", f"{len(request.body)} bytes, at most {config.max_body}")
         return
-    if request.lane is None:
+    if request.lane is None or policy.order == "none":
         deliveries.begin(row)
         return
     key = deliveries.lanes.key(request.lane)
@@ -86,18 +102,25 @@ def _request(deliveries: Deliveries, request: DeliveryRequested) -> None:
     if lane is None:
         if deliveries.begin(row):
             deliveries.lanes.put(key, LaneRow(request.endpoint, request.lane, (request.delivery_id,)), None)
-    elif len(lane.queue) > config.hold_count:
-        deliveries.dead_letter(row, "held_too_long", f"its lane already holds {config.hold_count}")
+    elif len(lane.queue) > policy.hold_count:
+        deliveries.dead_letter(row, "held_too_long", f"its lane already holds {policy.hold_count}")
     else:
         deliveries.lanes.replace(key, replace(lane, queue=(*lane.queue, request.delivery_id)))
-        deliveries.put(row, now + config.hold_limit)
+        deliveries.put(row, now + hold_limit(policy))
 
 
 def _outcome(deliveries: Deliveries, outcome: DeliveryOutcome) -> None:
+    """An attempt ended; and where others wait for that, they go on."""
     row = deliveries.pending.find(outcome.delivery_id)
     if row is None or not _counts(outcome, row):
         return
-    deliveries.note_progress(row)
+    note_progress(deliveries, row)
+    deliveries.heard(row)
+    _ended(deliveries, outcome, row)
+    deliveries.go_on_if_some_wait()
+
+
+def _ended(deliveries: Deliveries, outcome: DeliveryOutcome, row: DeliveryRow) -> None:
     sent_anew = row.again > 0
     row = replace(renewed(row), last_reason=outcome.reason)
     detail = outcome.reason if outcome.status is None else f"{outcome.reason} ({outcome.status})"
@@ -113,7 +136,7 @@ def _outcome(deliveries: Deliveries, outcome: DeliveryOutcome) -> None:
             note_gone(deliveries)
         deliveries.dead_letter(row, "gone", detail)
     else:
-        note_failure(deliveries, detail)
+        note_failure(deliveries, outcome, detail)
         if outcome.outcome is not Outcome.REJECTED and _wait(deliveries, outcome, row):
             return
         deliveries.dead_letter(row, "rejected" if outcome.outcome is Outcome.REJECTED else "exhausted", detail)
@@ -129,9 +152,9 @@ def _counts(outcome: DeliveryOutcome, row: DeliveryRow) -> bool:
 
 def _wait(deliveries: Deliveries, outcome: DeliveryOutcome, row: DeliveryRow) -> bool:
     """Plan the next attempt; False when the schedule is used up. An outcome of a newer kind counts as retry_later."""
-    schedule, made = deliveries.config.schedule, row.attempt - row.earlier
-    due = retry_at(schedule, row.delivery_id, made, deliveries.now, outcome.retry_after)
-    if due is None:
+    policy, made = deliveries.policy, row.attempt - row.earlier
+    due = retry_at(policy.schedule, row.delivery_id, made, deliveries.now, outcome.retry_after)
+    if due is None or (policy.exhausted_after is not None and due >= row.enqueued_at + policy.exhausted_after):
         return False
     deliveries.put(replace(row, state="waiting"), due)
     return True
@@ -153,7 +176,7 @@ def _steer(deliveries: Deliveries, command: EndpointCommand) -> Answer:
         return refused(f"the rules have no endpoint {clip(command.endpoint)}")
     if wanted is None:
         return replay_noted(deliveries, command)
-    if state.status == wanted:
+    if state.status == wanted and not (wanted == "enabled" and gate.holds_back(state, deliveries.now)):
         return already(f"it is {wanted} already")
     if wanted == "disabled":
         deliveries.disable()
@@ -161,7 +184,7 @@ def _steer(deliveries: Deliveries, command: EndpointCommand) -> Answer:
         deliveries.set_status(wanted)
         if wanted == "removed":
             note_removed(deliveries)
-        deliveries.catch_up()
+        deliveries.go_on()
     return DONE
 
 
@@ -178,18 +201,23 @@ def _delivery_due(deliveries: Deliveries, key: str, row: DeliveryRow) -> None:
 
 def _lease_over(deliveries: Deliveries, row: DeliveryRow) -> None:
     """No outcome came: ask for the same attempt again, so that an outcome which is only late still counts; unless it
-    waits for its turn, behind what an endpoint takes slower than it comes. While the endpoint is disabled nothing is
-    asked for, but the outcome of an attempt that was made may still come."""
-    endpoint = deliveries.state()
-    if endpoint.status == "enabled" and deliveries.waits_its_turn(row):
-        deliveries.await_outcome(replace(row, leases=row.leases + 1), row.asked_at + deliveries.config.max_lease)
+    waits for its turn, behind what an endpoint takes slower than it comes. While the breaker is open that is done as
+    seldom as it lets probes through, and while the endpoint is disabled not at all, but the outcome of an attempt that
+    was made may still come."""
+    endpoint, config = deliveries.state(), deliveries.config
+    again = replace(row, leases=row.leases + 1)
+    if endpoint.status == "enabled" and waits_its_turn(deliveries, row):
+        deliveries.await_outcome(again, row.asked_at + config.max_lease)
     elif endpoint.status == "enabled":
-        deliveries.attempt(replace(row, leases=row.leases + 1))
-    elif endpoint.status == "disabled" and deliveries.now - endpoint.since < deliveries.config.disabled_limit:
-        deliveries.await_outcome(replace(row, leases=row.leases + 1))
+        if deliveries.may_ask_again(endpoint):
+            deliveries.attempt(again)
+        else:
+            deliveries.await_outcome(row)
+    elif endpoint.status == "disabled" and deliveries.now - endpoint.since < config.disabled_limit:
+        deliveries.await_outcome(again)
     else:
-        reason = "endpoint_disabled" if endpoint.status == "disabled" else "endpoint_removed"
-        deliveries.dead_letter(row, reason)
+        deliveries.heard(row)
+        deliveries.dead_letter(row, f"endpoint_{endpoint.status}")
         deliveries.leave_lane(row)
 
 
@@ -198,11 +226,13 @@ def _lane_due(deliveries: Deliveries, key: str, lane: LaneRow) -> None:
 
 
 def _endpoint_due(deliveries: Deliveries, key: str, endpoint: EndpointRow) -> None:
-    deliveries.catch_up()
+    deliveries.endpoints.put(key, endpoint, None)  # this timer is spent: what is kept from now on sets the next
+    tell_deaths(deliveries)
+    deliveries.go_on()
 
 
 def _dispatch_due(deliveries: Deliveries, key: str, dispatch: DispatchRow) -> None:
-    deliveries.keep_progress(dispatch)
+    keep_progress(deliveries, dispatch)
 
 
 WANTED: Mapping[EndpointCommandKind, EndpointStatus] = {

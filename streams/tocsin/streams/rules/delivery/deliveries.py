@@ -3,7 +3,7 @@ turn to the next.
 
 Invariants, held after every event:
 - a lane's first delivery is in_flight, waiting or parked (or held, with the lane's timer set); all others are held;
-- every DeliveryRow has a timer, or is on its endpoint's stack of parked deliveries, whose row is reached by a command;
+- every DeliveryRow has a timer, or is parked: in the queue of its endpoint, whose row has a timer while it has any;
 - a DeliveryRow becomes a FinishedRow exactly once: requested = delivered + dead + pending. One that is
   replayed becomes a DeliveryRow again, and is pending again.
 """
@@ -12,17 +12,20 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from tocsin.schemas.events import DeliveryAttempt, DeliveryRequested, EventBase
-from tocsin.schemas.ids import derived_id
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.decision import ATTEMPTS, DELIVERIES, DeadLetter, Decision, Emit
+from tocsin.streams.rules.delivery import gate
+from tocsin.streams.rules.delivery.row_events import attempt_of, request_of
 from tocsin.streams.rules.delivery.schedule import DeliverConfig
-from tocsin.streams.rules.state import DeliveryRow, DispatchRow, EndpointRow, FinishedRow, LaneRow
+from tocsin.streams.rules.state import DeliveryRow, EndpointRow, FinishedRow, LaneRow, QueuedRow
 from tocsin.streams.rules.state.deliveries import EndpointStatus
 from tocsin.streams.rules.state.keys import key_part, row_key
 from tocsin.streams.rules.state.tables import Table
+from tocsin.streams.rules.values import DAY, HOUR
 
-_DISPATCH = row_key("dispatch")
+AT_ONCE = 8
+"""How many parked deliveries one event asks for: as many as are made at a time. Each outcome that comes asks for more,
+so that an endpoint that is back gets as much as it takes, and one that is not gets little."""
 _OVERHEAD = 1024
 """What a delivery counts against the budget of an event besides the bytes of its body."""
 
@@ -44,6 +47,9 @@ class Deliveries:
         self.finished = Table(self, FinishedRow, "delivery")
         self.lanes = Table(self, LaneRow, "lane")
         self.endpoints = Table(self, EndpointRow, "endpoint")
+        self.queue = Table(self, QueuedRow, "queued")
+        self.policy = config.policies.get(endpoint) or config.policy
+        self.died: list[str] = []
         self._moved = 0
 
     def state(self) -> EndpointRow:
@@ -60,39 +66,42 @@ class Deliveries:
         self.pending.put(self.pending.key(row.delivery_id), row, due)
 
     def begin(self, row: DeliveryRow) -> bool:
-        """Make the next attempt of a delivery whose turn it is; False when its endpoint was removed and it is dead."""
-        status = self.state().status
-        if status == "removed":
+        """Make the next attempt of a delivery whose turn it is, or park it while its endpoint is to get nothing; False
+        when it is dead: its endpoint was removed, or its time is over."""
+        if self.is_over(row):
+            return False
+        state = self.endpoints.find()
+        if state is None:
+            if self.policy.rate is None:
+                self.attempt(replace(row, attempt=row.attempt + 1, leases=0))
+                return True
+            state = self.state()
+        if state.status == "removed":
             self.dead_letter(row, "endpoint_removed")
             return False
-        if status == "disabled":
-            self.park(row)
+        if state.waiting or not self._may_be_sent(state):
+            self.park(row, state)
         else:
+            self.keep(gate.taken(state, self.policy, self.now))
             self.attempt(replace(row, attempt=row.attempt + 1, leases=0))
         return True
+
+    def is_over(self, row: DeliveryRow) -> bool:
+        """Whether the time that its endpoint gives a delivery is over; it is dead then."""
+        limit = self.policy.exhausted_after
+        if limit is None or self.now < row.enqueued_at + limit:
+            return False
+        self.dead_letter(row, "exhausted")
+        return True
+
+    def _may_be_sent(self, state: EndpointRow) -> bool:
+        return state.status == "enabled" and gate.opens_at(state, self.policy, self.now) <= self.now
 
     def attempt(self, row: DeliveryRow) -> None:
         """Ask for attempt number `row.attempt`; its lease is the timer. A repeated request has the same event id."""
         row = replace(row, asked_at=self.now)
         self.await_outcome(row)
-        attempt = DeliveryAttempt(
-            event_id=derived_id("attempt", row.delivery_id, str(row.attempt)),
-            tenant=row.tenant,
-            occurred_at=self.now,
-            recorded_at=self.now,
-            cause=row.event_id,
-            traceparent=row.traceparent,
-            delivery_id=row.delivery_id,
-            endpoint=row.endpoint,
-            attempt=row.attempt,
-            lane=row.lane,
-            about=row.about,
-            content_type=row.content_type,
-            body=row.body,
-            replay=row.replay,
-            tracestate=row.tracestate,
-        )
-        self.decisions.append(Emit(ATTEMPTS, row.endpoint, attempt))
+        self.decisions.append(Emit(ATTEMPTS, row.endpoint, attempt_of(row)))
         self._moved += len(row.body) + _OVERHEAD
 
     def await_outcome(self, row: DeliveryRow, until: int | None = None) -> None:
@@ -101,50 +110,124 @@ class Deliveries:
         due = self.now + lease
         self.put(replace(row, state="in_flight", next_parked=None), due if until is None else min(due, until))
 
-    def note_progress(self, row: DeliveryRow) -> None:
-        """An attempt of the delivery had its outcome: the dispatcher works, and has come as far as that."""
-        came_to = self._progress()
-        asked_at = row.asked_at if came_to is None else max(came_to.asked_at, row.asked_at)
-        due = self.rows.due(_DISPATCH) or self.now + self.config.max_lease
-        self.rows.put(_DISPATCH, DispatchRow(self.now, asked_at), due)
+    def park(self, row: DeliveryRow, state: EndpointRow) -> None:
+        """Put a delivery at the end of its endpoint's queue."""
+        self.put(replace(row, state="parked", next_parked=None), None)
+        self.queue.put(self.queue.key(str(state.tail)), QueuedRow(row.delivery_id), None)
+        since = state.parked_since if state.waiting else self.now
+        self.keep(replace(state, tail=state.tail + 1, waiting=state.waiting + 1, parked_since=since))
 
-    def keep_progress(self, row: DispatchRow) -> None:
-        """Its timer is due: keep it for as long as it can still say something of a lease."""
-        until = row.answered_at + self.config.max_lease
-        if until > self.now:
-            self.rows.put(_DISPATCH, row, until)
-        else:
-            self.rows.delete(_DISPATCH)
+    def keep(self, state: EndpointRow) -> None:
+        """Keep the endpoint's row with its timer, or forget it when there is nothing to say of it. A timer that is set
+        for earlier stays: when it fires, it is set anew."""
+        key = self.endpoints.key()
+        told = state.failures or state.told or state.dead or state.missed or state.digested_at
+        parked = state.waiting or state.parked is not None
+        if state.status == "enabled" and not (parked or told) and gate.is_idle(state, self.policy, self.now):
+            self.endpoints.delete(key)
+            return
+        due = self._next_look(state)
+        before = self.endpoints.due(key)
+        if due is not None and before is not None and before <= due:
+            due = before
+        self.endpoints.put(key, state, due)
 
-    def waits_its_turn(self, row: DeliveryRow) -> bool:
-        """Whether the attempt that is in flight is still before the dispatcher, as far as is known: outcomes come, but
-        not yet of attempts that were asked for after it. No longer than the dispatcher makes an attempt at all."""
-        came_to = self._progress()
-        if came_to is None or self.now - row.asked_at >= self.config.max_lease:
+    def _next_look(self, state: EndpointRow) -> int | None:
+        soon, dues = self.now + self.config.step_pause, list[int]()
+        if state.waiting and state.status == "enabled":
+            dues.append(max(soon, gate.opens_at(state, self.policy, self.now)))
+        elif state.waiting:
+            dues.append(max(soon, self._parked_until(state)) if state.status == "disabled" else soon)
+        elif state.throttled_until > self.now:
+            dues.append(state.throttled_until)
+        if state.digested_at:
+            dues.append(max(soon, digest_at(state)))
+        return min(dues, default=None)
+
+    def _parked_until(self, state: EndpointRow) -> int:
+        return max(state.since, state.parked_since) + self.config.disabled_limit
+
+    def set_status(self, status: EndpointStatus) -> None:
+        """Enable, disable or remove the endpoint; `go_on` does what follows for parked deliveries."""
+        state = replace(self.state(), status=status, since=self.now)
+        if status == "enabled":  # a person says that it is well: it is tried as if it were
+            state = replace(gate.went_well(state), throttled_until=0, missed=state.missed)
+        self.keep(state)
+
+    def go_on(self) -> None:
+        """Treat the deliveries in the endpoint's queue as its status and its gate say, a step at a time."""
+        found = self.endpoints.find()
+        if found is None:
+            return
+        state, asked_for = self._queued(found), 0
+        while state.waiting and not self.over_budget and asked_for < AT_ONCE and self._may_go(state):
+            key = self.queue.key(str(state.head))
+            place = self.queue.get(key)
+            self.queue.delete(key)
+            state = replace(state, head=state.head + 1, waiting=state.waiting - 1)
+            row = None if place is None else self.pending.find(place.delivery_id)
+            if row is None or row.state != "parked":
+                continue
+            asked_for += state.status == "enabled"
+            self._unpark(row, state)
+            state = self.state()
+        self.keep(replace(state, head=0, tail=0) if state.head == state.tail else state)
+
+    def _may_go(self, state: EndpointRow) -> bool:
+        """Whether the first in the queue leaves it now, be it to die."""
+        if state.status == "disabled":
+            return self._parked_until(state) <= self.now
+        return state.status == "removed" or self._may_be_sent(state)
+
+    def _unpark(self, row: DeliveryRow, state: EndpointRow) -> None:
+        self.endpoints.replace(self.endpoints.key(), state)
+        if state.status != "enabled":
+            self.dead_letter(row, f"endpoint_{state.status}")
+        elif not self.is_over(row):
+            self.endpoints.replace(self.endpoints.key(), gate.taken(state, self.policy, self.now))
+            self.attempt(replace(row, attempt=row.attempt + 1, leases=0))
+            return
+        self.leave_lane(row)
+
+    def _queued(self, state: EndpointRow) -> EndpointRow:
+        """Deliveries that a worker of before format 5 parked go from the stack to the queue, as they stand there."""
+        if state.parked is None:
+            return state
+        while state.parked is not None and not self.over_budget:
+            row = self.pending.find(state.parked)
+            state = replace(state, parked=None if row is None else row.next_parked)
+            if row is not None:
+                self.put(replace(row, next_parked=None), None)
+                self.queue.put(self.queue.key(str(state.tail)), QueuedRow(row.delivery_id), None)
+                state = replace(state, tail=state.tail + 1)
+                self._moved += len(row.body) + _OVERHEAD
+        return replace(state, waiting=max(state.waiting, state.tail - state.head))
+
+    def go_on_if_some_wait(self) -> None:
+        """The same, where there is anything to be done at once."""
+        state = self.endpoints.find()
+        if state is not None and state.waiting and state.status == "enabled":
+            self.go_on()
+
+    def may_ask_again(self, state: EndpointRow) -> bool:
+        """Whether an attempt whose outcome did not come may be asked for again; it counts as a probe, if need be."""
+        if state.breaker == "closed" or not self.policy.breaker_failures:
+            return True
+        if not self._may_be_sent(state):
             return False
-        works = self.now - came_to.answered_at < self.config.lease
-        return works and came_to.asked_at < row.asked_at + self.config.in_hand
+        self.keep(replace(gate.taken(state, self.policy, self.now), under_way=state.under_way))
+        return True
 
-    def _progress(self) -> DispatchRow | None:
-        row = self.rows.get(_DISPATCH)
-        return row if type(row) is DispatchRow else None
-
-    def park(self, row: DeliveryRow) -> None:
-        """Put a delivery on its disabled endpoint's stack, where it waits for a command (or for the limit)."""
-        state = self.state()
-        self.put(replace(row, state="parked", next_parked=state.parked), None)
-        parked = replace(state, parked=row.delivery_id, waiting=state.waiting + 1)
-        self.endpoints.keep(self.endpoints.key(), parked, self.now + self.config.disabled_limit)
-
-    def set_status(self, status: EndpointStatus, due: int | None = None) -> None:
-        """Enable, disable or remove the endpoint; `catch_up` does what follows for parked deliveries."""
-        self.endpoints.put(self.endpoints.key(), replace(self.state(), status=status, since=self.now), due)
+    def heard(self, row: DeliveryRow) -> None:
+        """The attempt that was in flight had its outcome, or is waited for no longer."""
+        state = self.endpoints.find()
+        if state is not None and row.state == "in_flight":
+            self.endpoints.replace(self.endpoints.key(), gate.answered(state, self.policy, self.now))
 
     def disable(self) -> None:
         """Make no more attempts at the endpoint; its deliveries are parked as their turns come."""
-        state = self.state()
-        if state.status != "disabled":
-            self.set_status("disabled", None if state.parked is None else self.now + self.config.disabled_limit)
+        if self.state().status != "disabled":
+            self.set_status("disabled")
 
     def finish(self, row: DeliveryRow) -> None:
         """The delivery is done."""
@@ -158,10 +241,12 @@ class Deliveries:
             detail=detail or row.last_reason,
             topic=DELIVERIES,
             key=row.endpoint,
-            event=_request_of(row),
+            event=request_of(row),
             attempts=row.attempt,
         )
         self.decisions.append(letter)
+        if row.tenant != self.config.operators:
+            self.died.append(reason)
         self._close(row, FinishedRow("dead", row.attempt, self.now, max(row.replay, row.again)))
 
     def _close(self, row: DeliveryRow, finished: FinishedRow) -> None:
@@ -197,53 +282,8 @@ class Deliveries:
         else:
             self.lanes.delete(key)
 
-    def catch_up(self) -> None:
-        """Take deliveries off the endpoint's stack and treat them as its status says, a step at a time."""
-        key = self.endpoints.key()
-        state = self.state()
-        while state.parked is not None and not self.over_budget:
-            row = self.pending.find(state.parked)
-            below = row.next_parked if row else None
-            self.endpoints.replace(key, replace(state, parked=below, waiting=state.waiting - 1 if below else 0))
-            if row is not None:
-                self._unpark(row, state.status)
-            state = self.state()
-        if state.parked is not None:
-            self.endpoints.put(key, state, self.now + self.config.step_pause)
-        elif state.status == "enabled" and not (state.failures or state.told):
-            self.endpoints.delete(key)
-        else:
-            self.endpoints.put(key, state, None)
 
-    def _unpark(self, row: DeliveryRow, status: str) -> None:
-        if status == "disabled":
-            self.dead_letter(row, "endpoint_disabled")
-        elif self.begin(row):
-            return
-        self.leave_lane(row)
-
-
-def misplaced(event: EventBase, key: str, reason: str) -> DeadLetter:
-    """The dead letter of an input record that `deliver` cannot use: its own bytes."""
-    return DeadLetter(stage="deliver", reason=reason, detail=type(event).__name__, topic=DELIVERIES, key=key)
-
-
-def _request_of(row: DeliveryRow) -> DeliveryRequested:
-    """The event that asked for this delivery, as it was."""
-    return DeliveryRequested(
-        event_id=row.event_id,
-        tenant=row.tenant,
-        occurred_at=row.occurred_at,
-        recorded_at=row.occurred_at,
-        cause=row.cause,
-        traceparent=row.traceparent,
-        delivery_id=row.delivery_id,
-        endpoint=row.endpoint,
-        lane=row.lane,
-        case=row.case,
-        about=row.about,
-        content_type=row.content_type,
-        body=row.body,
-        replay=max(row.replay, row.again),
-        tracestate=row.tracestate,
-    )
+def digest_at(state: EndpointRow) -> int:
+    """When what died since the last report of it may be told: after an hour, and twice as long for each further report
+    until the endpoint takes something; a day at most."""
+    return state.digested_at + min(HOUR << min(max(state.digests - 1, 0), 5), DAY)

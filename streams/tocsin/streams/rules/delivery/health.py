@@ -1,8 +1,10 @@
 """Whether an endpoint takes what it is sent: what is counted of it, and what its operators are told.
 
 They are told of a change, once: that it fails, that it was switched off, and, by the end of that case, that it takes
-letters again. What is told may go to the very endpoint; that it fails there changes nothing, so that it leads to no
-further report.
+letters again, and how many it missed. What is told may go to the very endpoint; that it fails there changes nothing, so
+that it leads to no further report.
+Deliveries that died are told of together: the first at once, what follows after an hour, two, four, ... a day at most.
+Those of our own reports are not counted: nothing that is told leads to something that is told.
 """
 
 from __future__ import annotations
@@ -11,12 +13,13 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from tocsin.schemas.events import CommandIssued, CommandKind, ProblemReported
+from tocsin.schemas.events import CommandIssued, CommandKind, DeliveryOutcome, Outcome, ProblemReported
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem, Severity, Source
 from tocsin.streams.rules.context.threads import clip
 from tocsin.streams.rules.decision import BUS, INBOX, Emit
-from tocsin.streams.rules.delivery.deliveries import Deliveries
+from tocsin.streams.rules.delivery import gate
+from tocsin.streams.rules.delivery.deliveries import Deliveries, digest_at
 from tocsin.streams.rules.notification import timestamp
 from tocsin.streams.rules.state import EndpointRow
 from tocsin.streams.rules.values import HOUR, MINUTE
@@ -33,6 +36,7 @@ WATCH = "tocsin endpoints"
 may be decided after the endpoint was well again."""
 
 FAILING, DISABLED = "w.m.me.res.endpoint-failing", "e.m.me.res.endpoint-disabled"
+EXHAUSTED = "e.m.me.res.delivery-exhausted"
 """The codes of what is told: a shortage of ours, of which operators hear whatever the route (`stages.audience`)."""
 
 
@@ -41,55 +45,107 @@ def standing_of(row: EndpointRow) -> Literal["enabled", "failing", "disabled", "
     return "failing" if row.status == "enabled" and row.failures >= FAILURES else row.status
 
 
-def note_failure(deliveries: Deliveries, error: str) -> None:
-    """An attempt went wrong."""
-    state, now = deliveries.state(), deliveries.now
+UNTOLD = frozenset(("gone", "endpoint_removed"))
+"""Why a delivery may die without being told of: it was told of its endpoint, or a person wanted it."""
+
+
+def note_failure(deliveries: Deliveries, outcome: DeliveryOutcome, error: str) -> None:
+    """An attempt went wrong. That is told after a while; an endpoint that took nothing for much longer is disabled."""
+    state, now, policy = deliveries.state(), deliveries.now, deliveries.policy
     since = now if state.failing_since is None else state.failing_since
     state = replace(state, failures=state.failures + 1, failing_since=since, last_error=error[:MAX_ERROR])
-    if not state.told and state.failures >= FAILURES and now - since >= FAILING_AFTER and state.status == "enabled":
+    if outcome.outcome is not Outcome.REJECTED:
+        state = gate.went_wrong(state, policy, now, outcome)
+    often = state.failures >= FAILURES and state.status == "enabled"
+    if often and 0 < policy.disabled_after <= now - since:
+        deliveries.endpoints.replace(deliveries.endpoints.key(), state)
+        deliveries.disable()
+        state = deliveries.state()
+        hours = (now - since) // HOUR
+        told = _tell(deliveries, DISABLED, Severity.ERROR, _off(state, f"has taken nothing for {hours} h", deliveries))
+        state = replace(state, told=(*state.told, *told))
+    elif often and not state.told and now - since >= FAILING_AFTER:
         name = clip(state.endpoint)
         text = (
             f"Endpoint {name} has taken nothing since {timestamp(since)}: {state.failures} attempts failed, the last "
-            f"with {state.last_error}. Deliveries are tried again by their schedule; `tocsin endpoint disable {name}` "
-            "parks them meanwhile."
+            f"with {state.last_error}. Deliveries wait and are tried again; `tocsin endpoint disable {name}` keeps "
+            "them all until it is enabled."
         )
         state = replace(state, told=_tell(deliveries, FAILING, Severity.WARNING, text))
-    deliveries.endpoints.replace(deliveries.endpoints.key(), state)
+    deliveries.keep(state)
 
 
 def note_success(deliveries: Deliveries) -> None:
     """An attempt went well: what was told of the endpoint is over, unless it was switched off meanwhile."""
     state = deliveries.endpoints.find()
-    if state is None or not (state.failures or state.told):
+    if state is None:
         return
-    over = state.status == "enabled"
-    if over:
-        _resolve(deliveries, state.told, f"endpoint {clip(state.endpoint)} takes deliveries again")
-    state = replace(state, failures=0, failing_since=None, last_error="", told=() if over else state.told)
-    if over and state.parked is None:
-        deliveries.endpoints.delete(deliveries.endpoints.key())
-    else:
-        deliveries.endpoints.replace(deliveries.endpoints.key(), state)
+    if state.status != "enabled":
+        deliveries.keep(replace(gate.went_well(state), missed=state.missed, digests=state.digests))
+        return
+    if state.told:
+        missed = f"; {_count(state.missed)} died meanwhile, see `tocsin dead list`" if state.missed else ""
+        _resolve(deliveries, state.told, f"endpoint {clip(state.endpoint)} takes deliveries again{missed}")
+        state = replace(state, told=())
+    deliveries.keep(gate.went_well(state))
 
 
 def note_gone(deliveries: Deliveries) -> None:
     """The endpoint said that it is gone, and was switched off."""
-    name = clip(deliveries.endpoint)
-    text = (
-        f"Endpoint {name} answered that it is gone (410) and was switched off: what is for it is parked, and dead "
-        f"after {deliveries.config.disabled_limit // HOUR} h. `tocsin endpoint enable {name}` gets it back."
-    )
     state = replace(deliveries.state(), last_error="gone (410)")
-    told = _tell(deliveries, DISABLED, Severity.ERROR, text)
-    deliveries.endpoints.replace(deliveries.endpoints.key(), replace(state, told=(*state.told, *told)))
+    told = _tell(deliveries, DISABLED, Severity.ERROR, _off(state, "answered that it is gone (410)", deliveries))
+    deliveries.keep(replace(state, told=(*state.told, *told)))
+
+
+def _off(state: EndpointRow, why: str, deliveries: Deliveries) -> str:
+    name = clip(state.endpoint)
+    return (
+        f"Endpoint {name} {why} and was switched off: what is for it is parked, and dead after "
+        f"{deliveries.config.disabled_limit // HOUR} h. `tocsin endpoint enable {name}` gets it back."
+    )
+
+
+def note_deaths(deliveries: Deliveries) -> None:
+    """Deliveries died in this event: they are counted, and told of unless others were told of a short time ago."""
+    if deliveries.config.operators is None:
+        return
+    state = deliveries.state()
+    dead = sum(reason not in UNTOLD for reason in deliveries.died)
+    if state.status != "removed":
+        last = deliveries.died[-1]
+        state = replace(state, dead=state.dead + dead, missed=state.missed + len(deliveries.died))
+        deliveries.keep(_deaths_told(deliveries, state, last) if not state.digested_at else state)
+
+
+def tell_deaths(deliveries: Deliveries) -> None:
+    """The endpoint's timer is due: tell what died since the last report, or forget that there was one."""
+    state = deliveries.state()
+    if state.digested_at and digest_at(state) <= deliveries.now:
+        deliveries.keep(_deaths_told(deliveries, replace(state, digested_at=0)))
+
+
+def _deaths_told(deliveries: Deliveries, state: EndpointRow, last: str = "") -> EndpointRow:
+    if not state.dead:
+        return state
+    name = clip(state.endpoint)
+    why = f" ({last})" if last else " since the last report of it"
+    text = (
+        f"{_count(state.dead)} for endpoint {name} died{why}. `tocsin dead list` shows what it did not get and why, "
+        "`tocsin dead replay` sends it again; `tocsin endpoint list` says how the endpoint is."
+    )
+    told = _tell(deliveries, EXHAUSTED, Severity.ERROR, text)
+    return replace(state, dead=0, digests=state.digests + 1, digested_at=deliveries.now, told=(*state.told, *told))
+
+
+def _count(deliveries: int) -> str:
+    return "1 delivery" if deliveries == 1 else f"{deliveries} deliveries"
 
 
 def note_removed(deliveries: Deliveries) -> None:
     """The endpoint was given up: so is what was told of it."""
     state = deliveries.state()
     _resolve(deliveries, state.told, f"endpoint {clip(state.endpoint)} was removed")
-    forgotten = replace(state, failures=0, failing_since=None, told=())
-    deliveries.endpoints.replace(deliveries.endpoints.key(), forgotten)
+    deliveries.keep(replace(gate.went_well(state), told=(), dead=0, digested_at=0))
 
 
 def _tell(deliveries: Deliveries, code: str, severity: Severity, text: str) -> tuple[str, ...]:

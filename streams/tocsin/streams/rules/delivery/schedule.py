@@ -3,27 +3,14 @@ hints that only delay."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from msgspec import Struct
 
 from tocsin.streams.rules.jitter import jitter, max_jitter
+from tocsin.streams.rules.policies import DeliveryPolicy
 from tocsin.streams.rules.values import DAY, HOUR, MINUTE, SECOND
-
-RETRY_SCHEDULE: tuple[int, ...] = (
-    0,
-    5 * SECOND,
-    30 * SECOND,
-    5 * MINUTE,
-    30 * MINUTE,
-    2 * HOUR,
-    5 * HOUR,
-    10 * HOUR,
-    14 * HOUR,
-    20 * HOUR,
-    24 * HOUR,
-)
-"""Delay in microseconds before attempt 1, 2, ...: Standard Webhooks' example and one step of 30 s."""
 
 MAX_RETRY_AFTER = HOUR
 """A server may ask for at most this much; it can only ever push an attempt further away."""
@@ -44,16 +31,24 @@ def retry_at(
     return now + max(planned, hinted)
 
 
-def schedule_length(schedule: Sequence[int]) -> int:
+@lru_cache(maxsize=256)
+def schedule_length(schedule: tuple[int, ...]) -> int:
     """The longest time from the first attempt to the last, without hints."""
     return sum(delay + max_jitter(delay) for delay in schedule)
+
+
+def hold_limit(policy: DeliveryPolicy) -> int:
+    """How long a delivery waits for its turn in a lane: as long as the one before it may take, unless said."""
+    return policy.hold_time or schedule_length(policy.schedule)
 
 
 class DeliverConfig(Struct, frozen=True, kw_only=True):
     """Times in microseconds."""
 
-    schedule: tuple[int, ...] = RETRY_SCHEDULE
-    """Delay before each attempt; its length is the number of attempts."""
+    policy: DeliveryPolicy = DeliveryPolicy()
+    """What holds for an endpoint that the rules file says nothing else of, or does not have."""
+    policies: Mapping[str, DeliveryPolicy] = {}
+    """What the rules file says of each endpoint."""
     lease: int = 60 * SECOND
     """How long an outcome may take before the same attempt is asked for again, doubled each time: more than a sink's
     time-out of 15 s and the dispatcher's queue."""
@@ -62,10 +57,6 @@ class DeliverConfig(Struct, frozen=True, kw_only=True):
     in_hand: int = 4 * MINUTE
     """How long an attempt that the dispatcher has read may wait for its endpoint's turn: so many (twice
     `connectors.kafka.partitions.RECORDS`), eight at a time, of 15 s."""
-    hold_limit: int = schedule_length(RETRY_SCHEDULE)
-    """How long a delivery waits for its turn in a lane: as long as the one before it may take."""
-    hold_count: int = 1000
-    """How many deliveries one lane holds behind the one whose turn it is."""
     finished_ttl: int = HOUR
     """For how long a repeat of a finished delivery's request is absorbed."""
     disabled_limit: int = 5 * DAY

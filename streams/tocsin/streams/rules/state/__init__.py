@@ -16,7 +16,14 @@ from tocsin.streams.engine.row_counts import PerScope
 from tocsin.streams.rules.state.cases import CaseRow, CaseStatus, KeptCommand, ReminderRow, SeenRow, is_open
 from tocsin.streams.rules.state.context import THREAD_CODES, WAITING, ConnectionRow, ReferenceRow, ThreadRow
 from tocsin.streams.rules.state.counted import counted
-from tocsin.streams.rules.state.deliveries import DeliveryRow, DispatchRow, EndpointRow, FinishedRow, LaneRow
+from tocsin.streams.rules.state.deliveries import (
+    DeliveryRow,
+    DispatchRow,
+    EndpointRow,
+    FinishedRow,
+    LaneRow,
+    QueuedRow,
+)
 from tocsin.streams.rules.state.escalation import EscalationRow
 from tocsin.streams.rules.state.keys import MAX_KEY_PART, row_key, scope_of
 from tocsin.streams.rules.state.loops import (
@@ -62,6 +69,7 @@ __all__ = [
     "LaneRow",
     "LatencyRow",
     "PeerRow",
+    "QueuedRow",
     "ReferenceRow",
     "ReminderRow",
     "ReplayRow",
@@ -75,7 +83,7 @@ __all__ = [
     "row_key",
 ]
 
-ROW_VERSION = 4
+ROW_VERSION = 5
 """The format that `encode_row` writes."""
 
 
@@ -108,6 +116,7 @@ Row = (
     | LaneRow
     | DispatchRow
     | EndpointRow
+    | QueuedRow
 )
 """Any row."""
 

@@ -14,7 +14,8 @@ class DeliveryRow(Struct, frozen=True, array_like=True, tag="delivery", gc=False
     """`delivery/<endpoint>/<delivery id>`: one pending delivery. `attempt` counts the attempts made so far.
 
     held: behind others in its lane; in_flight: attempted, its timer is the lease; waiting: its timer is the retry;
-    parked: its endpoint is disabled, `next_parked` is the one below it on the endpoint's stack.
+    parked: its turn has come, and its endpoint is to get nothing now: it is in the endpoint's queue, without a timer;
+    or, from before format 5, on its stack: `next_parked` is the one below it there.
     `earlier` (since format 2): how many of the attempts were made before it died and was replayed. `tracestate`, and
     `asked_at` (microseconds), when the attempt that is in flight was last asked for: since format 4. So is `again`, the
     number of a replay that was asked for while an attempt was in flight; 0 is none.
@@ -71,12 +72,27 @@ class LaneRow(Struct, frozen=True, array_like=True, tag="lane", gc=False):
     queue: tuple[str, ...]
 
 
-class EndpointRow(Struct, frozen=True, array_like=True, tag="endpoint", gc=False):
-    """`endpoint/<endpoint>`: kept while it is not simply enabled and well; `parked` is the top of its stack of
-    deliveries.
+class QueuedRow(Struct, frozen=True, array_like=True, tag="queued", gc=False):
+    """`queued/<endpoint>/<number>`: a place in an endpoint's queue of parked deliveries (since format 5)."""
 
-    Since format 4: `waiting` is how many are on the stack, `failures` how many attempts went wrong since one went well,
-    the first one at `failing_since`, the last one with `last_error`; `told` are the ids of the reports about it.
+    delivery_id: str
+
+
+BreakerState = Literal["closed", "open", "half_open"]
+"""Everything is attempted; nothing is; one attempt is under way that tells whether it takes something again."""
+
+
+class EndpointRow(Struct, frozen=True, array_like=True, tag="endpoint", gc=False):
+    """`endpoint/<endpoint>`: kept while it is not simply enabled and well, or has a rate. Times are in microseconds.
+
+    Since format 4: `waiting` is how many deliveries are parked, `failures` how many attempts went wrong since one went
+    well, the first one at `failing_since`, the last one with `last_error`; `told` are the ids of the reports about it.
+    Since format 5: the parked ones stand in a queue, in the QueuedRows from `head` up to before `tail`, and some of
+    them since `parked_since`; `parked` is the top of the stack on which they were before. `breaker`, and when it
+    lets the next probe through; `throttled_until`, by what the endpoint answered. With a rate: how many attempts are
+    `under_way`, and how many were `answered`, up to when. Of the deliveries that died: `dead` are to be told of,
+    `missed` is how many since it last took something, `digests` how often that was told since then, at `digested_at`
+    for the last time.
     """
 
     endpoint: str
@@ -88,3 +104,15 @@ class EndpointRow(Struct, frozen=True, array_like=True, tag="endpoint", gc=False
     failing_since: int | None = None
     last_error: str = ""
     told: tuple[str, ...] = ()
+    head: int = 0
+    tail: int = 0
+    parked_since: int = 0
+    breaker: BreakerState = "closed"
+    probe_at: int = 0
+    throttled_until: int = 0
+    under_way: int = 0
+    answered: tuple[tuple[int, int], ...] = ()
+    dead: int = 0
+    missed: int = 0
+    digests: int = 0
+    digested_at: int = 0
