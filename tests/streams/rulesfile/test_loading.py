@@ -140,7 +140,7 @@ routes:
             "endpoints:\n  memory: {sink: memory, kep: 1}\ndefault_route: memory\n",
             [
                 "2: endpoints.memory.kep is not a key that there is "
-                "(expected one of sink, keep, audience, body, language; did you mean keep?)"
+                "(expected one of sink, keep, audience, body, language, delivery; did you mean keep?)"
             ],
             id="a key of an endpoint that is named like a sink",
         ),
