@@ -1,4 +1,5 @@
-"""Deliveries: each follows from something that was said, ends once, is always the same bytes, in its lane's order."""
+"""Deliveries: each follows from something that was said, ends once, is always the same bytes, in its lane's order; no
+endpoint gets more than its rate, or, while its breaker is open, than probes."""
 
 from __future__ import annotations
 
@@ -7,35 +8,46 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.simulation.broken import Broken
+from tests.simulation.simulated_rules import RATES, UNORDERED
 from tests.simulation.watched import Watcher
 from tocsin.schemas.events import DeliveryAttempt, DeliveryRequested
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.decision import DeadLetter, Decision, Emit
 from tocsin.streams.rules.delivery.deliveries import delivery_key
-from tocsin.streams.rules.state import DeliveryRow, FinishedRow
+from tocsin.streams.rules.state import DeliveryRow, EndpointRow, FinishedRow, row_key
+from tocsin.streams.rules.values import SECOND
 
 REMEMBERED = 200_000
 """Ids whose bytes are compared with those of a repeat."""
 
 _NO_LANE = ""
 
+PROBE = 30 * SECOND
+"""The shortest time between two probes of the endpoints that are simulated."""
+
 
 class DeliveryWatch(Watcher):
     """Follows every pair of event and endpoint from the request to its end."""
 
     def __init__(self) -> None:
-        self.requested = self.revived = 0
+        self.requested = self.revived = self.probes = self.at_the_rate = 0
         self.ended: Counter[str] = Counter()
         self.received: OrderedDict[str, int] = OrderedDict()
         self.pending: dict[str, tuple[str, str]] = {}
         self._lanes: dict[tuple[str, str], deque[str]] = {}
         self._ended_before: set[int] = set()
         self._bytes: OrderedDict[str, int] = OrderedDict()
+        self._arrived: dict[str, deque[int]] = {}
+        self._made: set[int] = set()
+        self._probed_at: dict[str, int] = {}
 
     # the twins
 
     def folded(self, event: Any, said: Sequence[Decision], rows: Rows, now: int) -> None:
         self._follow(said, {getattr(event, "event_id", None)})
+        endpoint = getattr(event, "endpoint", None)
+        if endpoint in self._probed_at and not _is_open(endpoint, rows):
+            del self._probed_at[endpoint]
         if isinstance(event, DeliveryRequested):
             self._request(event, said, rows)
         self._deaths(said)
@@ -45,12 +57,12 @@ class DeliveryWatch(Watcher):
                 if event.delivery_id not in self.received:
                     raise Broken(f"{event.delivery_id} counts as delivered and nobody received it")
                 self._end(event.delivery_id, "delivered")
-        self._attempts(said)
+        self._attempts(said, rows, now)
 
     def fired(self, key: str, row: Any, said: Sequence[Decision], rows: Rows, now: int) -> None:
         self._follow(said, {getattr(row, "cause", None)})
         self._deaths(said)
-        self._attempts(said)
+        self._attempts(said, rows, now)
 
     def _follow(self, said: Sequence[Decision], known: set[str | None]) -> None:
         """Whoever is told is told of an event of this moment; the same id always has the same bytes."""
@@ -104,12 +116,37 @@ class DeliveryWatch(Watcher):
             if not lane:
                 del self._lanes[place]
 
-    def _attempts(self, said: Sequence[Decision]) -> None:
+    def _attempts(self, said: Sequence[Decision], rows: Rows, now: int) -> None:
         for one in said:
             if isinstance(one, Emit) and isinstance(one.event, DeliveryAttempt):
                 self._in_turn(one.event, "attempted")
+                self._as_a_probe(one.event, rows, now)
+
+    def _as_a_probe(self, attempt: DeliveryAttempt, rows: Rows, now: int) -> None:
+        if not _is_open(attempt.endpoint, rows):
+            return
+        self.probes += 1
+        before = self._probed_at.get(attempt.endpoint)
+        if before is not None and now - before < PROBE:
+            raise Broken(f"{attempt.endpoint} is probed again after {(now - before) / 1e6} s")
+        self._probed_at[attempt.endpoint] = now
 
     # the receiver
+
+    def arrive(self, attempt: DeliveryAttempt, now: int) -> None:
+        """It came to the other side; the same attempt again, because its outcome was lost, is not counted."""
+        rate, made = RATES.get(attempt.endpoint), hash((attempt.delivery_id, attempt.attempt))
+        if rate is None or made in self._made:
+            return
+        self._made.add(made)
+        arrived = self._arrived.setdefault(attempt.endpoint, deque())
+        while arrived and arrived[0] <= now - rate.per:
+            arrived.popleft()
+        arrived.append(now)
+        if len(arrived) == rate.count:
+            self.at_the_rate += 1
+        if len(arrived) > rate.count:
+            raise Broken(f"{attempt.endpoint} gets {len(arrived)} within {rate.per / 1e6} s")
 
     def receive(self, attempt: DeliveryAttempt, now: int) -> None:
         """The other side has taken it."""
@@ -121,7 +158,7 @@ class DeliveryWatch(Watcher):
             self._in_turn(attempt, "received")
 
     def _in_turn(self, attempt: DeliveryAttempt, what: str) -> None:
-        if attempt.lane is None:
+        if attempt.lane is None or attempt.endpoint == UNORDERED:
             return
         lane = self._lanes.get((attempt.endpoint, attempt.lane))
         if lane and attempt.delivery_id in lane and lane[0] != attempt.delivery_id:
@@ -133,3 +170,8 @@ class DeliveryWatch(Watcher):
             raise Broken(f"{len(self.pending)} deliveries are pending for ever: {list(self.pending.items())[:3]}")
         if self.requested != self.ended.total():
             raise Broken(f"{self.requested} pairs, {self.ended.total()} ends")
+
+
+def _is_open(endpoint: str, rows: Rows) -> bool:
+    row = rows.get(row_key("endpoint", endpoint))
+    return isinstance(row, EndpointRow) and row.breaker != "closed"

@@ -13,6 +13,9 @@ from tocsin.schemas.events import DeliveryAttempt, DeliveryOutcome, Outcome
 from tocsin.schemas.ids import derived_id
 from tocsin.streams.engine.record import Record
 
+DYING = {"owner": 3 * 3_600_000_000, "second": 5 * 3_600_000_000}
+"""Endpoints that are dead now and then, for so long (microseconds)."""
+
 
 class Dispatcher:
     """Reads one partition of `attempts` from where it committed, and writes outcomes to `deliveries`."""
@@ -55,7 +58,8 @@ class Dispatcher:
     def _attempt(self, record: Record) -> None:
         """Try once; the outcome may be lost on its way, be late or be written twice."""
         attempt = decode_as(record.value, DeliveryAttempt)
-        outcome, reason, after = self._mood(attempt)
+        outcome, reason, after, status = self._mood(attempt)
+        self._watch.arrive(attempt, self._loop.micros())
         if outcome is Outcome.DELIVERED:
             self._watch.receive(attempt, self._loop.micros())
         roll = 1.0 if self.perfect else self._chance.random()
@@ -75,6 +79,7 @@ class Dispatcher:
             outcome=outcome,
             reason=reason,
             retry_after=after,
+            status=status,
             duration=1000,
         )
         delay = self._chance.uniform(30.0, 200.0) if roll < 0.06 else 0.001
@@ -82,16 +87,18 @@ class Dispatcher:
         if roll > 0.97 and not self.perfect:
             self._loop.call_later(delay + 1.0, self._tell, told)
 
-    def _mood(self, attempt: DeliveryAttempt) -> tuple[Outcome, str, int | None]:
+    def _mood(self, attempt: DeliveryAttempt) -> tuple[Outcome, str, int | None, int | None]:
         roll = 1.0 if self.perfect else self._chance.random()
+        if not self.perfect and attempt.endpoint in DYING and self._loop.micros() // DYING[attempt.endpoint] % 4 == 0:
+            return Outcome.RETRY_LATER, Reason.CONNECT_FAILED, None, None
         if roll < 0.10:
             after = self._chance.choice((None, 5_000_000, 600_000_000))
-            return Outcome.RETRY_LATER, Reason.SERVER_ERROR, after
+            return Outcome.RETRY_LATER, Reason.SERVER_ERROR, after, self._chance.choice((500, 503))
         if roll < 0.12:
-            return Outcome.REJECTED, Reason.UNACCEPTABLE, None
+            return Outcome.REJECTED, Reason.UNACCEPTABLE, None, None
         if roll < 0.122:
-            return Outcome.REJECTED, Reason.GONE, None
-        return Outcome.DELIVERED, "", None
+            return Outcome.REJECTED, Reason.GONE, None, 410
+        return Outcome.DELIVERED, "", None, 200
 
     def _tell(self, outcome: DeliveryOutcome) -> None:
         key = outcome.endpoint.encode()

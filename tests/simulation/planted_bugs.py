@@ -13,9 +13,11 @@ from tocsin.streams.engine.mark import Standing, Verdict
 from tocsin.streams.engine.partition import PartitionWriter
 from tocsin.streams.engine.rows import TimerHeap
 from tocsin.streams.rules import decide as decide_rules
+from tocsin.streams.rules.delivery import gate
 from tocsin.streams.rules.delivery.deliveries import Deliveries
+from tocsin.streams.rules.policies import DeliveryPolicy
 from tocsin.streams.rules.report import Report
-from tocsin.streams.rules.state import LaneRow
+from tocsin.streams.rules.state import EndpointRow, LaneRow
 from tocsin.streams.rules.turn import Turn
 
 
@@ -93,4 +95,35 @@ def lanes_do_not_wait() -> Iterator[None]:
         yield
 
 
-RULE_BUGS = (timers_fire_early, heaps_forget, a_problem_vanishes, lanes_do_not_wait)
+@contextmanager
+def an_open_breaker_lets_all_through() -> Iterator[None]:
+    """What an endpoint is sent depends on its throttle and its rate alone."""
+    opens_at = gate.opens_at
+
+    def as_if_closed(state: EndpointRow, policy: DeliveryPolicy, now: int) -> int:
+        return opens_at(msgspec.structs.replace(state, breaker="closed"), policy, now)
+
+    with patch.object(gate, "opens_at", as_if_closed):
+        yield
+
+
+@contextmanager
+def a_rate_counts_what_is_asked_for() -> Iterator[None]:
+    """An attempt gives its place free as soon as it is answered."""
+    answered = gate.answered
+
+    def forgotten(state: EndpointRow, policy: DeliveryPolicy, now: int) -> EndpointRow:
+        return msgspec.structs.replace(answered(state, policy, now), answered=())
+
+    with patch.object(gate, "answered", forgotten):
+        yield
+
+
+RULE_BUGS = (
+    timers_fire_early,
+    heaps_forget,
+    a_problem_vanishes,
+    lanes_do_not_wait,
+    an_open_breaker_lets_all_through,
+    a_rate_counts_what_is_asked_for,
+)

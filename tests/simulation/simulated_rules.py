@@ -16,8 +16,8 @@ from tocsin.streams.rules.config import (
 )
 from tocsin.streams.rules.delivery.schedule import DeliverConfig
 from tocsin.streams.rules.match import Match
-from tocsin.streams.rules.policies import EscalationPolicy, LoopLimits, Repeat, Step, TimeoutPolicy
-from tocsin.streams.rules.values import DAY, HOUR, MINUTE, SECOND
+from tocsin.streams.rules.policies import DeliveryPolicy, EscalationPolicy, LoopLimits, Repeat, Step, TimeoutPolicy
+from tocsin.streams.rules.values import DAY, HOUR, MINUTE, SECOND, RateLimit
 
 GENERATIONS = 3
 """How many states the rules file has; the first is the one that is there at the start."""
@@ -102,6 +102,20 @@ def decide_config(generation: int) -> DecideConfig:
     )
 
 
+RATES = {"second": RateLimit(3, HOUR)}
+"""The same in each state: what was asked for by one rate is not to be measured by another."""
+
+UNORDERED = "operator"
+"""The endpoint whose deliveries wait for nothing."""
+
+
+@cache
 def deliver_config(generation: int) -> DeliverConfig:
-    """What `deliver` is told."""
-    return DeliverConfig()
+    """What `deliver` is told. Breakers open sooner than in production, or few runs would see it."""
+    policies = {
+        "owner": DeliveryPolicy(breaker_failures=2 + generation, breaker_probe=MINUTE),
+        "second": DeliveryPolicy(rate=RATES["second"], breaker_failures=3 + generation),
+        "operator": DeliveryPolicy(order="none", throttle=MINUTE),
+        "peer": DeliveryPolicy(exhausted_after=DAY if generation == 2 else None, disabled_after=2 * DAY),
+    }
+    return DeliverConfig(policies=policies)

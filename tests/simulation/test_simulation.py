@@ -50,6 +50,8 @@ def test_every_seed_keeps_the_promises(first: int) -> None:
             void=sum(twin.void for twin in judge.twins.values()),
             timers=sum(rules.fires for rules in judge.rules),
             silences=sum(rules.silences for rules in judge.rules),
+            probes=judge.deliveries.probes,
+            at_the_rate=judge.deliveries.at_the_rate,
         )
         ends.update(judge.problems.outcomes)
         ends.update(judge.deliveries.ended)
@@ -61,6 +63,8 @@ def test_every_seed_keeps_the_promises(first: int) -> None:
     assert seen["moves"] > SEEDS
     assert seen["void"] > SEEDS / 2
     assert seen["silences"] > 0
+    assert seen["probes"] > SEEDS
+    assert seen["at_the_rate"] > SEEDS
     wanted = {"routed", "unrouted", "replayed", "identical", "grouped", "muted", "inhibited", "conflict", "delivered"}
     wanted |= {"raised", "stepped", "snoozed", "acknowledged", "exhausted", "cancelled", "digested"}
     wanted |= {"time-out: wait", "time-out: retry", "time-out: give_up", "dead: rejected", "dead: gone"}
