@@ -14,7 +14,8 @@ from tocsin.connectors.seen import MOST
 from tocsin.connectors.sinks.webhook import WebhookConfig
 from tocsin.connectors.webhooks import MAX_SIGNATURES, TOLERANCE, for_receivers, new_key_pair, new_secret, sign
 from tocsin.streams.cli.endpoint_secret import secret
-from tocsin.streams.rules.delivery.schedule import RETRY_SCHEDULE, schedule_length
+from tocsin.streams.rules.delivery.schedule import schedule_length
+from tocsin.streams.rules.policies import RETRY_SCHEDULE
 from tocsin.streams.rules.values import HOUR, MINUTE, SECOND
 from tocsin.streams.rulesfile import load_rulebook
 
