@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from tocsin.connectors.files import read_file
 
@@ -17,8 +18,30 @@ LONGEST_SECRET = 64 * 1024
 """Bytes of a file that holds one: a token may be long."""
 
 
+SETTINGS: Mapping[str, str] = {
+    "kafka_security_protocol": "protocol",
+    "kafka_sasl_mechanism": "mechanism",
+    "kafka_user": "user",
+    "kafka_password": "password",
+    "kafka_ca_file": "ca_file",
+    "kafka_certificate": "certificate",
+    "kafka_key": "key",
+    "kafka_check_hostname": "check_hostname",
+}
+"""The settings that say how to connect to Kafka -> the fields of KafkaSecurity. The variable of each is its name in
+capitals behind TOCSIN_."""
+
+
 class SecurityUnusable(ValueError):
     """The connection to Kafka cannot be secured as it was asked for; the message says which part, and what helps."""
+
+
+_CHOICES: Mapping[str, Mapping[str, object]] = {
+    "protocol": {one.lower(): one for one in get_args(Protocol)},
+    "mechanism": {one.lower(): one for one in get_args(Mechanism)},
+    "check_hostname": {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False},
+}
+"""The values of a variable that is no free text -> what they mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +62,29 @@ class KafkaSecurity:
     def __repr__(self) -> str:
         """Without the password."""
         return f"KafkaSecurity({self.protocol}, {self.mechanism})"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self | None:
+        """As the variables TOCSIN_KAFKA_* say; None when there is none of them. Raises SecurityUnusable naming the
+        variable."""
+        variables = {field: f"TOCSIN_{name.upper()}" for name, field in SETTINGS.items()}
+        given = {field: value for field, name in variables.items() if (value := environment.get(name))}
+        if not given:
+            return None
+        said: dict[str, Any] = dict(given)
+        for field in ("ca_file", "certificate", "key"):
+            if field in given:
+                said[field] = Path(given[field]).expanduser()
+        for field, choices in _CHOICES.items():
+            if field in given and given[field].lower() not in choices:
+                expected = ", ".join(dict.fromkeys(str(one) for one in choices.values()))
+                raise SecurityUnusable(f"{variables[field]}: one of {expected} is expected")
+            if field in given:
+                said[field] = choices[given[field].lower()]
+        made = cls(**said)
+        if wrong := made.contradictions():
+            raise SecurityUnusable("; ".join(f"{variables[field]}: {why}" for field, why in wrong.items()))
+        return made
 
     def contradictions(self) -> dict[str, str]:
         """What does not go together, by the field that is wrong."""

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from tocsin.connectors.kafka_security import SETTINGS as KAFKA_SETTINGS
 from tocsin.connectors.kafka_security import KafkaSecurity, Mechanism, Protocol
 from tocsin.schemas.errors import TocsinError
 
@@ -78,19 +79,6 @@ def _without_slash(value: str) -> str:
 
 
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
-
-
-_SECURITY = {
-    "kafka_security_protocol": "protocol",
-    "kafka_sasl_mechanism": "mechanism",
-    "kafka_user": "user",
-    "kafka_password": "password",
-    "kafka_ca_file": "ca_file",
-    "kafka_certificate": "certificate",
-    "kafka_key": "key",
-    "kafka_check_hostname": "check_hostname",
-}
-"""The settings that say how to connect to Kafka -> the fields of KafkaSecurity."""
 
 
 class Settings(BaseSettings):
@@ -186,12 +174,12 @@ class Settings(BaseSettings):
 
     def kafka_security(self) -> KafkaSecurity:
         """How to connect to Kafka."""
-        return KafkaSecurity(**{field: getattr(self, name) for name, field in _SECURITY.items()})
+        return KafkaSecurity(**{field: getattr(self, name) for name, field in KAFKA_SETTINGS.items()})
 
     @model_validator(mode="after")
     def _security_goes_together(self) -> Self:
         wrong = self.kafka_security().contradictions()
-        names = {field: ENV_PREFIX + name.upper() for name, field in _SECURITY.items()}
+        names = {field: ENV_PREFIX + name.upper() for name, field in KAFKA_SETTINGS.items()}
         if wrong:
             raise ValueError("\n".join(f"{names[field]}: {why}" for field, why in wrong.items()))
         return self
@@ -275,7 +263,7 @@ def _without_password(url: str) -> str:
 _HIDDEN: Mapping[str, Callable[[str], str]] = {"public_url": _without_password, "kafka_password": _without_secret}
 """Settings that may hold a secret -> how they are shown."""
 
-WITHOUT_SECURITY: Mapping[str, object] = {name: Settings.model_fields[name].default for name in _SECURITY}
+WITHOUT_SECURITY: Mapping[str, object] = {name: Settings.model_fields[name].default for name in KAFKA_SETTINGS}
 """The settings that connect to the embedded Kafka, which has no security: it listens on 127.0.0.1 alone."""
 
 

@@ -110,7 +110,8 @@ class Offsets:
         """How many records of each partition are not done, as far as the consumer has heard of them."""
         lags = {}
         for place in self._consumer.assignment():
-            end, done = self._consumer.highwater(place), self.of(place).committable()
+            progress = self._progress.get(place)  # not made: that nothing was read is known by its not being there
+            end, done = self._consumer.highwater(place), None if progress is None else progress.committable()
             lags[place] = 0 if end is None or done is None else max(0, end - done)
         return lags
 

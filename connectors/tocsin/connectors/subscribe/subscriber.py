@@ -1,0 +1,223 @@
+"""The subscriber: the events of public topics, decoded and filtered, each at least once.
+
+What is committed is done: a handler has returned, or the event is a dead letter. Killed anywhere, the events that were
+in hand, and those of the last half second, come again with the same `event_id`, in the order of their case.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from tocsin.connectors.kafka_security import Kafka, KafkaSecurity
+from tocsin.connectors.subscribe.handling import Handler, Handling
+from tocsin.connectors.subscribe.reading import NotYetReadable, Poison, group_of, read_record
+from tocsin.connectors.subscribe.received import Received
+from tocsin.connectors.subscribe.retries import USUAL, Retries
+from tocsin.connectors.subscribe.told import HandOver
+from tocsin.connectors.subscribe.troubles import Troubles
+from tocsin.connectors.subscribe.wanted import Wanted, Words
+
+if TYPE_CHECKING:
+    from aiokafka import ConsumerRecord
+
+    from tocsin.connectors.subscribe.consuming import Consuming
+    from tocsin.connectors.subscribe.dead_letters import DeadLetters
+    from tocsin.connectors.subscribe.threads import SyncSubscriber
+    from tocsin.schemas.schema_book import SchemaBook
+
+log = logging.getLogger("tocsin.subscribe")
+
+ASK_AGAIN = 2.0
+"""Seconds until a schema that was not there is asked for again."""
+
+
+class Subscriber:
+    """Reads in the consumer group `group`: several processes of one group share the events, each group gets them all.
+
+    Use it as an async context manager, and either iterate over it or `run` a handler; one of them at a time. It waits
+    while Kafka is away and says so (`trouble`, and the log of `tocsin.subscribe`).
+    """
+
+    def __init__(
+        self,
+        bootstrap: str | None = None,
+        *,
+        group: str,
+        kinds: type | str | Iterable[type | str] = (),
+        codes: Words = (),
+        tenants: Words = (),
+        severities: Words = (),
+        topics: Words = (),
+        start: Literal["beginning", "now"] = "beginning",
+        retries: Retries = USUAL,
+        at_once: int = 1,
+        timeout: float | None = None,
+        drain_within: float = 10.0,
+        prefix: str | None = None,
+        security: KafkaSecurity | None = None,
+        kafka: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`bootstrap`, `prefix`, `security`: absent, those of the variables TOCSIN_BOOTSTRAP, TOCSIN_PREFIX and
+        TOCSIN_KAFKA_*. `kinds`, `codes`, `tenants`, `severities`: one or several, what is wanted (docs/subscribe.md).
+        `start`: where a group begins that has never read. `retries`, `at_once` (calls at the same time, of different
+        cases), `timeout` (seconds of one call of an async handler): for `run`. `drain_within`: seconds that handlers
+        have at the end. `kafka`: further settings of AIOKafkaConsumer. Raises ValueError, SecurityUnusable."""
+        if not group or len(group) > 200:
+            raise ValueError("group: the name of the consumer group is needed, at most 200 characters")
+        if start not in ("beginning", "now"):
+            raise ValueError(f"start={start!r}: beginning or now is expected")
+        if at_once < 1:
+            raise ValueError(f"at_once={at_once}: at least 1 is expected")
+        self._wanted = Wanted(kinds=kinds, codes=codes, tenants=tenants, severities=severities, topics=topics)
+        self._at = _kafka_at(bootstrap, security)
+        self._prefix = os.environ.get("TOCSIN_PREFIX", "tocsin.") if prefix is None else prefix
+        self.group, self._start, self._retries = group, start, retries
+        self._at_once, self._timeout, self._drain_within = at_once, timeout, drain_within
+        self._kafka = dict(kafka or {})
+        self._troubles = Troubles()
+        self._stop = asyncio.Event()
+        self._consuming: Consuming | None = None
+        self._handling: Handling | None = None
+        self._iterating: HandOver | None = None
+        self._letters: DeadLetters | None = None
+        self._book: SchemaBook | None = None
+        self._learning, self._asked = asyncio.Lock(), 0
+
+    @classmethod
+    def sync(cls, bootstrap: str | None = None, **settings: Any) -> SyncSubscriber:
+        """The same for plain threads: `with Subscriber.sync(...) as events: for told in events: ...`."""
+        from tocsin.connectors.subscribe.threads import SyncSubscriber
+
+        return SyncSubscriber(lambda: cls(bootstrap, **settings))
+
+    async def __aenter__(self) -> Self:
+        """Opens nothing: Kafka is first reached when it is iterated over or run."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the group. The event in hand of an iteration is not done, and comes again."""
+        self.stop()
+        if self._iterating is not None:
+            await self._iterating.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Received:
+        """The next event; by asking for it, the one before is done."""
+        if self._iterating is None:
+            self._iterating = HandOver(self._run_once)
+        return await self._iterating.next()
+
+    def done(self) -> None:
+        """The event in hand of the iteration is done, although no other is asked for: before a `break`."""
+        if self._iterating is not None:
+            self._iterating.done()
+
+    async def run(self, handler: Handler) -> None:
+        """Call `handler(told)` for each event until `stop`: an async function, or a plain one, which runs in a thread.
+
+        What it raises is tried again by `retries`, then put aside as a dead letter; `raise DeadLetter(why)` does so at
+        once. Events of one case come one after the other. Raises SubscribeRefused, TooManyDeadLetters.
+        """
+        await self._run_once(handler)
+
+    def stop(self) -> None:
+        """End `run`, or the iteration, when what the handlers have now is done. From the same thread."""
+        self._stop.set()
+
+    def lag(self) -> dict[tuple[str, int], int]:
+        """Records of each partition that is held here (topic in Kafka, number) that are not done yet, as far as the
+        consumer has heard of them; wanted or not."""
+        lags = {} if self._consuming is None else self._consuming.lags()
+        return {(place.topic, place.partition): lag for place, lag in lags.items()}
+
+    def trouble(self) -> str | None:
+        """What is waited for, in words for an operator; None while it reads."""
+        return self._troubles.note()
+
+    def counts(self) -> Mapping[str, int]:
+        """Since `run` began: events that were `handled`, calls that were `retried`, events that became `dead` letters
+        by their handler."""
+        return {} if self._handling is None else self._handling.counts()
+
+    async def _run_once(self, handler: Handler) -> None:
+        # Not at the top: aiokafka takes long to import, and who only names a Subscriber does not need it yet.
+        from tocsin.connectors.subscribe.consuming import Consuming, Consumption
+        from tocsin.connectors.subscribe.dead_letters import DeadLetters
+        from tocsin.schemas.schema_book import SchemaBook
+
+        if self._consuming is not None:
+            raise RuntimeError("this Subscriber is read already, or was: make another one")
+        self._book = SchemaBook()
+        letters = self._letters = DeadLetters(self._at, self._prefix, self.group, self._troubles)
+        handling = self._handling = Handling(
+            handler, retries=self._retries, at_once=self._at_once, timeout=self._timeout
+        )
+        topics = [self._prefix + topic for topic in self._wanted.topics]
+        what = Consumption(self._at, self.group, topics, self._start, kafka=self._kafka)
+        self._consuming = Consuming(what, self._work, lambda: handling.busy, self._troubles)
+        try:
+            await self._consuming.run(self._stop, self._drain_within)
+        finally:
+            await letters.close()
+
+    async def _work(self, record: ConsumerRecord) -> None:
+        """Returns when the record is done with: handled, put aside, or not for us."""
+        assert self._handling is not None
+        assert self._letters is not None
+        group = group_of(record.headers)
+        if group not in (None, self.group):
+            return
+        try:
+            told = await self._read(record, replayed=group is not None)
+        except Poison as poison:
+            log.error("%s/%s@%s is no event: %s", record.topic, record.partition, record.offset, poison)
+            async with self._handling.not_given_up():
+                await self._letters.bury(record, poison.reason, poison.detail)
+            return
+        if self._wanted.wants(told.event):
+            await self._handling.handle(told, partial(self._letters.bury, record))
+
+    async def _read(self, record: ConsumerRecord, replayed: bool) -> Received:
+        """The event; one that a newer release wrote is waited for. Raises Poison."""
+        assert self._book is not None
+        place, asked = f"{record.topic}/{record.partition}@{record.offset}", 0
+        try:
+            while True:
+                try:
+                    return read_record(record, record.topic.removeprefix(self._prefix), self._book, replayed)
+                except NotYetReadable as newer:
+                    if asked:
+                        self._troubles.tell(place, f"a newer Tocsin wrote {place}, its schema is not known: {newer}")
+                        await asyncio.sleep(ASK_AGAIN)
+                    asked += 1
+                    await self._learn()
+        finally:
+            self._troubles.tell(place, None)
+
+    async def _learn(self) -> None:
+        """Learn schemas; those who wait for it at the same time learn by it."""
+        from tocsin.connectors.subscribe.newer_schemas import learn_schemas
+
+        assert self._book is not None
+        asked = self._asked
+        async with self._learning:
+            if asked == self._asked:
+                await learn_schemas(self._at, self._prefix, self._book)
+                self._asked += 1
+
+
+def _kafka_at(bootstrap: str | None, security: KafkaSecurity | None) -> Kafka:
+    given = bootstrap or os.environ.get("TOCSIN_BOOTSTRAP", "")
+    if not given:
+        raise ValueError("Subscriber needs Kafka's address, HOST:PORT: its first argument, or TOCSIN_BOOTSTRAP")
+    return Kafka(given, security or KafkaSecurity.from_environment(os.environ))
