@@ -7,22 +7,43 @@ import threading
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from tocsin.connectors.subscribe.handling import Handler
 from tocsin.connectors.subscribe.received import Received
 
-if TYPE_CHECKING:
-    from tocsin.connectors.subscribe.subscriber import Subscriber
-
 Result = TypeVar("Result")
+
+
+class Read(Protocol):
+    """A Subscriber, which cannot be named here: it makes a SyncSubscriber of itself."""
+
+    group: str
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    async def __anext__(self) -> Received: ...
+
+    async def run(self, handler: Handler) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def done(self) -> None: ...
+
+    def lag(self) -> dict[tuple[str, int], int]: ...
+
+    def trouble(self) -> str | None: ...
+
+    def counts(self) -> Mapping[str, int]: ...
 
 
 class SyncSubscriber:
     """`with Subscriber.sync(...) as events: for told in events: ...`; an event is done when the next one is asked for.
     The methods are those of Subscriber, may be called from any thread, and raise the same."""
 
-    def __init__(self, make: Callable[[], Subscriber]) -> None:
+    def __init__(self, make: Callable[[], Read]) -> None:
         """`make` makes the Subscriber; what it raises is raised here."""
         self._subscriber = make()
         self.group = self._subscriber.group
