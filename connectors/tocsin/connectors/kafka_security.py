@@ -118,7 +118,7 @@ class KafkaSecurity:
             return options | {"sasl_oauth_token_provider": _token_provider(self.password or "")}
         return options | {
             "sasl_plain_username": self.user,
-            "sasl_plain_password": secret_of(self.password or "", "password"),
+            "sasl_plain_password": secret_of(self.password or "", "password for Kafka"),
         }
 
     def _tls(self) -> ssl.SSLContext:
@@ -166,7 +166,7 @@ def _token_provider(given: str) -> Any:
 
     class Token(AbstractTokenProvider):  # type: ignore[misc]
         async def token(self) -> str:
-            return secret_of(given, "token")
+            return secret_of(given, "token for Kafka")
 
     return Token()
 
@@ -177,15 +177,15 @@ def secret_of(given: str, what: str) -> str:
     if kind == "env":
         found = os.environ.get(name, "").strip()
         if not found:
-            raise SecurityUnusable(f"the {what} for Kafka: the environment variable {name} is not set")
+            raise SecurityUnusable(f"the {what}: the environment variable {name} is not set")
         return found
     if kind == "file":
         try:
             found = read_file(Path(name).expanduser(), LONGEST_SECRET).decode().strip()
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not text"
-            raise SecurityUnusable(f"the {what} for Kafka: the file {name} cannot be read: {why}") from None
+            raise SecurityUnusable(f"the {what}: the file {name} cannot be read: {why}") from None
         if not found:
-            raise SecurityUnusable(f"the {what} for Kafka: the file {name} is empty")
+            raise SecurityUnusable(f"the {what}: the file {name} is empty")
         return found
     return given

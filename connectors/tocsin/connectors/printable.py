@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from tocsin.connectors.people.told import told_of
+
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])|\x9b[0-?]*[ -/]*[@-~]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """C0 and C1 control characters, and the marks that reverse the direction of text."""
@@ -27,18 +29,13 @@ def clipped(text: str, length: int) -> str:
 def notification_line(body: object) -> str:
     """A line about a notification (its parsed body): kind, tenant, severity, code, text, and the case that commands
     take. Of a body in another shape its members, as JSON would say them."""
-    data = body.get("data") if isinstance(body, dict) else None
-    if not isinstance(data, dict):
+    told = told_of(body)
+    if told is None:
         return clipped(str(body), MAX_LINE)
-    problem = data.get("problem")
-    problem = problem if isinstance(problem, dict) else {}
-    words = (body["type"] if isinstance(body, dict) and "type" in body else "", data.get("tenant"),
-             problem.get("severity"), problem.get("code"))  # fmt: skip
-    said = " ".join(clipped(str(word), 120) for word in words if word)
-    text = problem.get("text") or data.get("title") or data.get("explanation")
-    text = f": {clipped(str(text), 300)}" if text else ""
-    case = data.get("case")
-    return said + text + (f"  (case {clipped(str(case), 80)})" if case else "")
+    said = " ".join(clipped(word, 120) for word in (told.kind, told.tenant, told.severity, told.code) if word)
+    text = told.text or told.title.text or told.explanation.text
+    text = f": {clipped(text, 300)}" if text else ""
+    return said + text + (f"  (case {clipped(told.case, 80)})" if told.case else "")
 
 
 MAX_LINE = 500

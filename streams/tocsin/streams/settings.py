@@ -154,7 +154,10 @@ class Settings(BaseSettings):
     dedupe_window: float = Field(default=3600, gt=0)
     """How long a problem's repeats are folded into it, in seconds."""
     public_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$"), AfterValidator(_without_slash)] | None = None
-    """The address of the gateway as others reach it, for links; there are none until there is an API to ask."""
+    """The address of the gateway as people reach it, for the links in what they are sent; absent = no links."""
+    link_key: str | None = None
+    """What signs these links, the same for the gateway and every dispatcher: `env:NAME`, `file:PATH`, or the key
+    itself, 32 characters or more; several, with spaces between, during a rotation. `tocsin up` makes one by itself."""
     log_format: Literal["console", "json"] = "console"
     """For people or for machines."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -260,7 +263,11 @@ def _without_password(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", f":{MASK}@")))
 
 
-_HIDDEN: Mapping[str, Callable[[str], str]] = {"public_url": _without_password, "kafka_password": _without_secret}
+_HIDDEN: Mapping[str, Callable[[str], str]] = {
+    "public_url": _without_password,
+    "kafka_password": _without_secret,
+    "link_key": _without_secret,
+}
 """Settings that may hold a secret -> how they are shown."""
 
 WITHOUT_SECURITY: Mapping[str, object] = {name: Settings.model_fields[name].default for name in KAFKA_SETTINGS}

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from tests.connectors.sinks.counterparts.log import Pipe
 from tests.connectors.sinks.counterparts.memory import List
+from tests.connectors.sinks.counterparts.notify import Chat
 from tests.connectors.sinks.counterparts.pigeon import Loft, install
 from tests.connectors.sinks.counterparts.webhook import Receiver
 from tocsin.connectors import sinks
@@ -43,6 +44,7 @@ from tocsin.streams.rulesfile.endpoints import endpoint_model
 COUNTERPARTS: dict[str, type[Counterpart]] = {
     "log": Pipe,
     "memory": List,
+    "notify": Chat,
     "pigeon": Loft,
     "webhook": Receiver,
 }

@@ -48,10 +48,13 @@ def webhook(book: RuleBook, name: str) -> WebhookConfig:
 def test_the_example_loads_without_a_finding() -> None:
     assert "whsec_T" not in EXAMPLE.read_text("utf-8")
     names = ("ISSUER_WEBHOOK_SECRET", "ISSUER_WEBHOOK_SECRET_BEFORE", "WALLET_DESK_WEBHOOK_SECRET", "PEER_AGENT_SECRET")
-    variables = dict.fromkeys(names, SECRET)
+    variables = dict.fromkeys(names, SECRET) | {
+        "ANN_URL": "mailtos://bus:pass@mail.example?to=ann@issuer.example",
+        "ON_CALL_CHANNEL_URL": "matrixs://bus:pass@matrix.example/#on-call",
+    }
     assert check_rulebook(EXAMPLE, variables) == []
     book = load_rulebook(EXAMPLE, variables)
-    assert list(book.endpoints) == ["issuer-team", "wallet-desk", "terminal", "operators", "peer-agent"]
+    assert list(book.endpoints) == ["issuer-team", "wallet-desk", "terminal", "ann", "operators", "peer-agent"]
     assert book.default_endpoint == "operators"
     assert [route.name for route in book.routes] == ["issuing", "resources", "wallets"]
     assert len(webhook(book, "issuer-team").secrets) == 2

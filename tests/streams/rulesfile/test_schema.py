@@ -106,7 +106,8 @@ def test_it_takes_what_the_reader_takes(tmp_path: Path, path: tuple[str | int, .
     file.write_text(json.dumps(changed))  # JSON is YAML
     secret = "whsec_TfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     names = ("ISSUER_WEBHOOK_SECRET", "ISSUER_WEBHOOK_SECRET_BEFORE", "WALLET_DESK_WEBHOOK_SECRET", "PEER_AGENT_SECRET")
-    errors = [one for one in check_rulebook(file, dict.fromkeys(names, secret)) if one.level == "error"]
+    people = dict.fromkeys(("ANN_URL", "ON_CALL_CHANNEL_URL"), "ntfys://ntfy.example/on-call")
+    errors = [one for one in check_rulebook(file, dict.fromkeys(names, secret) | people) if one.level == "error"]
     assert (errors == []) is fits, errors
 
 

@@ -97,10 +97,7 @@ class StoredCommands:
     async def answered(self, command: str, tenant: str, within: float | None) -> Response:
         """The response for a command that Kafka has: 202 without a wait, and when WAITING others wait already. Raises
         Refusal for what was not done."""
-        self._tenants[command] = tenant
-        self._tenants.move_to_end(command)
-        while len(self._tenants) > REMEMBERED:
-            self._tenants.popitem(last=False)
+        self._remember(command, tenant)
         status = f"/v1/commands/{command}?tenant={quote(tenant)}"
         if within is None or self._waiting >= WAITING:
             return _json({"event_id": command, "status": status}, 202, status)
@@ -112,6 +109,21 @@ class StoredCommands:
         if kind is not None:
             raise Refusal(kind, **_shown(answer), expected=IDS if kind is NO_SUCH_CASE else "")
         return _json(_shown(answer), 200)
+
+    async def outcome(self, command: str, tenant: str, within: float) -> CommandAnswered | None:
+        """What became of a command that Kafka has; None when it did not come in time, or WAITING others wait
+        already."""
+        self._remember(command, tenant)
+        if self._waiting >= WAITING:
+            return None
+        with self._one_more_waits():
+            return await self._port.answer(command, within)
+
+    def _remember(self, command: str, tenant: str) -> None:
+        self._tenants[command] = tenant
+        self._tenants.move_to_end(command)
+        while len(self._tenants) > REMEMBERED:
+            self._tenants.popitem(last=False)
 
     async def case_of(self, target: str, tenant: str, within: float) -> str | None:
         """The case of an id that the rules do not know; None when it is not found, or WAITING others wait already."""

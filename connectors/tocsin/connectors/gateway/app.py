@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.connectors.catalogue import Catalogue
+from tocsin.connectors.gateway.act import act_routes
 from tocsin.connectors.gateway.answers import AnswerPort, CasePort, StoredCommands, answer_routes
 from tocsin.connectors.gateway.codes import codes_routes
 from tocsin.connectors.gateway.commands import command_routes
@@ -25,6 +26,7 @@ from tocsin.connectors.gateway.problems import INTERNAL, Refusal, of_http_status
 from tocsin.connectors.gateway.rates import TenantRates
 from tocsin.connectors.gateway.services import service_routes
 from tocsin.connectors.gateway.silences import SilencePort, silence_routes
+from tocsin.connectors.people.action_links import ActionLinks
 from tocsin.connectors.redaction import Redactions, default_of
 from tocsin.schemas.codec import SHIPPED
 from tocsin.schemas.registry import Registry
@@ -42,12 +44,13 @@ def build_gateway(
     redactions: Redactions = default_of,
     answers: AnswerPort | None = None,
     cases: CasePort | None = None,
+    links: ActionLinks | None = None,
 ) -> FastAPI:
     """The application. `publisher` is open already and is closed by who opened it; `metrics` gets the gateway's own and
     is shown at /metrics, unless the configuration says otherwise; `schemas` is the registry that is served (default:
     the shipped schemas). Without `silences` there are no routes for them, without `answers` commands are answered with
     202 alone, without `cases` only for ids that the rules know. `ignored` keeps documents that are no problem, without
-    the secrets that `redactions` says; without it they are only logged."""
+    the secrets that `redactions` says; without it they are only logged. `links` reads those that people are sent."""
     # A redirect to the path with or without a slash would be built from the Host header.
     app = FastAPI(title="Tocsin gateway", version="1", docs_url=None, redoc_url=None, redirect_slashes=False)
     counts = GatewayMetrics(metrics)
@@ -57,6 +60,7 @@ def build_gateway(
     app.include_router(ingest_routes(config, inbox, rates, counts, no_problems))
     stored = None if answers is None else StoredCommands(answers, cases)
     app.include_router(command_routes(config, inbox, rates, stored))
+    app.include_router(act_routes(config, inbox, rates, stored, links))
     if stored is not None:
         app.include_router(answer_routes(config, stored))
     if silences is not None:

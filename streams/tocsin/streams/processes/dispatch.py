@@ -14,6 +14,7 @@ from tocsin.streams.dispatcher.progress import Progress
 from tocsin.streams.processes.kafka import kafka_unreachable, needed_bootstrap
 from tocsin.streams.processes.kafka_watch import KafkaWatch, Metadata
 from tocsin.streams.processes.lifecycle import OnReady, Ready, beside, check_host, ignore_hangups
+from tocsin.streams.processes.links import links_of
 from tocsin.streams.processes.open_sinks import OpenSinks
 from tocsin.streams.processes.rules_watch import WatchedRules
 from tocsin.streams.settings import Settings
@@ -43,7 +44,7 @@ async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready
     )
     registry.register(DispatchLag(lambda: running[0].lags() if running else {}))
     async with AsyncExitStack() as opened:
-        sinks = await opened.enter_async_context(OpenSinks(rules.book))
+        sinks = await opened.enter_async_context(OpenSinks(rules.book, links_of(settings)))
         rules.on_new = sinks.change
         try:
             url = await opened.enter_async_context(

@@ -23,6 +23,7 @@ from tocsin.streams.processes.ignored import IgnoredToDead
 from tocsin.streams.processes.kafka import kafka_unreachable, needed_bootstrap
 from tocsin.streams.processes.kafka_watch import KafkaWatch, Metadata
 from tocsin.streams.processes.lifecycle import OnReady, Ready, beside, check_host
+from tocsin.streams.processes.links import links_of
 from tocsin.streams.rulesfile import load_redactions
 from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import SettingsTopic
@@ -63,6 +64,7 @@ async def run_gateway_process(settings: Settings, stop: asyncio.Event, on_ready:
     app = build_gateway(
         config_of(settings), publisher, ready, metrics, schemas=Registry(book), silences=SettingsSilences(following),
         ignored=ignored, redactions=redactions, answers=answers, cases=CasesBehind(bootstrap, settings),
+        links=links_of(settings),
     )  # fmt: skip
     try:
         async with (

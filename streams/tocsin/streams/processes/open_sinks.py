@@ -14,6 +14,7 @@ from types import TracebackType
 
 import structlog
 
+from tocsin.connectors.people.action_links import ActionLinks, with_links
 from tocsin.connectors.sinks import Sink, SinkOutcome, make_sink
 from tocsin.schemas.events import DeliveryAttempt
 from tocsin.streams.rules.config import Endpoint, RuleBook
@@ -60,8 +61,9 @@ class _InUse:
 class OpenSinks(Mapping[str, Sink]):
     """Every endpoint's sink by name, open inside `async with`; `change` follows the rules."""
 
-    def __init__(self, book: RuleBook) -> None:
-        self._first = book
+    def __init__(self, book: RuleBook, links: ActionLinks | None = None) -> None:
+        """`links` are for sinks whose readers are people."""
+        self._first, self._links = book, links
         self._open: dict[str, _InUse] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -97,7 +99,7 @@ class OpenSinks(Mapping[str, Sink]):
             for name, endpoint in book.endpoints.items():
                 before = self._open.get(name)
                 if before is None or before.endpoint != endpoint:
-                    sink = make_sink(endpoint.sink, endpoint.settings)
+                    sink = with_links(make_sink(endpoint.sink, endpoint.settings), self._links)
                     opened[name] = _InUse(endpoint, await sink.__aenter__())
         except BaseException:
             for one in opened.values():

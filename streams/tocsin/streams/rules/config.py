@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from msgspec import Struct, field
 
+from tocsin.connectors.catalogue.languages import DEFAULT
 from tocsin.connectors.redaction import Kind, Redaction
 from tocsin.connectors.sections import NOT_IN_FILE, Listed, ReadAs, Section, Text
 from tocsin.streams.rules.match import Match
@@ -143,7 +144,10 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     body: str = NOTIFICATION
     """What is sent: our notification, or the problem in a dialect that can be written (didcomm-2.0, aries-1.0, ...)."""
     language: tuple[str, ...] = ()
-    """In which its notifications explain a problem, the best first; else the tenant's count; else none is explained."""
+    """In which its notifications explain a problem, the best first; else the tenant's count; else none is explained,
+    unless its readers are people."""
+    explained: bool = False
+    """Its readers are people, to whom everything is explained: in English, where no language is said."""
 
     delivery: DeliveryPolicy = DeliveryPolicy()
     """When it is tried again, how fast and in which order it is delivered to, when it is left alone."""
@@ -190,7 +194,8 @@ class RuleBook(Struct, frozen=True, kw_only=True):
     def languages_of(self, endpoint: str, tenant: str) -> tuple[str, ...]:
         """The languages in which an endpoint is told of a tenant's problems: its own, else the tenant's."""
         own, owner = self.endpoints.get(endpoint), self.tenants.get(tenant)
-        return (own.language if own is not None else ()) or (owner.language if owner is not None else ())
+        said = (own.language if own is not None else ()) or (owner.language if owner is not None else ())
+        return said or ((DEFAULT,) if own is not None and own.explained else ())
 
     def redaction_of(self, tenant: str) -> Redaction:
         """What is taken out of a tenant's events."""

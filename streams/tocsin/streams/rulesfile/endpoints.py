@@ -57,6 +57,7 @@ class _AnyEndpoint:
     def _choice(self, kind: str, handler: GetCoreSchemaHandler) -> CoreSchema:
         try:
             config, model = sink_class(kind).Config, endpoint_model(kind)
+            explained = getattr(sink_class(kind), "explains", False)
         except SinkMisconfigured as unusable:  # of another package, and only an error if an endpoint wants it
             context = {"message": str(unusable), "expected": "", "remedy": "correct or remove the package"}
             never = core_schema.literal_schema([kind])
@@ -66,7 +67,10 @@ class _AnyEndpoint:
         names = file_model(config).model_fields
 
         def endpoint_of(found: Any) -> Endpoint:
-            settings = config(**{name: getattr(found, name) for name in names})
+            said = {name: getattr(found, name) for name in names}
+            if "language" in config.__struct_fields__:  # of a sink that has words of its own
+                said["language"] = tuple(found.language)
+            settings = config(**said)
             if isinstance(settings, Section):
                 settings = settings.checked()
             # a peer does not know our notification, and is told in its own protocol
@@ -79,6 +83,7 @@ class _AnyEndpoint:
                 body=body,
                 language=tuple(found.language),
                 delivery=found.delivery,
+                explained=explained,
             )
 
         return core_schema.no_info_after_validator_function(endpoint_of, handler.generate_schema(model))

@@ -38,10 +38,10 @@ def located_settings(**flags: object) -> Settings:
 
 def as_running(settings: Settings, running: Mapping[str, Any] | None) -> Settings:
     """The settings with what a running bus (`running_bus`) says of itself: its Kafka, unless another one is set, and
-    with that its prefix and its rules file, unless others are set. Without a bus they are as they were."""
+    with that its prefix, public address and rules file, unless others are set. Without a bus they are as they were."""
     if running is None or settings.bootstrap is not None:
         return settings
-    known = {name: running[name] for name in ("bootstrap", "prefix") if name in running}
+    known = {name: running[name] for name in ("bootstrap", "prefix", "public_url") if name in running}
     if "rules" in running:
         known["rules"] = Path(running["rules"])
     unset = {name: value for name, value in known.items() if name not in settings.model_fields_set}

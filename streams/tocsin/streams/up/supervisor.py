@@ -12,12 +12,14 @@ from typing import Self
 
 from tocsin.connectors.kafka import Kafka
 from tocsin.streams.processes.kafka import admin_of, any_answers
+from tocsin.streams.processes.links import links_of
 from tocsin.streams.processes.rules_watch import own_addresses
 from tocsin.streams.rulesfile import load_rulebook
 from tocsin.streams.settings import WITHOUT_SECURITY, Settings
 from tocsin.streams.topics import ChangeKind, apply
 from tocsin.streams.up.broker import BrokerUnavailable, EmbeddedBroker
 from tocsin.streams.up.home import HomeLock
+from tocsin.streams.up.link_key import with_link_key
 from tocsin.streams.up.member import FIRST_DELAY, LONGEST_DELAY, Member
 
 DRAIN_ORDER = ("gateway", "worker", "dispatch")
@@ -64,7 +66,7 @@ class Bus:
     async def start(self) -> Where:
         """Start everything; returns when it is ready. After an exception, call `stop`.
 
-        Raises CommandFailed, BrokerUnavailable, TopicsRefused, MemberFailed.
+        Raises CommandFailed, SettingsInvalid, BrokerUnavailable, TopicsRefused, MemberFailed.
 
         Before anything is started: RulesFileError, and OSError when the gateway's port is taken.
         """
@@ -74,6 +76,8 @@ class Bus:
         load_rulebook(self._settings.rules, own=own_addresses(self._settings))
         if self._settings.port:
             socket.create_server((self._settings.host, self._settings.port)).close()
+        self._settings = with_link_key(self._settings)
+        links_of(self._settings)  # before anything is started, and long before a process could refuse it
         settings = self._settings.but(bootstrap=await self._kafka())
         if self._broker is not None:
             settings = settings.but(**WITHOUT_SECURITY)
@@ -112,6 +116,7 @@ class Bus:
                 "embedded": self._broker is not None,
                 "prefix": settings.prefix,
                 **({} if settings.rules is None else {"rules": str(settings.rules.absolute())}),
+                **({} if settings.public_url is None else {"public_url": settings.public_url}),
             }
         )
         return where

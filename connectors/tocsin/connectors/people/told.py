@@ -1,0 +1,132 @@
+"""What a notification says, for those who show it to people. Total: whatever the body is, something is read of it.
+
+The texts are as they came, from strangers: who shows them makes them harmless first (`printable`, `people.neutral`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+ABOUT = ("service", "sender", "wallet", "connection", "thread", "record", "job", "protocol", "state")
+"""What a problem may be about, in the order in which people are shown it."""
+
+
+class Text(Struct, frozen=True):
+    """A text, and whether the catalogue wrote it (else strangers did); `language` as it was stated."""
+
+    text: str = ""
+    ours: bool = False
+    language: str | None = None
+
+
+class Told(Struct, frozen=True, kw_only=True):
+    """The members of a notification that people are shown; an empty text stands for what was not said.
+
+    `title`, `explanation` and `fix_hint` come from `data.wording`, else from the document; `text` is the reporter's.
+    `about` has the values of ABOUT that are known. Times are RFC 3339. `cases` are the codes and counts of a digest.
+    """
+
+    kind: str = ""
+    tenant: str = ""
+    case: str = ""
+    severity: str = ""
+    code: str = ""
+    title: Text = Text()
+    explanation: Text = Text()
+    fix_hint: Text = Text()
+    text: str = ""
+    about: Mapping[str, str] = {}
+    count: int = 0
+    since: str = ""
+    policy: str = ""
+    step: int = 0
+    repeat: int = 0
+    cycle: int = 0
+    why: str = ""
+    by: str = ""
+    choice: str = ""
+    waited: float = 0.0
+    retry_at: str = ""
+    cases: tuple[tuple[str, int], ...] = ()
+    more: int = 0
+
+
+def told_of(body: object) -> Told | None:
+    """What a notification says (its parsed body); None when it is none of ours: no object with an object `data`."""
+    data = body.get("data") if isinstance(body, dict) else None
+    if not isinstance(body, dict) or not isinstance(data, dict):
+        return None
+    problem, thread = _object(data.get("problem")), _object(data.get("thread"))
+    wording, http = _object(data.get("wording")), _object(problem.get("http"))
+    title = _worded(wording.get("title")) or Text(_text(http.get("title")))
+    explanation = _worded(wording.get("explanation"))
+    text = _text(problem.get("text")) or _text(http.get("detail"))
+    if not title.text:
+        title = Text(_text(data.get("title")) or text)
+    return Told(
+        kind=_text(body.get("type")),
+        tenant=_text(data.get("tenant")),
+        case=_text(data.get("case")),
+        severity=_text(problem.get("severity")) or _text(data.get("severity")),
+        code=_text(problem.get("code")) or _text(data.get("code")),
+        title=title,
+        explanation=explanation or Text(_text(data.get("explanation"))),
+        fix_hint=_worded(wording.get("fix_hint")) or Text(),
+        text=text,
+        about=_about(data, problem, thread),
+        count=_number(data.get("count")),
+        since=_text(data.get("first_seen") or data.get("since") or thread.get("first_seen")),
+        policy=_text(data.get("policy")),
+        step=_number(data.get("step")),
+        repeat=_number(data.get("repeat")),
+        cycle=_number(data.get("cycle")),
+        why=_text(data.get("why")),
+        by=_text(data.get("by")),
+        choice=_text(data.get("choice")),
+        waited=_seconds(data.get("waited_seconds")),
+        retry_at=_text(data.get("retry_at")),
+        cases=_cases(data.get("cases")),
+        more=_number(data.get("more")),
+    )
+
+
+def _about(data: dict[str, Any], problem: dict[str, Any], thread: dict[str, Any]) -> dict[str, str]:
+    source = _object(problem.get("source"))
+
+    def known(name: str) -> str:
+        return _text(source.get(name)) or _text(thread.get(name)) or _text(data.get(name))
+
+    found = {name: known(name) for name in ABOUT}
+    found["thread"] = _text(thread.get("thread_id")) or _text(problem.get("thread_id")) or _text(data.get("thread_id"))
+    found["record"] = " ".join(filter(None, (known("record_type"), known("record_id"))))
+    return {name: value for name, value in found.items() if value}
+
+
+def _cases(value: object) -> tuple[tuple[str, int], ...]:
+    listed = value if isinstance(value, list) else []
+    return tuple((_text(one.get("code")), _number(one.get("count"))) for one in listed if isinstance(one, dict))
+
+
+def _worded(value: object) -> Text | None:
+    said = _object(value)
+    text = _text(said.get("text"))
+    return Text(text, said.get("from") == "catalogue", _text(said.get("language")) or None) if text else None
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _seconds(value: object) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e12 else 0.0
