@@ -8,5 +8,18 @@ from __future__ import annotations
 from tocsin.connectors.commands.command import command_issued
 from tocsin.connectors.commands.members import moment_of, reason, span_of, until_of, who
 from tocsin.connectors.commands.silence import ended_silence, silence_set
+from tocsin.connectors.commands.subscription import Made, SubscriptionRefusal, SubscriptionRefused
 
-__all__ = ["command_issued", "ended_silence", "moment_of", "reason", "silence_set", "span_of", "until_of", "who"]
+__all__ = [
+    "Made",
+    "SubscriptionRefusal",
+    "SubscriptionRefused",
+    "command_issued",
+    "ended_silence",
+    "moment_of",
+    "reason",
+    "silence_set",
+    "span_of",
+    "until_of",
+    "who",
+]

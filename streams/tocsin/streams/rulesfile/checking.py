@@ -27,12 +27,16 @@ def check_whole(book: RuleBook, own: Collection[str], findings: Findings) -> Non
 
 
 def _own_gateway(book: RuleBook, own: Collection[str], findings: Findings) -> None:
-    places = {_place(url) for url in own}
     for name, endpoint in book.endpoints.items():
         url = getattr(endpoint.settings, "url", None)
-        if isinstance(url, str) and _place(url) in places:
+        if isinstance(url, str) and is_place_of(url, own):
             message = f"endpoint {name} is this bus's own gateway: whatever it is told comes back as a problem"
             findings.error(("endpoints", name, "url"), message, "the address of somebody else", "correct the url")
+
+
+def is_place_of(url: str, own: Collection[str]) -> bool:
+    """Whether a URL leads to one of these base URLs."""
+    return _place(url) in {_place(one) for one in own}
 
 
 def _place(url: str) -> tuple[str, int | None]:

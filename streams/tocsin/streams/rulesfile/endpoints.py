@@ -37,6 +37,10 @@ class _Addressed(Strict):
     delivery: DeliveryPolicy = Field(default_factory=DeliveryPolicy, description="Retries, order, rate, breaker.")
 
 
+ADDRESSED = tuple(_Addressed.model_fields)
+"""The settings of an endpoint that are not its sink's, and never secret."""
+
+
 @cache
 def endpoint_model(kind: str) -> type[Strict]:
     """What an endpoint of this sink may say: the settings of the sink, and whose it is. Raises SinkMisconfigured."""
