@@ -296,7 +296,7 @@ async def endpoints_and_silences(people: People) -> AsyncIterator[tuple[str, boo
         ("enable", "one", 0, "nothing to do: it is enabled already"),
         ("remove", "two", 0, "done"),
         ("remove", "two", 0, "nothing to do: it is removed already"),
-        ("disable", "nonsense", 2, "the rules have no endpoint nonsense"),
+        ("disable", "nonsense", 1, "there is no endpoint nonsense"),
     ):
         yield await told(
             f"tocsin endpoint {verb} {name}", people.tocsin("endpoint", verb, name, "--by", "ann"), code, says

@@ -30,7 +30,6 @@ TIMES = {
     "retry_at",
     "first_step_at",
     "created_at",
-    "verified_at",
 }
 
 

@@ -135,6 +135,14 @@ class Settings(BaseSettings):
     tenant_bytes: float = Field(default=4 * 1024 * 1024, ge=0)
     """How many bytes of bodies a second a tenant may publish at one gateway, and four times as many at once;
     0 = no limit."""
+    seal_key: str | None = None
+    """What secrets of endpoints made while running are sealed with: `env:NAME`, `file:PATH`, or the key itself, base64
+    of 32 bytes; several are separated by commas or lines, the newest first. `tocsin up` makes one in its home."""
+    subscriptions: Literal["loopback", "on", "off"] = "loopback"
+    """Who may make endpoints over HTTP (`/v1/subscriptions`): who asks from this machine, everybody who reaches the
+    gateway (there are no logins yet), or nobody."""
+    subscriptions_private: bool = False
+    """Whether endpoints made over HTTP may have `allow_private`: plain http, any port, private addresses."""
     rules: AbsolutePath | None = None
     """The rules file (YAML); absent = everything goes to the default route."""
     prefix: str = Field(default="tocsin.", pattern=r"^[A-Za-z0-9._-]{1,100}$")
@@ -267,6 +275,7 @@ _HIDDEN: Mapping[str, Callable[[str], str]] = {
     "public_url": _without_password,
     "kafka_password": _without_secret,
     "link_key": _without_secret,
+    "seal_key": _without_secret,
 }
 """Settings that may hold a secret -> how they are shown."""
 

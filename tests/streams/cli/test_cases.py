@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tocsin.streams.cli.cases import cases_of, line_of
-from tocsin.streams.cli.endpoint import standings_of
+from tocsin.streams.cli.endpoint_standing import standings_of
 from tocsin.streams.rules.config import Endpoint
 from tocsin.streams.rules.policies import DeliveryPolicy
 from tocsin.streams.rules.state import CaseRow, EndpointRow, EscalationRow

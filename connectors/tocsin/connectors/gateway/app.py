@@ -26,6 +26,8 @@ from tocsin.connectors.gateway.problems import INTERNAL, Refusal, of_http_status
 from tocsin.connectors.gateway.rates import TenantRates
 from tocsin.connectors.gateway.services import service_routes
 from tocsin.connectors.gateway.silences import SilencePort, silence_routes
+from tocsin.connectors.gateway.subscription_requests import SubscriptionPort
+from tocsin.connectors.gateway.subscriptions import subscription_routes
 from tocsin.connectors.people.action_links import ActionLinks
 from tocsin.connectors.redaction import Redactions, default_of
 from tocsin.schemas.codec import SHIPPED
@@ -45,12 +47,14 @@ def build_gateway(
     answers: AnswerPort | None = None,
     cases: CasePort | None = None,
     links: ActionLinks | None = None,
+    subscriptions: SubscriptionPort | None = None,
 ) -> FastAPI:
     """The application. `publisher` is open already and is closed by who opened it; `metrics` gets the gateway's own and
     is shown at /metrics, unless the configuration says otherwise; `schemas` is the registry that is served (default:
-    the shipped schemas). Without `silences` there are no routes for them, without `answers` commands are answered with
-    202 alone, without `cases` only for ids that the rules know. `ignored` keeps documents that are no problem, without
-    the secrets that `redactions` says; without it they are only logged. `links` reads those that people are sent."""
+    the shipped schemas). Without `silences` or `subscriptions` there are no routes for them, without `answers` commands
+    are answered with 202 alone, without `cases` only for ids that the rules know. `ignored` keeps documents that are no
+    problem, without the secrets that `redactions` says; without it they are only logged. `links` reads those that
+    people are sent."""
     # A redirect to the path with or without a slash would be built from the Host header.
     app = FastAPI(title="Tocsin gateway", version="1", docs_url=None, redoc_url=None, redirect_slashes=False)
     counts = GatewayMetrics(metrics)
@@ -65,6 +69,8 @@ def build_gateway(
         app.include_router(answer_routes(config, stored))
     if silences is not None:
         app.include_router(silence_routes(config, silences, inbox.keys, rates))
+    if subscriptions is not None:
+        app.include_router(subscription_routes(config, subscriptions, inbox.keys, rates, stored))
     app.include_router(service_routes(config, inbox, rates))
     app.include_router(codes_routes(Catalogue.load()))
     app.include_router(probe_routes(ready, metrics if config.show_metrics else None))

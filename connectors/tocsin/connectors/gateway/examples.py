@@ -106,6 +106,24 @@ SILENCE: Content = {
 }  # fmt: skip
 """Of POST /v1/silences."""
 
+SUBSCRIPTION: Content = {
+    "application/json": {
+        "schema": _object(
+            ("name", "url", "by"), name=_TEXT, url=_TEXT, by=_TEXT, match={"type": "object"}, secret=_TEXT,
+            ed25519={"type": "boolean"}, audience={"enum": ["owner", "peer"]}, body=_TEXT, language=_TEXTS,
+            delivery={"type": "object"}, headers={"type": "object", "additionalProperties": _TEXT},
+            ownership={"enum": ["none", "options", "challenge"]}, origin=_TEXT, allow_private={"type": "boolean"},
+        ),
+        "example": {
+            "name": "orders",
+            "url": "https://hooks.example.com/tocsin",
+            "match": {"code": ["e.p.xfer"], "severity": ["error"]},
+            "by": "ann",
+        },
+    }
+}  # fmt: skip
+"""Of POST /v1/subscriptions, and of PUT, whose path has the name."""
+
 READ: Content = {"*/*": {"schema": {"oneOf": [{"type": "object"}, _TEXT]}, "example": A_PROBLEM}}
 """Of POST /v1/read."""
 

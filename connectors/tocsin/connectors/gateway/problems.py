@@ -100,6 +100,15 @@ METHOD_NOT_ALLOWED = Kind(
 TOO_MANY_SILENCES = Kind(
     "too-many-silences", 409, "Too many silences", "End one before another is made, or make one that says more."
 )
+SUBSCRIPTIONS_CLOSED = Kind(
+    "subscriptions-closed",
+    403,
+    "Not from there",
+    "Endpoints are made from the bus's own machine, without a proxy, or where TOCSIN_SUBSCRIPTIONS is on.",
+)
+NO_SUBSCRIPTION = Kind("no-subscription", 404, "No such subscription", "The tenant has no subscription of this name.")
+SUBSCRIPTION_REFUSED = Kind("subscription-refused", 409, "Nothing was done", "It cannot be done: see detail.")
+NO_SEAL_KEY = Kind("no-seal-key", 503, "There is no key to keep a secret with", "Set TOCSIN_SEAL_KEY.", retry_after=60)
 TOO_SLOW = Kind("too-slow", 408, "The body came too slowly", "Send the whole body at once.", close=True)
 TOO_LARGE = Kind(
     "too-large", 413, "Too large", "A document, or the whole body, is larger than is taken: send less.", close=True
@@ -159,6 +168,7 @@ KINDS = {
         METHOD_NOT_ALLOWED, TOO_SLOW, TOO_LARGE, TOO_MANY, UNSUPPORTED, UNSUPPORTED_ENCODING, NOT_VALID, NOT_A_PROBLEM,
         NONE_ACCEPTED, INTERNAL, UNCONFIRMED, KAFKA_AWAY, REFUSED_BY_KAFKA, TOO_MANY_SILENCES, MALFORMED_REQUEST,
         FOREIGN_ORIGIN, NOT_FROM_A_FORM, FOREIGN_HOST, KEY_REUSED, RATE_LIMITED, HEAD_TOO_LARGE, BUSY,
+        SUBSCRIPTIONS_CLOSED, NO_SUBSCRIPTION, SUBSCRIPTION_REFUSED, NO_SEAL_KEY,
         NO_SUCH_CASE, COMMAND_UNHEARD_OF, COMMAND_REFUSED, NO_ANSWER, BAD_WAIT,
     )
 }  # fmt: skip

@@ -65,7 +65,6 @@ class SubscriptionSet(EventBase, frozen=True, kw_only=True):
     match: str = "{}"
     sealed: str | None = None
     created_at: int | None = None
-    verified_at: int | None = None
 
 
 class SilenceSet(EventBase, frozen=True, kw_only=True):

@@ -37,7 +37,12 @@ COMMAND_FAILPOINTS = (
     "requests_written",
 )
 """... of `tocsin dead replay` and `tocsin replay`."""
-FAILPOINTS = ENGINE_FAILPOINTS + DISPATCHER_FAILPOINTS + COMMAND_FAILPOINTS
+GATEWAY_FAILPOINTS = (
+    "subscription_written",
+    "subscription_enabled",
+    "subscription_given_up",
+)
+FAILPOINTS = ENGINE_FAILPOINTS + DISPATCHER_FAILPOINTS + COMMAND_FAILPOINTS + GATEWAY_FAILPOINTS
 
 
 def failpoint_from(environment: str | None) -> Callable[[str], None]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import AsyncExitStack
+from functools import partial
 
 from aiokafka.errors import KafkaError
 
+from tocsin.connectors.sealing import seal_keys_of
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.dispatcher.dispatcher import Dispatcher, DispatcherSettings
 from tocsin.streams.dispatcher.progress import Progress
@@ -17,12 +19,18 @@ from tocsin.streams.processes.lifecycle import OnReady, Ready, beside, check_hos
 from tocsin.streams.processes.links import links_of
 from tocsin.streams.processes.open_sinks import OpenSinks
 from tocsin.streams.processes.rules_watch import WatchedRules
+from tocsin.streams.rules.config import RuleBook
 from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import SettingsTopic
+from tocsin.streams.silences.subscriptions import Subscriptions
+from tocsin.streams.subscriptions.live_rules import LiveRules
 from tocsin.streams.telemetry.engine_metrics import DispatchLag, HaltedPartitions
 from tocsin.streams.telemetry.metrics import DispatchMetrics
 from tocsin.streams.telemetry.probes import DISPATCH_PORT, all_notes, first_of, serve_probes
 from tocsin.streams.telemetry.registry import process_registry
+
+LOOK_EVERY = 0.1
+"""Seconds between two looks at whether the subscriptions changed."""
 
 
 async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready: OnReady) -> None:
@@ -33,7 +41,9 @@ async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready
     registry = process_registry("dispatch")
     rules = WatchedRules(settings, registry)
     book = SchemaBook()
-    following = SettingsTopic(bootstrap, settings.prefix, book, "dispatch")
+    subscriptions = Subscriptions()
+    live = LiveRules(rules, subscriptions, seal_keys_of(settings.seal_key))
+    following = SettingsTopic(bootstrap, settings.prefix, book, "dispatch", subscriptions=subscriptions)
     metrics = DispatchMetrics(registry)
     ready = asyncio.Event()
     watch = KafkaWatch(bootstrap, Metadata(bootstrap, [f"{settings.prefix}attempts", f"{settings.prefix}deliveries"]))
@@ -45,7 +55,7 @@ async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready
     registry.register(DispatchLag(lambda: running[0].lags() if running else {}))
     async with AsyncExitStack() as opened:
         sinks = await opened.enter_async_context(OpenSinks(rules.book, links_of(settings)))
-        rules.on_new = sinks.change
+        rules.on_new = partial(_change, live, sinks)
         try:
             url = await opened.enter_async_context(
                 serve_probes(
@@ -53,11 +63,14 @@ async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready
                     settings.metrics_port,
                     registry,
                     first_of(watch.not_ready, progress.not_ready),
-                    all_notes(rules.note, following.note, lambda: running[0].unreadable.note() if running else None),
+                    all_notes(
+                        rules.note, following.note, live.note, lambda: running[0].unreadable.note() if running else None
+                    ),
                     usual=DISPATCH_PORT,
                 )
             )
             await opened.enter_async_context(following)
+            await sinks.change(live.book, live.made)
             # Not before: it holds clients of Kafka, and only `run` closes them.
             dispatcher = Dispatcher(
                 DispatcherSettings(
@@ -73,10 +86,29 @@ async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready
                 progress,
             )
             running.append(dispatcher)
-            async with beside(_announce(ready, on_ready, url)), beside(rules.watch()), beside(watch.run()):
+            async with (
+                beside(_announce(ready, on_ready, url)),
+                beside(rules.watch()),
+                beside(watch.run()),
+                beside(_follow(live, sinks)),
+            ):
                 await dispatcher.run(stop, ready)
         except KafkaError as error:
             raise kafka_unreachable(bootstrap, error) from error
+
+
+async def _change(live: LiveRules, sinks: OpenSinks, file: RuleBook) -> None:
+    await sinks.change(live.with_file(file), live.made)
+
+
+async def _follow(live: LiveRules, sinks: OpenSinks) -> None:
+    """Have the sinks of the subscriptions as they are, until cancelled."""
+    seen = live.book
+    while True:
+        await asyncio.sleep(LOOK_EVERY)
+        if live.book is not seen:
+            seen = live.book
+            await sinks.change(seen, live.made)
 
 
 async def _announce(ready: asyncio.Event, on_ready: OnReady, url: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import AsyncIterator, Iterator
 
@@ -14,16 +15,20 @@ from prometheus_client import CollectorRegistry
 
 from tocsin.connectors.gateway import GatewayConfig, Limits, Rate, build_gateway, host_of, server_config
 from tocsin.connectors.publish import KafkaAway, Publisher, PublishUnconfirmed
+from tocsin.connectors.sealing import seal_keys_of
 from tocsin.schemas.events import SilenceSet
 from tocsin.schemas.registry import Registry
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.processes.answers_topic import AnswersTopic
+from tocsin.streams.processes.broken_settings import BrokenToDead
+from tocsin.streams.processes.endpoint_states import EndpointStates
 from tocsin.streams.processes.finding import CasesBehind
 from tocsin.streams.processes.ignored import IgnoredToDead
 from tocsin.streams.processes.kafka import kafka_unreachable, needed_bootstrap
 from tocsin.streams.processes.kafka_watch import KafkaWatch, Metadata
 from tocsin.streams.processes.lifecycle import OnReady, Ready, beside, check_host
 from tocsin.streams.processes.links import links_of
+from tocsin.streams.processes.subscriptions import RunningSubscriptions
 from tocsin.streams.rulesfile import load_redactions
 from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import SettingsTopic
@@ -58,13 +63,20 @@ async def run_gateway_process(settings: Settings, stop: asyncio.Event, on_ready:
     async def ready() -> bool | str:
         return watch.not_ready() or True
 
-    following = SettingsTopic(bootstrap, settings.prefix, book, "gateway")
+    keys = seal_keys_of(settings.seal_key)
+    broken = BrokenToDead(bootstrap, settings.prefix)
+    following = SettingsTopic(bootstrap, settings.prefix, book, "gateway", on_broken=broken)
     metrics = process_registry("gateway")
     answers = AnswersTopic(bootstrap, settings.prefix, book, LOOK_BACK)
+    states = EndpointStates(bootstrap, settings.prefix)
+    subscriptions = RunningSubscriptions(
+        bootstrap, settings, following, keys, answers, states, os.environ.get("TOCSIN_FAILPOINT")
+    )
     app = build_gateway(
         config_of(settings), publisher, ready, metrics, schemas=Registry(book), silences=SettingsSilences(following),
         ignored=ignored, redactions=redactions, answers=answers, cases=CasesBehind(bootstrap, settings),
         links=links_of(settings),
+        subscriptions=subscriptions,
     )  # fmt: skip
     try:
         async with (
@@ -72,6 +84,7 @@ async def run_gateway_process(settings: Settings, stop: asyncio.Event, on_ready:
             answers,
             publisher,
             ignored,
+            states,
             beside(watch.run()),
             _metrics_apart(settings, metrics, watch.not_ready) as probes,
         ):
@@ -87,6 +100,8 @@ def config_of(settings: Settings) -> GatewayConfig:
         default_tenant=settings.tenant,
         hosts=frozenset(host.strip() for host in hosts if host and host.strip()),
         show_metrics=settings.gateway_metrics_port is None,
+        subscriptions=settings.subscriptions,
+        subscriptions_private=settings.subscriptions_private,
         tenant_documents=Rate(settings.tenant_rate, settings.tenant_burst),
         tenant_bytes=Rate(settings.tenant_bytes, 4 * settings.tenant_bytes),
     )

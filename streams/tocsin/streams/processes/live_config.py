@@ -7,40 +7,48 @@ from typing import Any
 
 import msgspec
 
-from tocsin.streams.processes.rules_watch import WatchedRules
-from tocsin.streams.rules.config import DecideConfig, RuleBook, Silence
+from tocsin.streams.rules.config import DecideConfig, RuleBook, Silence, Subscription
 from tocsin.streams.rules.decision import BUS
 from tocsin.streams.rules.delivery.schedule import DeliverConfig
 from tocsin.streams.settings import Settings
+from tocsin.streams.subscriptions.live_rules import FileRules
 
 
-def _none() -> tuple[Silence, ...]:
+def _none() -> tuple[Any, ...]:
     return ()
 
 
 class LiveConfig:
     """Gives the configuration that holds now; made anew only when something changed, for it is asked at every event.
-    `silences` gives those that were made while running."""
+    `silences` and `subscriptions` give those that were made while running."""
 
     def __init__(
-        self, settings: Settings, rules: WatchedRules, silences: Callable[[], tuple[Silence, ...]] = _none
+        self,
+        settings: Settings,
+        rules: FileRules,
+        silences: Callable[[], tuple[Silence, ...]] = _none,
+        subscriptions: Callable[[], tuple[Subscription, ...]] = _none,
     ) -> None:
-        self._rules, self._silences = rules, silences
+        self._rules, self._silences, self._subscriptions = rules, silences, subscriptions
         window = int(settings.dedupe_window * 1e6)
-        self._config = DecideConfig(book=rules.book, silences=silences(), dedupe_window=window)
+        self._config = DecideConfig(
+            book=rules.book, silences=silences(), subscriptions=subscriptions(), dedupe_window=window
+        )
 
     def __call__(self) -> DecideConfig:
         """The configuration for the next event."""
         book, silences, config = self._rules.book, self._silences(), self._config
         if book is not config.book or silences is not config.silences:
-            self._config = config = msgspec.structs.replace(config, book=book, silences=silences)
+            self._config = config = msgspec.structs.replace(
+                config, book=book, silences=silences, subscriptions=self._subscriptions()
+            )
         return config
 
 
 class LiveDeliverConfig:
     """The same for `deliver`: the endpoints that the rules file has now."""
 
-    def __init__(self, rules: WatchedRules) -> None:
+    def __init__(self, rules: FileRules) -> None:
         self._rules, self._book = rules, rules.book
         self._config = msgspec.structs.replace(DeliverConfig(operators=BUS), **_of_endpoints(rules.book))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from types import TracebackType
 
 import structlog
@@ -66,6 +66,7 @@ class OpenSinks(Mapping[str, Sink]):
         self._first, self._links = book, links
         self._open: dict[str, _InUse] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self._changing = asyncio.Lock()
 
     def __getitem__(self, name: str) -> Sink:
         return self._open[name]
@@ -81,32 +82,46 @@ class OpenSinks(Mapping[str, Sink]):
         await self.change(self._first)
         return self
 
-    async def change(self, book: RuleBook) -> None:
+    async def change(self, book: RuleBook, made: Collection[str] = ()) -> None:
         """Have the sinks of this book's endpoints; those of endpoints that are the same stay as they are.
 
-        All or nothing, and all at once: raises what a new sink raises, and then the sinks are those of before.
+        All or nothing, and all at once: raises what a new sink raises, and then the sinks are those of before. But of
+        the endpoints that were `made` while running one that does not open is left out alone, and logged.
         """
-        opened = await self._open_new(book)
-        gone = [one for name, one in self._open.items() if name in opened or name not in book.endpoints]
-        kept = {name: one for name, one in self._open.items() if name in book.endpoints}
+        async with self._changing:
+            await self._change(book, made)
+
+    async def _change(self, book: RuleBook, made: Collection[str]) -> None:
+        opened, failed = await self._open_new(book, made)
+        wanted = book.endpoints.keys() - failed
+        gone = [one for name, one in self._open.items() if name in opened or name not in wanted]
+        kept = {name: one for name, one in self._open.items() if name in wanted}
         self._open = {**kept, **opened}
         for one in gone:
             self._retire(one)
 
-    async def _open_new(self, book: RuleBook) -> dict[str, _InUse]:
+    async def _open_new(self, book: RuleBook, made: Collection[str]) -> tuple[dict[str, _InUse], set[str]]:
         opened: dict[str, _InUse] = {}
+        failed: set[str] = set()
         try:
             for name, endpoint in book.endpoints.items():
                 before = self._open.get(name)
-                if before is None or before.endpoint != endpoint:
+                if before is not None and before.endpoint == endpoint:
+                    continue
+                try:
                     sink = with_links(make_sink(endpoint.sink, endpoint.settings), self._links)
                     opened[name] = _InUse(endpoint, await sink.__aenter__())
+                except Exception as error:
+                    if name not in made:
+                        raise
+                    failed.add(name)
+                    _log.error("subscription has no sink", endpoint=name, error=type(error).__name__)
         except BaseException:
             for one in opened.values():
                 with contextlib.suppress(Exception):  # what made opening fail may make closing fail
                     await one.sink.__aexit__(None, None, None)
             raise
-        return opened
+        return opened, failed
 
     def _retire(self, sink: _InUse) -> None:
         _log.info("endpoint changed: its old sink ends", endpoint=sink.endpoint.name)

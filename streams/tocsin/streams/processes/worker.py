@@ -25,6 +25,8 @@ from tocsin.streams.processes.rules_watch import WatchedRules
 from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import SettingsTopic
 from tocsin.streams.silences.silences import Silences
+from tocsin.streams.silences.subscriptions import Subscriptions
+from tocsin.streams.subscriptions.live_rules import LiveRules
 from tocsin.streams.telemetry.decision_lines import log_decisions
 from tocsin.streams.telemetry.engine_metrics import watch_endpoints, watch_engine, watch_silences
 from tocsin.streams.telemetry.metrics import WorkerMetrics
@@ -44,10 +46,11 @@ async def run_worker_process(settings: Settings, stop: asyncio.Event, on_ready: 
     registry = process_registry("worker")
     rules = WatchedRules(settings, registry)
     book = SchemaBook()
-    silences = Silences()
+    silences, subscriptions = Silences(), Subscriptions()
+    live = LiveRules(rules, subscriptions, sealed=True)
     agents = (
-        DecideAgent(LiveConfig(settings, rules, lambda: silences.in_force), settings.prefix, book),
-        DeliverAgent(LiveDeliverConfig(rules), settings.prefix, book),
+        DecideAgent(LiveConfig(settings, live, lambda: silences.in_force, live.wanted), settings.prefix, book),
+        DeliverAgent(LiveDeliverConfig(live), settings.prefix, book),
     )
     metrics = WorkerMetrics(registry)
     fatal: list[str] = []
@@ -74,9 +77,9 @@ async def run_worker_process(settings: Settings, stop: asyncio.Event, on_ready: 
     watch_engine(registry, engine)
     registry.register(TenantMetrics(engine, lambda tenant: rules.book.limits_of(tenant)))
     watch_silences(registry, lambda: silences.in_force)
-    watch_endpoints(registry, engine, lambda: rules.book.endpoints)
-    following = SettingsTopic(bootstrap, settings.prefix, book, "worker", silences)
-    note = all_notes(engine.note, rules.note, following.note)
+    watch_endpoints(registry, engine, lambda: live.book.endpoints)
+    following = SettingsTopic(bootstrap, settings.prefix, book, "worker", silences, subscriptions)
+    note = all_notes(engine.note, rules.note, following.note, live.note)
     watch = KafkaWatch(bootstrap, Metadata(bootstrap, engine.topics()))
     not_ready = first_of(watch.not_ready, engine.not_ready, engine.standing_still)
     app = build_app(f"{settings.prefix}worker", engine, agents, bootstrap, settings.prefix, settings.session_timeout)

@@ -4,6 +4,7 @@ from tocsin.streams.rules.config import default_rulebook
 from tocsin.streams.rulesfile.finding import Finding, RulesFileError
 from tocsin.streams.rulesfile.loading import (
     check_rulebook,
+    endpoint_names,
     json_schema,
     load_mediation,
     load_redactions,
@@ -19,6 +20,7 @@ __all__ = [
     "RulesFileError",
     "check_rulebook",
     "default_rulebook",
+    "endpoint_names",
     "json_schema",
     "load_mediation",
     "load_redactions",

@@ -102,6 +102,17 @@ def load_mediation(path: str | FilePath) -> MediationRules | None:
     return rules
 
 
+def endpoint_names(path: str | FilePath | None) -> frozenset[str]:
+    """The names of a file's endpoints as it is now; those of the default rules without one, none when the file cannot
+    be used now. No secret is looked up."""
+    if path is None:
+        return frozenset(default_rulebook().endpoints)
+    findings = Findings(str(path))
+    data = _data(read_content(path), findings)
+    model = None if findings.failed else _model(data, findings)
+    return frozenset() if model is None else frozenset(model.endpoints)
+
+
 def load_redactions(path: str | FilePath | None) -> Redactions:
     """What a rules file says of secrets in the events of each tenant, for a publisher: no secret of the file itself is
     looked up. Raises RulesFileError."""

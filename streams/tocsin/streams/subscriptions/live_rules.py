@@ -26,9 +26,12 @@ NO_KEY = "its settings are sealed, and TOCSIN_SEAL_KEY is not set here"
 
 
 class FileRules(Protocol):
-    """Whoever has the rules of the file that hold now; a WatchedRules."""
+    """Whoever has the rules that hold now, such as a WatchedRules."""
 
-    book: RuleBook
+    @property
+    def book(self) -> RuleBook:
+        """The same object until something changes."""
+        ...
 
 
 class LiveRules:
@@ -59,9 +62,14 @@ class LiveRules:
         file = self._rules.book
         changed = file is not self._file or self._version != self._learned.version
         if changed or (self._until is not None and self._until <= self._now()):
+            self._file, self._version = file, self._learned.version
             self._book = self.with_file(file)
-            self._file = file
         return self._book
+
+    @property
+    def made(self) -> frozenset[str]:
+        """The names in `book` of endpoints that were made while running."""
+        return frozenset(self._built)
 
     def wanted(self) -> tuple[Subscription, ...]:
         """What the subscriptions that are in force want; the same tuple until something changes."""
@@ -71,7 +79,7 @@ class LiveRules:
     def with_file(self, file: RuleBook) -> RuleBook:
         """The book as it would be with these rules of the file."""
         now, before = self._now(), self.left_out
-        self._version, self._until, self.left_out = self._learned.version, None, {}
+        self._until, self.left_out = None, {}
         built: dict[str, tuple[str, tuple[str, ...], Endpoint]] = {}
         found: list[Subscription] = []
         count: Counter[str] = Counter()

@@ -30,7 +30,7 @@ from tocsin.streams.silences.subscriptions import MAX_TEXT
 SINK = "webhook"
 """The one kind of sink that may be made while running: the others are the operator's alone."""
 
-SETTINGS = ("url", "headers", "allow_private", "ownership")
+SETTINGS = ("url", "headers", "allow_private", "ownership", "origin")
 """Settings of the sink that a document may give, besides its secret; all of them are sealed."""
 
 MEMBERS = ("name", "match", "secret", "ed25519", "by", *ADDRESSED, *SETTINGS)

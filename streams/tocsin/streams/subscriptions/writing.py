@@ -109,15 +109,6 @@ class SubscriptionWriter:
                 return self._shown(event)
         raise _changed()
 
-    async def prove(self, name: str, tenant: str) -> SubscriptionSet:
-        """Note that the endpoint proved that it wants this. Raises as `make`."""
-        for _ in range(TRIES):
-            held, now = self.of(name, tenant), self._now()
-            event = replace(held, event_id=new_event_id(), cause=held.event_id, recorded_at=now, verified_at=now)
-            if await self._topic.put_subscription(event):
-                return event
-        raise _changed()
-
     async def end(self, name: str, tenant: str, by: str) -> bool:
         """End a subscription; False when it has ended already. Raises as `make`."""
         for _ in range(TRIES):
@@ -152,7 +143,6 @@ class SubscriptionWriter:
     ) -> SubscriptionSet:  # fmt: skip
         now = self._now()
         held = None if last is None or last.removed else last
-        proven = held is not None and self._unsealed(held, keys).settings.get("url") == wish.settings["url"]
         return SubscriptionSet(
             event_id=event_id,
             tenant=tenant,
@@ -167,7 +157,6 @@ class SubscriptionWriter:
             match=wish.match,
             sealed=seal(sealed, tenant, wish.name, keys),
             created_at=now if held is None else held.created_at,
-            verified_at=held.verified_at if held is not None and proven else None,
         )
 
     def _shown(self, event: SubscriptionSet, *, created: bool = False) -> Made:

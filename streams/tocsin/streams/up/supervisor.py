@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from tocsin.connectors.kafka import Kafka
+from tocsin.connectors.sealing import seal_keys_of
 from tocsin.streams.processes.kafka import admin_of, any_answers
 from tocsin.streams.processes.links import links_of
 from tocsin.streams.processes.rules_watch import own_addresses
@@ -18,7 +19,7 @@ from tocsin.streams.rulesfile import load_rulebook
 from tocsin.streams.settings import WITHOUT_SECURITY, Settings
 from tocsin.streams.topics import ChangeKind, apply
 from tocsin.streams.up.broker import BrokerUnavailable, EmbeddedBroker
-from tocsin.streams.up.home import HomeLock
+from tocsin.streams.up.home import HomeLock, made_seal_key
 from tocsin.streams.up.link_key import with_link_key
 from tocsin.streams.up.member import FIRST_DELAY, LONGEST_DELAY, Member
 
@@ -81,6 +82,9 @@ class Bus:
         settings = self._settings.but(bootstrap=await self._kafka())
         if self._broker is not None:
             settings = settings.but(**WITHOUT_SECURITY)
+        if settings.seal_key is None:
+            settings = settings.but(seal_key=made_seal_key(settings.home))
+        seal_keys_of(settings.seal_key)
         self._progress("making the topics")
         async with admin_of(settings) as admin:
             changes = await apply(admin, settings)
@@ -117,6 +121,7 @@ class Bus:
                 "prefix": settings.prefix,
                 **({} if settings.rules is None else {"rules": str(settings.rules.absolute())}),
                 **({} if settings.public_url is None else {"public_url": settings.public_url}),
+                **({"seal_key": settings.seal_key} if str(settings.seal_key).startswith("file:") else {}),
             }
         )
         return where
