@@ -34,7 +34,7 @@ ENDINGS: dict[str, tuple[list[str], int, str]] = {
     "a silence without end": (["silence", "add", "code^=e.p", *ANN], 2, "--until is missing"),
     "a pattern that is none": (["silence", "add", "text=~(", *ANN, "--for", "2h"], 2, "cannot use these matchers"),
     "an endpoint without a name": (["endpoint", "enable", "", *ANN], 2, "NAME is 1 to 255"),
-    "an endpoint that the rules do not have": (["endpoint", "disable", "desc", *ANN], 2, "no endpoint desc: desk"),
+    "an endpoint, which may be one made while running": (["endpoint", "disable", "desc", *ANN], 69, "does not answer"),
     "a wait that is none": (["resolve", "r1", *ANN, "--wait", "long"], 2, "--wait is wrong: expected a span such as"),
     "a resolve while Kafka is away": (["resolve", "r1", *ANN], 69, "does not answer"),
     "a silence while Kafka is away": (["silence", "list"], 69, "does not answer"),
