@@ -94,7 +94,7 @@ def test_a_changed_file_holds_for_the_next_event(tmp_path: Path) -> None:
     file = tmp_path / "rules.yaml"
     file.write_text(text_of("{rate: 10/s}"))
     rules = SimpleNamespace(book=load_rulebook(file, {}))
-    live = LiveDeliverConfig(rules)  # type: ignore[arg-type]
+    live = LiveDeliverConfig(rules)
     assert live().policies["desk"].rate == RateLimit(10, SECOND)
     assert live() is live()
     file.write_text(text_of("{breaker_failures: 2}"))

@@ -41,7 +41,7 @@ def standings_of(
     now: int,
     made: Mapping[str, tuple[str, Endpoint | None]] | None = None,
 ) -> list[Standing]:
-    """How these endpoints of the rules file, those `made` while running (name -> tenant, and what it is), and those that
+    """How these endpoints of the rules file, those `made` while running (name -> tenant, endpoint), and those that
     have a row, stand at a time (microseconds)."""
     known, made = {row.endpoint: row for row in rows}, made or {}
     found = []
