@@ -1,17 +1,20 @@
 """Which addresses we may connect to on behalf of a stranger (SSRF): only public ones (docs/reliability.md#webhooks).
 
-`PublicResolver` refuses a name as a whole when one of its addresses is not public. `dial_public` is a socket factory:
-it sees the very address that is about to be connected, so a name that answers differently the next time gains nothing.
+`why_not_public` refuses a URL's host as it is written, before anybody is asked. `PublicResolver` refuses a name as a
+whole when one of its addresses is not public. `dial_public` is a socket factory: it sees the very address that is about
+to be connected, so a name that answers differently the next time gains nothing.
 """
 
 from __future__ import annotations
 
+import re
 import socket
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import DefaultResolver
+
+from tocsin.connectors.resolver import SystemResolver
 
 REFUSED_IPV4 = tuple(
     IPv4Network(network)
@@ -26,6 +29,16 @@ ALLOWED_IPV6 = IPv6Network("2000::/3")
 """All else of IPv6 is refused: mapped and translated IPv4, unique local, link-local, multicast."""
 REFUSED_IPV6 = tuple(IPv6Network(network) for network in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"))
 """Refused inside the allowed part: Teredo and other protocol assignments, documentation, 6to4."""
+
+
+PRIVATE_NAMES = ("localhost", "local", "internal", "home.arpa", "onion")
+"""Domains that are never of the public Internet (RFC 6761, 6762, 7686, 8375; `internal` by ICANN)."""
+MAX_ADDRESSES = 16
+"""How many addresses of a name are tried, of those that it has: all are looked at."""
+
+_NAME = re.compile(r"(?=.{1,253}\Z)(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_-]{1,63}\.?")
+_DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,2})(?:\.(?:0|[1-9][0-9]{0,2})){3}")
+_NUMBER = re.compile(r"(?:0[xX][0-9A-Fa-f]*|[0-9]+)\.?\Z")
 
 
 class AddressRefused(OSError):
@@ -49,25 +62,45 @@ def _is_public_ipv6(address: IPv6Address) -> bool:
     return address in ALLOWED_IPV6 and not any(address in network for network in REFUSED_IPV6)
 
 
+def why_not_public(host: str) -> str | None:
+    """Why a host, as it stands in a URL (IDNA already encoded), cannot be on the public Internet; None when it is a
+    public address in its usual form, or a name of which a resolver must say more. What a resolver may take for an
+    address (a last label that is a number, in any base) is refused unless it is the four decimal numbers of one."""
+    if ":" in host:
+        return None if is_public(host) else "the address is not public"
+    labels = host.removesuffix(".").rsplit(".", 1)
+    if _NUMBER.match(labels[-1]):
+        if is_public(host):
+            return None
+        return "the address is not public" if _DECIMAL.fullmatch(host) else "it is an address in an unusual form"
+    if not _NAME.fullmatch(host):
+        return "it is no name that DNS could have"
+    name = f".{host.removesuffix('.').lower()}"
+    return next((f"names in {one} are private" for one in PRIVATE_NAMES if name.endswith(f".{one}")), None)
+
+
 class PublicResolver(AbstractResolver):
     """Resolves names as `resolver` does. An answer that holds one forbidden address is refused whole: who mixes them
     tries which one is taken."""
 
     def __init__(self, resolver: AbstractResolver | None = None) -> None:
-        self._resolver = resolver or DefaultResolver()
+        """`resolver` stays the caller's, who closes it."""
+        self._resolver, self._own = resolver or SystemResolver(), resolver is None
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """The addresses of a host. Raises AddressRefused, or the OSError of the resolver."""
+        """At most MAX_ADDRESSES of a host, all of which are public. Raises AddressRefused, or the OSError of the
+        resolver."""
         answer = await self._resolver.resolve(host, port, family)
         if not all(is_public(each["host"]) for each in answer):
             raise AddressRefused("the name has an address that is not public")
-        return answer
+        return answer[:MAX_ADDRESSES]
 
     async def close(self) -> None:
-        """Close the resolver."""
-        await self._resolver.close()
+        """Close the default resolver."""
+        if self._own:
+            await self._resolver.close()
 
 
 def dial_public(target: tuple[Any, Any, int, str, tuple[Any, ...]]) -> socket.socket:

@@ -72,6 +72,7 @@ def _is(error: BaseException, kinds: tuple[type[BaseException], ...]) -> bool:
 # The order matters: aiohttp wraps, and its classes overlap.
 _ERRORS: tuple[tuple[tuple[type[BaseException], ...], Reason], ...] = (
     ((AddressRefused, aiohttp.InvalidURL), Reason.ADDRESS_REFUSED),
+    ((aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError), Reason.PROXY_FAILED),
     ((TimeoutError,), Reason.TIMEOUT),
     ((aiohttp.ClientConnectorDNSError, socket.gaierror), Reason.DNS_FAILED),
     ((aiohttp.ClientSSLError, ssl.SSLError, ssl.CertificateError), Reason.TLS_FAILED),

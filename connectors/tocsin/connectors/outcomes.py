@@ -29,6 +29,7 @@ class Reason(StrEnum):
     CONNECTION_LOST = "connection_lost"
     TLS_FAILED = "tls_failed"
     ADDRESS_REFUSED = "address_refused"
+    PROXY_FAILED = "proxy_failed"
     UNVERIFIED = "unverified"
     SINK_FAILED = "sink_failed"
 

@@ -48,8 +48,12 @@ class Secret:
         as_: Literal["any", "text", "env", "file"] = "any",
         check: Callable[[str], object] | None = None,
         remedy: str = "",
+        *,
+        name: str = "secret",
+        limit: int = MAX_SECRET_FILE,
     ) -> None:
-        self._as, self._check, self._remedy = as_, check, remedy
+        """`name` is what it is called in findings, `limit` how many bytes a file of it has at most."""
+        self._as, self._check, self._remedy, self._name, self._limit = as_, check, remedy, name, limit
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         written: Any = Text | FromEnvironment | FromFile if self._as == "any" else Text
@@ -65,7 +69,11 @@ class Secret:
         sources: SecretSources | None = info.context
         if sources is None:
             return name
-        secret = _LOOK_UP[kind](name, sources) if kind in _LOOK_UP else name
+        secret = name
+        if kind == "env":
+            secret = self._from_environment(name, sources)
+        elif kind == "file":
+            secret = self._from_file(sources.folder / name)
         try:
             if self._check is not None:
                 self._check(secret)
@@ -73,25 +81,20 @@ class Secret:
             raise unfit(str(error), remedy=self._remedy) from None
         return secret
 
+    def _from_environment(self, variable: str, sources: SecretSources) -> str:
+        value = sources.environment.get(variable, "").strip()
+        if not value:
+            raise unfit(f"the environment variable {variable} is not set", f"a {self._name} in it", f"set {variable}")
+        return value
 
-def _from_environment(variable: str, sources: SecretSources) -> str:
-    value = sources.environment.get(variable, "").strip()
-    if not value:
-        raise unfit(f"the environment variable {variable} is not set", "a secret in it", f"set {variable}")
-    return value
-
-
-def _from_file(name: str, sources: SecretSources) -> str:
-    file = sources.folder / name
-    try:
-        data = read_file(file, MAX_SECRET_FILE + 1)
-        value = data.decode().strip() if len(data) <= MAX_SECRET_FILE else ""
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise unfit(f"the secret file {file} cannot be read: {reason}") from None
-    if not value:
-        raise unfit(f"the secret file {file} holds no secret", f"one secret, at most {MAX_SECRET_FILE} bytes")
-    return value
-
-
-_LOOK_UP = {"env": _from_environment, "file": _from_file}
+    def _from_file(self, file: Path) -> str:
+        try:
+            data = read_file(file, self._limit + 1)
+            value = data.decode().strip() if len(data) <= self._limit else ""
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not text"
+            raise unfit(f"the {self._name} file {file} cannot be read: {reason}") from None
+        if not value:
+            message = f"the {self._name} file {file} holds no {self._name}"
+            raise unfit(message, f"one {self._name}, at most {self._limit} bytes")
+        return value

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from aiohttp.resolver import DefaultResolver
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -162,13 +161,6 @@ async def test_plain_http_where_tls_is_expected() -> None:
         assert await deliver(url.replace("http:", "https:")) == RetryLater(reason=Reason.TLS_FAILED)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]"])
-async def test_a_private_address_is_never_connected_to(host: str) -> None:
-    outcome = await deliver(f"https://{host}/", allow_private=False)
-    assert isinstance(outcome, RetryLater)
-    assert outcome.reason in (Reason.ADDRESS_REFUSED, Reason.DNS_FAILED)
-
-
 async def test_a_proxy_from_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     async def take(request: web.Request) -> web.Response:
         return web.Response()
@@ -212,21 +204,6 @@ def test_the_settings_do_not_show_secrets() -> None:
     shown = repr(config("https://example.org/token-in-path?k=v", headers={"authorization": "Bearer zzz"}))
     assert shown == "WebhookConfig(url='https://example.org', secrets=***)"
     assert "?" in repr(config("nonsense"))
-
-
-async def test_a_name_with_a_public_and_a_private_address_is_never_connected_to(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    async def mixed(resolver: object, host: str, port: int = 0, family: int = 0) -> list[dict[str, Any]]:
-        addresses = ("1.1.1.1", "127.0.0.1")
-        return [
-            {"hostname": host, "host": each, "port": port, "family": socket.AF_INET, "proto": 0, "flags": 0}
-            for each in addresses
-        ]
-
-    monkeypatch.setattr(DefaultResolver, "resolve", mixed)
-    async with WebhookSink(WebhookConfig(url="https://two-faced.example/", secrets=(SECRET,))) as sink:
-        assert await sink.deliver(attempt()) == RetryLater(reason=Reason.ADDRESS_REFUSED)
 
 
 HOSTS = st.text(max_size=20) | st.sampled_from(

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from tocsin.connectors.redaction import Redaction
 from tocsin.connectors.sinks import sink_kinds
 from tocsin.connectors.sinks.memory import MemoryConfig
 from tocsin.connectors.sinks.webhook import WebhookConfig
+from tocsin.connectors.sinks.webhook.proxy import NO_PROXY, Proxy
 from tocsin.connectors.webhooks import new_key_pair
 from tocsin.streams.rules.config import Endpoint, Route, RuleBook, default_rulebook
 from tocsin.streams.rules.match import Match
@@ -127,7 +129,8 @@ routes:
             TOP + "rotues: []\n",
             [
                 "5: rotues is not a key that there is (expected one of endpoints, default_route, routes, escalations, "
-                "silences, inhibit, mute_times, limits, timeouts, redaction, tenants, mediation; did you mean routes?)"
+                "silences, inhibit, mute_times, limits, timeouts, redaction, tenants, mediation, proxy; did you mean "
+                "routes?)"
             ],
             id="a key that is misspelt",
         ),
@@ -375,7 +378,7 @@ def test_the_number_of_endpoints(tmp_path: Path, count: int, errors: int) -> Non
 
 def test_the_schema_knows_every_key() -> None:
     schema = json_schema()
-    assert set(schema["properties"]) == {"endpoints", "default_route", "mediation", *OPTIONAL}
+    assert set(schema["properties"]) == {"endpoints", "default_route", "mediation", "proxy", *OPTIONAL}
     assert schema["required"] == ["endpoints", "default_route"]
     assert set(schema["$defs"]["RouteModel"]["properties"]) == set(Route.__struct_encode_fields__)
     json.dumps(schema)
@@ -478,3 +481,68 @@ def test_a_header_that_cannot_be_sent_is_named_and_not_shown(tmp_path: Path, val
         load_rulebook(path, {"TWO_LINES": "hunter2\nX: y"})
     assert found in str(refused.value)
     assert "hunter2" not in str(refused.value)
+
+
+BEHIND = """\
+endpoints:
+  outside: {sink: webhook, url: 'https://owner.example/hook', secret: SECRET}
+  own: {sink: webhook, url: 'https://own.example/hook', secret: SECRET, proxy: 'https://other.example:3128'}
+  direct: {sink: webhook, url: 'https://direct.example/hook', secret: SECRET, proxy: none}
+  terminal: {sink: log}
+default_route: outside
+routes: [{endpoints: [own, direct, terminal]}]
+proxy: PROXY
+""".replace("SECRET", SECRET)
+
+
+def test_the_proxy_of_the_file_holds_where_an_endpoint_names_none(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text(BEHIND.replace("PROXY", "{url: 'http://10.0.0.9:4750', allow_private: true, user: {env: ME}}"))
+    book = load_rulebook(path, {"ME": "tocsin"})
+    shared = Proxy(url="http://10.0.0.9:4750", allow_private=True, user="tocsin")
+    assert (webhook(book, "outside").proxy, book.proxy) == (shared, shared)
+    assert webhook(book, "own").proxy == Proxy(url="https://other.example:3128")
+    assert webhook(book, "direct").proxy == NO_PROXY
+
+
+@pytest.mark.parametrize(
+    ("proxy", "found"),
+    [
+        ("http://proxy.example:4750", ""),
+        ("{url: 'http://proxy.example:4750', user: {env: ME}, password: {file: word}}", ""),
+        ("http://10.0.0.9:4750", "endpoint outside, proxy: the address is not public; with allow_private it may be"),
+        ("{url: 'http://proxy.example:4750', user: {env: NOT_THERE}}", "8: the environment variable NOT_THERE is not"),
+        ("{url: 'http://proxy.example:4750', password: hunter2}", "8: proxy: a proxy with a password has a user"),
+        ("http://me:hunter2@proxy.example:4750", "endpoint outside, proxy: has no credentials in its URL"),
+        ("{uri: x}", "8: proxy.uri is not a key that there is"),
+        ("7", "8: "),
+    ],
+)
+def test_a_proxy_in_the_file(tmp_path: Path, proxy: str, found: str) -> None:
+    (tmp_path / "word").write_text("hunter2\n")
+    path = tmp_path / "rules.yaml"
+    path.write_text(BEHIND.replace("PROXY", proxy))
+    said = "\n".join(str(one) for one in check_rulebook(path, {"ME": "tocsin"}))
+    assert found in said
+    assert found or not said
+    assert "hunter2" not in said
+    if not found:
+        assert "hunter2" not in repr(load_rulebook(path, {"ME": "tocsin"}))
+
+
+def test_certificates_are_read_with_the_rules(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text(WEBHOOK.replace("{url}", URL).replace("{secret}", f"secret: {SECRET}\n    ca_file: ca.pem"))
+    pem = trustme.CA().cert_pem.bytes().decode()
+    for text, found in {
+        pem: "",
+        pem[:200]: "6: a CA file holds certificates in PEM",
+        "hello": "6: a CA file holds certificates in PEM",
+        "": "6: the CA file",
+    }.items():
+        (tmp_path / "ca.pem").write_text(text)
+        said = "\n".join(str(one) for one in check_rulebook(path))
+        assert found in said
+        assert found or not said
+    (tmp_path / "ca.pem").unlink()
+    assert "cannot be read" in str(check_rulebook(path))

@@ -40,6 +40,11 @@ UNSHOWN = {
     "keep",
     "ownership",
     "origin",
+    "proxy",
+    "user",
+    "password",
+    "resolves",
+    "ca_file",
 }
 """Keys that the example names in a comment, or leaves out on purpose."""
 

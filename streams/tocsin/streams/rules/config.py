@@ -180,6 +180,8 @@ class RuleBook(Struct, frozen=True, kw_only=True):
     timeouts: tuple[TimeoutPolicy, ...] = (TimeoutPolicy(),)
     tenants: Mapping[str, TenantRules] = {}
     redaction: Redaction = Redaction()
+    proxy: Struct | None = None
+    """Of webhooks that name none (a `sinks.webhook.proxy.Proxy`); those of the file have it already."""
 
     def notification_readers(self, names: Iterable[str]) -> tuple[str, ...]:
         """Those of these endpoints that can be told anything but a single problem: a peer knows no such thing, and

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from tocsin.connectors.redaction import Redaction
@@ -18,7 +19,7 @@ NO_POLICY = "none"
 """`escalate: none`: not even the policy of the route around it."""
 
 
-def build(model: RulesModel, endpoints: dict[str, Endpoint], findings: Findings) -> RuleBook:
+def build(model: RulesModel, endpoints: dict[str, Endpoint], proxy: Struct | None, findings: Findings) -> RuleBook:
     """The rule book, and findings about what does not fit together; only to be used when `findings` has no error."""
     _check_name("endpoint", "endpoints", model.default_route.endpoint, model.endpoints, ("default_route",), findings)
     timeouts = _timeouts(model.timeouts, (TimeoutPolicy(),), ("timeouts",), findings)
@@ -35,6 +36,7 @@ def build(model: RulesModel, endpoints: dict[str, Endpoint], findings: Findings)
         timeouts=timeouts,
         tenants=_tenants(model, timeouts, findings),
         redaction=model.redaction,
+        proxy=proxy,
     )
 
 

@@ -14,6 +14,7 @@ from tocsin.connectors.dialects.table import WRITTEN
 from tocsin.connectors.secrets import SecretSources
 from tocsin.connectors.sections import Section, Strict, file_model
 from tocsin.connectors.sinks import SinkMisconfigured, make_sink, sink_class, sink_kinds
+from tocsin.connectors.sinks.webhook.proxy import Proxy, ProxyInFile
 from tocsin.streams.rules.config import NOTIFICATION, Endpoint
 from tocsin.streams.rules.policies import DeliveryPolicy
 from tocsin.streams.rules.values import LANGUAGES, Languages, Name
@@ -97,11 +98,14 @@ Endpoints = dict[Name, Annotated[Endpoint, _AnyEndpoint()]]
 """Endpoints by name. Secrets are looked up when the context of the validation is SecretSources."""
 
 
-def endpoints_of(given: Any, sources: SecretSources, findings: Findings) -> dict[str, Endpoint]:
-    """The endpoints of a section that fits the model, with their secrets; none is ever quoted in a finding. Raises
-    ValidationError for secrets that are not there or cannot be used."""
+def endpoints_of(
+    given: Any, sources: SecretSources, findings: Findings, proxy: Proxy | None = None
+) -> dict[str, Endpoint]:
+    """The endpoints of a section that fits the model, with their secrets; none is ever quoted in a finding. `proxy` is
+    that of every endpoint that could have one and names none. Raises ValidationError for secrets that are not there or
+    cannot be used."""
     found: dict[str, Endpoint] = _adapter().validate_python(given, context=sources)
-    named = {name: replace(endpoint, name=name) for name, endpoint in found.items()}
+    named = {name: _behind(proxy, replace(endpoint, name=name)) for name, endpoint in found.items()}
     for name, endpoint in named.items():
         try:
             make_sink(endpoint.sink, endpoint.settings)
@@ -112,6 +116,19 @@ def endpoints_of(given: Any, sources: SecretSources, findings: Findings) -> dict
             message = f"endpoint {name}: the sink {endpoint.sink} does not take its settings ({type(error).__name__})"
             findings.error(("endpoints", name), message, remedy="correct them")
     return named
+
+
+def _behind(proxy: Proxy | None, endpoint: Endpoint) -> Endpoint:
+    settings = endpoint.settings
+    if proxy is None or settings is None or getattr(settings, "proxy", proxy) is not None:
+        return endpoint
+    return replace(endpoint, settings=replace(settings, proxy=proxy))
+
+
+def proxy_of(given: Any, sources: SecretSources) -> Proxy | None:
+    """The section `proxy`, with its secrets. Raises ValidationError."""
+    found: Proxy | None = TypeAdapter(ProxyInFile).validate_python(given, context=sources)
+    return found
 
 
 @cache

@@ -12,12 +12,13 @@ from pydantic import ValidationError
 
 from tocsin.connectors.redaction import Redactions, default_of
 from tocsin.connectors.secrets import SecretSources
+from tocsin.connectors.sinks.webhook.proxy import Proxy
 from tocsin.streams.rules.config import Endpoint, RuleBook, default_rulebook
 from tocsin.streams.rulesfile.build import build, redaction_of
 from tocsin.streams.rulesfile.checking import check_whole
 from tocsin.streams.rulesfile.document import MAX_BYTES, Unusable, read_document
-from tocsin.streams.rulesfile.endpoints import endpoints_of
-from tocsin.streams.rulesfile.finding import Finding, Findings, RulesFileError
+from tocsin.streams.rulesfile.endpoints import endpoints_of, proxy_of
+from tocsin.streams.rulesfile.finding import Finding, Findings, Path, RulesFileError
 from tocsin.streams.rulesfile.mediation import MediationRules, mediation_of
 from tocsin.streams.rulesfile.model import RulesModel
 from tocsin.streams.rulesfile.wording import note_errors
@@ -82,7 +83,7 @@ def read_rules(
     if model is None:
         return None, findings.in_order()
     sources = SecretSources(environment=os.environ if environment is None else environment, folder=file.parent)
-    book = build(model, _endpoints(data["endpoints"], sources, findings), findings)
+    book = build(model, *_endpoints(data, sources, findings), findings)
     if not findings.failed:
         check_whole(book, own, findings)
     mediation_of(model.mediation, file.parent, findings)
@@ -147,12 +148,16 @@ def _data(data: bytes | OSError, findings: Findings) -> Any:
     return found
 
 
-def _endpoints(given: Any, sources: SecretSources, findings: Findings) -> dict[str, Endpoint]:
+def _endpoints(data: Any, sources: SecretSources, findings: Findings) -> tuple[dict[str, Endpoint], Proxy | None]:
+    """The endpoints, and the proxy of those that name none."""
+    within: Path = ("proxy",)
     try:
-        return endpoints_of(given, sources, findings)
+        proxy = proxy_of(data.get("proxy"), sources)
+        within = ("endpoints",)
+        return endpoints_of(data["endpoints"], sources, findings, proxy), proxy
     except ValidationError as error:
-        note_errors(error, findings, ("endpoints",))
-        return {}
+        note_errors(error, findings, within)
+        return {}, None
 
 
 def _model(data: Any, findings: Findings) -> RulesModel | None:

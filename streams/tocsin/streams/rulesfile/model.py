@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from tocsin.connectors.redaction import Redaction
 from tocsin.connectors.sections import Listed, Strict, Text, file_model
+from tocsin.connectors.sinks.webhook.proxy import ProxyInFile
 from tocsin.streams.rules.config import Inhibition, RedactionInFile, Route, Silence, TimeOfWeek
 from tocsin.streams.rules.policies import EscalationPolicy, LoopLimits, TimeoutPolicy
 from tocsin.streams.rules.values import LANGUAGES, MAX_ENDPOINTS, Languages, Name
@@ -79,3 +80,4 @@ class RulesModel(Strict):
     mediation: Annotated[
         MediationModel | None, BeforeValidator(_table_alone, json_schema_input_type=MediationModel | Text | None)
     ] = Field(default=None, description="For a mediator or agent in Python, which takes it with load_mediation.")
+    proxy: ProxyInFile = Field(default=None, description="Egress proxy of every webhook that names none itself.")

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from aiohttp.abc import AbstractResolver
+
 from tocsin.connectors.http_outcomes import of_error, of_status
 from tocsin.connectors.sinks.base import Reason, Rejected, RetryLater, SinkOutcome
 from tocsin.connectors.sinks.webhook.config import WebhookConfig, check_headers, check_secrets
@@ -30,9 +32,15 @@ class WebhookSink:
 
     Config = WebhookConfig
 
-    def __init__(self, config: WebhookConfig, *, now: Callable[[], int] = lambda: time.time_ns() // 1000) -> None:
-        """Raises SinkMisconfigured. `now` gives microseconds since the epoch."""
-        self._transport = Transport(config)
+    def __init__(
+        self,
+        config: WebhookConfig,
+        *,
+        now: Callable[[], int] = lambda: time.time_ns() // 1000,
+        name_servers: AbstractResolver | None = None,
+    ) -> None:
+        """Raises SinkMisconfigured. `now` gives microseconds since the epoch, `name_servers` looks names up."""
+        self._transport = Transport(config, name_servers)
         check_headers(config.headers)
         check_secrets(config.secrets)
         self._config, self._now = config, now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
@@ -13,8 +14,12 @@ from yarl import URL
 from tocsin.connectors.secrets import Secret
 from tocsin.connectors.sections import NOT_IN_FILE, Listed, Section, Text
 from tocsin.connectors.sinks.base import SinkMisconfigured
+from tocsin.connectors.sinks.webhook.addresses import http_url, refuse_private
+from tocsin.connectors.sinks.webhook.proxy import ProxyInFile
 from tocsin.connectors.webhooks import signing_key
 
+MAX_CA_FILE = 256 * 1024
+"""Bytes of a file of certificates."""
 RESERVED_HEADERS = frozenset(
     {
         "host",
@@ -42,6 +47,18 @@ def _header_value(value: str) -> None:
         raise ValueError("a header's value is one line of printable ASCII")
 
 
+def _certificates(pem: str) -> None:
+    try:
+        trusting(pem)
+    except (ssl.SSLError, ValueError):
+        raise ValueError("a CA file holds certificates in PEM") from None
+
+
+def trusting(pem: str) -> ssl.SSLContext:
+    """TLS that takes only certificates which one of these has signed. Raises ssl.SSLError, ValueError."""
+    return ssl.create_default_context(cadata=pem)
+
+
 class WebhookConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A webhook: a signed POST (Standard Webhooks). Exactly one of secret, secret_env and secret_file is needed."""
 
@@ -63,6 +80,12 @@ class WebhookConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Meta(max_length=20),
         "Sent with each request; a value is a text, {env: NAME} or {file: PATH}.",
     ] = field(default_factory=dict)
+    proxy: Annotated[ProxyInFile, "Through which it is reached, instead of the file's own; none: directly."] = None
+    ca_file: Annotated[
+        Annotated[str, Secret("file", _certificates, "PEM: BEGIN CERTIFICATE ...", name="CA", limit=MAX_CA_FILE)]
+        | None,
+        "PEM file of who signs its certificate, instead of whom the system trusts.",
+    ] = None
     ownership: Annotated[
         Literal["none", "options", "challenge"],
         "How the receiver must agree before it gets anything: OPTIONS (CloudEvents), or by repeating a challenge.",
@@ -97,18 +120,15 @@ class WebhookConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 def checked_url(config: WebhookConfig) -> URL:
     """Where a webhook goes. Raises SinkMisconfigured."""
     try:
-        url = URL(config.url)
-        # a host that cannot be decoded raises only when it is asked for
-        scheme, host, port, user, password = url.scheme, url.host, url.port, url.user, url.password
-        url.origin()
-    except Exception:  # whatever the URL library raises: ValueError, UnicodeError, ...
-        raise SinkMisconfigured("webhook", "url", "not a URL with a host") from None
-    if scheme not in ("https", "http") or not host or len(host) > 253:
-        raise SinkMisconfigured("webhook", "url", "must be an https URL with a host")
-    if user is not None or password is not None or url.fragment:
-        raise SinkMisconfigured("webhook", "url", "must have neither a user, a password nor a fragment")
-    if not config.allow_private and (scheme != "https" or port != 443):
-        raise SinkMisconfigured("webhook", "url", "must be https on port 443, unless allow_private is set")
+        url = http_url(config.url)
+        if url.user is not None or url.password is not None or url.fragment:
+            raise ValueError("must have neither a user, a password nor a fragment")
+        if not config.allow_private and (url.scheme != "https" or url.port != 443):
+            raise ValueError("must be https on port 443, unless allow_private is set")
+        if not config.allow_private:
+            refuse_private(url)
+    except ValueError as error:
+        raise SinkMisconfigured("webhook", "url", str(error)) from None
     return url
 
 

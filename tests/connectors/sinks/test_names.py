@@ -1,0 +1,88 @@
+"""Names that lead somewhere private, asked of a real DNS server: refused, whatever it answers the second time."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from tests.harness.name_server import NXDOMAIN, SILENCE, Answers, NameServer
+from tests.harness.webhook_receivers import SECRET, attempt
+from tocsin.connectors.guard import MAX_ADDRESSES, AddressRefused, PublicResolver
+from tocsin.connectors.sinks.base import Reason, RetryLater
+from tocsin.connectors.sinks.webhook import WebhookConfig, WebhookSink
+
+PUBLIC = "93.184.216.34"
+MANY = [f"93.184.{n // 250}.{n % 250 + 1}" for n in range(200)]
+
+ANSWERS: dict[str, tuple[Answers, Reason]] = {
+    "private": (["127.0.0.1"], Reason.ADDRESS_REFUSED),
+    "the metadata service": (["169.254.169.254"], Reason.ADDRESS_REFUSED),
+    "private in IPv6": (["::1"], Reason.ADDRESS_REFUSED),
+    "mapped": (["::ffff:127.0.0.1"], Reason.ADDRESS_REFUSED),
+    "unique local": (["fd00::1"], Reason.ADDRESS_REFUSED),
+    "public and private": ([PUBLIC, "127.0.0.1"], Reason.ADDRESS_REFUSED),
+    "private and public": (["10.0.0.1", PUBLIC], Reason.ADDRESS_REFUSED),
+    "public in one family, private in the other": ([PUBLIC, "fe80::1"], Reason.ADDRESS_REFUSED),
+    "one private of two hundred": ([*MANY, "192.168.0.1"], Reason.ADDRESS_REFUSED),
+    "an alias of a private name": (["cname:inside.example", "127.0.0.1"], Reason.ADDRESS_REFUSED),
+    "an alias that leads nowhere": (["cname:inside.example"], Reason.DNS_FAILED),
+    "an alias of itself": (["cname:asked.example"], Reason.DNS_FAILED),
+    "no such name": ([NXDOMAIN], Reason.DNS_FAILED),
+    "no address": ([], Reason.DNS_FAILED),
+}
+
+
+def sink(server: NameServer, url: str = "https://asked.example/hook", timeout: float = 5.0) -> WebhookSink:
+    config = WebhookConfig(url=url, secrets=(SECRET,), connect_timeout=timeout)
+    return WebhookSink(config, name_servers=server.resolver())
+
+
+@pytest.mark.parametrize(("answers", "reason"), ANSWERS.values(), ids=ANSWERS)
+async def test_what_a_name_server_may_say(answers: Answers, reason: Reason) -> None:
+    async with NameServer({"asked.example": answers}) as server, sink(server) as open_sink:
+        assert await open_sink.deliver(attempt()) == RetryLater(reason=reason)
+        assert sum(server.asked.values()) >= 1
+
+
+async def test_a_name_server_that_says_nothing() -> None:
+    async with NameServer({"asked.example": [SILENCE]}) as server, sink(server, timeout=0.5) as open_sink:
+        outcome = await open_sink.deliver(attempt())
+    assert isinstance(outcome, RetryLater)
+    assert outcome.reason in (Reason.TIMEOUT, Reason.DNS_FAILED)
+
+
+async def test_a_second_answer_gains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Public when it is asked, private afterwards (rebinding): what is connected to is what was looked at."""
+    dialled: list[str] = []
+
+    def listen(target: tuple[int, int, int, str, tuple[str, int]]) -> socket.socket:
+        dialled.append(target[4][0])
+        raise OSError("nobody leaves this test")
+
+    monkeypatch.setattr("tocsin.connectors.sinks.webhook.transport.dial_public", listen)
+
+    def rebinding(question: int) -> list[str]:
+        return [PUBLIC] if question == 0 else ["127.0.0.1"]
+
+    async with NameServer({"asked.example": rebinding}) as server:
+        async with sink(server) as open_sink:
+            outcomes = [await open_sink.deliver(attempt(attempt=number)) for number in (1, 2)]
+        assert set(dialled) == {PUBLIC}
+        assert outcomes[0] == RetryLater(reason=Reason.CONNECT_FAILED)
+        async with sink(server) as another:  # as after a restart: the name is asked for again
+            assert await another.deliver(attempt(attempt=3)) == RetryLater(reason=Reason.ADDRESS_REFUSED)
+    assert set(dialled) == {PUBLIC}
+
+
+async def test_of_many_public_addresses_some_are_tried() -> None:
+    async with NameServer({"asked.example": MANY}) as server:
+        found = await PublicResolver(server.resolver()).resolve("asked.example", 443, socket.AF_INET)
+    assert len(found) == MAX_ADDRESSES
+    assert {each["host"] for each in found} <= set(MANY)
+
+
+async def test_what_the_resolver_itself_refuses() -> None:
+    async with NameServer({"asked.example": ["2002:7f00:1::"]}) as server:
+        with pytest.raises(AddressRefused):
+            await PublicResolver(server.resolver()).resolve("asked.example", 443, socket.AF_UNSPEC)
