@@ -14,6 +14,7 @@ from tocsin.streams.agents.agent import Agent
 from tocsin.streams.engine.record import Output, Rows
 from tocsin.streams.rules.decision import Decision
 from tocsin.streams.rules.delivery import deliver
+from tocsin.streams.rules.delivery.deliveries import Deliveries
 from tocsin.streams.rules.delivery.schedule import DeliverConfig
 
 
@@ -26,6 +27,7 @@ class DeliverAgent(Agent):
     def __init__(self, config: Callable[[], DeliverConfig], prefix: str, book: SchemaBook) -> None:
         super().__init__(prefix, book)
         self._config = config
+        self._deliveries: Deliveries | None = None
 
     def partition_key(self, event: Any) -> bytes | None:
         """The endpoint: its order, breaker and throttle are in one place."""
@@ -33,13 +35,18 @@ class DeliverAgent(Agent):
         return None if endpoint is None else endpoint.encode()
 
     def decide(self, event: Any, rows: Rows, now: int) -> Iterable[Decision]:
-        return deliver.deliver(event, rows, now, self._config())
+        deliveries, config = self._deliveries, self._config()
+        if deliveries is None or deliveries.rows is not rows:
+            self._deliveries = deliveries = Deliveries(rows, now, config, "")
+        return deliver.deliver_event(deliveries, event, now, config)
 
     def decide_timer(self, key: str, rows: Rows, now: int) -> Iterable[Decision]:
         return deliver.fire(key, rows, now, self._config())
 
     def released(self, rows: Rows) -> None:
-        """Nothing is kept of them between two events."""
+        """What is used again holds the rows of the partition that was decided last."""
+        if self._deliveries is not None and self._deliveries.rows is rows:
+            self._deliveries = None
 
     def resumed(self, rows: Rows, since: int, until: int) -> Iterable[Output]:
         """Retries and leases get no grace: what is late is done at once."""

@@ -58,9 +58,14 @@ from tocsin.streams.rules.state.deliveries import EndpointStatus
 
 def deliver(event: Event, rows: Rows, now: int, config: DeliverConfig) -> list[Decision]:
     """The decisions about one event of `deliveries`; changes `rows`. `now` is its append time in microseconds."""
+    return deliver_event(Deliveries(rows, now, config, ""), event, now, config)
+
+
+def deliver_event(deliveries: Deliveries, event: Event, now: int, config: DeliverConfig) -> list[Decision]:
+    """The same, with what is used for one event after another of the same rows."""
     match event:
         case DeliveryRequested() | DeliveryOutcome() | EndpointCommand():
-            deliveries = Deliveries(rows, now, config, event.endpoint)
+            deliveries.turn_to(now, config, event.endpoint)
             EVENTS[type(event)](deliveries, event)
             if deliveries.died:
                 note_deaths(deliveries)
@@ -115,22 +120,30 @@ def _outcome(deliveries: Deliveries, outcome: DeliveryOutcome) -> None:
     if row is None or not _counts(outcome, row):
         return
     note_progress(deliveries, row)
-    deliveries.heard(row)
-    _ended(deliveries, outcome, row)
-    deliveries.go_on_if_some_wait()
-
-
-def _ended(deliveries: Deliveries, outcome: DeliveryOutcome, row: DeliveryRow) -> None:
-    sent_anew = row.again > 0
-    row = replace(renewed(row), last_reason=outcome.reason)
-    detail = outcome.reason if outcome.status is None else f"{outcome.reason} ({outcome.status})"
+    state = deliveries.endpoints.find()
+    if state is not None and row.state == "in_flight":
+        deliveries.heard(state)
     if outcome.outcome is Outcome.DELIVERED:
-        note_success(deliveries)
-        if sent_anew and deliveries.begin(row):
-            return
-        if not sent_anew:
-            deliveries.finish(row)
-    elif outcome.outcome is Outcome.REJECTED and outcome.reason == Reason.GONE:
+        if state is not None:
+            note_success(deliveries)
+        _delivered(deliveries, row)
+    else:
+        _failed(deliveries, outcome, replace(renewed(row), last_reason=outcome.reason))
+    if state is not None and state.waiting:
+        deliveries.go_on()
+
+
+def _delivered(deliveries: Deliveries, row: DeliveryRow) -> None:
+    if not row.again:
+        deliveries.finish(row)
+    elif deliveries.begin(renewed(row)):
+        return
+    deliveries.leave_lane(row)
+
+
+def _failed(deliveries: Deliveries, outcome: DeliveryOutcome, row: DeliveryRow) -> None:
+    detail = outcome.reason if outcome.status is None else f"{outcome.reason} ({outcome.status})"
+    if outcome.outcome is Outcome.REJECTED and outcome.reason == Reason.GONE:
         if deliveries.state().status == "enabled":
             deliveries.disable()
             note_gone(deliveries)
@@ -210,13 +223,13 @@ def _lease_over(deliveries: Deliveries, row: DeliveryRow) -> None:
         deliveries.await_outcome(again, row.asked_at + config.max_lease)
     elif endpoint.status == "enabled":
         if deliveries.may_ask_again(endpoint):
-            deliveries.attempt(again)
+            deliveries.attempt(row, row.attempt, again.leases)
         else:
             deliveries.await_outcome(row)
     elif endpoint.status == "disabled" and deliveries.now - endpoint.since < config.disabled_limit:
         deliveries.await_outcome(again)
     else:
-        deliveries.heard(row)
+        deliveries.heard(endpoint)
         deliveries.dead_letter(row, f"endpoint_{endpoint.status}")
         deliveries.leave_lane(row)
 

@@ -37,18 +37,41 @@ def delivery_key(endpoint: str, delivery_id: str) -> str:
 
 class Deliveries:
     """The deliveries of one endpoint during one event or timer. `now` is in microseconds; `decisions` are written in
-    their order. `scope` is the endpoint as row keys spell it."""
+    their order. `scope` is the endpoint as row keys spell it. It may be used for one event after another of the same
+    rows (`turn_to`): its tables are then made once."""
+
+    __slots__ = (
+        "_moved",
+        "config",
+        "decisions",
+        "died",
+        "endpoint",
+        "endpoints",
+        "finished",
+        "lanes",
+        "now",
+        "pending",
+        "policy",
+        "queue",
+        "rows",
+        "scope",
+    )  # fmt: skip
 
     def __init__(self, rows: Rows, now: int, config: DeliverConfig, endpoint: str) -> None:
-        self.rows, self.now, self.config, self.endpoint = rows, now, config, endpoint
-        self.scope = key_part(endpoint)
-        self.decisions: list[Decision] = []
+        self.rows = rows
         self.pending = Table(self, DeliveryRow, "delivery")
         self.finished = Table(self, FinishedRow, "delivery")
         self.lanes = Table(self, LaneRow, "lane")
         self.endpoints = Table(self, EndpointRow, "endpoint")
         self.queue = Table(self, QueuedRow, "queued")
+        self.turn_to(now, config, endpoint)
+
+    def turn_to(self, now: int, config: DeliverConfig, endpoint: str) -> None:
+        """Turn to the next event or timer; the decisions are a new list."""
+        self.now, self.config, self.endpoint = now, config, endpoint
+        self.scope = key_part(endpoint)
         self.policy = config.policies.get(endpoint) or config.policy
+        self.decisions: list[Decision] = []
         self.died: list[str] = []
         self._moved = 0
 
@@ -73,7 +96,7 @@ class Deliveries:
         state = self.endpoints.find()
         if state is None:
             if self.policy.rate is None:
-                self.attempt(replace(row, attempt=row.attempt + 1, leases=0))
+                self.attempt(row, row.attempt + 1)
                 return True
             state = self.state()
         if state.status == "removed":
@@ -83,7 +106,7 @@ class Deliveries:
             self.park(row, state)
         else:
             self.keep(gate.taken(state, self.policy, self.now))
-            self.attempt(replace(row, attempt=row.attempt + 1, leases=0))
+            self.attempt(row, row.attempt + 1)
         return True
 
     def is_over(self, row: DeliveryRow) -> bool:
@@ -97,18 +120,20 @@ class Deliveries:
     def _may_be_sent(self, state: EndpointRow) -> bool:
         return state.status == "enabled" and gate.opens_at(state, self.policy, self.now) <= self.now
 
-    def attempt(self, row: DeliveryRow) -> None:
-        """Ask for attempt number `row.attempt`; its lease is the timer. A repeated request has the same event id."""
-        row = replace(row, asked_at=self.now)
-        self.await_outcome(row)
+    def attempt(self, row: DeliveryRow, number: int, leases: int = 0) -> None:
+        """Ask for this attempt; its lease is the timer. A repeated request has the same event id."""
+        row = replace(row, attempt=number, leases=leases, asked_at=self.now, state="in_flight", next_parked=None)
+        self.put(row, self.now + self._lease(row))
         self.decisions.append(Emit(ATTEMPTS, row.endpoint, attempt_of(row)))
         self._moved += len(row.body) + _OVERHEAD
 
     def await_outcome(self, row: DeliveryRow, until: int | None = None) -> None:
         """Give attempt number `row.attempt` the time of a lease, doubled for each lease before it, `until` at most."""
-        lease = min(self.config.lease << min(row.leases, 20), self.config.max_lease)
-        due = self.now + lease
-        self.put(replace(row, state="in_flight", next_parked=None), due if until is None else min(due, until))
+        due = self.now + self._lease(row)
+        self.put(row, due if until is None else min(due, until))
+
+    def _lease(self, row: DeliveryRow) -> int:
+        return min(self.config.lease << min(row.leases, 20), self.config.max_lease)
 
     def park(self, row: DeliveryRow, state: EndpointRow) -> None:
         """Put a delivery at the end of its endpoint's queue."""
@@ -185,7 +210,7 @@ class Deliveries:
             self.dead_letter(row, f"endpoint_{state.status}")
         elif not self.is_over(row):
             self.endpoints.replace(self.endpoints.key(), gate.taken(state, self.policy, self.now))
-            self.attempt(replace(row, attempt=row.attempt + 1, leases=0))
+            self.attempt(row, row.attempt + 1)
             return
         self.leave_lane(row)
 
@@ -203,12 +228,6 @@ class Deliveries:
                 self._moved += len(row.body) + _OVERHEAD
         return replace(state, waiting=max(state.waiting, state.tail - state.head))
 
-    def go_on_if_some_wait(self) -> None:
-        """The same, where there is anything to be done at once."""
-        state = self.endpoints.find()
-        if state is not None and state.waiting and state.status == "enabled":
-            self.go_on()
-
     def may_ask_again(self, state: EndpointRow) -> bool:
         """Whether an attempt whose outcome did not come may be asked for again; it counts as a probe, if need be."""
         if state.breaker == "closed" or not self.policy.breaker_failures:
@@ -218,11 +237,9 @@ class Deliveries:
         self.keep(replace(gate.taken(state, self.policy, self.now), under_way=state.under_way))
         return True
 
-    def heard(self, row: DeliveryRow) -> None:
-        """The attempt that was in flight had its outcome, or is waited for no longer."""
-        state = self.endpoints.find()
-        if state is not None and row.state == "in_flight":
-            self.endpoints.replace(self.endpoints.key(), gate.answered(state, self.policy, self.now))
+    def heard(self, state: EndpointRow) -> None:
+        """An attempt that was in flight had its outcome, or is waited for no longer."""
+        self.endpoints.replace(self.endpoints.key(), gate.answered(state, self.policy, self.now))
 
     def disable(self) -> None:
         """Make no more attempts at the endpoint; its deliveries are parked as their turns come."""
