@@ -37,19 +37,22 @@ class Arrival:
 
 @dataclass
 class Receiver:
-    """An HTTP server on a free port; use as an async context manager."""
+    """An HTTP server on a free port, or on `port`; use as an async context manager."""
 
     behave: Behaviour = lambda before, delivery_id: 200
     arrivals: list[Arrival] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     url: str = ""
+    port: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Of each answer that is no success."""
 
     async def __aenter__(self) -> Receiver:
         app = web.Application()
         app.router.add_post("/hook", self._take)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
         await site.start()
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/hook"
         self._seen: dict[str, int] = defaultdict(int)
@@ -70,7 +73,7 @@ class Receiver:
         self._seen[delivery_id] += 1
         attempt = int(request.headers["tocsin-attempt"])
         self.arrivals.append(Arrival(delivery_id, body, status, attempt, time.time(), request.headers))
-        return web.Response(status=status)
+        return web.Response(status=status, headers=self.headers if status >= 300 else None)
 
     def delivered(self) -> dict[str, list[Arrival]]:
         """Arrivals that were answered with 2xx, by delivery id."""
