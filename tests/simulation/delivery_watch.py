@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.simulation.broken import Broken
-from tests.simulation.simulated_rules import RATES, UNORDERED
+from tests.simulation.simulated_rules import RATES, UNORDERED, decide_config
 from tests.simulation.watched import Watcher
 from tocsin.schemas.events import DeliveryAttempt, DeliveryRequested
 from tocsin.streams.engine.record import Rows
@@ -21,6 +21,9 @@ REMEMBERED = 200_000
 """Ids whose bytes are compared with those of a repeat."""
 
 _NO_LANE = ""
+
+KEPT = decide_config(0).thread_ttl
+"""For how long anything is known of a report that is in no case that is heard of."""
 
 PROBE = 30 * SECOND
 """The shortest time between two probes of the endpoints that are simulated."""
@@ -36,7 +39,7 @@ class DeliveryWatch(Watcher):
         self.pending: dict[str, tuple[str, str]] = {}
         self._lanes: dict[tuple[str, str], deque[str]] = {}
         self._ended_before: set[int] = set()
-        self._bytes: OrderedDict[str, int] = OrderedDict()
+        self._bytes: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self._arrived: dict[str, deque[int]] = {}
         self._made: set[int] = set()
         self._probed_at: dict[str, int] = {}
@@ -44,7 +47,7 @@ class DeliveryWatch(Watcher):
     # the twins
 
     def folded(self, event: Any, said: Sequence[Decision], rows: Rows, now: int) -> None:
-        self._follow(said, {getattr(event, "event_id", None)})
+        self._follow(said, {getattr(event, "event_id", None)}, now)
         endpoint = getattr(event, "endpoint", None)
         if endpoint in self._probed_at and not _is_open(endpoint, rows):
             del self._probed_at[endpoint]
@@ -60,26 +63,33 @@ class DeliveryWatch(Watcher):
         self._attempts(said, rows, now)
 
     def fired(self, key: str, row: Any, said: Sequence[Decision], rows: Rows, now: int) -> None:
-        self._follow(said, {getattr(row, "cause", None)})
+        self._follow(said, {getattr(row, "cause", None)}, now)
         self._deaths(said)
         self._attempts(said, rows, now)
 
-    def _follow(self, said: Sequence[Decision], known: set[str | None]) -> None:
-        """Whoever is told is told of an event of this moment; the same id always has the same bytes."""
+    def _follow(self, said: Sequence[Decision], known: set[str | None], now: int) -> None:
+        """Whoever is told is told of an event of this moment; the same id always has the same bytes, unless a report
+        comes again when nothing is known of it any more: a partition whose last outbox forwarded it says that at each
+        take-over, however long ago it was."""
         events = [one.event for one in said if isinstance(one, Emit)]
         known |= {event.event_id for event in events}
         for event in events:
             if isinstance(event, DeliveryRequested):
                 if event.cause not in known:
                     raise Broken(f"delivery {event.delivery_id} follows from {event.cause}, which was never said")
-                self._same_bytes(event.delivery_id, event.endpoint, event.lane, event.about, event.body)
+                if (
+                    event.delivery_id not in self.pending
+                    and self._bytes.get(event.delivery_id, (0, now))[1] < now - KEPT
+                ):
+                    del self._bytes[event.delivery_id]
+                self._same_bytes(event, now)
             elif isinstance(event, DeliveryAttempt):
-                self._same_bytes(event.delivery_id, event.endpoint, event.lane, event.about, event.body)
+                self._same_bytes(event, now)
 
-    def _same_bytes(self, delivery_id: str, *parts: object) -> None:
-        found = hash(parts)
-        if self._bytes.setdefault(delivery_id, found) != found:
-            raise Broken(f"{delivery_id} is asked for with other bytes than before")
+    def _same_bytes(self, event: DeliveryRequested | DeliveryAttempt, now: int) -> None:
+        found = hash((event.endpoint, event.lane, event.about, event.body))
+        if self._bytes.setdefault(event.delivery_id, (found, now))[0] != found:
+            raise Broken(f"{event.delivery_id} is asked for with other bytes than before")
         if len(self._bytes) > REMEMBERED:
             self._bytes.popitem(last=False)
 
@@ -150,7 +160,7 @@ class DeliveryWatch(Watcher):
 
     def receive(self, attempt: DeliveryAttempt, now: int) -> None:
         """The other side has taken it."""
-        self._same_bytes(attempt.delivery_id, attempt.endpoint, attempt.lane, attempt.about, attempt.body)
+        self._same_bytes(attempt, now)
         if attempt.delivery_id not in self.received:
             self.received[attempt.delivery_id] = now
             if len(self.received) > REMEMBERED:
