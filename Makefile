@@ -35,8 +35,9 @@ test: install ## all tests: first those without Kafka, then those with the embed
 e2e: install ## only the tests with Kafka
 	.venv/bin/pytest -m kafka
 
-fuzz: install ## minutes of arbitrary bytes and JSON against every dialect's reader
-	TOCSIN_FUZZ=6 .venv/bin/pytest -q --timeout 900 tests/connectors/dialects/test_fuzz.py
+fuzz: install ## minutes of arbitrary bytes and JSON against every dialect's reader, signatures and Retry-After
+	TOCSIN_FUZZ=6 .venv/bin/pytest -q --timeout 900 tests/connectors/dialects/test_fuzz.py \
+	  tests/connectors/webhooks/test_fuzz.py tests/connectors/test_retry_after.py
 
 simulate: install ## years of the bus in minutes, with faults: SEED=1 EVENTS=20000
 	@$(PY) -m tests.simulation.simulate --seed $(SEED) --events $(EVENTS) $(SIMULATE)

@@ -180,4 +180,4 @@ def _usable(secret: str) -> Verifies:
 
 
 def _content(webhook_id: str, timestamp: str, body: bytes) -> bytes:
-    return f"{webhook_id}.{timestamp}.".encode() + body
+    return f"{webhook_id}.{timestamp}.".encode() + bytes(body)  # a memoryview may have gaps
