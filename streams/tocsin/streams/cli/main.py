@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "receive": ("receive", "A webhook receiver that verifies and prints."),
     "tail": ("tail", "Watch the events of a topic."),
     "dead": ("dead.commands", "Dead letters: list, stats, show, replay, purge."),
+    "replay": ("replay.command", "Send again what an endpoint was sent in a time."),
     "cases": ("cases", "The open cases: how often, since when, who has taken them."),
     "acknowledge": ("answers", "Take a case: no further step of its escalation."),
     "resolve": ("answers", "Say that a case is over."),

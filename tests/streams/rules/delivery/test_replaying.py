@@ -181,8 +181,8 @@ def test_each_number_is_sent_at_most_once_and_the_highest_is(
 
 COMMANDS = {
     "a time": ({}, "enabled", CommandOutcome.DONE, "on record"),
-    "of an endpoint that is off": ({}, "disabled", CommandOutcome.DONE, "it is disabled"),
-    "of an endpoint that is removed": ({}, "removed", CommandOutcome.REFUSED, "enable it first"),
+    "of an endpoint that is off": ({}, "disabled", CommandOutcome.REFUSED, "it is disabled: enable it first"),
+    "of an endpoint that is removed": ({}, "removed", CommandOutcome.REFUSED, "it is removed: enable it first"),
     "without its end": ({"until": None}, "enabled", CommandOutcome.REFUSED, "a replay has a time"),
     "without its start": ({"since": None}, "enabled", CommandOutcome.REFUSED, "a replay has a time"),
     "backwards": ({"until": NOW - 2 * HOUR}, "enabled", CommandOutcome.REFUSED, "a replay has a time"),

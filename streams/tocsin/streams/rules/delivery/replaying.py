@@ -53,10 +53,9 @@ def replay_noted(deliveries: Deliveries, command: EndpointCommand) -> Answer:
     if command.since is None or command.until is None or command.since >= command.until:
         return refused("a replay has a time: since, and until after it")
     status = deliveries.state().status
-    if status == "removed":
-        return refused("it is removed: enable it first")
-    parked = "; it is disabled, what is sent again is parked" if status == "disabled" else ""
-    return done(f"on record; whoever asked writes what is sent again{parked}")
+    if status != "enabled":
+        return refused(f"it is {status}: enable it first")
+    return done("on record; whoever asked writes what is sent again")
 
 
 def _row(request: DeliveryRequested, now: int, ended: FinishedRow) -> DeliveryRow:
