@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.streams.cli.dead.letters import NOW, REPORT, REQUEST, Headers, a_report, a_request, died, record_of
+from tocsin.connectors.subscribe.reading import FOR_GROUP
 from tocsin.schemas.codec import decode, encode
 from tocsin.schemas.events import DeliveryRequested
 from tocsin.streams.cli.dead.filters import wanted
@@ -68,6 +69,9 @@ LETTERS = {
     ),
     "an unreadable attempt": Opened(record_of(died("truncated", "dispatch", "tocsin.attempts"), b"\x01", key=b"owner")),
     "an old one": Opened(record_of(died("old"), REPORT, at=NOW - 7_200_000)),
+    "of a subscriber": Opened(
+        record_of([*died("handler_failed", "subscribe", "tocsin.problems"), (FOR_GROUP, b"billing")], REPORT)
+    ),
     "a document": Opened(record_of(died("not_a_problem", "gateway", ""), b"{}")),
 }
 ALL = frozenset(LETTERS) - {"a document"}
@@ -82,17 +86,19 @@ FILTERS: dict[str, tuple[dict[str, Any], set[str] | frozenset[str]]] = {
     "a topic by its full name": ({"topic": ["tocsin.attempts"]}, {"an unreadable attempt"}),
     "a part of a topic's name": ({"topic": ["box"]}, set()),
     "an endpoint": ({"endpoint": ["owner"]}, {"a delivery", "an unreadable attempt"}),
+    "a group of subscribers": ({"group": ["billing"]}, {"of a subscriber"}),
+    "another group": ({"group": ["bill"]}, set()),
     "a tenant": ({"tenant": ["globex"]}, {"of another tenant", "bytes that claim to be something"}),
     "the tenant of bytes, by their key": ({"tenant": ["acme"], "reason": ["not_framed"]}, {"bytes"}),
     "a code": ({"code": ["e.p.msg"]}, {"of another tenant"}),
     "a code and what is below it": (
-        {"code": ["e.p.xfer"]}, {"a report", "a delivery", "to the desk", "an old one"},
+        {"code": ["e.p.xfer"]}, {"a report", "a delivery", "to the desk", "an old one", "of a subscriber"},
     ),
     "a part of a token": ({"code": ["e.p.xf"]}, set()),
     "a type": ({"kind": ["DeliveryRequested"]}, {"a delivery", "to the desk"}),
     "a type in other letters": (
         {"kind": ["problem_reported"]},
-        {"a report", "of another tenant", "an old one", "bytes that claim to be something"},
+        {"a report", "of another tenant", "an old one", "bytes that claim to be something", "of a subscriber"},
     ),
     "since an hour ago": ({"since": "1h"}, ALL - {"an old one"}),
     "until an hour ago": ({"until": "1h"}, {"an old one"}),
@@ -152,6 +158,13 @@ def test_what_can_be_replayed(headers: Headers, value: bytes | None, why: str | 
 def test_a_report_is_written_again_as_it_was() -> None:
     opened = Opened(record_of([("ce_id", b"1"), *died("raised")], REPORT))
     assert record_to_write(opened) == (REPORT, [("ce_id", b"1")])
+
+
+def test_what_a_subscriber_put_aside_is_for_its_group_alone() -> None:
+    opened = LETTERS["of a subscriber"]
+    assert refusals(SETTINGS)(opened) is None
+    assert record_to_write(opened) == (REPORT, [(FOR_GROUP, b"billing")])
+    assert "handler_failed (subscribe billing)" in line_of(opened.letter())
 
 
 @pytest.mark.parametrize("before", [0, 4])

@@ -31,6 +31,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     tenants: frozenset[str] = frozenset()
     codes: frozenset[str] = frozenset()
     types: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
     since: int | None = None
     until: int | None = None
 
@@ -46,6 +47,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
             and (self.until is None or at < self.until)
             and (letter.reason in self.reasons if self.reasons else letter.reason != NOT_A_PROBLEM)
             and (not self.stages or letter.stage in self.stages)
+            and (not self.groups or letter.group in self.groups)
             and (not self.topics or any(_is_topic(letter.topic, name) for name in self.topics))
             and (not self.tenants or letter.tenant in self.tenants)
             and (not self.endpoints or letter.endpoint in self.endpoints)
@@ -67,6 +69,7 @@ def wanted(
     tenant: Annotated[list[str] | None, Option(help="Of this tenant.")] = None,
     code: Annotated[list[str] | None, Option(help="Whose problem has this code, or one below it: e.p.xfer")] = None,
     kind: Annotated[list[str] | None, Option("--type", help="Whose event is a ProblemReported, or ...")] = None,
+    group: Annotated[list[str] | None, Option(help="Put aside by this group of subscribers.")] = None,
     since: Annotated[str | None, Option("--from", metavar="TIME", help="Dead since then: 2h (ago), RFC 3339.")] = None,
     until: Annotated[
         str | None, Option("--to", "--before", metavar="TIME", help="Dead before then: 2h (ago), RFC 3339.")
@@ -83,6 +86,7 @@ def wanted(
         tenants=frozenset(tenant or ()),
         codes=frozenset(one.strip(".") for one in code or ()),
         types=frozenset(one.replace("_", "").lower() for one in kind or ()),
+        groups=frozenset(group or ()),
         since=None if first is None else -(-first // 1000),
         until=None if last is None else -(-last // 1000),
     )

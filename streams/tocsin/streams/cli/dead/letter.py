@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from tocsin.connectors.dialects import Unreadable, read_document
 from tocsin.connectors.printable import clipped, printable
+from tocsin.connectors.subscribe.reading import group_of
 from tocsin.schemas.codec import decode
 from tocsin.schemas.errors import Undecodable
 from tocsin.schemas.events import DeliveryAttempt, DeliveryRequested, Event
@@ -24,7 +25,8 @@ OWN = (CONNECT_PREFIX, REASON_HEADER, CUT_HEADER, "tocsin.attempts")
 
 class DeadLetter(Struct, frozen=True, kw_only=True):
     """One record of `dead`. `id` is `partition:offset` within `dead`; `type`, `event_id`, `tenant`, `endpoint` and
-    `code` are empty when they are not known, as of what is no event. `replayed`: it has been replayed."""
+    `code` are empty when they are not known, as of what is no event; `group` is that of the subscriber that put it
+    aside. `replayed`: it has been replayed."""
 
     id: str
     time: str
@@ -39,6 +41,7 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
     tenant: str
     endpoint: str
     code: str
+    group: str
     bytes: int
     replayed: bool = False
 
@@ -108,6 +111,11 @@ class Opened:
         return problem.code or "" if isinstance(problem, Problem) else ""
 
     @property
+    def group(self) -> str:
+        """The group of subscribers that put it aside, and gets it again; empty for what the bus put aside."""
+        return group_of(self.record.headers) or ""
+
+    @property
     def _key(self) -> str:
         return (self.record.key or b"").decode("utf-8", "replace")
 
@@ -128,6 +136,7 @@ class Opened:
             tenant=self.tenant,
             endpoint=self.endpoint,
             code=self.code,
+            group=self.group,
             bytes=len(self.record.value or b""),
             replayed=replayed,
         )
@@ -165,7 +174,8 @@ def line_of(letter: DeadLetter) -> str:
     came = f"{letter.topic}/{letter.partition}@{letter.offset}" if letter.topic else letter.stage
     what = f"{letter.type} {letter.event_id}" if letter.type else f"{letter.bytes} bytes that are no event"
     again = " (replayed)" if letter.replayed else ""
-    reason, stage, came, what = (clipped(text, 160) for text in (letter.reason, letter.stage, came, what))
+    stage = f"{letter.stage} {letter.group}" if letter.group else letter.stage
+    reason, stage, came, what = (clipped(text, 160) for text in (letter.reason, stage, came, what))
     return printable(f"{letter.id} {letter.time} {reason} ({stage}) {came}: {what}{again}") + (
         f": {clipped(letter.detail, 160)}" if letter.detail else ""
     )

@@ -34,6 +34,8 @@ from tocsin.streams.cli.replay.sending import Sending, Sent
 from tocsin.streams.processes.exit_codes import CHECK_FAILED, GAVE_UP, UNREACHABLE, USAGE, CommandFailed
 from tocsin.streams.processes.kafka import reachable
 from tocsin.streams.processes.lifecycle import stop_on_signals, unless
+from tocsin.streams.rules.policies import HOLD_COUNT
+from tocsin.streams.rulesfile import read_rules
 from tocsin.streams.settings import Settings
 from tocsin.streams.topology import topic_name
 
@@ -156,7 +158,7 @@ async def _carried_out(
         show_error(f"on record as {command.event_id}; should it be stopped: --continue {cause} goes on with it")
         follow.assign([log.place])
         follow.seek(log.place, log.end)
-        sending = Sending(producer, follow, log.place, cause, rate)
+        sending = Sending(producer, follow, log.place, cause, rate, _hold_count(settings, asked.endpoint))
         sending.reached("replay_on_record")
         try:
             with bar("sending", len(plan.found)) as moved:
@@ -166,6 +168,14 @@ async def _carried_out(
         except KafkaError as error:
             sending.sent.why = f"Kafka does not answer any more ({type(error).__name__})"
         return sending.sent
+
+
+def _hold_count(settings: Settings, endpoint: str) -> int:
+    """How many deliveries a lane of the endpoint holds, by the rules file; the default without one, or where it cannot
+    be read here."""
+    book = None if settings.rules is None else read_rules(settings.rules)[0]
+    known = None if book is None else book.endpoints.get(endpoint)
+    return HOLD_COUNT if known is None else known.delivery.hold_count
 
 
 def _check(command: EndpointCommand, answer: CommandAnswered | None) -> None:

@@ -24,11 +24,8 @@ from tocsin.schemas.events import DeliveryOutcome, DeliveryRequested, Outcome
 from tocsin.streams.cli.dead.replaying import sent_again
 from tocsin.streams.engine.failpoints import failpoint_from
 
-LANE_ROOM = 500
-"""Deliveries of one lane that are under way at the same time: half of what a lane holds (`DeliverConfig.hold_count`),
-so that what happens meanwhile has room."""
 ROOM = 2000
-"""... and of the whole endpoint."""
+"""Deliveries of an endpoint that are under way at the same time."""
 AT_ONCE = 100
 """Requests that are written before Kafka's answer is waited for."""
 PATIENCE = 600.0
@@ -53,7 +50,8 @@ class Sent:
 
 class Sending:
     """One replay under way. `follow` stands at the end of the endpoint's partition as it was before the first request;
-    `rate` is the most requests a second, None is as fast as they are delivered."""
+    `rate` is the most requests a second, None is as fast as they are delivered. A lane gets half of what it may hold
+    (`hold_count`), so that what happens meanwhile has room."""
 
     def __init__(
         self,
@@ -62,10 +60,12 @@ class Sending:
         place: TopicPartition,
         command: str,
         rate: int | None,
+        hold_count: int,
     ) -> None:
         self.sent = Sent()
         self._producer, self._follow, self._place, self._command = producer, follow, place, command
         self._rate, self._began = rate, monotonic()
+        self._lane_room = max(1, hold_count // 2)
         self._lanes: dict[str, str | None] = {}
         self._in_lane: Counter[str | None] = Counter()
         self._writing: list[asyncio.Future[object]] = []
@@ -120,7 +120,7 @@ class Sending:
         due = 0.0 if self._rate is None else self._began + (self.sent.written + len(self._writing)) / self._rate
         waiting_since = monotonic()
         while not stop.is_set():
-            full = len(self._lanes) >= ROOM or (lane is not None and self._in_lane[lane] >= LANE_ROOM)
+            full = len(self._lanes) >= ROOM or (lane is not None and self._in_lane[lane] >= self._lane_room)
             if not full and monotonic() >= due:
                 return
             await self._written()
