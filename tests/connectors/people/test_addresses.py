@@ -71,3 +71,12 @@ def test_what_is_logged_has_no_part_of_the_url() -> None:
     shown = without_secrets(line, url)
     assert not [part for part in ("bus@x", "p/w0rd", "p%2Fw0rd", "t0ken", "k3y", "ann") if part in shown], shown
     assert shown.endswith("error=503")
+
+
+@pytest.mark.parametrize(
+    ("url", "marked"),
+    [(USUAL["mail"][0], True), (USUAL["Slack"][0], True), (USUAL["ntfy"][0], False), (USUAL["SMS"][0], False),
+     (f"{USUAL['Mattermost'][0]}?format=markdown", True)],
+)  # fmt: skip
+def test_a_service_that_takes_text_alone_is_sent_no_markdown(url: str, marked: bool) -> None:
+    assert checked(url, private=False).marked is marked

@@ -36,8 +36,8 @@ KINDS: dict[str, tuple[Told, str, tuple[str, ...]]] = {
     "repeated": (told("problem.repeated"), "🔴 Again, Error: The endpoint cannot be used", ()),
     "a page": (
         told("escalation.stepped", policy="on-call", step=2, repeat=1, cycle=1),
-        "🚨 Step 2, Error: The endpoint cannot be used",
-        ("Escalation: on-call, Step 2, repeat 1, cycle 1",),
+        "🚨 Step 3, Error: The endpoint cannot be used",
+        ("Escalation: on-call, Step 3, repeat 1, cycle 2",),
     ),
     "resolved": (
         told("problem.resolved", by="bob", why="the mediator is back"),

@@ -121,7 +121,7 @@ async def test_a_chat_like_ntfy_and_one_like_slack() -> None:
     async with chat() as (host, posted, _):
         for url, more in (
             (f"ntfy://{host}/ops", {}),
-            (f"mmost://{host}/t0ken", {"form": "markdown", "language": ["de"]}),
+            (f"mmost://{host}/t0ken?format=markdown", {"form": "markdown", "language": ["de"]}),
         ):
             async with linked(settings(url, **more)) as sink:
                 assert await sink.deliver(attempt()) == Delivered()
@@ -129,7 +129,7 @@ async def test_a_chat_like_ntfy_and_one_like_slack() -> None:
     assert (ntfy["topic"], ntfy["title"]) == ("ops", "🔴 Error: The endpoint cannot be used")
     assert "Acknowledge: https://bus.example/v1/act/" in ntfy["message"]
     assert mattermost["path"] == "/hooks/t0ken"
-    assert mattermost["text"].startswith("🔴 Fehler: The endpoint cannot be used")
+    assert mattermost["text"].startswith("# 🔴 Fehler: The endpoint cannot be used")
     assert "**Was hilft**: Check the address" in mattermost["text"]
 
 

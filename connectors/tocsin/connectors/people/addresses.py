@@ -26,12 +26,13 @@ class Unusable(ValueError):
 
 
 class Address(Struct, frozen=True):
-    """A checked address: the name of its service, and the room there is for a message. Its URL is a secret: it shows in
-    no repr."""
+    """A checked address: the name of its service, the room there is for a message, and whether it may be in Markdown.
+    Its URL is a secret: it shows in no repr."""
 
     url: str
     service: str
     room: Room
+    marked: bool
 
     def __repr__(self) -> str:
         return f"Address({self.service!r})"
@@ -56,9 +57,14 @@ def checked(url: str, *, private: bool) -> Address:
         raise Unusable(f"Apprise cannot use it: something is missing in the {scheme}:// URL, or wrong")
     if not private and any(_is_private(getattr(plugin, name, None)) for name in ("host", "smtp_host")):
         raise Unusable("its host is not public: allow_private permits it")
-    return Address(
-        url, str(plugin.service_name), Room(int(plugin.body_maxlen), min(int(plugin.title_maxlen), MAX_TITLE))
-    )
+    room = Room(int(plugin.body_maxlen), min(int(plugin.title_maxlen), MAX_TITLE))
+    return Address(url, str(plugin.service_name), room, marked=_takes_markdown(plugin.notify_format))
+
+
+def _takes_markdown(formats: Any) -> bool:
+    """Whether what is written in Markdown keeps its links there; what takes only text would get none of them."""
+    listed = formats if isinstance(formats, tuple) else (formats,)
+    return any(getattr(one, "value", one) in ("markdown", "html") for one in listed)
 
 
 def made(url: str) -> Any | None:
@@ -110,6 +116,7 @@ def _asset() -> Any:
         app_desc="Tocsin",
         async_mode=False,
         http_redirects=False,
+        image_url_mask="",  # no icon from elsewhere that tells who reads
         interpret_emojis=False,
         pgp_autogen=False,
         pem_autogen=False,

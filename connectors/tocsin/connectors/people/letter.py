@@ -100,7 +100,7 @@ def _title(told: Told, words: Words) -> str:
     sign = SIGNS.get(head, SIGNS[severity])
     said = [words[head] if head and head != "page" else words[severity]]
     if head == "page":
-        said = [f"{words['page']} {told.step}", words[severity]]
+        said = [f"{words['page']} {told.step + 1}", words[severity]]
     elif head in ("again", "digest", "reminder"):
         said.append(words[severity])
     about = neutral(told.title.text, MAX_TITLE) or _code(told.code) or neutral(told.kind, MAX_TITLE)
@@ -123,8 +123,9 @@ def _prose(told: Told, words: Words, write: _Writer, length: int) -> list[str]:
 def _details(told: Told, words: Words, write: _Writer) -> Iterator[str]:
     """Which step, how often, who and what; the first are the last to be cut."""
     if told.policy:
-        turns = [f"{words[name]} {getattr(told, name)}" for name in ("repeat", "cycle") if getattr(told, name)]
-        step = f"{neutral(told.policy, MAX_VALUE)}, {words['page']} {told.step}"
+        turns = [f"{words['repeat']} {told.repeat}"] if told.repeat else []
+        turns += [f"{words['cycle']} {told.cycle + 1}"] if told.cycle else []
+        step = f"{neutral(told.policy, MAX_VALUE)}, {words['page']} {told.step + 1}"
         yield write.line(words["policy"], ", ".join([step, *turns]))
     if told.count:
         since = f", {words['since']} {_moment(told.since)}" if told.since else ""

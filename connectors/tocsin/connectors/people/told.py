@@ -26,7 +26,8 @@ class Told(Struct, frozen=True, kw_only=True):
     """The members of a notification that people are shown; an empty text stands for what was not said.
 
     `title`, `explanation` and `fix_hint` come from `data.wording`, else from the document; `text` is the reporter's.
-    `about` has the values of ABOUT that are known. Times are RFC 3339. `cases` are the codes and counts of a digest.
+    `step` and `cycle` count from 0. `about` has the values of ABOUT that are known. Times are RFC 3339. `cases` are the
+    codes and counts of a digest.
     """
 
     kind: str = ""

@@ -115,8 +115,9 @@ class NotifySink:
     async def _send(self, calls: Calls, attempt: DeliveryAttempt, told: Told, address: Address) -> SinkOutcome:
         config = self._config
         words = words_in(config.language or _languages(told))
+        form = config.form if address.marked else "text"
         written = letter(
-            told, words, self._links(attempt, told), config.form, address.room, replayed=attempt.replay > 0
+            told, words, self._links(attempt, told), form, address.room, replayed=attempt.replay > 0
         )  # fmt: skip
         try:
             async with asyncio.timeout(TURN_WITHIN):
@@ -125,7 +126,7 @@ class NotifySink:
             return RetryLater(reason=Reason.TIMEOUT)
         try:
             sent = await calls.send(
-                address.url, written, config.form, within=config.timeout, private=config.allow_private
+                address.url, written, form, within=config.timeout, private=config.allow_private
             )  # fmt: skip
         except TimeoutError:
             return RetryLater(reason=Reason.TIMEOUT)
