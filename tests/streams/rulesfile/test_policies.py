@@ -383,8 +383,8 @@ WHERE = "match: {code: e}, from: 2026-01-01T00:00:00Z"
         ),
         pytest.param(
             "tenants: {acme: {limit: {}}}",
-            "4: tenants.acme.limit is not a key that there is (expected one of limits, timeouts, language, redaction; "
-            "did you mean limits?)",
+            "4: tenants.acme.limit is not a key that there is (expected one of limits, timeouts, language, redaction, "
+            "wallet; did you mean limits?)",
             id="a tenant's section that is misspelt",
         ),
     ],

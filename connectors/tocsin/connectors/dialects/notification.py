@@ -14,6 +14,9 @@ from tocsin.schemas.problem import Problem
 
 NAME = "tocsin-notification"
 
+CLOUD_EVENT_TYPES = "io.tocsin."
+"""What the `type` of a notification has before it when it is told as a CloudEvent."""
+
 HOPS = "tocsin.hops"
 """The extension that says how many buses a problem has passed."""
 

@@ -8,8 +8,9 @@ from itertools import islice
 
 import msgspec
 
-from tocsin.connectors.dialects import AUTO, DIALECT_OF_MEDIA_TYPE, Unreadable, UnreadableReason, text
+from tocsin.connectors.dialects import AUTO, DIALECT_OF_MEDIA_TYPE, Unreadable, UnreadableReason, notification, text
 from tocsin.connectors.dialects.json_text import MAX_DEPTH, count_items, json_text, parse_json
+from tocsin.connectors.dialects.notification import CLOUD_EVENT_TYPES
 from tocsin.connectors.dialects.table import ALIASES
 from tocsin.connectors.gateway.config import GatewayConfig
 from tocsin.connectors.gateway.problems import TOO_MANY, Refusal
@@ -93,7 +94,16 @@ def without_envelope(document: Document) -> Document:
     origin = msgspec.structs.replace(origin, media_type=kind, dialect=dialect)
     if origin.idempotency_key is None:
         origin = msgspec.structs.replace(origin, idempotency_key=ident, key_scope=(CLOUD_EVENT_SCOPE, str(source)))
-    return Document(json_text(envelope["data"]).encode(), origin)
+    return Document(json_text(_notification(envelope) or envelope["data"]).encode(), origin)
+
+
+def _notification(envelope: dict[str, object]) -> dict[str, object] | None:
+    """The notification of another bus that told it as a CloudEvent; None when this is none. With it come its hops."""
+    kind, data = envelope.get("type"), envelope["data"]
+    if not isinstance(kind, str) or not kind.startswith(CLOUD_EVENT_TYPES) or not isinstance(data, dict):
+        return None
+    found = {"type": kind.removeprefix(CLOUD_EVENT_TYPES), "timestamp": envelope.get("time"), "data": data}
+    return found if notification.looks_like(found) else None
 
 
 def _is_array(body: bytes, head: RequestHead) -> bool:

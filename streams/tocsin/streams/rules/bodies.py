@@ -1,14 +1,19 @@
-"""Which body an endpoint is sent: our notification, or the problem as a document of the dialect that it takes."""
+"""Which body an endpoint is sent: our notification, plain or as a CloudEvent; an event of Identus' agent; or the
+problem as a document of the dialect that it takes. One that is no dialect is a row of a table below."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from tocsin.schemas.events import ThreadContext
 from tocsin.schemas.problem import Problem
-from tocsin.streams.rules.config import NOTIFICATION, RuleBook
+from tocsin.streams.rules import cloud_events, identus
+from tocsin.streams.rules.cloud_events import as_cloud_event
+from tocsin.streams.rules.config import CLOUD_EVENTS, IDENTUS, NOTIFICATION, NOTIFICATIONS, RuleBook
 from tocsin.streams.rules.documents import document_of, media_type_of
-from tocsin.streams.rules.notification import CONTENT_TYPE
+from tocsin.streams.rules.identus import Told, identus_event
+from tocsin.streams.rules.notification import CONTENT_TYPE, instance_of
 
 
 class Body(NamedTuple):
@@ -18,12 +23,32 @@ class Body(NamedTuple):
     content_type: str = CONTENT_TYPE
 
 
+class Envelope(NamedTuple):
+    """A form of our notification: `put` one into it (about an event, from a gateway's address) adds at most `room`."""
+
+    put: Callable[[bytes, str, str | None], bytes]
+    room: int
+    content_type: str
+
+
+ENVELOPES: Mapping[str, Envelope] = {
+    CLOUD_EVENTS: Envelope(as_cloud_event, cloud_events.ROOM, cloud_events.CONTENT_TYPE),
+}
+"""Forms of our notification besides the plain one."""
+
+EVENTS: Mapping[str, tuple[Callable[[Problem, Told, int], bytes | None], str]] = {
+    IDENTUS: (identus_event, identus.CONTENT_TYPE),
+}
+"""Forms in which one problem is told, with what is known around it, that are no dialect's; and their media types."""
+
+
 class Bodies:
     """The bodies in which one thing is told, each at most `limit` bytes: endpoints that take the same form get the same
     bytes.
 
-    `notification` writes ours in an endpoint's languages. `problem` is what endpoints that take a dialect are sent,
-    `for_peers` what peers are: no peer is told without. `instance` is the RFC 9457 id of the occurrence.
+    `notification` writes ours in an endpoint's languages, within so many bytes. `problem` is what endpoints that take a
+    dialect are sent, `for_peers` what peers are: no peer is told without. `about` is the id of the event that is told,
+    which occurred at `occurred_at`; `public_url` is the gateway's.
     """
 
     def __init__(
@@ -31,15 +56,19 @@ class Bodies:
         book: RuleBook,
         tenant: str,
         limit: int,
-        notification: Callable[[tuple[str, ...]], bytes],
+        notification: Callable[[tuple[str, ...], int], bytes],
         *,
-        instance: str,
+        about: str,
+        occurred_at: int,
+        public_url: str | None = None,
         problem: Problem | None = None,
+        thread: ThreadContext | None = None,
         for_peers: Callable[[], Problem] | None = None,
     ) -> None:
-        self._book, self._tenant, self._limit, self._instance = book, tenant, limit, instance
+        self._book, self._tenant, self._limit, self._about = book, tenant, limit, about
+        self._occurred_at, self._public_url, self._thread = occurred_at, public_url, thread
         self._notification, self._problem, self._for_peers = notification, problem, for_peers
-        self._notifications: dict[tuple[str, ...], Body] = {}
+        self._notifications: dict[tuple[str, tuple[str, ...]], Body] = {}
         self._documents: dict[tuple[str, bool], Body | None] = {}
 
     def of(self, name: str) -> Body | None:
@@ -49,8 +78,8 @@ class Bodies:
         if endpoint is None:
             return self._notified(name)
         peer = endpoint.audience == "peer"
-        if endpoint.body == NOTIFICATION:
-            return None if peer else self._notified(name)
+        if endpoint.body in NOTIFICATIONS:
+            return None if peer else self._notified(name, endpoint.body)
         if self._problem is None:
             return None
         form = (endpoint.body, peer)
@@ -58,13 +87,31 @@ class Bodies:
             self._documents[form] = self._document(*form)
         return self._documents[form] or (None if peer else self._notified(name))
 
-    def _notified(self, name: str) -> Body:
+    def _notified(self, name: str, form: str = NOTIFICATION) -> Body:
         languages = self._book.languages_of(name, self._tenant)
-        if languages not in self._notifications:
-            self._notifications[languages] = Body(self._notification(languages))
-        return self._notifications[languages]
+        key = (form, languages)
+        if key not in self._notifications:
+            envelope = ENVELOPES.get(form)
+            if envelope is None:
+                self._notifications[key] = Body(self._notification(languages, self._limit))
+            else:
+                inside = self._notification(languages, self._limit - envelope.room)
+                put = envelope.put(inside, self._about, self._public_url)
+                self._notifications[key] = Body(put, envelope.content_type)
+        return self._notifications[key]
 
-    def _document(self, dialect: str, peer: bool) -> Body | None:
+    def _document(self, form: str, peer: bool) -> Body | None:
         problem = self._problem if not peer else None if self._for_peers is None else self._for_peers()
-        document = None if problem is None else document_of(problem, dialect, self._instance, self._limit)
-        return None if document is None else Body(document, media_type_of(dialect))
+        if problem is None:
+            return None
+        if form in EVENTS:
+            write, content_type = EVENTS[form]
+            event = None if peer else write(problem, self._told(problem), self._limit)
+            return None if event is None else Body(event, content_type)
+        document = document_of(problem, form, instance_of(self._about), self._limit)
+        return None if document is None else Body(document, media_type_of(form))
+
+    def _told(self, problem: Problem) -> Told:
+        # The file's word stands over the publisher's: who reports for one tenant does not name another's wallet.
+        wallet = self._book.wallet_of(self._tenant) or problem.source.wallet or self._tenant
+        return Told(self._about, self._occurred_at, self._thread, wallet)

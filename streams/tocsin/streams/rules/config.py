@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from msgspec import Struct, field
 
 from tocsin.connectors.catalogue.languages import DEFAULT
+from tocsin.connectors.dialects.table import WRITTEN
 from tocsin.connectors.redaction import Kind, Redaction
 from tocsin.connectors.sections import NOT_IN_FILE, Listed, ReadAs, Section, Text
 from tocsin.streams.rules.match import Match
@@ -34,8 +35,17 @@ from tocsin.streams.rules.values import (
     Zone,
 )
 
-NOTIFICATION = "notification"
-"""The body of an endpoint that takes no dialect's documents."""
+NOTIFICATION, CLOUD_EVENTS, IDENTUS = "notification", "cloudevents", "identus"
+"""Bodies that are no dialect's documents: our notification, the same as a CloudEvent, an event of Identus' agent."""
+
+NOTIFICATIONS = frozenset({NOTIFICATION, CLOUD_EVENTS})
+"""Bodies that can say whatever there is to tell: digests, ends of cases and the like."""
+
+BODIES = (NOTIFICATION, CLOUD_EVENTS, IDENTUS, *WRITTEN)
+"""What may be the body of an endpoint."""
+
+NOT_FOR_PEERS = frozenset({NOTIFICATION, CLOUD_EVENTS, IDENTUS})
+"""Bodies that say more than a peer may know."""
 
 DEFAULT_ENDPOINT = "unrouted"
 """The endpoint of the default route when there is no rules file."""
@@ -131,6 +141,8 @@ class TenantRules(Struct, frozen=True, kw_only=True):
     timeouts: tuple[TimeoutPolicy, ...]
     language: tuple[str, ...] = ()
     redaction: Redaction = Redaction()
+    wallet: str | None = None
+    """What an Identus agent calls this tenant's wallet."""
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
@@ -142,7 +154,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     settings: Struct | None = None
     audience: Literal["owner", "peer", "operator"] = "owner"
     body: str = NOTIFICATION
-    """What is sent: our notification, or the problem in a dialect that can be written (didcomm-2.0, aries-1.0, ...)."""
+    """What is sent, of `BODIES`: our notification, or the problem in a dialect (didcomm-2.0, aries-1.0, ...)."""
     language: tuple[str, ...] = ()
     """In which its notifications explain a problem, the best first; else the tenant's count; else none is explained,
     unless its readers are people."""
@@ -155,7 +167,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     @property
     def reads_notifications(self) -> bool:
         """Whether it can be told of digests, ends of cases and the like."""
-        return self.body == NOTIFICATION and self.audience != "peer"
+        return self.body in NOTIFICATIONS and self.audience != "peer"
 
     def __repr__(self) -> str:
         return f"Endpoint(name={self.name!r}, sink={self.sink!r}, audience={self.audience!r}, body={self.body!r})"
@@ -203,6 +215,11 @@ class RuleBook(Struct, frozen=True, kw_only=True):
         """What is taken out of a tenant's events."""
         own = self.tenants.get(tenant)
         return self.redaction if own is None else own.redaction
+
+    def wallet_of(self, tenant: str) -> str | None:
+        """What an Identus agent calls the wallet of a tenant, where the file says so."""
+        own = self.tenants.get(tenant)
+        return None if own is None else own.wallet
 
     def timeouts_of(self, tenant: str) -> tuple[TimeoutPolicy, ...]:
         """The time-out policies that hold for a tenant."""

@@ -15,7 +15,7 @@ from tocsin.streams.rules.decision import DELIVERIES
 from tocsin.streams.rules.derive import about as common_fields
 from tocsin.streams.rules.documents import for_peer
 from tocsin.streams.rules.limit_notice import limit_notice_for_peer
-from tocsin.streams.rules.notification import CONTENT_TYPE, MAX_BODY, Notice, body_of, body_of_notice, instance_of
+from tocsin.streams.rules.notification import CONTENT_TYPE, MAX_BODY, Notice, body_of, body_of_notice
 from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.wording import wording_of
@@ -76,14 +76,15 @@ def notify(
     limit = _limit(turn, told)
     about_problem = problem if problem is not None else data.get("problem")
 
-    def notification(languages: tuple[str, ...]) -> bytes:
+    def notification(languages: tuple[str, ...], limit: int) -> bytes:
         said = dict(data) | trace(cause.traceparent, tracestate)
         if languages and isinstance(about_problem, Problem):
             said["wording"] = wording_of(about_problem, languages, None)
         return body_of(kind, cause.occurred_at, said, limit)
 
     bodies = Bodies(
-        turn.config.book, cause.tenant, limit, notification, instance=instance_of(about), problem=problem
+        turn.config.book, cause.tenant, limit, notification, about=about, occurred_at=cause.occurred_at,
+        public_url=turn.config.public_url, problem=problem,
     )  # fmt: skip
     _request_all(turn, cause, told, bodies, about=about, case=case, thread=thread, tracestate=tracestate)
 
@@ -94,7 +95,7 @@ def notify_of_problem(turn: Turn, report: Report, notice: Notice) -> None:
     limit notice instead."""
     limit = _limit(turn, report.endpoints)
 
-    def notification(languages: tuple[str, ...]) -> bytes:
+    def notification(languages: tuple[str, ...], limit: int) -> bytes:
         wording = wording_of(notice.problem, languages, notice.thread.protocol) if languages else {}
         return body_of_notice(notice, report.event.occurred_at, turn.config.public_url, limit, wording)
 
@@ -106,7 +107,8 @@ def notify_of_problem(turn: Turn, report: Report, notice: Notice) -> None:
 
     bodies = Bodies(
         turn.config.book, report.tenant, limit, notification,
-        instance=instance_of(report.event.event_id), problem=report.problem, for_peers=for_peers,
+        about=report.event.event_id, occurred_at=report.event.occurred_at, public_url=turn.config.public_url,
+        problem=report.problem, thread=notice.thread, for_peers=for_peers,
     )  # fmt: skip
     _request_all(
         turn, notice, report.endpoints, bodies, about=report.event.event_id, case=notice.case, thread=report.lane,

@@ -142,6 +142,7 @@ def _tenants(model: RulesModel, timeouts: tuple[TimeoutPolicy, ...], findings: F
             timeouts=_timeouts(own.timeouts, timeouts, ("tenants", name, "timeouts"), findings),
             language=own.language,
             redaction=redaction_of(model, name),
+            wallet=own.wallet,
         )
         for name, own in model.tenants.items()
     }

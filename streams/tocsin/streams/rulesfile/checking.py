@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from urllib.parse import urlsplit
 
-from tocsin.streams.rules.config import Inhibition, Route, RuleBook
+from tocsin.streams.rules.config import NOT_FOR_PEERS, NOTIFICATIONS, Inhibition, Route, RuleBook
 from tocsin.streams.rules.match import covers
 from tocsin.streams.rulesfile.finding import Findings, Path
 
@@ -74,8 +74,8 @@ def _peers(book: RuleBook, findings: Findings) -> None:
         message = f"the default route tells endpoint {book.default_endpoint}, whose audience is the peer"
         findings.error(("default_route",), message, "an endpoint of an owner or an operator")
     for name, endpoint in book.endpoints.items():
-        if endpoint.audience == "peer" and endpoint.body == "notification":
-            message = f"endpoint {name} is the peer's: it does not know our notification"
+        if endpoint.audience == "peer" and endpoint.body in NOT_FOR_PEERS:
+            message = f"endpoint {name} is the peer's: it does not know our {endpoint.body}"
             findings.error(("endpoints", name, "body"), message, "a dialect, such as didcomm-2.0")
     for name, policy in book.escalations.items():
         told = {each for step in policy.steps for each in step.endpoints} | {policy.uri_endpoint or ""}
@@ -91,7 +91,7 @@ def _is_peer(name: str, book: RuleBook) -> bool:
 def _digests(book: RuleBook, findings: Findings) -> None:
     """What is held back comes in a digest, which only our own notification can say."""
     for path, route in _walk(book.routes, ("routes",)):
-        singly = [name for name in route.endpoints if book.endpoints[name].body != "notification"]
+        singly = [name for name in route.endpoints if book.endpoints[name].body not in NOTIFICATIONS]
         for name in singly if route.mute else ():
             message = f"endpoint {name} takes no digests: what route {route.name} mutes is never told there"
             findings.warning((*path, "mute"), message, "body: notification, or another route for it")

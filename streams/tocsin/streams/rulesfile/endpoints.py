@@ -10,12 +10,11 @@ from msgspec.structs import replace
 from pydantic import Field, GetCoreSchemaHandler, TypeAdapter, create_model
 from pydantic_core import CoreSchema, core_schema
 
-from tocsin.connectors.dialects.table import WRITTEN
 from tocsin.connectors.secrets import SecretSources
 from tocsin.connectors.sections import Section, Strict, file_model
 from tocsin.connectors.sinks import SinkMisconfigured, make_sink, sink_class, sink_kinds
 from tocsin.connectors.sinks.webhook.proxy import Proxy, ProxyInFile
-from tocsin.streams.rules.config import NOTIFICATION, Endpoint
+from tocsin.streams.rules.config import BODIES, NOTIFICATION, Endpoint
 from tocsin.streams.rules.policies import DeliveryPolicy
 from tocsin.streams.rules.values import LANGUAGES, Languages, Name
 from tocsin.streams.rulesfile.finding import Findings
@@ -24,7 +23,7 @@ Audience = Literal["owner", "peer", "operator"]
 if TYPE_CHECKING:
     Body = str
 else:
-    Body = Literal[NOTIFICATION, *WRITTEN]
+    Body = Literal[*BODIES]
 
 
 class _OfKind(Strict):
@@ -33,7 +32,9 @@ class _OfKind(Strict):
 
 class _Addressed(Strict):
     audience: Audience = Field(default="owner", description="Whose it is: owner, peer (told least) or operator.")
-    body: Body | None = Field(default=None, description="notification, or a dialect (didcomm-2.0 for a peer).")
+    body: Body | None = Field(
+        default=None, description="notification, cloudevents, identus, or a dialect (didcomm-2.0 for a peer)."
+    )
     language: Languages = Field(default=(), description=LANGUAGES)
     delivery: DeliveryPolicy = Field(default_factory=DeliveryPolicy, description="Retries, order, rate, breaker.")
 

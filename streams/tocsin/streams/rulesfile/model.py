@@ -55,6 +55,7 @@ class TenantModel(Strict):
     timeouts: Timeouts = Field(default=(), description="Asked before the file's own.")
     language: Languages = Field(default=(), description=f"{LANGUAGES} For endpoints that have none of their own.")
     redaction: RedactionInFile | None = Field(default=None, description="Instead of the file's own.")
+    wallet: Text | None = Field(default=None, description="Its walletId for endpoints whose body is identus.")
 
 
 class RulesModel(Strict):

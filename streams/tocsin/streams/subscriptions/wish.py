@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tocsin.connectors.dialects import Unreadable, UnreadableReason
 from tocsin.connectors.secrets import SecretSources
-from tocsin.streams.rules.config import NOTIFICATION, Endpoint
+from tocsin.streams.rules.config import NOT_FOR_PEERS, Endpoint
 from tocsin.streams.rules.match import Match, MatcherUnusable
 from tocsin.streams.rules.values import NAME, MatchInFile
 from tocsin.streams.rulesfile.checking import is_place_of
@@ -123,7 +123,7 @@ def _check_settings(settings: Mapping[str, Any], secret: Any, ed25519: Any, priv
 def _check_endpoint(endpoint: Endpoint, own: Collection[str]) -> None:
     if endpoint.audience == "operator":
         raise _wrong("/audience", "owner or peer: operators hear of every tenant, and stand in the rules file")
-    if endpoint.audience == "peer" and endpoint.body == NOTIFICATION:
+    if endpoint.audience == "peer" and endpoint.body in NOT_FOR_PEERS:
         raise _wrong("/body", "a dialect that a peer knows, such as didcomm-2.0")
     if is_place_of(getattr(endpoint.settings, "url", ""), own):
         raise _wrong("/url", "the address of somebody else: this bus would tell itself, without end")
