@@ -1,0 +1,122 @@
+"""Subscribers killed at random, two in a group: nothing is missed, repeats are known by id, each case keeps its order.
+
+TOCSIN_TEST_SEED chooses another course.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import sys
+from collections import defaultdict
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.connectors.subscribe.events import make_topics, opened, write
+from tests.harness.judging import read_topic
+from tests.harness.subscriber_process import ALWAYS_FAILS, GROUP
+from tocsin.schemas.codec import decode
+from tocsin.schemas.events import Event
+
+CASES, EACH, KILLS = 12, 60, 6
+FAILING = {7, 151, 400}
+POISON = b"garbage"
+
+
+def event(number: int) -> Event:
+    tenant = ALWAYS_FAILS if number in FAILING else "acme"
+    return opened(number, case=f"case-{number % CASES}", tenant=tenant)
+
+
+class Subscribers:
+    """Processes that note what they handled in one file, so that it tells the order in which it happened."""
+
+    def __init__(self, bootstrap: str, prefix: str, folder: Path, seed: int) -> None:
+        self._environment = {**os.environ, "TOCSIN_BOOTSTRAP": bootstrap, "TOCSIN_PREFIX": prefix}
+        self._folder, self._seed = folder, seed
+        self._file = folder / "handled"
+        self.processes: list[asyncio.subprocess.Process] = []
+
+    async def start(self) -> None:
+        number = len(self.processes)
+        with (self._folder / f"log-{number}").open("wb") as log:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "tests.harness.subscriber_process", str(self._file), str(1 + number % 3 * 3),
+                env={**self._environment, "SEED": f"{self._seed}-{number}"}, stdout=asyncio.subprocess.PIPE, stderr=log,
+                cwd=Path(__file__).parents[2],
+            )  # fmt: skip
+        self.processes.append(process)
+
+    def alive(self) -> list[asyncio.subprocess.Process]:
+        return [process for process in self.processes if process.returncode is None]
+
+    async def kill(self, *processes: asyncio.subprocess.Process) -> None:
+        for process in processes:
+            process.send_signal(signal.SIGKILL)
+            await process.wait()
+
+    async def stop(self) -> list[int]:
+        """The exit codes of those that run, when they are told to end."""
+        codes = []
+        for process in self.alive():
+            assert process.stdout is not None
+            assert await process.stdout.readline() == b"ready\n"
+            process.send_signal(signal.SIGTERM)
+            codes.append(await process.wait())
+        return codes
+
+    def handled(self) -> list[tuple[str, int]]:
+        """Case and number of each event, in the order in which they were handled. A process is killed between two
+        writes, never in one."""
+        lines = self._file.read_text().splitlines() if self._file.exists() else []
+        return [(case, int(event_id.removeprefix("event-"))) for case, event_id in map(str.split, lines)]
+
+    async def progress(self, count: int) -> None:
+        """Wait until so many events were handled."""
+        async with asyncio.timeout(150):
+            while len(set(self.handled())) < count:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+
+@pytest.mark.timeout(400)
+async def test_nothing_is_missed_and_repeats_are_known(bootstrap: str, prefix: str, tmp_path: Path) -> None:
+    seed = int(os.environ.get("TOCSIN_TEST_SEED", "1"))
+    dice = random.Random(seed)
+    await make_topics(bootstrap, prefix, partitions=4)
+    wanted = set(range(CASES * EACH)) - FAILING
+    async with AsyncExitStack() as ending:
+        them = Subscribers(bootstrap, prefix, tmp_path, seed)
+        ending.push_async_callback(lambda: them.kill(*them.alive()))
+        for _ in range(2):
+            await them.start()
+        written = 0
+        for part in range(KILLS):
+            upto = CASES * EACH * (part + 1) // KILLS
+            await write(bootstrap, prefix, [*map(event, range(written, upto)), POISON])
+            written = upto
+            # Killed when it has handled some more: the moment depends on the course, not on the clock.
+            enough = len(set(them.handled())) + dice.randrange(1, 60)
+            await them.progress(min(enough, written - len(FAILING) - 20))
+            await them.kill(dice.choice(them.alive()))
+            await them.start()
+        await them.progress(len(wanted))
+        assert await them.stop() == [0, 0]
+    handled, order = them.handled(), defaultdict[str, list[int]](list)
+    assert {number for _, number in handled} == wanted, f"seed {seed}"
+    assert len(handled) - len(wanted) <= KILLS * 4 * 64, "no more repeats than what was in hand"
+    for case, number in dict.fromkeys(handled):
+        order[case].append(number)
+    assert {case: numbers for case, numbers in order.items() if numbers != sorted(numbers)} == {}, f"seed {seed}"
+    assert await put_aside(bootstrap, prefix) == ({f"event-{number}" for number in FAILING}, True)
+
+
+async def put_aside(bootstrap: str, prefix: str) -> tuple[set[str], bool]:
+    """The ids of the dead letters that are events, and whether there is poison among the others; all of the group."""
+    letters = [one for records in (await read_topic(bootstrap, f"{prefix}dead")).values() for one in records]
+    assert {dict(one.headers)["tocsin.for-group"] for one in letters} == {GROUP.encode()}
+    events = [decode(one.value) for one in letters if one.value != POISON]
+    return {one.event_id for one in events}, len(events) < len(letters)
