@@ -1,7 +1,8 @@
 """A subscriber as a process: notes each event that it has handled in a file, to which others write too; and can be
 killed anywhere.
 
-`python -m tests.harness.subscriber_process FILE AT_ONCE`, with TOCSIN_BOOTSTRAP, TOCSIN_PREFIX and SEED set.
+`python -m tests.harness.subscriber_process FILE AT_ONCE`, with TOCSIN_BOOTSTRAP, TOCSIN_PREFIX and SEED set; with
+DIE_AFTER it kills itself in the handler of event number so many, when what was done before has been committed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import signal
 import sys
 
 from tocsin.connectors.subscribe import Received, Retries, Subscriber
+from tocsin.connectors.subscribe.consuming import COMMIT_EVERY
 
 GROUP = "killed"
 ALWAYS_FAILS = "always-fails"
@@ -28,7 +30,15 @@ async def main(file: str, at_once: int) -> None:
     dice = random.Random(os.environ["SEED"])
     notes = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
+    die_after = int(os.environ.get("DIE_AFTER", "0"))
+    calls = 0
+
     async def handler(told: Received) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == die_after:
+            await asyncio.sleep(2 * COMMIT_EVERY)
+            os.kill(os.getpid(), signal.SIGKILL)
         await asyncio.sleep(dice.random() / 50)
         if told.tenant == ALWAYS_FAILS:
             raise ValueError("always")
