@@ -41,20 +41,8 @@ class Deliveries:
     rows (`turn_to`): its tables are then made once."""
 
     __slots__ = (
-        "_moved",
-        "config",
-        "decisions",
-        "died",
-        "endpoint",
-        "endpoints",
-        "finished",
-        "lanes",
-        "now",
-        "pending",
-        "policy",
-        "queue",
-        "rows",
-        "scope",
+        "_moved", "config", "decisions", "died", "endpoint", "endpoints", "finished", "lanes", "now", "pending",
+        "policy", "queue", "rows", "scope",
     )  # fmt: skip
 
     def __init__(self, rows: Rows, now: int, config: DeliverConfig, endpoint: str) -> None:
