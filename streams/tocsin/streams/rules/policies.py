@@ -172,7 +172,9 @@ class DeliveryPolicy(Section, frozen=True, kw_only=True):
         Literal["strict", "none"], "strict: within a thread each waits for the one before it; none: nothing waits."
     ] = "strict"
     hold_count: Annotated[int, Meta(ge=1, le=5000), "So many wait behind the one whose turn it is."] = HOLD_COUNT
-    hold_time: Annotated[Span | None, "... and each for so long; without it, as long as the schedule."] = None
+    hold_time: Annotated[Span | None, "... and each for so long; without it, as long as the one before may take."] = (
+        None
+    )
     rate: Annotated[Rate | None, "At most so many attempts: 10/s, 300/m, 1000/h."] = None
     breaker_failures: Annotated[
         int, Meta(ge=0, le=1000), "After so many failures in a row only probes are sent; 0: no breaker."

@@ -144,6 +144,29 @@ def test_who_enables_it_by_hand_has_it_tried_at_once(rows: DictRows) -> None:
     assert outline(deliver(a_command(EndpointCommandKind.ENABLE), rows, NOW, DEFAULT)) == [("next", 1)]
 
 
+@pytest.mark.parametrize(
+    ("hold_time", "end"),
+    [
+        pytest.param(None, 1, id="not while it waits for its endpoint"),
+        pytest.param(10 * SECOND, "held_too_long", id="set"),
+    ],
+)
+def test_what_is_held_behind_one_that_waits(rows: DictRows, hold_time: int | None, end: object) -> None:
+    settings = config(schedule=(0, SECOND), hold_time=hold_time, breaker_failures=1)
+    deliver(a_request("d0"), rows, NOW, settings)
+    deliver(failed("d0"), rows, NOW, settings)
+    for name in ("d1", "d2"):
+        deliver(a_request(name, "t"), rows, NOW, settings)
+    asked, now = list[tuple[str, object]](), NOW
+    while now < NOW + 10 * MINUTE:
+        now += 5 * SECOND
+        for name, attempt in run_timers(rows, now, settings):
+            asked.append((name, attempt))
+            if (isinstance(attempt, int) and name == "d0") or (isinstance(attempt, int) and now < NOW + 5 * MINUTE):
+                deliver(failed(name, attempt), rows, now, settings)
+    assert next(what for name, what in asked if name == "d2") == end
+
+
 # -- the throttle --------------------------------------------------------------------------------------------------
 
 

@@ -205,11 +205,19 @@ def _delivery_due(deliveries: Deliveries, key: str, row: DeliveryRow) -> None:
     """The hold, the retry or the lease of a delivery is over."""
     if row.state == "in_flight":
         _lease_over(deliveries, row)
+    elif row.state == "held" and deliveries.policy.hold_time is None and _is_held_back(deliveries):
+        deliveries.put(row, deliveries.now + hold_limit(deliveries.policy))
     elif row.state == "held":
         deliveries.dead_letter(row, "held_too_long")
         deliveries.leave_lane(row)
     elif not deliveries.begin(row):
         deliveries.leave_lane(row)
+
+
+def _is_held_back(deliveries: Deliveries) -> bool:
+    """Whether deliveries wait for the endpoint, and not only for each other: that is not the time of any of them."""
+    state = deliveries.endpoints.find()
+    return state is not None and (state.waiting > 0 or gate.holds_back(state, deliveries.now))
 
 
 def _lease_over(deliveries: Deliveries, row: DeliveryRow) -> None:
