@@ -108,6 +108,11 @@ def test_a_key_that_can_be_guessed_is_refused_and_not_quoted(keys: list[str]) ->
     assert "short" not in str(refusal.value)
 
 
+def test_a_password_in_the_public_address_is_in_no_link() -> None:
+    (link, *_) = ActionLinks("https://bus:s3cret@bus.example:8443/errors", [KEY]).of("acme", "c-1", "Ann", NOW)
+    assert link.url.startswith(f"https://bus.example:8443/errors{PATH}")
+
+
 def test_the_key_shows_nowhere() -> None:
     assert KEY not in repr(LINKS)
     assert KEY not in LINKS.token(replace(ANSWER, by=KEY[:5]))

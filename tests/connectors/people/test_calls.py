@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,8 +18,11 @@ from aiohttp import web
 from tocsin.connectors.outcomes import Delivered, Reason, Rejected, RetryLater
 from tocsin.connectors.people.calls import Calls, outcome_of, shared
 from tocsin.connectors.people.letter import Letter
-from tocsin.connectors.people.sending import CUT_OFF, Sent
+from tocsin.connectors.people.sending import CUT_OFF, DIED, Guard, NotThere, Sent
 
+INET, INET6, UNIX = (
+    SimpleNamespace(family=family) for family in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)
+)  # fmt: skip
 LETTER = Letter("a title", "a body", "failure")
 
 
@@ -32,6 +37,7 @@ OUTCOMES: dict[str, tuple[Sent | None, object]] = {
     "its time was up": (Sent(number=1, fault=CUT_OFF), RetryLater(reason=Reason.TIMEOUT)),
     "an address that is not public": (
         Sent(number=1, refused=True, lines=["timed out"]), RetryLater(reason=Reason.ADDRESS_REFUSED)),
+    "it died": (Sent(number=1, fault=DIED), RetryLater(reason=Reason.SINK_FAILED)),
     "an exception": (Sent(number=1, fault="KeyError"), RetryLater(reason=Reason.SINK_FAILED)),
     "no word": (failed(), RetryLater(reason=Reason.SINK_FAILED)),
     "gone": (failed("Failed to send Slack: gone, error=410."), Rejected(reason=Reason.GONE, status=410)),
@@ -122,6 +128,35 @@ async def test_only_public_addresses_are_connected_to_and_no_redirect_is_followe
     assert redirected is not None
     assert not redirected.ok
     assert seen == ["/may"]
+
+
+# what a plug-in would do -> whether it may, with addresses of any kind and with public ones only
+DONE: dict[str, tuple[str, tuple[Any, ...], bool, bool]] = {
+    "a program": ("subprocess.Popen", ("sh",), False, False),
+    "a shell": ("os.system", ("sh",), False, False),
+    "a fork": ("os.fork", (), False, False),
+    "the loopback": ("socket.connect", (INET, ("127.0.0.1", 25)), True, False),
+    "the loopback of IPv6": ("socket.connect", (INET6, ("::1", 25, 0, 0)), True, False),
+    "a mapped address": ("socket.connect", (INET6, ("::ffff:10.0.0.1", 25, 0, 0)), True, False),
+    "the metadata of a cloud, by UDP": ("socket.sendto", (INET, ("169.254.169.254", 80)), True, False),
+    "a name that is not looked up yet": ("socket.connect", (INET, ("localhost", 25)), True, False),
+    "a socket of this machine": ("socket.connect", (UNIX, "/dev/log"), True, False),
+    "a public address": ("socket.connect", (INET, ("93.184.216.34", 443)), True, True),
+    "what is connected already": ("socket.sendmsg", (INET, None), True, True),
+    "anything else": ("open", ("/etc/hosts",), True, True),
+}
+
+
+@pytest.mark.parametrize(("event", "given", "private", "public"), DONE.values(), ids=list(DONE))
+def test_what_a_message_may_do(event: str, given: tuple[Any, ...], private: bool, public: bool) -> None:
+    for guard, may in ((Guard(private=True), private), (Guard(private=False), public)):
+        try:
+            guard(event, given)
+        except NotThere:
+            assert not may
+        else:
+            assert may
+        assert guard.refused is (not may and event.startswith("socket."))
 
 
 async def test_a_process_that_is_killed_is_started_anew_and_nothing_is_called_done() -> None:

@@ -67,6 +67,11 @@ KINDS: dict[str, tuple[Told, str, tuple[str, ...]]] = {
         "🟠 Warning: Endpoint desk has taken nothing",
         ("Tenant: tocsin",),
     ),
+    "a ping": (
+        told_of({"type": "endpoint.ping", "data": {"endpoint": "ann", "tenant": "acme"}}) or Told(),
+        "🔔 Test: ann",
+        ("Nothing has happened: somebody looks whether you are reached here.", "Tenant: acme"),
+    ),
     "nothing that is known": (Told(), "⚪ Problem: ", ()),
 }  # fmt: skip
 

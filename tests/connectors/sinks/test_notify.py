@@ -195,6 +195,22 @@ async def test_of_several_addresses_only_those_are_told_again_that_were_not(capl
     assert "b4d" not in caplog.text
 
 
+async def test_a_mail_that_is_refused_is_tried_again_and_names_nobody_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with MailServer() as server:
+        url = f"mailto://{server.address}?from=bus@example.org&to=ann@example.org&mode=insecure"
+        async with linked(settings(url)) as sink:
+            outcomes = []
+            for server.refusal in ("451 later", "550 never", None):
+                outcomes.append(await sink.deliver(attempt()))
+    assert [isinstance(one, RetryLater) for one in outcomes] == [True, True, False]
+    assert (server.attempts, len(server.messages)) == (3, 1)
+    assert "endpoint ann, E-Mail: " in caplog.text
+    assert "***" in caplog.text
+    assert "ann@example.org" not in caplog.text
+
+
 def test_neither_the_sink_nor_what_it_holds_shows_the_address() -> None:
     sink = make_sink("notify", {"url": "json://us3r:s3cret@example.org"})
     assert "s3cret" not in f"{sink!r} {sink._config!r} {sink._addresses!r}"  # type: ignore[attr-defined]

@@ -31,6 +31,9 @@ MAX_HOPS = 1_000_000
 OPENED, REPEATED, DIGEST = "problem.opened", "problem.repeated", "problem.digest"
 """The kinds of notifications that carry a problem; each is a `type`, like those that carry none."""
 
+PING = "endpoint.ping"
+"""The kind that tells of nothing: whoever sets an endpoint up sees whether it arrives."""
+
 _WITH_PROBLEM = frozenset({OPENED, REPEATED, DIGEST})
 _ORIGIN = ("event_id", "case", "tenant")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 from msgspec import Struct
@@ -68,10 +69,12 @@ class ActionLinks:
     accepted. A gateway and the dispatchers share them. Raises LinkKeyUnusable."""
 
     def __init__(self, public_url: str, keys: Sequence[str]) -> None:
-        """`public_url` is the gateway's address as people reach it."""
+        """`public_url` is the gateway's address as people reach it; a name and a password in it stay out of links."""
         if not keys or any(len(key) < MIN_KEY for key in keys):
             raise LinkKeyUnusable(f"the key for links must have at least {MIN_KEY} characters (openssl rand -hex 32)")
-        self._url, self._keys = public_url.rstrip("/"), tuple(keys)
+        parts = urlsplit(public_url)
+        self._url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")
+        self._keys = tuple(keys)
 
     def __repr__(self) -> str:
         return f"ActionLinks({self._url!r})"

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from msgspec import Struct
 
 from tocsin.connectors.catalogue.catalogue import Catalogue, Match
-from tocsin.connectors.dialects.notification import DIGEST, OPENED, REPEATED
+from tocsin.connectors.dialects.notification import DIGEST, PING, REPEATED
 from tocsin.connectors.people.neutral import ELLIPSIS, for_markdown, neutral, shortened
 from tocsin.connectors.people.told import ABOUT, Told
 from tocsin.connectors.people.words import SIGNS, Words
@@ -93,6 +93,8 @@ def _joined(write: _Writer, prose: Iterable[str], lines: Iterable[str], links: I
 
 def _title(told: Told, words: Words) -> str:
     """One line, without line ends: it may become the subject of a mail."""
+    if told.kind == PING:
+        return f"{SIGNS['ping']} {words['ping']}: {neutral(told.endpoint, MAX_TITLE)}"
     severity = told.severity if told.severity in ("error", "warning") else "unknown"
     head = _HEADS.get(told.kind, "")
     if told.kind == DIGEST and told.why == "repeat":
@@ -110,7 +112,7 @@ def _title(told: Told, words: Words) -> str:
 def _prose(told: Told, words: Words, write: _Writer, length: int) -> list[str]:
     """Explanation, what helps, and what the reporter said, each once."""
     explanation, hint, said = told.explanation.text, told.fix_hint.text, told.text
-    found = []
+    found = [write.text(words["pinged"])] if told.kind == PING else []
     if explanation and explanation != told.title.text:
         found.append(write.text(neutral(explanation, length)))
     if hint:
@@ -197,5 +199,3 @@ class _MarkdownWriter(_Writer):
 
 
 _TEXT, _MARKDOWN = _Writer(), _MarkdownWriter()
-OWN_KINDS = (OPENED, REPEATED, DIGEST, STEPPED, RESOLVED, TIMEOUT)
-"""The notifications that have words of their own."""

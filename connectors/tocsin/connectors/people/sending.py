@@ -40,7 +40,10 @@ READY = 0
 """The number of what is said first."""
 
 CUT_OFF = "cut off"
-"""The fault of a message whose time was up, or whose plug-in died."""
+"""The fault of a message whose time was up."""
+
+DIED = "died"
+"""The fault of one whose process ended without a word: it may have been sent."""
 
 _PROGRAMS = frozenset(
     {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "pty.spawn"}
@@ -141,7 +144,8 @@ def _send_alone(job: Job) -> NoReturn:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, job.within)
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        with contextlib.suppress(OSError, ValueError):  # where the system has no such bound, or a lower one
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         guard = Guard(job.private)
         sys.addaudithook(guard)
         sent = send(job)
@@ -203,10 +207,9 @@ class _Server:
         with contextlib.suppress(ChildProcessError):
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
                 number = self._under_way.pop(ended[0])
-                if os.WIFSIGNALED(ended[1]):
-                    _write(Sent(number=number, fault=CUT_OFF))
-                else:
-                    _write(Sent(number=number, fault="ended"))  # of no effect when it has written what became of it
+                late = os.WIFSIGNALED(ended[1]) and os.WTERMSIG(ended[1]) == signal.SIGALRM
+                # of no effect when it has written what became of it
+                _write(Sent(number=number, fault=CUT_OFF if late else DIED))
 
 
 def main() -> None:

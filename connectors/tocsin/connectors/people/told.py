@@ -24,6 +24,7 @@ class Text(Struct, frozen=True):
 
 class Told(Struct, frozen=True, kw_only=True):
     """The members of a notification that people are shown; an empty text stands for what was not said.
+    `endpoint` is said by a ping alone.
 
     `title`, `explanation` and `fix_hint` come from `data.wording`, else from the document; `text` is the reporter's.
     `step` and `cycle` count from 0. `about` has the values of ABOUT that are known. Times are RFC 3339. `cases` are the
@@ -31,6 +32,7 @@ class Told(Struct, frozen=True, kw_only=True):
     """
 
     kind: str = ""
+    endpoint: str = ""
     tenant: str = ""
     case: str = ""
     severity: str = ""
@@ -69,6 +71,7 @@ def told_of(body: object) -> Told | None:
         title = Text(_text(data.get("title")) or text)
     return Told(
         kind=_text(body.get("type")),
+        endpoint=_text(data.get("endpoint")),
         tenant=_text(data.get("tenant")),
         case=_text(data.get("case")),
         severity=_text(problem.get("severity")) or _text(data.get("severity")),

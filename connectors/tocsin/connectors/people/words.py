@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tocsin.connectors.catalogue.languages import DEFAULT, negotiate
 
-SIGNS = {"error": "🔴", "warning": "🟠", "unknown": "⚪", "resolved": "✅", "timeout": "⏳", "page": "🚨"}
+SIGNS = {"error": "🔴", "warning": "🟠", "unknown": "⚪", "resolved": "✅", "timeout": "⏳", "page": "🚨", "ping": "🔔"}
 """What stands before a title: the severity at a glance, also for those who do not read the language."""
 
 _WORDS: dict[str, tuple[str, str, str, str, str]] = {
@@ -18,6 +18,14 @@ _WORDS: dict[str, tuple[str, str, str, str, str]] = {
     "digest": ("Digest", "Zusammenfassung", "Récapitulatif", "Resumen", "요약"),
     "reminder": ("Still open", "Noch offen", "Toujours ouvert", "Sigue abierto", "미해결"),
     "again": ("Again", "Wieder", "De nouveau", "Otra vez", "재발생"),
+    "ping": ("Test", "Test", "Test", "Prueba", "시험"),
+    "pinged": (
+        "Nothing has happened: somebody looks whether you are reached here.",
+        "Es ist nichts geschehen: Jemand prüft, ob Sie hier erreicht werden.",
+        "Il ne s'est rien passé : quelqu'un vérifie que l'on vous joint ici.",
+        "No ha pasado nada: alguien comprueba si se le encuentra aquí.",
+        "아무 일도 없었습니다. 여기로 연락이 닿는지 확인하는 시험입니다.",
+    ),
     "page": ("Step", "Stufe", "Étape", "Paso", "단계"),
     "hint": ("What helps", "Was hilft", "Que faire", "Qué hacer", "조치"),
     "said": ("Reported", "Gemeldet", "Signalé", "Informado", "보고 내용"),

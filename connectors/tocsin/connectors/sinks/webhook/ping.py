@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from tocsin.connectors.dialects.notification import PING as PING
 from tocsin.connectors.http_outcomes import of_error, of_status
 from tocsin.connectors.publish.headers import rfc3339
 from tocsin.connectors.sinks.base import Delivered, Reason, RetryLater, SinkOutcome
@@ -15,9 +16,6 @@ from tocsin.connectors.sinks.webhook.config import WebhookConfig
 from tocsin.connectors.sinks.webhook.signing import signed_headers
 from tocsin.connectors.sinks.webhook.transport import Answer, NotOpen, Transport
 from tocsin.schemas.ids import new_event_id
-
-PING = "endpoint.ping"
-"""The `type` of a ping, among the types of notifications."""
 
 SHOWN = 1000
 """Characters of an answer that are shown."""
