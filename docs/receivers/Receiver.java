@@ -11,6 +11,7 @@ import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.security.GeneralSecurityException;
@@ -27,6 +28,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Executors;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
@@ -138,6 +141,15 @@ public final class Receiver {
         return value == null || value.isEmpty();
     }
 
+    private static final Pattern CHALLENGE = Pattern.compile(
+            "\\{\\s*\"type\"\\s*:\\s*\"endpoint\\.challenge\".*\"challenge\"\\s*:\\s*\"([A-Za-z0-9_-]+)\".*", Pattern.DOTALL);
+
+    /** What a receiver that wants to be told must answer, if this is the question; else null. Of a verified body only. */
+    static String challengeIn(byte[] body) {
+        Matcher question = CHALLENGE.matcher(new String(body, UTF_8)); // with any JSON library: type, and data.challenge
+        return question.matches() ? question.group(1) : null;
+    }
+
     /** What you do with it. Put it into a queue or a table if it takes longer than some seconds. */
     static void work(byte[] body) {
         System.out.println("work " + body.length + " bytes"); // with any JSON library: its "type" and "data"
@@ -151,10 +163,10 @@ public final class Receiver {
         }
     };
 
-    private static int take(HttpExchange exchange, List<Key> keys) throws Exception {
+    private static Answer take(HttpExchange exchange, List<Key> keys) throws Exception {
         byte[] body = exchange.getRequestBody().readNBytes(MAX_BODY + 1);
         if (body.length > MAX_BODY) {
-            return 413;
+            return new Answer(413);
         }
         String id = only(exchange, "webhook-id");
         String timestamp = only(exchange, "webhook-timestamp");
@@ -162,7 +174,11 @@ public final class Receiver {
         String refused = refusal(body, id, timestamp, signature, keys, System.currentTimeMillis() / 1000);
         if (refused != null) {
             System.out.println("refused " + refused);
-            return 401;
+            return new Answer(401);
+        }
+        String challenge = challengeIn(body);
+        if (challenge != null) {
+            return new Answer(200, challenge);
         }
         synchronized (DONE) { // one at a time: of two attempts at once the second waits, and finds that it was done
             if (!DONE.containsKey(id)) {
@@ -170,7 +186,13 @@ public final class Receiver {
                 DONE.put(id, true);
             }
         }
-        return 204;
+        return new Answer(204);
+    }
+
+    record Answer(int status, String text) {
+        Answer(int status) {
+            this(status, "");
+        }
     }
 
     /** A header that was said once; said twice it is neither, since nobody knows which one was signed. */
@@ -180,14 +202,18 @@ public final class Receiver {
     }
 
     private static void answer(HttpExchange exchange, List<Key> keys) throws IOException {
-        int status;
+        Answer answer;
         try {
-            status = take(exchange, keys);
+            answer = take(exchange, keys);
         } catch (Exception error) {
             System.out.println("failed " + error.getClass().getSimpleName());
-            status = 503; // it comes again
+            answer = new Answer(503); // it comes again
         }
-        exchange.sendResponseHeaders(status, -1);
+        byte[] text = answer.text().getBytes(UTF_8);
+        exchange.sendResponseHeaders(answer.status(), text.length == 0 ? -1 : text.length);
+        try (OutputStream out = exchange.getResponseBody()) {
+            out.write(text);
+        }
         exchange.close();
     }
 

@@ -112,15 +112,17 @@ func Refusal(body []byte, header http.Header, keys []Key, now int64) string {
 	return "no_match"
 }
 
+// told is what all bodies have. Challenge is there when the bus asks whether we want to be told at all.
+type told struct {
+	Type string `json:"type"`
+	Data struct {
+		Challenge string `json:"challenge"`
+	} `json:"data"`
+}
+
 // work is what you do with it. Put it into a queue or a table if it takes longer than some seconds.
-func work(body []byte) error {
-	var told struct {
-		Type string `json:"type"`
-	}
-	if err := json.Unmarshal(body, &told); err != nil {
-		return err
-	}
-	fmt.Println("work", told.Type)
+func work(this told) error {
+	fmt.Println("work", this.Type)
 	return nil
 }
 
@@ -162,7 +164,16 @@ func receiver(keys []Key) http.HandlerFunc {
 			response.WriteHeader(http.StatusUnauthorized)
 			return
 		}
-		if err := done.once(request.Header.Get("webhook-id"), func() error { return work(body) }); err != nil {
+		var this told
+		err = json.Unmarshal(body, &this)
+		if err == nil && this.Type == "endpoint.challenge" {
+			fmt.Fprint(response, this.Data.Challenge) // yes, we want to be told
+			return
+		}
+		if err == nil {
+			err = done.once(request.Header.Get("webhook-id"), func() error { return work(this) })
+		}
+		if err != nil {
 			fmt.Println("failed")
 			response.WriteHeader(http.StatusServiceUnavailable)
 			return

@@ -57,6 +57,12 @@ export function refusal(body, headers, keys, now = Math.floor(Date.now() / 1000)
   return keys.some((matches) => matches(content, entries)) ? null : "no_match";
 }
 
+/** What a receiver that wants to be told must answer, if this is the question; else null. Of a verified body only. */
+function challengeIn(body) {
+  const told = JSON.parse(body.toString("utf8") || "null");
+  return told?.type === "endpoint.challenge" ? String(told.data?.challenge) : null;
+}
+
 /** What you do with it. Put it into a queue or a table if it takes longer than some seconds. */
 async function work(body) {
   console.log("work", JSON.parse(body.toString("utf8")).type);
@@ -79,30 +85,32 @@ async function read(request) {
 
 async function take(request, keys) {
   const body = await read(request);
-  if (body === null) return 413;
+  if (body === null) return [413];
   const refused = refusal(body, request.headers, keys);
   if (refused !== null) {
     console.log("refused", refused);
-    return 401;
+    return [401];
   }
+  const challenge = challengeIn(body);
+  if (challenge !== null) return [200, challenge];
   const id = request.headers["webhook-id"];
-  if (done.has(id)) return 204; // a repeat
+  if (done.has(id)) return [204]; // a repeat
   if (!running.has(id)) running.set(id, work(body).finally(() => running.delete(id)));
   await running.get(id);
   done.add(id); // after the work: what fails comes again
   if (done.size > MAX_SEEN) done.delete(done.values().next().value);
-  return 204;
+  return [204];
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const keys = (process.env.WEBHOOK_SECRETS ?? "").split(" ").filter(Boolean).map(readSecret);
   if (keys.length === 0) throw new Error("WEBHOOK_SECRETS holds no secret: whsec_... or whpk_..., with spaces in between");
   const server = createServer(async (request, response) => {
-    const status = await take(request, keys).catch((error) => {
+    const [status, text] = await take(request, keys).catch((error) => {
       console.log("failed", error.name);
-      return 503; // it comes again
+      return [503]; // it comes again
     });
-    response.writeHead(status, status === 413 ? { connection: "close" } : {}).end();
+    response.writeHead(status, status === 413 ? { connection: "close" } : {}).end(text);
   });
   server.requestTimeout = 15_000;
   server.listen(Number(process.argv[2]), "127.0.0.1", () => console.log("listening on", server.address().port));

@@ -13,10 +13,17 @@ import os
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from tocsin.connectors.webhooks import SignatureRefused, SqliteSeenIds, once, verify
+from tocsin.connectors.webhooks import (
+    SeenIds,
+    SignatureRefused,
+    SqliteSeenIds,
+    challenge_in,
+    once,
+    verify,
+    verifying_key,
+)
 
 SECRETS = os.environ.get("WEBHOOK_SECRETS", "").split()
-SEEN = SqliteSeenIds(os.environ.get("WEBHOOK_SEEN", "seen.db"))
 MAX_BODY = 1_000_000  # bytes; those of Tocsin are far smaller
 log = logging.getLogger("receiver")
 
@@ -29,6 +36,7 @@ def work(body: bytes) -> None:
 
 class Receiver(BaseHTTPRequestHandler):
     timeout = 15  # seconds that a client may be silent
+    seen: SeenIds  # ids of what was done
 
     def do_POST(self) -> None:
         length = self.headers.get("content-length", "")
@@ -42,8 +50,11 @@ class Receiver(BaseHTTPRequestHandler):
             log.info("refused %s", refused)
             self.answer(401)
             return
+        if (challenge := challenge_in(body)) is not None:  # whether we want to be told at all: yes
+            self.answer(200, challenge)
+            return
         try:
-            with once(SEEN, verified.webhook_id) as new:  # noted when the block has ended well
+            with once(self.seen, verified.webhook_id) as new:  # noted when the block has ended well
                 if new:
                     work(body)
         except Exception as error:
@@ -52,10 +63,11 @@ class Receiver(BaseHTTPRequestHandler):
         else:
             self.answer(204)
 
-    def answer(self, status: int) -> None:
+    def answer(self, status: int, text: str = "") -> None:
         self.send_response(status)
-        self.send_header("content-length", "0")
+        self.send_header("content-length", str(len(text)))
         self.end_headers()
+        self.wfile.write(text.encode())
 
     def log_message(self, *ignored: object) -> None:
         """No line for each request."""
@@ -63,8 +75,11 @@ class Receiver(BaseHTTPRequestHandler):
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    if not SECRETS:
-        sys.exit("WEBHOOK_SECRETS holds no secret: whsec_... or whpk_..., with spaces in between")
+    if not SECRETS or len(sys.argv) != 2:
+        sys.exit('usage: WEBHOOK_SECRETS="whsec_... whpk_..." python receiver.py PORT')
+    for secret in SECRETS:
+        verifying_key(secret)  # raises ValueError for one that cannot verify, before anything comes
+    Receiver.seen = SqliteSeenIds("seen.db")
     with ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Receiver) as server:
         log.info("listening on %s", server.server_port)
         server.serve_forever()

@@ -18,12 +18,16 @@ from typing import Any
 import pytest
 
 from tests.connectors.webhooks.vectors import BODY, SECRET, SIGNING, VECTORS
+from tocsin.connectors.sinks.webhook.ping import signal
 from tocsin.connectors.webhooks import for_receivers, new_key_pair, new_secret, sign
+from tocsin.connectors.webhooks.challenges import CHALLENGE
 
 RECEIVERS = Path(__file__).parents[3] / "docs" / "receivers"
 RUNNERS = Path(__file__).parent / "runners"
-PATIENCE = 90.0
+PATIENCE = 200.0
 """Seconds for a compiler, on however busy a machine."""
+
+pytestmark = pytest.mark.timeout(300)  # Go compiles its library once on a new machine
 
 NEEDS = {
     "node": "no node here: Node 18 or newer runs this test (Debian: apt-get install nodejs)",
@@ -120,12 +124,17 @@ class Server:
         self.lines += self._process.stdout
 
     def post(self, body: bytes, headers: Mapping[str, str]) -> int:
+        """The status of the answer."""
+        return self.asked(body, headers)[0]
+
+    def asked(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
         try:
             connection.request("POST", "/hook", body, {**headers, "content-type": "application/json"})
-            return connection.getresponse().status
+            answer = connection.getresponse()
+            return answer.status, answer.read()
         except ConnectionError:
-            return 413  # it closed while we were still sending, before its answer could be read
+            return 413, b""  # it closed while we were still sending, before its answer could be read
         finally:
             connection.close()
 
@@ -194,3 +203,25 @@ def test_many_at_once(server: Server) -> None:
         ids = [f"w-{number}" for number in range(24)]
         assert set(pool.map(lambda one: server.post(BODY, signed(one, BODY, SECRET)), ids)) == {204}
     assert server.end() == ["work"] * len(ids)
+
+
+def test_whether_it_wants_to_be_told(server: Server) -> None:
+    question = signal(CHALLENGE, "w-1", "desk", "acme", challenge="a-Z_9")
+    assert server.asked(question, signed("w-1", question, SECRET)) == (200, b"a-Z_9")
+    assert server.asked(question, {})[0] == 401
+    told = signal("problem.opened", "w-1", "desk", "acme", challenge="a-Z_9")
+    assert server.asked(told, signed("w-1", told, SECRET)) == (204, b"")
+    assert server.end() == ["refused", "work"]
+
+
+def test_a_private_key_is_no_secret_of_a_receiver(tmp_path: Path) -> None:
+    for tool, command in SERVERS.items():
+        if tool not in NEEDS or shutil.which(tool):
+            environment = {**os.environ, "WEBHOOK_SECRETS": SIGNING}
+            words = [*command(tmp_path), "0"]
+            ended = subprocess.run(
+                words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=PATIENCE
+            )
+            assert ended.returncode != 0
+            assert "whpk_" in ended.stderr
+            assert SIGNING not in ended.stderr
