@@ -206,7 +206,7 @@ async def test_a_gateway_killed_between_its_writes_and_two_at_once(bootstrap: st
         await a_kill_after_the_first_write(bus, people, settings, hook)
         await a_kill_before_the_end(bus, people, settings, hook)
         other = People(people._session, await (await bus.start("gateway", **settings)).ready())
-        for number in range(8):
+        for number in range(5):
             name = f"both-{number}"
             answers = await asyncio.gather(
                 *(each.ask("POST", "/v1/subscriptions", a_document(hook, name)) for each in (people, other))

@@ -26,7 +26,7 @@ from tocsin.connectors.gateway.problems import (
     MEDIA_TYPE,
     refusals,
 )
-from tocsin.connectors.gateway.rates import TenantRates
+from tocsin.connectors.gateway.rates import Rate, TenantRates
 from tocsin.connectors.gateway.request import (
     BY_HEADER,
     KEY_PARAMETER,
@@ -143,6 +143,7 @@ def _acting_routes(
 ) -> APIRouter:
     """The routes that do something with a subscription."""
     router = APIRouter()
+    tests = TenantRates(Rate(1, 5), Rate(0, 0))  # each reaches out to somebody else
 
     @router.post(f"{PATH}/rotate", responses=_MISSING, openapi_extra={"parameters": [*COMMON, KEY_PARAMETER]})
     async def rotate(request: Request, name: str) -> Response:
@@ -161,6 +162,7 @@ def _acting_routes(
     async def test(request: Request, name: str) -> Response:
         """Send it a signed ping, now and once, and say what came back; `taken` says whether it took it."""
         head, _, _ = await ask(request)
+        tests.charge_documents(head.tenant, 1)
         async with doing():
             return as_json(msgspec.to_builtins(await subscriptions.try_one(name, head.tenant)))
 

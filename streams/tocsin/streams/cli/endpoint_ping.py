@@ -78,7 +78,7 @@ def _tell(found: dict[str, Any]) -> None:
     show(printable(f"{found['endpoint']} ({found['sink']}) {words}{status}{reason}, in {found['seconds']:.3f} s"))
     if found.get("why"):
         show(printable(f"  {clipped(found['why'], 400)}"))
-    if found.get("signatures"):
+    if found.get("signatures") and found.get("status") is not None:
         kinds = " and ".join(found["signatures"])
         show(f"  signed {kinds}, webhook-id {found['webhook_id']}; the receiver must have checked")
         show(f"  {found['receiver_checks']}")

@@ -71,6 +71,7 @@ def line_of_standing(standing: Standing) -> str:
     """The line for a person."""
     words = [clipped(standing.endpoint, 80), standing.state]
     words += [f"(of {standing.tenant}, made while running)"] if standing.origin == "running" else []
+    words += ["(there is none any more)"] if standing.origin == "gone" and standing.state == "removed" else []
     words += [f"since {standing.since[:19]}Z"] if standing.since and standing.state != "enabled" else []
     words += [f"breaker {standing.breaker}"] if standing.breaker != "closed" else []
     words += [f"throttled until {standing.throttled_until[:19]}Z"] if standing.throttled_until else []
@@ -78,6 +79,6 @@ def line_of_standing(standing: Standing) -> str:
     words += [f"{standing.failures} failures"] if standing.failures else []
     words += [f"last error {clipped(standing.last_error, 100)}"] if standing.last_error else []
     words += [f"rate {standing.rate}"] if standing.rate else []
-    if standing.state in ("disabled", "removed"):
+    if standing.state in ("disabled", "removed") and standing.origin != "gone":
         words.append(f"(tocsin endpoint enable {clipped(standing.endpoint, 80)} --by YOU)")
     return printable(" ".join(words))

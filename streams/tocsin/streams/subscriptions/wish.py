@@ -10,13 +10,16 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 from pydantic import TypeAdapter, ValidationError
+from yarl import URL
 
 from tocsin.connectors.dialects import Unreadable, UnreadableReason
+from tocsin.connectors.guard import is_public
 from tocsin.connectors.secrets import SecretSources
 from tocsin.streams.rules.config import NOT_FOR_PEERS, Endpoint
 from tocsin.streams.rules.match import Match, MatcherUnusable
@@ -125,8 +128,20 @@ def _check_endpoint(endpoint: Endpoint, own: Collection[str]) -> None:
         raise _wrong("/audience", "owner or peer: operators hear of every tenant, and stand in the rules file")
     if endpoint.audience == "peer" and endpoint.body in NOT_FOR_PEERS:
         raise _wrong("/body", "a dialect that a peer knows, such as didcomm-2.0")
+    if not getattr(endpoint.settings, "allow_private", False) and _is_private(getattr(endpoint.settings, "url", "")):
+        raise _wrong("/url", "a public address, or a name that leads to one")
     if is_place_of(getattr(endpoint.settings, "url", ""), own):
         raise _wrong("/url", "the address of somebody else: this bus would tell itself, without end")
+
+
+def _is_private(url: str) -> bool:
+    """Whether the host is plainly no public address. Names are looked up, and checked, at each connection."""
+    host = URL(url).host or ""
+    try:
+        ip_address(host)
+    except ValueError:
+        return host.casefold().rstrip(".") == "localhost"
+    return not is_public(host)
 
 
 def _check_match(match: Any) -> None:
@@ -147,8 +162,9 @@ def _check_match(match: Any) -> None:
 
 def _unfit(findings: Findings, pointer: str) -> Unreadable:
     first = findings.found[0]
-    said = first.expected or first.message.rpartition(": ")[2]
-    return Unreadable(UnreadableReason.WRONG_TYPE, pointer, "; ".join(filter(None, (said, first.remedy))))
+    said = first.expected or first.message.rpartition(": ")[2].removeprefix("must be ")
+    remedy = first.remedy if first.remedy != "correct it" else ""
+    return Unreadable(UnreadableReason.WRONG_TYPE, pointer, "; ".join(filter(None, (said, remedy))))
 
 
 def _wrong(pointer: str, expected: str) -> Unreadable:
