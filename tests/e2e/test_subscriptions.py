@@ -24,7 +24,7 @@ from tocsin.schemas.codec import encode
 from tocsin.schemas.events import SubscriptionSet
 from tocsin.streams.topology import TOPICS, topic_name
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 
 RULES = """\
 endpoints: {file-made: {sink: log}}

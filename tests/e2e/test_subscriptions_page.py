@@ -21,7 +21,7 @@ from tocsin.streams.silences.subscriptions import MAX_SUBSCRIPTIONS, TENANT_SUBS
 from tocsin.streams.subscriptions.endpoints import OVERLAP
 from tocsin.streams.subscriptions.wish import MEMBERS
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 PAGE = (Path(__file__).parents[2] / "docs" / "subscriptions.md").read_text("utf-8")
 ADD, RECEIVE, STEER, HTTP = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
@@ -57,7 +57,7 @@ class Shell:
             *self._words(block), cwd=self._folder, env=self._environment, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )  # fmt: skip
-        out, err = await asyncio.wait_for(process.communicate(), 120)
+        out, err = await asyncio.wait_for(process.communicate(), 400)
         assert process.returncode == 0, (block, out.decode(), err.decode())
         return out.decode()
 

@@ -105,6 +105,7 @@ class LiveRules:
 
     def note(self) -> str | None:
         """For an operator: that subscriptions are not in force, and why the first is not; else None."""
+        self.book  # noqa: B018 - as it is now, also while nothing comes
         if not self.left_out:
             return None
         name, why = next(iter(self.left_out.items()))
