@@ -7,7 +7,7 @@ from types import TracebackType
 
 import pytest
 
-from tocsin.connectors.sinks import Delivered, SinkOutcome
+from tocsin.connectors.sinks import Delivered, SinkMisconfigured, SinkOutcome
 from tocsin.connectors.sinks.memory import MemorySink
 from tocsin.connectors.sinks.webhook import WebhookConfig
 from tocsin.schemas.events import DeliveryAttempt
@@ -158,3 +158,24 @@ async def test_nobody_sees_half_a_change(diary: Diary, monkeypatch: pytest.Monke
         go_on.set()
         await changing
         assert sorted(sinks) == ["desk", "new"]
+
+
+async def test_of_those_made_while_running_one_that_does_not_open_is_left_out_alone(
+    diary: Diary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(kind: str, settings: object) -> DiarySink:
+        if getattr(settings, "url", "") == "https://bad.example":
+            raise SinkMisconfigured(kind, "url", "bad")
+        return diary.make(kind, settings)
+
+    monkeypatch.setattr(open_sinks, "make_sink", make)
+    async with OpenSinks(book(desk="https://a.example")) as sinks:
+        await sinks.change(
+            book(desk="https://a.example", hook="https://b.example", bad="https://bad.example"), {"hook", "bad"}
+        )
+        assert sorted(sinks) == ["desk", "hook"]
+        await sinks.change(book(desk="https://a.example", hook="https://bad.example"), {"hook"})
+        assert sorted(sinks) == ["desk"], "what was changed to one that cannot be is not sent to the one before"
+        with pytest.raises(SinkMisconfigured):
+            await sinks.change(book(desk="https://bad.example"), {"hook"})
+        assert sorted(sinks) == ["desk"]

@@ -97,6 +97,18 @@ async def test_two_who_rotate_and_change_at_once_both_have_their_way() -> None:
     assert signing == [rotated.secret, first.secret], "the change kept what the rotation had made"
 
 
+async def test_two_who_put_what_is_not_there_yet_both_have_their_way() -> None:
+    bus = Bus()
+    one, two = await asyncio.gather(
+        bus.first.replace(a_wish(match={"code": "e.p"}), "acme", "ann"),
+        bus.second.replace(a_wish(match={"code": "e.m"}), "acme", "bob"),
+    )
+    bus.read()
+    assert (one.created, two.created) == (True, False)
+    assert bus.readers[0].subscriptions.find("hook") == two.event
+    assert bus.first.unsealed(two.event).secrets[0].text == one.secret
+
+
 @pytest.mark.parametrize("at_once", range(2, 6))
 async def test_many_at_once_end_in_one_state(at_once: int) -> None:
     bus = Bus()

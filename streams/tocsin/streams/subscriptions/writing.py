@@ -6,6 +6,7 @@ refused. Killed at any place, what was written is whole: a change is one record.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection
 from time import time_ns
 
@@ -42,11 +43,16 @@ class SubscriptionWriter:
         now: Callable[[], int] = lambda: time_ns() // 1000,
     ) -> None:
         self._topic, self._keys, self._file_names, self._now = topic, keys, file_names, now
+        self._turn = asyncio.Lock()  # so that within a process nobody begins again
 
     async def make(self, wish: Wish, tenant: str, by: str, event_id: str | None = None) -> Made:
         """A new subscription; the same `event_id` again (an idempotency key's) is the same one, whose secret is shown
         again. Raises SubscriptionRefused, Unreadable, and what `put_subscription` raises."""
-        event_id, keys = event_id or new_event_id(), self._needed_keys()
+        async with self._turn:
+            return await self._make(wish, tenant, by, event_id or new_event_id())
+
+    async def _make(self, wish: Wish, tenant: str, by: str, event_id: str) -> Made:
+        keys = self._needed_keys()
         for _ in range(TRIES):
             last = self._topic.subscriptions.last(wish.name)
             if last is not None and not last.removed:
@@ -65,11 +71,21 @@ class SubscriptionWriter:
     async def replace(self, wish: Wish, tenant: str, by: str) -> Made:
         """The subscription of this name as the wish says from now on, made if there is none; what signs stays, unless
         the wish says another secret, which is then rotated in. Raises as `make`."""
+        async with self._turn:
+            return await self._replace(wish, tenant, by)
+
+    async def _replace(self, wish: Wish, tenant: str, by: str) -> Made:
         keys = self._needed_keys()
         for _ in range(TRIES):
             held = self._topic.subscriptions.find(wish.name)
             if held is None:
-                return await self.make(wish, tenant, by)
+                try:
+                    return await self._make(wish, tenant, by, new_event_id())
+                except SubscriptionRefused as refused:
+                    found = self._topic.subscriptions.find(wish.name)
+                    if refused.kind is not SubscriptionRefusal.TAKEN or found is None or found.tenant != tenant:
+                        raise
+                    continue  # made by another of the tenant just now: ours replaces it
             if held.tenant != tenant:
                 raise _taken(wish.name)
             before, secret = self._unsealed(held, keys), self._secret(wish) if wish.secret or wish.ed25519 else None
@@ -89,7 +105,13 @@ class SubscriptionWriter:
     ) -> Made:  # fmt: skip
         """A new secret, made by us if none is given (of the kind of the old one, unless `ed25519` says); the old one
         signs on for OVERLAP. The same `event_id` again is the same rotation. Raises as `make`."""
-        keys, event_id = self._needed_keys(), event_id or new_event_id()
+        async with self._turn:
+            return await self._rotate(name, tenant, by, secret, ed25519, event_id or new_event_id())
+
+    async def _rotate(
+        self, name: str, tenant: str, by: str, secret: str | None, ed25519: bool | None, event_id: str
+    ) -> Made:
+        keys = self._needed_keys()
         for _ in range(TRIES):
             held = self.of(name, tenant)
             if held.event_id == event_id:
@@ -111,6 +133,10 @@ class SubscriptionWriter:
 
     async def end(self, name: str, tenant: str, by: str) -> bool:
         """End a subscription; False when it has ended already. Raises as `make`."""
+        async with self._turn:
+            return await self._end(name, tenant, by)
+
+    async def _end(self, name: str, tenant: str, by: str) -> bool:
         for _ in range(TRIES):
             last, now = self._topic.subscriptions.last(name), self._now()
             if last is not None and last.removed and last.tenant == tenant:
