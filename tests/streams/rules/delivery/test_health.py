@@ -195,6 +195,18 @@ def test_what_dies_is_told_at_once_and_then_together(rows: DictRows) -> None:
     assert endpoint.row() is None
 
 
+def test_that_it_fails_is_told_also_when_that_deliveries_died_was_told_before(rows: DictRows) -> None:
+    endpoint = Endpoint(rows)
+    for _ in range(3):
+        endpoint.attempt(Outcome.REJECTED)
+    endpoint.at = 61
+    for _ in range(3):
+        endpoint.attempt(Outcome.RETRY_LATER)
+    assert endpoint.said == [EXHAUSTED, FAILING]
+    endpoint.attempt(Outcome.DELIVERED)
+    assert len(endpoint.said) == 4, "both are over"
+
+
 def test_however_long_it_goes_on_it_is_told_ever_more_rarely(rows: DictRows) -> None:
     endpoint = Endpoint(rows)
     for _ in range(5 * 24 * 6):

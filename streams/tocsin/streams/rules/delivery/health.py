@@ -64,14 +64,14 @@ def note_failure(deliveries: Deliveries, outcome: DeliveryOutcome, error: str) -
         hours = (now - since) // HOUR
         told = _tell(deliveries, DISABLED, Severity.ERROR, _off(state, f"has taken nothing for {hours} h", deliveries))
         state = replace(state, told=(*state.told, *told))
-    elif often and not state.told and now - since >= FAILING_AFTER:
+    elif often and len(state.told) <= state.digests and now - since >= FAILING_AFTER:  # of deaths alone, if at all
         name = clip(state.endpoint)
         text = (
             f"Endpoint {name} has taken nothing since {timestamp(since)}: {state.failures} attempts failed, the last "
             f"with {state.last_error}. Deliveries wait and are tried again; `tocsin endpoint disable {name}` keeps "
             "them all until it is enabled."
         )
-        state = replace(state, told=_tell(deliveries, FAILING, Severity.WARNING, text))
+        state = replace(state, told=(*state.told, *_tell(deliveries, FAILING, Severity.WARNING, text)))
     deliveries.keep(state)
 
 
