@@ -103,6 +103,17 @@ async def latency(progress: Progress, seconds: int) -> dict[str, float]:
     return found
 
 
+async def deliveries(progress: Progress, count: int) -> dict[str, object]:
+    step = progress.add_task("deliveries", total=1)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.bench.deliveries", str(count), stdout=asyncio.subprocess.PIPE, cwd=ROOT
+    )
+    out, _ = await asyncio.wait_for(process.communicate(), 240)
+    progress.advance(step)
+    found: dict[str, object] = json.loads(out.decode().splitlines()[-1])
+    return found
+
+
 def ratios(found: dict[str, dict[str, float]]) -> dict[str, float]:
     hop = found["engine_count"]["events_per_s"]
     against = {
@@ -126,18 +137,20 @@ def machine() -> dict[str, object]:
     }
 
 
-async def main(events: int, rounds: int, seconds: int, rows: int) -> None:
+async def main(events: int, rounds: int, seconds: int, rows: int, count: int) -> None:
     with Progress(console=Console(stderr=True)) as progress, tempfile.TemporaryDirectory() as home:
         async with EmbeddedBroker(Path(home)) as broker:
             found = await throughput(broker.bootstrap, events, rounds, progress)
             recovered = await measure("recovery", broker.bootstrap, "rec.", rows)
         delay = await latency(progress, seconds)
+        delivered = await deliveries(progress, count)
     told = {
         "ratios": ratios(found),
         "contenders": found,
         "recovery_rows_per_s": recovered["events_per_s"],
         "recovery": {"rows": rows, **recovered},
         "publish_to_webhook": delay,
+        "deliveries": delivered,
         "documents_read": figures(1.0),
         "events": events,
         "rounds": rounds,
@@ -152,5 +165,8 @@ if __name__ == "__main__":
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--latency-seconds", type=int, default=15)
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows that are recovered")
+    parser.add_argument(
+        "--deliveries", type=int, default=6_000, help="that are measured, to one endpoint and to twelve"
+    )
     chosen = parser.parse_args()
-    asyncio.run(main(chosen.events, chosen.rounds, chosen.latency_seconds, chosen.rows))
+    asyncio.run(main(chosen.events, chosen.rounds, chosen.latency_seconds, chosen.rows, chosen.deliveries))

@@ -1,5 +1,5 @@
 """A problem as Hyperledger Identus' Cloud Agent tells its controllers of one: `body: identus`
-(docs/requirements.md#a0-a4).
+(docs/requirements.md#a4).
 
 The envelope is `{id, ts, type, data, walletId}`, as its webhooks have it. `type` is that of the record which failed,
 and `data` has the members of that record that are known here, with `metaLastFailure` as its ErrorResponse. What only
