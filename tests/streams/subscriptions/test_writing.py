@@ -6,9 +6,12 @@ import asyncio
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 
 from tocsin.connectors.commands import SubscriptionRefusal, SubscriptionRefused
 from tocsin.connectors.sealing import SealKeys
+from tocsin.connectors.sinks.webhook import WebhookConfig
+from tocsin.connectors.sinks.webhook.proxy import Proxy
 from tocsin.schemas.codec import decode, encode
 from tocsin.schemas.events import SubscriptionSet
 from tocsin.streams.rules.config import Endpoint, RuleBook, default_rulebook
@@ -267,3 +270,17 @@ async def test_what_was_sealed_for_one_does_not_open_for_another() -> None:
         with pytest.raises(SubscriptionRefused, match="changed, or is about something else"):
             bus.first.unsealed(SubscriptionSet(**{**fields, **stranger}))
     assert endpoint_of(stolen).name == "hook"
+
+
+async def test_a_subscription_goes_through_the_proxy_of_the_file() -> None:
+    bus = Bus()
+    await bus.first.make(a_wish(), "acme", "ann")
+    proxy = Proxy(url="http://proxy.example:4750")
+
+    class File:
+        book = replace(default_rulebook(), proxy=proxy)
+
+    live = LiveRules(File(), bus.readers[0].subscriptions, KEYS, now=bus.clock)
+    settings = live.book.endpoints["hook"].settings
+    assert isinstance(settings, WebhookConfig)
+    assert settings.proxy == proxy

@@ -6,6 +6,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from msgspec import Struct
 from msgspec.structs import replace
 from pydantic import Field, GetCoreSchemaHandler, TypeAdapter, create_model
 from pydantic_core import CoreSchema, core_schema
@@ -106,7 +107,7 @@ def endpoints_of(
     that of every endpoint that could have one and names none. Raises ValidationError for secrets that are not there or
     cannot be used."""
     found: dict[str, Endpoint] = _adapter().validate_python(given, context=sources)
-    named = {name: _behind(proxy, replace(endpoint, name=name)) for name, endpoint in found.items()}
+    named = {name: behind(proxy, replace(endpoint, name=name)) for name, endpoint in found.items()}
     for name, endpoint in named.items():
         try:
             make_sink(endpoint.sink, endpoint.settings)
@@ -119,7 +120,8 @@ def endpoints_of(
     return named
 
 
-def _behind(proxy: Proxy | None, endpoint: Endpoint) -> Endpoint:
+def behind(proxy: Struct | None, endpoint: Endpoint) -> Endpoint:
+    """The endpoint, with the proxy of the rules file if it could have one and names none."""
     settings = endpoint.settings
     if proxy is None or settings is None or getattr(settings, "proxy", proxy) is not None:
         return endpoint

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from tocsin.connectors.sealing import SealKeys
 from tocsin.schemas.events import SubscriptionSet
 from tocsin.streams.rules.config import Endpoint, RuleBook, Subscription
+from tocsin.streams.rulesfile.endpoints import behind
 from tocsin.streams.silences.subscriptions import MAX_SUBSCRIPTIONS, TENANT_SUBSCRIPTIONS, Subscriptions
 from tocsin.streams.subscriptions.endpoints import SubscriptionUnusable, endpoint_of, unseal
 
@@ -101,7 +102,8 @@ class LiveRules:
         self._built, self.subscriptions = built, tuple(found)
         if not built:
             return file
-        return replace(file, endpoints={**{name: one for name, (_, _, one) in built.items()}, **file.endpoints})
+        made = {name: behind(file.proxy, one) for name, (_, _, one) in built.items()}
+        return replace(file, endpoints={**made, **file.endpoints})
 
     def note(self) -> str | None:
         """For an operator: that subscriptions are not in force, and why the first is not; else None."""
