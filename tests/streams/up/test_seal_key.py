@@ -39,8 +39,8 @@ def test_a_file_that_others_may_read_or_that_is_none_is_refused(tmp_path: Path) 
 
 
 def test_commands_know_the_key_of_the_bus_that_runs_and_show_no_key() -> None:
-    running = {"bootstrap": "127.0.0.1:9", "seal_key": "file:/home/seal.key"}
-    assert as_running(load_settings(), running).seal_key == "file:/home/seal.key"
+    running = {"bootstrap": "127.0.0.1:9", "seal_key": "file:/srv/seal.key"}
+    assert as_running(load_settings(), running).seal_key == "file:/srv/seal.key"
     assert as_running(load_settings(seal_key="env:MINE"), running).seal_key == "env:MINE"
     assert load_settings(seal_key="env:MINE").masked()["seal_key"] == "env:MINE"
     assert load_settings(seal_key="c2VjcmV0").masked()["seal_key"] == "***"
