@@ -26,7 +26,7 @@ class TooManyDeadLetters(SubscribeFailed):
     def __init__(self, count: int, last: str) -> None:
         super().__init__(
             f"{count} events in a row could not be handled (the last one: {last}); the next ones stay in Kafka. "
-            "Mend the handler, start again, and replay: tocsin dead replay --all --reason handler_failed"
+            "Mend the handler, start again, and replay: tocsin dead replay --group GROUP --reason handler_failed"
         )
         self.count = count
 
