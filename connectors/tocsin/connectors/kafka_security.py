@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -141,6 +142,18 @@ class KafkaSecurity:
                 f"{part} cannot be used: {why}; a PEM file is expected, its key unencrypted"
             ) from None
         return context
+
+
+_SERVER = re.compile(r"(?:[^\s:/@\[\]]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
+
+
+def checked_address(given: str) -> str:
+    """Kafka's address, HOST:PORT[,HOST:PORT...]. Raises ValueError for what is none: a client would wait for it."""
+    for server in given.split(","):
+        match = _SERVER.fullmatch(server.strip())
+        if match is None or not 0 < int(match[1]) < 65_536:
+            raise ValueError(f"{server.strip()!r} is not host:port")
+    return given
 
 
 class Kafka(str):

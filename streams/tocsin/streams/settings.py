@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from tocsin.connectors.kafka_security import SETTINGS as KAFKA_SETTINGS
-from tocsin.connectors.kafka_security import KafkaSecurity, Mechanism, Protocol
+from tocsin.connectors.kafka_security import KafkaSecurity, Mechanism, Protocol, checked_address
 from tocsin.schemas.errors import TocsinError
 
 ENV_PREFIX = "TOCSIN_"
@@ -26,7 +26,6 @@ OTHER_VARIABLES = (FILE_VARIABLE, "TOCSIN_CACHE", "TOCSIN_MAVEN", "TOCSIN_TEST_S
 """Variables of Tocsin that are no settings; nor is any that begins with TOCSIN_FAILPOINT."""
 
 _HOST = re.compile(r"[^\s:/@\[\]]+|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*")
-_SERVER = re.compile(r"(?:[^\s:/@\[\]]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 
 
 class SettingsInvalid(TocsinError):
@@ -38,14 +37,6 @@ class SettingsInvalid(TocsinError):
         """`problems` are lines for a person."""
         super().__init__("\n".join(problems))
         self.problems = problems
-
-
-def _bootstrap(value: str) -> str:
-    for server in value.split(","):
-        match = _SERVER.fullmatch(server.strip())
-        if match is None or not 0 < int(match[1]) < 65_536:
-            raise ValueError(f"{server.strip()!r} is not host:port")
-    return value
 
 
 def _host(value: str) -> str:
@@ -93,7 +84,7 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
     )
 
-    bootstrap: Annotated[str, AfterValidator(_bootstrap)] | None = None
+    bootstrap: Annotated[str, AfterValidator(checked_address)] | None = None
     """Kafka, `host:port[,host:port...]`; absent = `tocsin up` starts the embedded one."""
     kafka_security_protocol: Protocol = "PLAINTEXT"
     """How to connect to Kafka, also for `tocsin up` against one of yours; the embedded one is always PLAINTEXT."""

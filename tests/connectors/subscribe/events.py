@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from tocsin.connectors.dialects.canonical import complete
 from tocsin.schemas.codec import encode
-from tocsin.schemas.events import Event, ProblemOpened, ProblemResolved, ThreadContext
+from tocsin.schemas.events import DigestedCase, Event, ProblemOpened, ProblemResolved, ProblemsDigested, ThreadContext
 from tocsin.schemas.problem import Problem, Severity
 from tocsin.streams.settings import Settings
 from tocsin.streams.topics import apply
@@ -41,6 +41,15 @@ def resolved(number: int = 1, **changes: Any) -> ProblemResolved:
     return ProblemResolved(
         **({**BASE, "event_id": f"resolved-{number}", "case": f"case-{number}", "by": "me"} | changes)
     )
+
+
+def digested() -> ProblemsDigested:
+    """A digest: no case of its own, no problem, and the codes of its cases."""
+    cases = [
+        DigestedCase(case="c", code="e.p.me.res", count=1, last_report="r"),
+        DigestedCase(case="d", code="e.p.xfer.slow", count=1, last_report="r"),
+    ]
+    return ProblemsDigested(**BASE, event_id="digest", group="g", why="grouped", since=1, until=2, count=2, cases=cases)
 
 
 async def until(over: Callable[[], object]) -> None:

@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
-from tests.connectors.subscribe.events import make_topics, opened, write
+from tests.connectors.subscribe.events import digested, make_topics, opened, write
 from tocsin.connectors.subscribe import MemorySubscriber, SyncSubscriber
+from tocsin.schemas.events import Event
 
 ROOT = Path(__file__).parents[3]
 PAGE, README = ((ROOT / name).read_text("utf-8") for name in ("docs/subscribe.md", "README.md"))
 PROGRAMS: list[str] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-EVENTS = [opened(1), opened(2, code="e.p.trust"), opened(3, tenant="gone")]
+EVENTS: list[Event] = [opened(1), opened(2, code="e.p.trust"), opened(3, tenant="gone"), digested()]
 
 
 class FromMemory:
@@ -33,10 +34,11 @@ class FromMemory:
 
 
 LINES = "".join(f"ProblemOpened case-{n} e.p.xfer.cant-use-endpoint number {n}\n" for n in (1, 3))
+LINES += "ProblemsDigested None None None\n"
 PRINTED = {
     "Subscriber.sync(": LINES,
     "async for": LINES,
-    "DeadLetter(": "booked case-1 1\nbooked case-2 1\n",
+    "DeadLetter(": "booked case-1 1\nbooked case-2 1\nbooked None 1\n",
     "SubscriberMetrics(": "",
     "MemorySubscriber(": "",
 }

@@ -16,6 +16,8 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no group": ({"group": ""}, "group: the name of the consumer group is needed"),
     "no such start": ({"start": "yesterday"}, "start='yesterday': beginning or now is expected"),
     "none at once": ({"at_once": 0}, "at_once=0: at least 1"),
+    "an address without a port": ({"bootstrap": "localhost"}, "'localhost' is not host:port"),
+    "a URL": ({"bootstrap": "http://localhost:9092"}, "'http://localhost:9092' is not host:port"),
     "no such kind": ({"kinds": "Opened"}, "no kind 'Opened'"),
 }
 
@@ -23,7 +25,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize(("wrong", "why"), WRONG.values(), ids=list(WRONG))
 def test_what_cannot_be_is_named(wrong: dict[str, Any], why: str) -> None:
     with pytest.raises(ValueError, match=re.escape(why)):
-        Subscriber("localhost:9092", **{"group": "g", **wrong})
+        Subscriber(**{"bootstrap": "localhost:9092", "group": "g", **wrong})
 
 
 def test_the_address_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,6 +34,11 @@ def test_the_address_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch)
         Subscriber(group="g")
     monkeypatch.setenv("TOCSIN_BOOTSTRAP", "kafka:9092")
     Subscriber(group="g")
+
+
+def test_plain_threads_need_the_block() -> None:
+    with pytest.raises(RuntimeError, match="within its block"):
+        next(Subscriber.sync("localhost:9092", group="g"))
 
 
 # the variables, and what they mean

@@ -6,23 +6,17 @@ from typing import Any
 
 import pytest
 
-from tests.connectors.subscribe.events import BASE, opened, resolved
+from tests.connectors.subscribe.events import BASE, digested, opened, resolved
 from tocsin.connectors.subscribe.wanted import PUBLIC, Wanted
 from tocsin.schemas.events import (
-    DigestedCase,
     EscalationStepped,
     EventBase,
     ProblemOpened,
     ProblemPromoted,
-    ProblemsDigested,
 )
 from tocsin.schemas.problem import Severity
 
-DIGEST = ProblemsDigested(
-    **BASE, event_id="d", group="g", why="grouped", since=1, until=2, count=2,
-    cases=[DigestedCase(case="c", code="e.p.me.res", count=1, last_report="r"),
-           DigestedCase(case="d", code="e.p.xfer.slow", count=1, last_report="r")],
-)  # fmt: skip
+DIGEST = digested()
 PROMOTED = ProblemPromoted(
     **BASE, event_id="p", case="c", report="r", severity_before=Severity.WARNING, severity_after=Severity.ERROR
 )

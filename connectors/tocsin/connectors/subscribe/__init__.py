@@ -2,7 +2,7 @@
 
     async with Subscriber("localhost:9092", group="billing", codes="e.p.xfer") as events:
         async for told in events:
-            print(told.kind, told.case, told.problem.text)
+            print(told.kind, told.case, told.text)
 
 `await events.run(handler)` tries again what fails and puts aside what keeps failing; `Subscriber.sync(...)` is the same
 for plain threads; `MemorySubscriber` is the same without Kafka, for tests. Part of the light package.

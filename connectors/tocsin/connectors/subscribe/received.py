@@ -44,7 +44,7 @@ class Received(Struct, frozen=True, kw_only=True):
 
     @property
     def problem(self) -> Problem | None:
-        """The problem, where the event carries it: ProblemOpened and ProblemRepeated do."""
+        """The problem, where the event carries it: ProblemOpened and ProblemRepeated do, and no others."""
         found: Problem | None = getattr(self.event, "problem", None)
         return found
 
@@ -52,6 +52,11 @@ class Received(Struct, frozen=True, kw_only=True):
     def code(self) -> str | None:
         """The problem's code, if the event carries a problem."""
         return None if self.problem is None else self.problem.code
+
+    @property
+    def text(self) -> str | None:
+        """What the problem says, if the event carries one; written by strangers."""
+        return None if self.problem is None else self.problem.text
 
     @property
     def severity(self) -> str | None:

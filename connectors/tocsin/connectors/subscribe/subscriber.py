@@ -14,7 +14,7 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from tocsin.connectors.kafka_security import Kafka, KafkaSecurity
+from tocsin.connectors.kafka_security import Kafka, KafkaSecurity, checked_address
 from tocsin.connectors.subscribe.handling import Handler, Handling
 from tocsin.connectors.subscribe.reading import NotYetReadable, Poison, group_of, read_record
 from tocsin.connectors.subscribe.received import Received
@@ -220,4 +220,4 @@ def _kafka_at(bootstrap: str | None, security: KafkaSecurity | None) -> Kafka:
     given = bootstrap or os.environ.get("TOCSIN_BOOTSTRAP", "")
     if not given:
         raise ValueError("Subscriber needs Kafka's address, HOST:PORT: its first argument, or TOCSIN_BOOTSTRAP")
-    return Kafka(given, security or KafkaSecurity.from_environment(os.environ))
+    return Kafka(checked_address(given), security or KafkaSecurity.from_environment(os.environ))

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
+from functools import partial
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
@@ -60,7 +61,7 @@ class SyncSubscriber:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._call(self._subscriber.__aexit__(kind, error, trace))
+            self._call(partial(self._subscriber.__aexit__, kind, error, trace))
         finally:
             loop, thread = self._running()
             loop.call_soon_threadsafe(loop.stop)
@@ -74,14 +75,14 @@ class SyncSubscriber:
 
     def __next__(self) -> Received:
         """The next event; by asking for it, the one before is done."""
-        told = self._call(self._next())
+        told = self._call(self._next)
         if told is None:
             raise StopIteration
         return told
 
     def run(self, handler: Handler) -> None:
         """As Subscriber.run; a plain handler runs in a thread that is not this one."""
-        self._call(self._subscriber.run(handler))
+        self._call(partial(self._subscriber.run, handler))
 
     def stop(self) -> None:
         """End `run`, or the iteration, when what the handlers have now is done."""
@@ -114,8 +115,9 @@ class SyncSubscriber:
             raise RuntimeError("a subscriber works within its block: with Subscriber.sync(...) as events: ...")
         return self._loop, self._thread
 
-    def _call(self, work: Coroutine[Any, Any, Result]) -> Result:
-        future: Future[Result] = asyncio.run_coroutine_threadsafe(work, self._running()[0])
+    def _call(self, work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+        loop, _ = self._running()
+        future: Future[Result] = asyncio.run_coroutine_threadsafe(work(), loop)
         try:
             return future.result()
         except BaseException:  # Ctrl-C while it waits: what is waited for in the loop is not wanted any more
