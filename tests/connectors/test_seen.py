@@ -75,6 +75,14 @@ def test_of_many_at_once_one_is_first(tmp_path: Path) -> None:
     assert found.count(True) == 20
 
 
+def test_threads_share_what_is_in_memory() -> None:
+    ticks = iter(range(1_000_000))
+    seen = MemorySeenIds(within=50, clock=lambda: float(next(ticks)))
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda number: seen.is_new(f"{number // 8}"), range(40_000), chunksize=500))
+    assert found.count(True) >= 5000  # and nothing was raised
+
+
 def test_what_is_done_is_noted_and_what_fails_comes_again(store: Store) -> None:
     seen, done = store(), []
     for fails in (True, False, False):

@@ -49,10 +49,12 @@ def once(seen: SeenIds, one: str) -> Iterator[bool]:
 
 
 class MemorySeenIds:
-    """In memory: at most `most` ids, each for `within` seconds of `clock`. A restart forgets them."""
+    """In memory: at most `most` ids, each for `within` seconds of `clock`. A restart forgets them.
+    Threads may share it."""
 
     def __init__(self, *, within: float = FORTNIGHT, most: int = MOST, clock: Callable[[], float] = time.time) -> None:
         self._within, self._most, self._clock = within, most, clock
+        self._lock = threading.Lock()
         self._seen: OrderedDict[str, float] = OrderedDict()
 
     def knows(self, one: str) -> bool:
@@ -61,17 +63,19 @@ class MemorySeenIds:
 
     def is_new(self, one: str) -> bool:
         now, seen = self._clock(), self._seen
-        while seen and (len(seen) > self._most or next(iter(seen.values())) <= now - self._within):
-            seen.popitem(last=False)
-        if one in seen:
-            return False
-        seen[one] = now
-        if len(seen) > self._most:
-            seen.popitem(last=False)
-        return True
+        with self._lock:
+            while seen and next(iter(seen.values())) <= now - self._within:
+                seen.popitem(last=False)
+            if one in seen:
+                return False
+            seen[one] = now
+            if len(seen) > self._most:
+                seen.popitem(last=False)
+            return True
 
     def forget(self, one: str) -> None:
-        self._seen.pop(one, None)
+        with self._lock:
+            self._seen.pop(one, None)
 
 
 class SqliteSeenIds:

@@ -17,7 +17,7 @@ import aiohttp
 import pytest
 
 from tocsin.connectors.sinks.webhook import WebhookConfig
-from tocsin.connectors.webhooks import sign
+from tocsin.connectors.webhooks import new_key_pair, sign
 from tocsin.streams.rulesfile import load_rulebook
 
 Tocsin = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -46,6 +46,7 @@ def test_a_rules_file_is_made_once_and_for_its_user_alone(tocsin: Tocsin, tmp_pa
 WRONG = {
     "nobody's secret": ((), 78, "--rules FILE"),
     "no secret": (("--secret", "hunter2"), 78, "--secret: a webhook secret has 24 to 64 bytes"),
+    "what the sender alone has": (("--secret", new_key_pair()[0]), 78, "a receiver has the whpk_ made with it"),
     "no file": (("--rules", "none.yaml"), 78, "none.yaml"),
 }
 
@@ -62,11 +63,21 @@ def test_an_example_is_no_file(tocsin: Tocsin, tmp_path: Path) -> None:
     assert (ended.returncode, "either a FILE or --example" in ended.stderr) == (2, True)
 
 
-async def test_receive_prints_what_is_signed_and_refuses_the_rest() -> None:
-    secret = "whsec_TfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+PAIR = """\
+endpoints:
+  desk: {sink: webhook, url: "http://127.0.0.1:1/", allow_private: true, secret: %s}
+default_route: desk
+"""
+
+
+@pytest.mark.parametrize("secret", ["whsec_TfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", new_key_pair()[0]], ids=["v1", "v1a"])
+async def test_receive_prints_what_is_signed_and_refuses_the_rest(tmp_path: Path, secret: str) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(PAIR % secret)
+    given = {"RECEIVE_SECRET": secret} if secret.startswith("whsec_") else {"RULES": str(rules)}
     receiver = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tocsin.streams.cli.main", "receive", "--port", "0", "--answer", "503",
-        env={**os.environ, "TOCSIN_RECEIVE_SECRET": secret},
+        env={**os.environ, **{f"TOCSIN_{name}": value for name, value in given.items()}},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
