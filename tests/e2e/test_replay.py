@@ -54,7 +54,7 @@ async def replay(bus: Bus, *arguments: str, failpoint: str = "") -> tuple[int, d
     return code, objects[0] if objects else {}, said
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 async def test_an_endpoint_gets_again_what_it_got_marked_and_in_lane_order(
     bootstrap: str, prefix: str, tmp_path: Path
 ) -> None:
@@ -111,7 +111,7 @@ async def arrived_times(receiver: Receiver, count: int) -> None:
             await asyncio.sleep(0.1)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 async def test_poison_is_listed_and_what_can_be_read_now_is_replayed_and_told_once(
     bootstrap: str, prefix: str, tmp_path: Path
 ) -> None:
@@ -142,7 +142,7 @@ async def test_poison_is_listed_and_what_can_be_read_now_is_replayed_and_told_on
         assert [arrival.delivery_id for arrival in receiver.arrivals] == [delivery], "told once, however often it came"
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 async def test_a_dead_delivery_is_replayed_marked_and_its_replay_counts_on(
     bootstrap: str, prefix: str, tmp_path: Path
 ) -> None:

@@ -50,14 +50,14 @@ def outcome(
     left_out = Counter(by_refusal(index.counts())) + Counter(failed or {})
     if index.repeats:
         left_out["it was replayed already"] = index.repeats
+    reasons = by_reason(index.counts())
     if as_json:
-        reasons = by_reason(index.counts())
         show_json(
             {"count": count, "chosen": index.total(), "by_reason": reasons, "left_out": left_out} | dict(more or {})
         )
     elif count:
-        beyond = f" of {index.total()}" if index.total() != count else ""
-        tell(f"{count}{beyond} {verb} ({_listed(by_reason(index.counts()))})")
+        whole = count == index.total()
+        tell(f"{count} {verb} ({_listed(reasons)})" if whole else f"{count} of {index.total()} {verb}")
     elif not left_out:
         tell("no such dead letters")
     for why, number in left_out.items() if not as_json else ():

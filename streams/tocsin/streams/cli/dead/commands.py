@@ -167,7 +167,7 @@ def purge(
     plan = purges(index)
     deleted, noted = sum(one.deleted for one in plan), sum(len(one.noted) for one in plan)
     lost = index.total() - sum(one.replayed for one in index.counts())
-    says = f"{deleted} are deleted from Kafka, {noted} left out and kept on disk until retention or a later purge"
+    says = f"deleted from Kafka: {deleted}; left out, and kept on disk until retention or a later purge: {noted}"
     if not dry_run and not yes and index.total():
         confirmed(index, index.total(), f"{says}; {lost} of them were never replayed", "purge them?")
     if not dry_run and index.total():
@@ -219,7 +219,7 @@ def _replay_one(settings: Settings, name: str, refusal: Refusal, dry_run: bool, 
         raise CommandFailed(BAD_INPUT, f"dead letter {name} cannot be replayed: {why}")
     if not dry_run:
         asyncio.run(write_one(settings, opened, by))
-    _show_written([opened], as_json, "would replay" if dry_run else "replayed", was_replayed)
+    _show_written([opened], as_json, "would replay" if dry_run else "replayed", was_replayed or not dry_run)
 
 
 async def _replay_all(settings: Settings, wanted: Wanted, index: Index, count: int, by: str, as_json: bool) -> Written:
@@ -229,16 +229,18 @@ async def _replay_all(settings: Settings, wanted: Wanted, index: Index, count: i
         def on_written(letters: list[Opened]) -> None:
             done(len(letters))
             if each:
-                _show_written(letters, as_json, "replayed", False)
+                _show_written(letters, as_json, "replayed", True)
 
         async with letters_of(settings, wanted.since) as letters, aclosing(letters.chosen(index, count)) as chosen:
             return await write_again(settings, chosen, stop, by, on_written)
 
 
-def _show_written(letters: list[Opened], as_json: bool, verb: str, before: bool) -> None:
+def _show_written(letters: list[Opened], as_json: bool, verb: str, replayed: bool) -> None:
     for letter in letters:
-        found = letter.letter(before)
-        show_json(msgspec.to_builtins(found)) if as_json else show(f"{verb} {line_of(found)}")
+        if as_json:
+            show_json(msgspec.to_builtins(letter.letter(replayed)))
+        else:
+            show(f"{verb} {line_of(letter.letter())}")
 
 
 def _count_line(one: Count) -> str:

@@ -15,10 +15,17 @@ class Offsets:
         self._bits = bytearray((self.last - first + 7) // 8)
 
     def add(self, offset: int, end: int | None = None) -> None:
-        """Add one offset, or all from it up to, not including, `end`."""
-        for one in range(max(offset, self.first), min(offset + 1 if end is None else end, self.last)):
-            at = one - self.first
-            self._bits[at >> 3] |= 1 << (at & 7)
+        """Add one offset, or all from it up to, not including, `end`; whole bytes at once, however many they are."""
+        at = max(offset, self.first) - self.first
+        behind = min(offset + 1 if end is None else end, self.last) - self.first
+        whole, last = (at + 7) // 8, behind // 8
+        if whole < last:
+            self._bits[whole:last] = b"\xff" * (last - whole)
+            edges = (*range(at, whole * 8), *range(last * 8, behind))
+        else:
+            edges = (*range(at, behind),)
+        for one in edges:
+            self._bits[one >> 3] |= 1 << (one & 7)
 
     def __contains__(self, offset: int) -> bool:
         at = offset - self.first
