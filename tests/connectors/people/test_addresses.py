@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from tocsin.connectors.people.addresses import Unusable, checked, without_secrets
@@ -63,6 +65,12 @@ def test_others_are_refused_with_the_reason_and_never_quoted(url: str, why: str)
 @pytest.mark.parametrize("name", [name for name, (_, why) in REFUSED.items() if why == "not public"])
 def test_private_ones_are_taken_where_the_operator_says_so(name: str) -> None:
     assert checked(REFUSED[name][0], private=True)
+
+
+def test_without_apprise_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    with pytest.raises(SinkMisconfigured, match=r"pip install 'tocsin\[notify\]'"):
+        make_sink("notify", {"url": USUAL["mail"][0]})
 
 
 def test_what_is_logged_has_no_part_of_the_url() -> None:

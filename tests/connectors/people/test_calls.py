@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -178,6 +180,56 @@ async def test_a_process_that_is_killed_is_started_anew_and_nothing_is_called_do
         forever.set()
     assert after is not None
     assert after.ok
+
+
+DISPATCHER = """
+import asyncio, sys
+from tocsin.connectors.people.calls import shared
+from tocsin.connectors.people.letter import Letter
+
+async def main():
+    async with shared() as calls:
+        sending = asyncio.create_task(calls.send(sys.argv[1], Letter("t", "b"), "text", within=60, private=True))
+        while calls._process is None:
+            await asyncio.sleep(0.01)
+        print(calls._process.pid, flush=True)
+        await sending
+
+asyncio.run(main())
+"""
+
+
+async def test_with_a_dispatcher_that_is_killed_its_process_ends_and_what_it_sends() -> None:
+    forever, came = asyncio.Event(), asyncio.Event()
+
+    async def answer(request: web.Request) -> web.Response:
+        came.set()
+        await forever.wait()
+        return web.Response()
+
+    async with server(answer) as url:
+        dispatcher = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", DISPATCHER, url, stdout=asyncio.subprocess.PIPE
+        )  # fmt: skip
+        assert dispatcher.stdout is not None
+        group = int(await dispatcher.stdout.readline())
+        await came.wait()
+        dispatcher.kill()
+        await dispatcher.wait()
+        async with asyncio.timeout(60):
+            while await asyncio.to_thread(_lives, group):  # noqa: ASYNC110 - what is waited for has no event
+                await asyncio.sleep(0.05)
+        forever.set()
+
+
+def _lives(group: int) -> bool:
+    """Whether the process group has a process that is no zombie: where nobody waits for orphans, they stay as such."""
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, its_group = status.read_text().rpartition(") ")[2].split()[:3]
+            if int(its_group) == group and state != "Z":
+                return True
+    return False
 
 
 async def test_it_sees_neither_proxies_nor_settings_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,8 @@ from tocsin.connectors.people.letter import Form, Link, Room, letter
 from tocsin.connectors.people.told import Told, told_of
 from tocsin.connectors.people.words import _WORDS, LANGUAGES, words_in
 
+NAMES = (*Told.__struct_fields__, "type", "problem", "thread", "wording", "source", "http", "from", "language",
+         "record_type", "thread_id", "waited_seconds", "first_seen")  # fmt: skip
 LINKS = tuple(Link(does, f"https://bus.example/v1/act/{does}-token") for does in ("acknowledge", "resolve", "open"))
 
 
@@ -136,6 +138,20 @@ def test_any_notification_fits_its_room_in_one_subject(given_: Told, room: int, 
     assert len(written.body) <= room
     assert not set("\r\n") & set(written.title)
     assert "@" not in written.title + written.body
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=6),
+    max_leaves=30,
+)
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), JSON))
+def test_whatever_a_notification_holds_it_is_read_and_shown(data: dict[str, Any]) -> None:
+    found = told_of({"type": data.get("type"), "data": data})
+    assert found is not None
+    assert letter(found, words_in([]), LINKS).title
 
 
 def test_a_body_that_is_none_of_ours() -> None:
