@@ -33,7 +33,7 @@ class NameServer(asyncio.DatagramProtocol):
 
     async def __aenter__(self) -> NameServer:
         loop = asyncio.get_running_loop()
-        self._tcp = await asyncio.start_server(self._over_tcp, "127.0.0.1", 0)
+        self._tcp = await asyncio.start_server(self._over_tcp, "127.0.0.1", self.port)
         self.port = self._tcp.sockets[0].getsockname()[1]
         self._udp, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", self.port))
         return self

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -86,3 +91,26 @@ async def test_what_the_resolver_itself_refuses() -> None:
     async with NameServer({"asked.example": ["2002:7f00:1::"]}) as server:
         with pytest.raises(AddressRefused):
             await PublicResolver(server.resolver()).resolve("asked.example", 443, socket.AF_UNSPEC)
+
+
+IN_A_WORLD_OF_ITS_OWN = ["unshare", "--map-root-user", "--net", "--mount"]
+CLOSED = {"address_refused", "dns_failed"}
+
+
+def test_the_systems_own_resolver() -> None:
+    """The sink as it is delivered, with getaddrinfo and a name server on port 53."""
+    if shutil.which("unshare") is None or shutil.which("ip") is None:
+        pytest.skip("needs unshare and ip")
+    if subprocess.run([*IN_A_WORLD_OF_ITS_OWN, "true"], capture_output=True, timeout=30).returncode:
+        pytest.skip("this system lets nobody make a network namespace")
+    command = [*IN_A_WORLD_OF_ITS_OWN, sys.executable, "-m", "tests.connectors.sinks.names_in_a_namespace"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=110, cwd=Path(__file__).parents[3])
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout)
+    reasons = found["reasons"]
+    # nobody is at a public address there: that it was tried is what counts
+    assert reasons.pop("public.example") == ["connect_failed"] * 2
+    assert reasons.pop("rebinding.example") == ["connect_failed", "address_refused"]
+    assert {one for each in reasons.values() for one in each} == CLOSED
+    assert reasons["mixed.example"] == reasons["private.example"] == ["address_refused"] * 2
+    assert found["asked"] >= 14

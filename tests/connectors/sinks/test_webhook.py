@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import zlib
 from contextlib import suppress
 from typing import Any
 
@@ -13,9 +14,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.harness.webhook_receivers import GUARD, OLD_SECRET, SECRET, attempt, bare, config, deliver, receiver
+from tocsin.connectors.guard import dial_any
 from tocsin.connectors.sinks.base import Delivered, Reason, Rejected, RetryLater, SinkMisconfigured
 from tocsin.connectors.sinks.webhook import WebhookConfig, WebhookSink
-from tocsin.connectors.sinks.webhook.transport import READ_AT_MOST
+from tocsin.connectors.sinks.webhook.transport import READ_AT_MOST, Transport
 from tocsin.connectors.webhooks import verify
 
 
@@ -37,6 +39,27 @@ async def test_what_the_receiver_gets_can_be_verified() -> None:
     assert headers["Accept-Encoding"] == "identity"
     assert "tocsin-replay" not in headers
     assert seen[1][1]["tocsin-replay"] == "2"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_to_the_metadata_service_dials_nobody_else(
+    status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dialled: list[str] = []
+
+    def listen(target: Any) -> socket.socket:
+        dialled.append(target[4][0])
+        return dial_any(target)
+
+    monkeypatch.setattr("tocsin.connectors.sinks.webhook.transport.dial_any", listen)
+
+    async def redirect(request: web.Request) -> web.Response:
+        headers = {"location": "http://169.254.169.254/latest/meta-data/", "refresh": "0; url=http://169.254.169.254/"}
+        return web.Response(status=status, headers=headers)
+
+    async with receiver(redirect) as url:
+        assert await deliver(url) == RetryLater(reason=Reason.REDIRECTED, status=status)
+    assert dialled == ["127.0.0.1"]
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -110,12 +133,35 @@ async def test_a_status_stands_though_the_rest_of_the_answer_never_ends() -> Non
         assert await deliver(url, timeout=0.5) == RetryLater(reason=Reason.SERVER_ERROR, status=500)
 
 
-async def test_a_compressed_answer_is_not_inflated() -> None:
-    async def bomb(request: web.Request) -> web.Response:
-        return web.Response(body=b"\x1f\x8b not gzip at all", headers={"content-encoding": "gzip"})
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])
+async def test_a_compressed_answer_is_not_inflated(encoding: str) -> None:
+    small = zlib.compress(bytes(32 * 1024 * 1024), 9)
+    assert len(small) < READ_AT_MOST
 
-    async with receiver(bomb) as url:
-        assert await deliver(url) == Delivered(status=200)
+    async def bomb(request: web.Request) -> web.Response:
+        return web.Response(body=small, headers={"content-encoding": encoding})
+
+    async with receiver(bomb) as url, Transport(config(url)) as transport:
+        answer = await transport.send("POST", {}, b"", keep=READ_AT_MOST)
+    assert (answer.status, answer.body) == (200, small), "as it came: nobody asked for it to be compressed"
+
+
+async def test_an_answer_of_a_byte_at_a_time_ends_with_the_attempt() -> None:
+    sent = 0
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n")
+        while True:
+            writer.write(b"x")
+            sent += 1
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    async with bare(drip) as url, asyncio.timeout(GUARD):
+        assert await deliver(url, timeout=0.5) == Delivered(status=200)
+    assert 0 < sent < 1000
 
 
 @pytest.mark.parametrize(
