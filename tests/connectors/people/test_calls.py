@@ -189,7 +189,7 @@ from tocsin.connectors.people.letter import Letter
 
 async def main():
     async with shared() as calls:
-        sending = asyncio.create_task(calls.send(sys.argv[1], Letter("t", "b"), "text", within=60, private=True))
+        sending = asyncio.create_task(calls.send(sys.argv[1], Letter("t", "b"), "text", within=100, private=True))
         while calls._process is None:
             await asyncio.sleep(0.01)
         print(calls._process.pid, flush=True)
@@ -209,14 +209,14 @@ async def test_with_a_dispatcher_that_is_killed_its_process_ends_and_what_it_sen
 
     async with server(answer) as url:
         dispatcher = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", DISPATCHER, url, stdout=asyncio.subprocess.PIPE
+            sys.executable, "-c", DISPATCHER, f"{url}?rto=200", stdout=asyncio.subprocess.PIPE
         )  # fmt: skip
         assert dispatcher.stdout is not None
         group = int(await dispatcher.stdout.readline())
         await came.wait()
         dispatcher.kill()
         await dispatcher.wait()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(40):
             while await asyncio.to_thread(_lives, group):  # noqa: ASYNC110 - what is waited for has no event
                 await asyncio.sleep(0.05)
         forever.set()
