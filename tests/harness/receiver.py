@@ -86,7 +86,7 @@ class Receiver:
 
 def rules_for(url: str, thread_errors: int = 0) -> str:
     """A rules file that tells everything to one receiver, one by one: what is tested with it is delivery, not loops
-    (unless threads get a budget)."""
+    (unless threads get a budget), and each by itself, whatever others were answered."""
     return f"""\
 endpoints:
   owner:
@@ -94,6 +94,7 @@ endpoints:
     url: {url}
     secret: {SECRET}
     allow_private: true
+    delivery: {{breaker_failures: 0, throttle: 0}}
 default_route: owner
 limits:
   thread_errors: {thread_errors}

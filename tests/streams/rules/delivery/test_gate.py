@@ -167,6 +167,12 @@ def test_what_is_held_behind_one_that_waits(rows: DictRows, hold_time: int | Non
     assert next(what for name, what in asked if name == "d2") == end
 
 
+def test_one_that_is_switched_off_has_no_breaker(rows: DictRows) -> None:
+    all_fail(rows, 5)
+    deliver(a_command(EndpointCommandKind.DISABLE), rows, NOW, DEFAULT)
+    assert (endpoint(rows).status, endpoint(rows).breaker) == ("disabled", "closed")
+
+
 # -- the throttle --------------------------------------------------------------------------------------------------
 
 

@@ -162,7 +162,7 @@ class Deliveries:
 
     def set_status(self, status: EndpointStatus) -> None:
         """Enable, disable or remove the endpoint; `go_on` does what follows for parked deliveries."""
-        state = replace(self.state(), status=status, since=self.now)
+        state = replace(self.state(), status=status, since=self.now, breaker="closed", probe_at=0)
         if status == "enabled":  # a person says that it is well: it is tried as if it were
             state = replace(gate.went_well(state), throttled_until=0, missed=state.missed)
         self.keep(state)
