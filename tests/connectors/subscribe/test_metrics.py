@@ -28,4 +28,5 @@ async def test_what_became_of_events_and_what_is_left() -> None:
         'tocsin_subscriber_handled_total{group="memory"} 3.0',
         'tocsin_subscriber_retried_total{group="memory"} 1.0',
         'tocsin_subscriber_dead_total{group="memory"} 1.0',
+        'tocsin_subscriber_unreadable_total{group="memory"} 0.0',
     ]

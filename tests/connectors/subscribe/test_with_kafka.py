@@ -136,7 +136,9 @@ POISON: dict[str, tuple[bytes, str]] = {
 }
 
 
-async def test_poison_is_put_aside_with_its_reason(bootstrap: str, prefix: str) -> None:
+async def test_poison_is_put_aside_with_its_reason(
+    bootstrap: str, prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
     await make_topics(bootstrap, prefix)
     await write(bootstrap, prefix, [*(value for value, _ in POISON.values()), opened(1), resolved(1)])
     seen: list[str] = []
@@ -148,6 +150,8 @@ async def test_poison_is_put_aside_with_its_reason(bootstrap: str, prefix: str) 
     letters = await dead(bootstrap, prefix)
     assert sorted(one["tocsin.reason"] for one in letters) == sorted(reason for _, reason in POISON.values())
     assert {one["tocsin.for-group"] for one in letters} == {"g"}
+    assert events.counts()["unreadable"] == len(POISON)
+    assert len([one for one in caplog.records if "is no event" in one.getMessage()]) == 1, "no flood of lines"
 
 
 async def test_what_a_newer_release_wrote_is_waited_for(bootstrap: str, prefix: str) -> None:

@@ -14,6 +14,7 @@ COUNTERS = {
     "handled": "Events whose handler returned",
     "retried": "Calls of a handler that failed and were tried again",
     "dead": "Events that became dead letters because of their handler",
+    "unreadable": "Records that are no event, and became dead letters",
 }
 
 
@@ -40,7 +41,8 @@ class Read(Protocol):
 
 class SubscriberMetrics:
     """A collector: `tocsin_subscriber_lag_records` (of the partitions that are held here), `tocsin_subscriber_waiting`
-    (1 while something is waited for), `tocsin_subscriber_handled_total`, `..._retried_total`, `..._dead_total`."""
+    (1 while something is waited for), `tocsin_subscriber_handled_total`, `..._retried_total`, `..._dead_total`,
+    `..._unreadable_total`."""
 
     def __init__(self, subscriber: Read) -> None:
         self._subscriber = subscriber

@@ -80,7 +80,7 @@ class Subscriber:
         self.group, self._start, self._retries = group, start, retries
         self._at_once, self._timeout, self._drain_within = at_once, timeout, drain_within
         self._kafka = dict(kafka or {})
-        self._troubles = Troubles()
+        self._troubles, self._unreadable = Troubles(), 0
         self._stop = asyncio.Event()
         self._consuming: Consuming | None = None
         self._handling: Handling | None = None
@@ -146,8 +146,8 @@ class Subscriber:
 
     def counts(self) -> Mapping[str, int]:
         """Since `run` began: events that were `handled`, calls that were `retried`, events that became `dead` letters
-        by their handler."""
-        return {} if self._handling is None else self._handling.counts()
+        by their handler, records that were `unreadable` (dead letters, too)."""
+        return {} if self._handling is None else {**self._handling.counts(), "unreadable": self._unreadable}
 
     async def _run_once(self, handler: Handler) -> None:
         # Not at the top: aiokafka takes long to import, and who only names a Subscriber does not need it yet.
@@ -180,12 +180,19 @@ class Subscriber:
         try:
             told = await self._read(record, replayed=group is not None)
         except Poison as poison:
-            log.error("%s/%s@%s is no event: %s", record.topic, record.partition, record.offset, poison)
+            self._note_poison(record, poison)
             async with self._handling.not_given_up():
                 await self._letters.bury(record, poison.reason, poison.detail)
             return
         if self._wanted.wants(told.event):
             await self._handling.handle(told, partial(self._letters.bury, record))
+
+    def _note_poison(self, record: ConsumerRecord, poison: Poison) -> None:
+        """The 1st, 10th, 100th, ... in the log: a flood of them must not be one of lines."""
+        self._unreadable += 1
+        if set(str(self._unreadable)[1:]) <= {"0"} and str(self._unreadable)[0] == "1":
+            place = f"{record.topic}/{record.partition}@{record.offset}"
+            log.error("%s is no event (%s); there were %d such, all are dead letters", place, poison, self._unreadable)
 
     async def _read(self, record: ConsumerRecord, replayed: bool) -> Received:
         """The event; one that a newer release wrote is waited for. Raises Poison."""
