@@ -17,6 +17,7 @@ import aiohttp
 import pytest
 
 from tocsin.connectors.sinks.webhook import WebhookConfig
+from tocsin.connectors.sinks.webhook.ownership import Proven, prove
 from tocsin.connectors.webhooks import new_key_pair, sign
 from tocsin.streams.rulesfile import load_rulebook
 
@@ -88,6 +89,8 @@ async def test_receive_prints_what_is_signed_and_refuses_the_rest(tmp_path: Path
             for headers, status in ((signed, 503), (signed | {"tocsin-attempt": "2"}, 503), ({}, 401)):
                 async with session.post(f"{url}hook", data=BODY, headers=headers) as answer:
                     assert answer.status == status
+        asking = WebhookConfig(url=f"{url}hook", secrets=(secret,), allow_private=True, ownership="challenge")
+        assert await prove(asking) == Proven(), "it wants to be told, whatever it answers then"
         receiver.send_signal(signal.SIGTERM)
         out, err = await receiver.communicate()
     finally:

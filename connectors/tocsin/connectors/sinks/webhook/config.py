@@ -102,7 +102,7 @@ class WebhookConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         if len(given) != 1:
             raise ValueError("a webhook needs exactly one of secret, secret_env and secret_file")
         if (self.ownership == "options") != (self.origin is not None):
-            raise ValueError("a webhook has an origin with ownership: options, and only then")
+            raise ValueError("a webhook whose ownership is options has an origin, and no other has one")
         if self.origin is not None and not _DNS_NAME.fullmatch(self.origin):
             raise ValueError("the origin of a webhook is a DNS name, such as tocsin.example.org")
         secrets = (*given, *self.secrets)
