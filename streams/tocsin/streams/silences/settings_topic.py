@@ -188,7 +188,7 @@ class SettingsTopic:
             if key != key_of(event).encode():
                 raise SubscriptionBroken("it stands under a key that is not its own")
             if not self.subscriptions.learn(event):
-                _log.warning("subscription not taken: another one came first", endpoint=event.endpoint, offset=offset)
+                _log.info("subscription not taken: another one came first", endpoint=event.endpoint, offset=offset)
         elif isinstance(event, SchemaInUse):
             self._apply_schema(event)
 
