@@ -37,6 +37,9 @@ AGAIN_AFTER = 1.0
 READ_BACK_WITHIN = 10.0
 """Seconds within which what was written must be read back."""
 
+MAX_BROKEN = 1000
+"""How many broken settings are remembered by their keys."""
+
 OnBroken = Callable[[bytes, bytes, int, str], Awaitable[None]]
 """Called with key, value, offset and reason of a record that cannot be what it says, once it was read."""
 
@@ -201,8 +204,10 @@ class SettingsTopic:
 
     def _note_broken(self, key: bytes, value: bytes | None, offset: int, why: str) -> None:
         _log.error("setting not in force: its record is broken", key=repr(key[:200]), offset=offset, why=why)
-        self._broken_at[key] = why
-        self._broken.append((key, value or b"", offset, why))
+        if len(self._broken_at) < MAX_BROKEN:
+            self._broken_at[key] = why
+        if self._on_broken is not None:
+            self._broken.append((key, value or b"", offset, why))
 
     async def _tell_broken(self) -> None:
         while self._broken and self._on_broken is not None:
