@@ -21,7 +21,7 @@ SAID: dict[str, tuple[str | None, str | None, Level, str]] = {
     "a key that is none": (BUS, "short", Level.FAIL, "32 characters"),
     "an address of this machine": ("http://127.0.0.1:8700", "k" * 32, Level.WARN, "on this machine alone"),
     "a name of this machine": ("http://localhost:8700", "k" * 32, Level.WARN, "on this machine alone"),
-    "all of it": (BUS, "k" * 32, Level.OK, "1 endpoints tell people (ann), with links"),
+    "all of it": (BUS, "k" * 32, Level.OK, "1 endpoint tells people (ann), with links"),
 }
 
 

@@ -23,7 +23,8 @@ def people_checks(settings: Settings) -> list[Check]:
     names = [] if book is None else sorted(name for name, one in book.endpoints.items() if one.explained)
     if not names:
         return []
-    told = f"{len(names)} endpoints tell people ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})"
+    verb = "endpoint tells" if len(names) == 1 else "endpoints tell"
+    told = f"{len(names)} {verb} people ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})"
     if settings.public_url is None:
         step = f"set TOCSIN_PUBLIC_URL to the gateway's address as they reach it ({PAGE})"
         return [Check("people", Level.WARN, f"{told}, without links to answer by", step)]
