@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 import msgspec
 from msgspec import Struct
 
+from tocsin.connectors.outcomes import Reason
 from tocsin.connectors.printable import clipped, printable
 from tocsin.connectors.publish.headers import rfc3339
 from tocsin.streams.rules.config import Endpoint
@@ -79,6 +80,8 @@ def line_of_standing(standing: Standing) -> str:
     words += [f"{standing.failures} failures"] if standing.failures else []
     words += [f"last error {clipped(standing.last_error, 100)}"] if standing.last_error else []
     words += [f"rate {standing.rate}"] if standing.rate else []
+    if standing.state == "failing" and (standing.last_error or "").startswith(Reason.UNVERIFIED):
+        words.append(f"(its receiver has not agreed to be told; tocsin endpoint test {clipped(standing.endpoint, 80)})")
     if standing.state in ("disabled", "removed") and standing.origin != "gone":
         words.append(f"(tocsin endpoint enable {clipped(standing.endpoint, 80)} --by YOU)")
     return printable(" ".join(words))
