@@ -15,6 +15,7 @@ from tests.harness.receiver import Receiver, rules_for
 from tests.harness.secured_broker import PASSWORD, USER, SecuredBroker
 from tests.harness.traffic import arrived
 from tocsin.connectors.publish import Publisher, problem
+from tocsin.connectors.subscribe import Subscriber
 from tocsin.schemas.ids import derived_id
 
 COMMANDS = {
@@ -46,7 +47,9 @@ async def tocsin(arguments: list[str], environment: dict[str, str], folder: Path
 
 @pytest.mark.kafka
 @pytest.mark.timeout(300)
-async def test_a_problem_travels_and_commands_work(secured: SecuredBroker, tmp_path: Path) -> None:
+async def test_a_problem_travels_and_commands_work(
+    secured: SecuredBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "password").write_text(PASSWORD)
     environment = {
         "TOCSIN_BOOTSTRAP": secured.sasl,
@@ -65,6 +68,10 @@ async def test_a_problem_travels_and_commands_work(secured: SecuredBroker, tmp_p
         async with Publisher(secured.sasl, prefix="safe.", security=secured.security("PLAIN")) as publisher:
             receipt = await publisher.publish(problem("e.p.msg", text="over TLS"))
         await arrived(receiver, {derived_id("delivery", receipt.event_id, "owner")})
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        async with asyncio.timeout(60), Subscriber(group="g", kinds="ProblemOpened") as events:
+            assert (await anext(events)).text == "over TLS"
         for arguments, code in COMMANDS.values():
             assert (await tocsin(arguments, bus.environment, tmp_path))[0] == code, arguments
         code, said = await tocsin(["topics", "plan"], bus.environment | {"TOCSIN_KAFKA_PASSWORD": "wrong"}, tmp_path)
