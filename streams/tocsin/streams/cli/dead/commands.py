@@ -173,6 +173,7 @@ def purge(
     if not dry_run and index.total():
         _run(carry_out(settings, plan, by))
     verb = "would be purged" if dry_run else "purged"
+    _tell_documents(index)
     outcome(index, index.total(), verb, as_json, more={"deleted": deleted, "noted": noted, "never_replayed": lost})
     if index.total() and not as_json:
         show(("would: " if dry_run else "") + says)

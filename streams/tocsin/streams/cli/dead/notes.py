@@ -40,7 +40,7 @@ def noted(record: ConsumerRecord, kind: str) -> Iterator[tuple[int, int]]:
 
 def notes_of(kind: str, partition: int, offsets: Iterable[int], by: str) -> Iterator[list[tuple[str, bytes]]]:
     """The headers of as few notes as say this of the letters at these ascending offsets, and who wanted it."""
-    who = ("tocsin.by", by.encode())
+    who = ("tocsin.by", by.encode("utf-8", "replace"))
     texts: list[str] = []
     for first, last in ranges_of(offsets):
         texts.append(f"{partition}:{first}" if first == last else f"{partition}:{first}-{last}")

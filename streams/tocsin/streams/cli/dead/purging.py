@@ -58,7 +58,7 @@ async def carry_out(settings: Settings, plan: list[Purge], by: str) -> None:
             notes = list(notes_of(PURGED_OF, purge.partition, purge.noted, by))
             if purge.until is not None:
                 deleted = (DELETED_BEFORE, str(purge.until).encode())
-                notes = notes or [[(PURGED_OF, b""), ("tocsin.by", by.encode())]]
+                notes = notes or [[(PURGED_OF, b""), ("tocsin.by", by.encode("utf-8", "replace"))]]
                 notes[0] = [*notes[0], deleted]
             for headers in notes:
                 await producer.send_and_wait(topic, b"", partition=purge.partition, headers=headers)

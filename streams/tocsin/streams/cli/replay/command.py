@@ -41,6 +41,8 @@ from tocsin.streams.topology import topic_name
 
 MANY = 1000
 """More deliveries than this are sent only when somebody confirms it."""
+MAX_NAME = 255
+"""Characters of an endpoint's name."""
 MENTIONED = 3
 """Replays of the same time that are mentioned, the last ones."""
 ANSWERED_WITHIN = 30.0
@@ -81,6 +83,8 @@ def run(
     It is read from the log of `deliveries`, which Kafka keeps for 30 days; what is gone is counted, and ends with 1.
     """
     by, within = user(by), seconds_of(wait)
+    if not 0 < len(endpoint) <= MAX_NAME or any("\ud800" <= letter <= "\udfff" for letter in endpoint):
+        raise CommandFailed(USAGE, f"--endpoint is a name of 1 to {MAX_NAME} characters")
     try:
         why = reason(why)
     except Unreadable as unreadable:
