@@ -28,8 +28,8 @@ MAX_SECRET_BYTES = 64
 NEW_SECRET_BYTES = 32
 KEY_BYTES = 32
 """Bytes of an ed25519 key, private or public (RFC 8032)."""
-SIGNATURE_BYTES = 64
-"""Bytes of an ed25519 signature."""
+SIGNATURE_LETTERS = 88
+"""Letters of base64 of the 64 bytes of an ed25519 signature."""
 
 
 class Signs(Protocol):
@@ -87,11 +87,11 @@ class PublicKey:
         from cryptography.exceptions import InvalidSignature
 
         version, _, encoded = entry.partition(b",")
-        if version != b"v1a":
+        if version != b"v1a" or len(encoded) != SIGNATURE_LETTERS:
             return False
         try:
             signature = base64.b64decode(encoded, validate=True)
-            if len(signature) != SIGNATURE_BYTES or base64.b64encode(signature) != encoded:
+            if base64.b64encode(signature) != encoded:
                 return False  # one spelling only, as for v1
             self._key.verify(signature, content)
         except (InvalidSignature, ValueError):
