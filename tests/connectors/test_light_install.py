@@ -25,7 +25,17 @@ BUS = ("tocsin.streams", "tocsin.connectors.gateway")
     "module",
     [
         f"tocsin.connectors.{name}"
-        for name in ("publish", "subscribe", "webhooks", "dialects", "sinks", "sinks.memory", "mediation", "web5")
+        for name in (
+            "conformance",
+            "publish",
+            "subscribe",
+            "webhooks",
+            "dialects",
+            "sinks",
+            "sinks.memory",
+            "mediation",
+            "web5",
+        )
     ],
 )
 def test_imports_no_extra_and_nothing_of_the_bus(module: str) -> None:
