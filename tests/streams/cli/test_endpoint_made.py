@@ -78,5 +78,10 @@ def test_how_it_stands(row: EndpointRow | None, taken: tuple[str, ...], state: s
     assert state_of("hook", {} if row is None else {"hook": row}, taken)["state"] == state
 
 
+def test_what_is_parked_and_the_breaker_are_told() -> None:
+    row = EndpointRow("hook", "enabled", 1, waiting=7, breaker="half_open")
+    assert state_of("hook", {"hook": row}, ()) == {"state": "enabled", "parked": 7, "breaker": "half-open"}
+
+
 def test_what_cannot_be_read_in_time_is_not_guessed() -> None:
     assert state_of("hook", None, ()) == {"state": "unknown"}

@@ -216,5 +216,9 @@ def state_of(name: str, rows: Mapping[str, EndpointRow] | None, taken: Collectio
     told: dict[str, Any] = {"since": rfc3339(row.since)} if state in ("disabled", "removed") else {}
     if row.failures:
         told |= {"failures": row.failures, "last_error": row.last_error}
+    if row.waiting:
+        told["parked"] = row.waiting
+    if row.breaker != "closed":
+        told["breaker"] = row.breaker.replace("_", "-")
     unverified = row.last_error.startswith("unverified") and state in ("enabled", "failing")
     return {"state": "unverified" if unverified else state, **told}
