@@ -26,25 +26,24 @@ class RowCounts:
     """Rows, and open rows of one kind, by scope; a scope that has none is not in it. `prefix` is how the keys of that
     kind begin: their rows have to be noted whenever they change."""
 
-    __slots__ = ("_open_keys", "_what", "open", "prefix", "rows")
+    __slots__ = ("_open_keys", "_scope_of", "_what", "open", "prefix", "rows")
 
     def __init__(self, what: PerScope) -> None:
-        self._what = what
+        self._what, self._scope_of = what, what.scope_of
         self.prefix = f"{what.open_kind}/"
         self._open_keys: set[str] = set()
         self.rows: dict[str, int] = {}
         self.open: dict[str, int] = {}
 
-    def change(self, key: str, before: bool, after: bool) -> None:
-        """Whether there was a row of this key, and whether there is one now."""
-        if before == after:
-            return
-        scope = self._what.scope_of(key)
-        if after:
-            self.rows[scope] = self.rows.get(scope, 0) + 1
-        else:
-            _one_less(self.rows, scope)
-            self._close(key)
+    def added(self, key: str) -> None:
+        """There is a row of this key now, and there was none before."""
+        scope = self._scope_of(key)
+        self.rows[scope] = self.rows.get(scope, 0) + 1
+
+    def removed(self, key: str) -> None:
+        """There was a row of this key, and there is none any more."""
+        _one_less(self.rows, self._scope_of(key))
+        self._close(key)
 
     def note(self, key: str, row: Any) -> None:
         """The row of this key, of the kind of which some are open, is now this one."""
@@ -59,13 +58,13 @@ class RowCounts:
             self._close(key)
         elif key not in self._open_keys:
             self._open_keys.add(key)
-            scope = self._what.scope_of(key)
+            scope = self._scope_of(key)
             self.open[scope] = self.open.get(scope, 0) + 1
 
     def _close(self, key: str) -> None:
         if key in self._open_keys:
             self._open_keys.remove(key)
-            _one_less(self.open, self._what.scope_of(key))
+            _one_less(self.open, self._scope_of(key))
 
 
 def _one_less(counts: dict[str, int], scope: str) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import heapq
 import struct
 from collections.abc import Callable, Iterable, Iterator
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 from msgspec import Struct
@@ -73,12 +73,12 @@ class TimerHeap:
         self._heap: list[tuple[int, str]] = []
 
     def set(self, key: str, due: int) -> None:
-        heapq.heappush(self._heap, (due, key))
+        heappush(self._heap, (due, key))
 
     def rebuild(self, entries: Iterable[tuple[int, str]]) -> None:
         """Hold exactly these (due, key): what rows no longer carry goes."""
         self._heap = list(entries)
-        heapq.heapify(self._heap)
+        heapify(self._heap)
 
     def head(self, due_of: Callable[[str], int | None]) -> int | None:
         """The earliest due time that a row still carries, or None."""
@@ -87,7 +87,7 @@ class TimerHeap:
             due, key = heap[0]
             if due_of(key) == due:
                 return due
-            heapq.heappop(heap)
+            heappop(heap)
         return None
 
     def pop_due(self, now: int, due_of: Callable[[str], int | None]) -> str | None:
@@ -95,7 +95,7 @@ class TimerHeap:
         head = self.head(due_of)
         if head is None or head > now:
             return None
-        return heapq.heappop(self._heap)[1]
+        return heappop(self._heap)[1]
 
     def __len__(self) -> int:
         return len(self._heap)
@@ -222,9 +222,8 @@ class RowStore:
         for key, stored in self._rows.items():
             if stored.version > self._version:
                 raise RowFormatNewer(f"row {key!r} has format {stored.version}, this process reads {self._version}")
-            if stored.due is not None:
-                self.timers.set(key, stored.due)
             self._count_stored(key, None, stored)
+        self.timers.rebuild((row.due, key) for key, row in self._rows.items() if row.due is not None)
 
     def restart_timer(self, key: str) -> None:
         """Put the row's timer into the heap again, which had lost it (engine/audit.py)."""
@@ -261,8 +260,13 @@ class RowStore:
         before, due = self._rows.get(key), stored.due
         self._before_event.setdefault(key, before)
         self._before_batch.setdefault(key, before)
-        if self.counts is not None and (before is None or before.deleted or stored.deleted):
-            self.counts.change(key, _is_there(before), _is_there(stored))
+        counts = self.counts
+        if counts is not None:
+            if before is None or before.deleted:
+                if not stored.deleted:
+                    counts.added(key)
+            elif stored.deleted:
+                counts.removed(key)
         self._rows[key] = stored
         # A row that is written again with its old timer must not grow the heap at every event.
         if due is not None and (before is None or before.due != due):
@@ -282,7 +286,8 @@ class RowStore:
         counts = self.counts
         if counts is None:
             return
-        counts.change(key, _is_there(before), _is_there(after))
+        if _is_there(before) != _is_there(after):
+            (counts.added if _is_there(after) else counts.removed)(key)
         if after is None or after.deleted or after.version > self._version:
             return
         if key.startswith(counts.prefix):

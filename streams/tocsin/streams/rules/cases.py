@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
@@ -23,14 +24,16 @@ CASE_ENDPOINTS = 100
 def open_or_repeat(turn: Turn, report: Report) -> Notice:
     """Open the report's case, or repeat it while it is not resolved, and count it there."""
     event, key = report.event, turn.cases.key(report.case)
-    row = _counted(turn, report, turn.cases.get(key))
-    opens = row.status == "resolved"
+    known = turn.cases.get(key) or _unopened(turn, report)
+    opens = known.status == "resolved"
     event_id = derived_id("opened" if opens else "repeated", event.event_id)
-    row = msgspec.structs.replace(
-        row,
-        status="open" if opens else row.standing(turn.now),
+    row = _counted(
+        turn,
+        report,
+        known,
+        status="open" if opens else known.standing(turn.now),
         represented_by=event_id,
-        endpoints=with_endpoints(row, report.endpoints),
+        endpoints=with_endpoints(known, report.endpoints),
     )
     turn.cases.keep(key, row, turn.now + turn.config.case_ttl)
     # A report that no route takes is routed to nobody, and told to the default endpoint (ProblemUnrouted).
@@ -105,10 +108,14 @@ def open_by_digest(turn: Turn, digest: ProblemsDigested, thread: str | None) -> 
         turn.cases.keep(key, row, turn.now + turn.config.case_ttl)
 
 
-def _counted(turn: Turn, report: Report, row: CaseRow | None) -> CaseRow:
+def _unopened(turn: Turn, report: Report) -> CaseRow:
+    """The row of a case of which nobody was told yet."""
+    return CaseRow(0, report.event.event_id, report.event.event_id, "resolved", turn.now, turn.now)
+
+
+def _counted(turn: Turn, report: Report, row: CaseRow, **told: Any) -> CaseRow:
+    """The row with one more report, and with what was `told` of it, if it was."""
     event = report.event
-    if row is None:
-        row = CaseRow(0, event.event_id, event.event_id, "resolved", turn.now, turn.now)
     return msgspec.structs.replace(
         row,
         count=row.count + 1,
@@ -118,4 +125,5 @@ def _counted(turn: Turn, report: Report, row: CaseRow | None) -> CaseRow:
         severity=event.problem.severity.value,
         thread=clip(event.problem.thread_id),
         lane=clip(report.lane),
+        **told,
     )

@@ -53,7 +53,7 @@ def _codes_around(turn: Turn, report: Report) -> list[str]:
     occurred, and the reply to it is in a thread of its own below that), and on that of the report that it answers (in
     DIDComm v1 a reply names the warning's `@id` as its thread or its parent)."""
     codes = [*report.context.codes]
-    for thread in dict.fromkeys([*report.context.parents[:1], report.thread]):
+    for thread in (*report.context.parents[:1], report.thread):
         if not thread or thread == report.context.thread_id:
             continue  # its codes are those of the context
         above = turn.threads.find(thread)

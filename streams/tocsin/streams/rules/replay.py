@@ -34,7 +34,8 @@ class MemoryRows:
 
     def put(self, key: str, row: Any, due: int | None = None) -> None:
         """Keep a row; without `due` it has no timer any more."""
-        self.counts.change(key, key in self.rows, True)
+        if key not in self.rows:
+            self.counts.added(key)
         if key.startswith(self.counts.prefix):
             self.counts.note(key, row)
         self.rows[key] = self.kept(row)
@@ -46,7 +47,8 @@ class MemoryRows:
 
     def delete(self, key: str) -> None:
         """Forget a row and its timer."""
-        self.counts.change(key, key in self.rows, False)
+        if key in self.rows:
+            self.counts.removed(key)
         self.rows.pop(key, None)
         self.dues.pop(key, None)
 

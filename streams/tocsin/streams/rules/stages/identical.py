@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from hashlib import sha256
 
 import msgspec
 
+from tocsin.schemas.problem import Severity
 from tocsin.streams.rules.context.references import MAX_IDS
 from tocsin.streams.rules.context.sides import side_of
 from tocsin.streams.rules.digest import Window, hold_back, open_window, window_of
@@ -42,20 +42,16 @@ def after(turn: Turn, report: Report, outcome: Outcome) -> None:
 
 def group_of(turn: Turn, report: Report, fields: tuple[str, ...]) -> str:
     """The digest's group of all that is identical in these fields."""
-    values = [read(report.facts) if of_facts else read(turn, report) for read, of_facts in _readers(fields)]
-    return f"identical/{sha256(msgspec.msgpack.encode(values)).hexdigest()[:32]}"
+    values = [_VALUES[name](turn, report) if name in _VALUES else FIELDS[name](report.facts) for name in fields]
+    return f"identical/{sha256(_encode(values)).hexdigest()[:32]}"
 
 
-@lru_cache(maxsize=64)
-def _readers(fields: tuple[str, ...]) -> list[tuple[Callable[..., object], bool]]:
-    """For each field what reads its value, and whether it takes the facts of the report: remembered, since the fields
-    are those of every report of a tenant."""
-    return [(_VALUES[name], False) if name in _VALUES else (FIELDS[name], True) for name in fields]
+_encode = msgspec.msgpack.Encoder().encode
 
 
-def _code(turn: Turn, report: Report) -> tuple[str | None, str]:
+def _code(turn: Turn, report: Report) -> tuple[str | None, Severity]:
     """With the severity: an error is not its warning again."""
-    return report.facts.get("code"), report.problem.severity.value
+    return FIELDS["code"](report.facts), report.problem.severity
 
 
 def _thread(turn: Turn, report: Report) -> object:
@@ -66,7 +62,7 @@ def _thread(turn: Turn, report: Report) -> object:
 
 def _peer(turn: Turn, report: Report) -> tuple[str | None, list[str]]:
     """The two sides: in DIDComm v2 a connection is a pair of DIDs."""
-    return report.facts.get("peer"), sorted(report.problem.source.recipients)
+    return report.facts.peer, sorted(report.problem.source.recipients)
 
 
 def _source(turn: Turn, report: Report) -> tuple[str | None, ...]:
@@ -79,7 +75,7 @@ def _source(turn: Turn, report: Report) -> tuple[str | None, ...]:
 
 def _text(turn: Turn, report: Report) -> tuple[str | None, list[tuple[str | None, str]]]:
     """With the items, in which the dialects of fixed texts say what differs (RFC 0035 `problem_items`)."""
-    return report.facts.get("text"), [(item.key, item.value) for item in report.problem.items]
+    return report.problem.text, [(item.key, item.value) for item in report.problem.items]
 
 
 _VALUES: dict[str, Callable[[Turn, Report], object]] = {

@@ -73,5 +73,7 @@ def after(turn: Turn, report: Report, outcome: Outcome) -> None:
 
 def digest_of(report: ProblemReported) -> str:
     """SHA-256 (hex) of what was reported: the original bytes, or the normalised problem when there are none."""
-    body = report.raw or msgspec.msgpack.encode(report.problem, order="deterministic")
-    return sha256(body).hexdigest()
+    return sha256(report.raw or _encode(report.problem)).hexdigest()
+
+
+_encode = msgspec.msgpack.Encoder(order="deterministic").encode

@@ -83,7 +83,7 @@ def close_by_problem(turn: Turn, report: Report) -> None:
     threads = [problem.thread_id, context.thread_id]
     if context.found_by not in (None, "thread"):
         threads += context.parents[:1]
-    for thread_id in dict.fromkeys(thread for thread in threads if thread):
+    for thread_id in filter(None, dict.fromkeys(threads)):
         for key in expected_in(turn, thread_id):
             row = turn.expectations.get(key)
             if row is not None and row.state not in _OVER:
