@@ -8,7 +8,7 @@ from tocsin.schemas.errors import Undecodable, UndecodableReason, Unencodable, U
 from tocsin.schemas.events import Event, EventBase
 from tocsin.schemas.lock import OWN_IDS
 from tocsin.schemas.resolving import FRAME_BYTES
-from tocsin.schemas.schema_book import SchemaBook
+from tocsin.schemas.schema_book import Reader, SchemaBook
 
 MAX_BYTES: Final = 1024 * 1024
 """The largest value of an event, in bytes, frame included (docs/reliability.md#limits)."""
@@ -41,23 +41,19 @@ def decode(data: bytes | None, *, book: SchemaBook = SHIPPED, max_bytes: int = M
 
     Reason `unknown_own_schema` means that a newer Tocsin wrote it: wait for its schema, do not dead-letter it.
     """
-    schema_id = _framed_schema_id(data, max_bytes)
-    assert data is not None
-    reader = book.reader(schema_id)
-    if reader is None:
-        own = schema_id in OWN_IDS
-        reason = UndecodableReason.UNKNOWN_OWN_SCHEMA if own else UndecodableReason.UNKNOWN_SCHEMA
-        raise Undecodable(reason, f"no schema has the id {schema_id}", schema_id)
+    read = book.framed.get(data[:FRAME_BYTES]) if data else None  # as of all but the first of each schema
+    if read is None or data is None or len(data) > max_bytes:
+        read, data = _checked(data, book, max_bytes)
     try:
-        event, end = reader(data)
+        event, end = read(data)
     except (IndexError, EOFError) as wrong:
-        raise Undecodable(UndecodableReason.TRUNCATED, "the value ends early", schema_id) from wrong
+        raise _undecodable(UndecodableReason.TRUNCATED, "the value ends early", data) from wrong
     except Exception as wrong:
-        raise Undecodable(UndecodableReason.MALFORMED, f"{type(wrong).__name__}: {wrong}", schema_id) from wrong
+        raise _undecodable(UndecodableReason.MALFORMED, f"{type(wrong).__name__}: {wrong}", data) from wrong
     if end > len(data):
-        raise Undecodable(UndecodableReason.TRUNCATED, "the value ends early", schema_id)
+        raise _undecodable(UndecodableReason.TRUNCATED, "the value ends early", data)
     if end < len(data):
-        raise Undecodable(UndecodableReason.TRAILING_BYTES, f"{len(data) - end} bytes after the value", schema_id)
+        raise _undecodable(UndecodableReason.TRAILING_BYTES, f"{len(data) - end} bytes after the value", data)
     return event
 
 
@@ -72,7 +68,8 @@ def decode_as(
     return event
 
 
-def _framed_schema_id(data: bytes | None, max_bytes: int) -> int:
+def _checked(data: bytes | None, book: SchemaBook, max_bytes: int) -> tuple[Reader, bytes]:
+    """How to read the value, and its bytes. Raises Undecodable."""
     if not data:
         raise Undecodable(UndecodableReason.EMPTY, "no value")
     if len(data) > max_bytes:
@@ -81,4 +78,18 @@ def _framed_schema_id(data: bytes | None, max_bytes: int) -> int:
         raise Undecodable(UndecodableReason.NOT_FRAMED, f"the first byte is {data[0]:#04x}, not 0x00")
     if len(data) < FRAME_BYTES:
         raise Undecodable(UndecodableReason.TRUNCATED, "the frame ends early")
+    schema_id = _schema_id(data)
+    read = book.reader(schema_id)
+    if read is None:
+        own = schema_id in OWN_IDS
+        reason = UndecodableReason.UNKNOWN_OWN_SCHEMA if own else UndecodableReason.UNKNOWN_SCHEMA
+        raise Undecodable(reason, f"no schema has the id {schema_id}", schema_id)
+    return read, data
+
+
+def _undecodable(reason: UndecodableReason, detail: str, data: bytes) -> Undecodable:
+    return Undecodable(reason, detail, _schema_id(data))
+
+
+def _schema_id(data: bytes) -> int:
     return int.from_bytes(data[1:FRAME_BYTES], "big")

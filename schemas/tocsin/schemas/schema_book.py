@@ -41,6 +41,8 @@ class SchemaBook:
         self._newest = {entry.event_name: entry for entry in sorted(self._entries.values(), key=_version)}
         self._compiled: dict[str, Compiled] = {}
         self._readers: dict[int, Reader] = {}
+        self.framed: dict[bytes, Reader] = {}
+        """Frame -> how to read the values behind it, as far as `reader` was asked for it."""
         self._writers: dict[type, Writer] = {}
 
     @property
@@ -87,7 +89,7 @@ class SchemaBook:
         found = self._writers.get(event_type)
         if found is None and event_type.__name__ in self._newest and EVENTS.get(event_type.__name__) is event_type:
             entry = self._newest[event_type.__name__]
-            found = Writer(b"\0" + entry.id.to_bytes(4, "big"), self._codec(entry).write)
+            found = Writer(_frame(entry.id), self._codec(entry).write)
             self._writers[event_type] = found
         return found
 
@@ -97,6 +99,8 @@ class SchemaBook:
         if found is None and schema_id in self._entries:
             entry = self._entries[schema_id]
             found = self._readers[schema_id] = self._new_reader(entry, self._newest[entry.event_name])
+        if found is not None:
+            self.framed[_frame(schema_id)] = found
         return found
 
     def _new_reader(self, entry: SchemaEntry, newest: SchemaEntry) -> Reader:
@@ -111,6 +115,10 @@ class SchemaBook:
         if entry.event_name not in self._compiled:
             self._compiled[entry.event_name] = compile_codec(json.loads(entry.text), EVENTS[entry.event_name])
         return self._compiled[entry.event_name]
+
+
+def _frame(schema_id: int) -> bytes:
+    return b"\0" + schema_id.to_bytes(4, "big")
 
 
 def _version(entry: SchemaEntry) -> int:

@@ -39,21 +39,24 @@ value: a longer integer than it needs, blocks otherwise than one of a list. (Nev
 def read_long(data: bytes, pos: int) -> tuple[int, int]:
     """The long at `pos` and the position after it. Raises IndexError at the end of the data, MalformedValue when the
     number does not fit in 64 bits."""
-    byte = data[pos]
-    rest = byte & 0x7F
-    shift = 0
-    while byte & 0x80:
-        pos += 1
-        shift += 7
+    rest = 0
+    for shift in _SHIFTS:
         byte = data[pos]
+        pos += 1
+        if byte < 0x80:
+            break
         rest |= (byte & 0x7F) << shift
-        if shift > 63:
-            raise MalformedValue("an integer of more than ten bytes")
+    else:
+        raise MalformedValue("an integer of more than ten bytes")
+    rest |= byte << shift
     if not byte and shift:
         unusual[0] = object()
     if rest >> 64:
         raise MalformedValue("an integer of more than 64 bits")
-    return (rest >> 1) ^ -(rest & 1), pos + 1
+    return (rest >> 1) ^ -(rest & 1), pos
+
+
+_SHIFTS = range(0, 70, 7)
 
 
 def read_length(data: bytes, pos: int) -> tuple[int, int]:

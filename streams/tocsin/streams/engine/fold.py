@@ -261,14 +261,16 @@ class Folder:
             self._rows.undo_event()
             return "rule_raised", f"{type(error).__name__}: {error}"
         sizes = [output.size() for output in outputs]
-        if sizes and max(sizes) > self._limits.output_bytes:
+        size = sum(sizes)
+        if size > self._limits.output_bytes and max(sizes) > self._limits.output_bytes:
             self._rows.undo_event()
             return "output_too_large", f"{max(sizes)} bytes"
-        if sum(sizes) + self._rows.event_size() > self._limits.event_bytes:
+        if size + self._rows.event_size() > self._limits.event_bytes:
             self._rows.undo_event()
-            return "event_too_large", f"{sum(sizes) + self._rows.event_size()} bytes"
-        folded.add(outputs, sum(sizes))
-        folded.decisions += [output.decision for output in returned if output.decision is not None]
+            return "event_too_large", f"{size + self._rows.event_size()} bytes"
+        if outputs:
+            folded.add(outputs, size)
+            folded.decisions += [output.decision for output in returned if output.decision is not None]
         return None
 
     def _dead_letter(self, folded: Folded, record: Record, stage: str, reason: str, detail: str = "") -> None:

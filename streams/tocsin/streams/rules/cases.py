@@ -122,7 +122,7 @@ def _counted(turn: Turn, report: Report, row: CaseRow, **told: Any) -> CaseRow:
         last_report=event.event_id,
         last_seen=turn.now,
         code=event.problem.code[:MAX_CODE],
-        severity=event.problem.severity.value,
+        severity=str(event.problem.severity),
         thread=clip(event.problem.thread_id),
         lane=clip(report.lane),
         **told,

@@ -59,18 +59,19 @@ def enrich(turn: Turn, event: ProblemReported, case: str) -> tuple[ThreadContext
     found = find(turn, problem, own, alone)
     if found is None and not alone:
         wait(turn, problem, case, event.event_id)
-    place = _place(problem, own, found, turn.now)
+    place = _place(event, case, own, found, turn.now)
     protocol = _stated_protocol(problem)
     effect, after = None, place.affected
     if place.thread_id is not None or protocol is not None:
         effect, after = apply_problem(place.affected, problem.severity, problem.scope, problem.code)
     by = found.by if found is not None else "thread" if own is not None else None
     stated = _stated(turn, problem, place, found, by, protocol, effect, alone)
-    kept = _keep(turn, event, case, place, after, key)
+    kept = _keep(turn, problem, place, after, key)
     return context_from(turn, place.row, place.affected, stated), kept
 
 
-def _place(problem: Problem, own: ThreadRow | None, found: Found | None, now: int) -> _Place:
+def _place(event: ProblemReported, case: str, own: ThreadRow | None, found: Found | None, now: int) -> _Place:
+    problem = event.problem
     led = found.row if found is not None else None
     led_to = found.thread_id if found is not None and led is not None else None
     stated = is_stated(problem)
@@ -81,6 +82,7 @@ def _place(problem: Problem, own: ThreadRow | None, found: Found | None, now: in
     if parent is None and (stated or led_to is None):
         named = linkable(problem.parent_thread_id, thread_id)
         parent = named if led_to is None or named is not None else linkable(led_to, thread_id)
+    apart = None if led_to in (None, thread_id) else led
     row = msgspec.structs.replace(
         row,
         parent=parent,
@@ -88,10 +90,9 @@ def _place(problem: Problem, own: ThreadRow | None, found: Found | None, now: in
         last_seen=now,
         codes=with_code(row.codes, problem.code[:MAX_CODE]),
         connection=row.connection or clip(problem.source.connection),
+        waiting=row.waiting if row.activity or apart is not None else with_waiting(row.waiting, case, event.event_id),
     )
-    if led is None or led_to is None or led_to == thread_id:
-        return _Place(thread_id, row, thread_id, row)
-    return _Place(thread_id, row, led_to, led)
+    return _Place(thread_id, row, thread_id, row) if apart is None else _Place(thread_id, row, led_to, apart)
 
 
 def _stated_protocol(problem: Problem) -> str | None:
@@ -134,19 +135,14 @@ def _stated(
     )
 
 
-def _keep(
-    turn: Turn, event: ProblemReported, case: str, place: _Place, after: ThreadRow, key: str | None
-) -> ThreadRow | None:
+def _keep(turn: Turn, problem: Problem, place: _Place, after: ThreadRow, key: str | None) -> ThreadRow | None:
     """Keep the rows that changed, and return that of the problem's thread; `after` is the affected row with its new
     state, `key` that of the thread which the problem names."""
-    problem = event.problem
     if place.apart and place.affected_id is not None and after is not place.affected:
         keep_thread(turn, place.affected_id, msgspec.structs.replace(after, last_seen=turn.now))
     if place.thread_id is None:
         return None
     row = place.row if place.apart else after
-    if not row.activity and not place.apart:
-        row = msgspec.structs.replace(row, waiting=with_waiting(row.waiting, case, event.event_id))
     named = place.thread_id == problem.thread_id
     if key is None or not named:
         key = turn.threads.key(place.thread_id)
