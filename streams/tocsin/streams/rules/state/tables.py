@@ -22,10 +22,10 @@ class Table(Generic[R]):
 
     def key(self, *ids: str) -> str:
         """The key of the row of these ids."""
-        own = "/".join(ids)
-        if own.count("/") >= len(ids) or "%" in own or len(own) > MAX_KEY_PART:
+        own = ids[0] if len(ids) == 1 else "/".join(ids)
+        if "%" in own or len(own) > MAX_KEY_PART or ("/" in own and own.count("/") >= len(ids)) or not ids:
             return "/".join((self._kind, self._holder.scope, *map(key_part, ids)))
-        # Nothing to escape, as mostly; and this is called many times for each event: unpacking `ids` would cost more.
+        # Nothing to escape, as mostly; and this is called many times for each event.
         return f"{self._kind}/{self._holder.scope}/{own}"
 
     def get(self, key: str) -> R | None:
