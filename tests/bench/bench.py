@@ -23,6 +23,7 @@ from tests.bench.dialects import figures
 from tests.bench.full_traffic import event as full_event
 from tests.bench.full_traffic import tenant_of
 from tests.bench.workload import TENANTS, activity, fill, make_topics, report
+from tocsin.connectors.redaction import REDACTED
 from tocsin.schemas.codec import encode
 from tocsin.streams.up.broker import EmbeddedBroker
 
@@ -78,9 +79,9 @@ async def prepare(bootstrap: str, prefix: str, events: int) -> None:
     small = [(f"tenant-{number % TENANTS}".encode(), encode(activity(number))) for number in range(events)]
     await fill(bootstrap, f"{prefix}in", small)
     reports = [(f"tenant-{number % TENANTS}".encode(), report(number)) for number in range(events // 2)]
-    await fill(bootstrap, f"{prefix}inbox", reports)
+    await fill(bootstrap, f"{prefix}inbox", reports, REDACTED)  # as our publisher writes it
     story = [(tenant_of(number).encode(), full_event(number)) for number in range(events // 2)]
-    await fill(bootstrap, f"{prefix}full.inbox", story)
+    await fill(bootstrap, f"{prefix}full.inbox", story, REDACTED)
     said = ("problems", "escalations", "deliveries", "dead")
     plain = ("raw-out", "count-out", "faust-out", "quix-out", *said, *(f"full.{name}" for name in said))
     outputs: Configs = {f"{prefix}{name}": {} for name in plain}

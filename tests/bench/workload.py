@@ -58,13 +58,13 @@ def report(number: int) -> bytes:
     return encode(event)
 
 
-async def fill(bootstrap: str, topic: str, values: list[tuple[bytes, bytes]]) -> None:
-    """Put (key, value) pairs into a topic of `PARTITIONS` partitions, made here."""
+async def fill(bootstrap: str, topic: str, values: list[tuple[bytes, bytes]], *headers: tuple[str, bytes]) -> None:
+    """Put (key, value) pairs into a topic of `PARTITIONS` partitions, made here, each with these headers."""
     await make_topics(bootstrap, {topic: {"message.timestamp.type": "LogAppendTime"}})
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=20, max_batch_size=256 * 1024)
     await producer.start()
     for key, value in values:
-        await producer.send(topic, value, key=key)
+        await producer.send(topic, value, key=key, headers=headers)
     await producer.stop()
 
 

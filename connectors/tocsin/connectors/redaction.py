@@ -79,19 +79,17 @@ def might_hold_secret(data: bytes) -> bool:
     return (
         (_DIGITS in text and _CARD.search(data) is not None)  # ids have many digits too
         or b"eyj" in text
-        or b"privatekey" in text
+        or (b"key" in text and (b"privatekey" in text or b"apikey" in text or b"accesskey" in text))
         or b"whs" in text
         or b"bearer" in text
         or b"basic" in text
         or b"token" in text
         or b"secret" in text
         or b"pass" in text
-        or b"apikey" in text
         or (b"@" in text and _URL_PASSWORD.search(text) is not None)  # an address of mail beside one of the web is none
         or b"authorization" in text
         or b"cookie" in text
         or b"pwd" in text
-        or b"accesskey" in text
         or (b"\\" in data and _ESCAPED.search(data) is not None)
     )
 

@@ -6,7 +6,7 @@ header; records of an owner that was already replaced are void (docs/architectur
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from msgspec import Struct
@@ -37,11 +37,11 @@ def owner_entry(owner: bytes) -> Entry:
 
 
 def batch_entries(
-    rows: RowStore, extra_keys: Iterable[str], mark: Mark | None, outbox: list[OutboxRecord]
+    rows: RowStore, extra_keys: Collection[str], mark: Mark | None, outbox: list[OutboxRecord]
 ) -> list[Entry]:
     """The changed rows (and `extra_keys`, rewritten), the mark and the outbox, in one list for one record batch."""
     changed = [Entry(_ROW + key.encode(), stored.encode() if stored else None) for key, stored in rows.changed()]
-    written = {entry.key for entry in changed}
+    written = {entry.key for entry in changed} if extra_keys else ()
     again = [Entry(_ROW + key.encode(), rows.encoded(key)) for key in extra_keys if _ROW + key.encode() not in written]
     stand = Entry(_MARK, None if mark is None else mark.encode())
     return [*changed, *again, stand, Entry(_OUTBOX, encode_outbox(outbox))]

@@ -138,4 +138,4 @@ def _request_all(
 
 def _limit(turn: Turn, endpoints: tuple[str, ...]) -> int:
     """Bytes of one body: all about one problem have a bound together."""
-    return min(MAX_BODY, turn.config.bodies // max(1, len(endpoints)))
+    return min(MAX_BODY, turn.config.bodies // (len(endpoints) or 1))

@@ -32,9 +32,9 @@ def note_side(turn: Turn, activity: ActivityObserved) -> None:
     """Remember whether the message of a report was sent or received; a message that does not say its type may be one.
     Of a report that went from one of ours to another, it is remembered that we sent it."""
     side, message_id = _BY_KIND.get(activity.kind), activity.message_id
-    if side is None or message_id is None or not linkable(message_id):
+    if side is None or (activity.message_type is not None and not is_report(activity.message_type)):
         return
-    if activity.message_type is None or is_report(activity.message_type):
+    if message_id is not None and linkable(message_id):
         key = turn.references.key(side, message_id)
         turn.references.keep(key, ReferenceRow(None, turn.now), turn.now + turn.config.thread_ttl)
 
