@@ -64,7 +64,7 @@ async def fill(bootstrap: str, topic: str, values: list[tuple[bytes, bytes]], *h
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=20, max_batch_size=256 * 1024)
     await producer.start()
     for key, value in values:
-        await producer.send(topic, value, key=key, headers=headers)
+        await producer.send(topic, value, key=key, headers=list(headers))
     await producer.stop()
 
 

@@ -12,9 +12,9 @@ _CONTENT_TYPE = ("content-type", CONTENT_TYPE)
 _VERSION = ("ce_specversion", b"1.0")
 
 
-def cloud_event_headers(event: Event, source: bytes) -> tuple[tuple[str, bytes], ...]:
+def cloud_event_headers(event: Event, source: bytes) -> list[tuple[str, bytes]]:
     """The headers of an event that `source` (a URI reference) publishes; `ce_tenant` is an extension attribute."""
-    return (
+    return [
         _VERSION,
         ("ce_id", event.event_id.encode()),
         ("ce_source", source),
@@ -22,7 +22,7 @@ def cloud_event_headers(event: Event, source: bytes) -> tuple[tuple[str, bytes],
         ("ce_time", _time_of(event.occurred_at)),
         ("ce_tenant", event.tenant.encode()),
         _CONTENT_TYPE,
-    )
+    ]
 
 
 @lru_cache(maxsize=256)

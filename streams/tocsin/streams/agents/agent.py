@@ -86,7 +86,7 @@ class Agent(ABC):
         if isinstance(decision, DeadLetter):
             return self._dead(decision, record)
         event = decision.event
-        headers = cloud_event_headers(event, self._source)
+        headers = tuple(cloud_event_headers(event, self._source))
         return Output(decision.topic, decision.key.encode(), self._encode(event), headers, decision)
 
     def _dead(self, letter: DeadLetter, record: Record | None) -> Output:
@@ -118,5 +118,5 @@ class Agent(ABC):
             recorded_at=now,
             partition=partition,
         )
-        headers = cloud_event_headers(tick, self._source)
+        headers = tuple(cloud_event_headers(tick, self._source))
         return Output(self.input_topic, None, encode(tick, book=self._book), headers)
