@@ -39,6 +39,13 @@ value: a longer integer than it needs, blocks otherwise than one of a list. (Nev
 def read_long(data: bytes, pos: int) -> tuple[int, int]:
     """The long at `pos` and the position after it. Raises IndexError at the end of the data, MalformedValue when the
     number does not fit in 64 bits."""
+    word = _word(data[pos : pos + 8], "little")
+    if word & _GO_ON == _EIGHT_BYTES and word >> 56:
+        # Times in microseconds (from 1979 to 3111) have eight bytes: three steps for all, instead of one for each byte.
+        word = (word & 0x007F007F007F007F) | ((word & 0x7F007F007F007F00) >> 1)
+        word = (word & 0x00003FFF00003FFF) | ((word & 0x3FFF00003FFF0000) >> 2)
+        word = (word & 0x0FFFFFFF) | ((word & 0x0FFFFFFF00000000) >> 4)
+        return (word >> 1) ^ -(word & 1), pos + 8
     rest = 0
     for shift in _SHIFTS:
         byte = data[pos]
@@ -57,6 +64,9 @@ def read_long(data: bytes, pos: int) -> tuple[int, int]:
 
 
 _SHIFTS = range(0, 70, 7)
+_word = int.from_bytes
+_GO_ON, _EIGHT_BYTES = 0x8080808080808080, 0x0080808080808080
+"""The bits that say whether another byte follows, and what they are of a number of eight bytes."""
 
 
 def read_length(data: bytes, pos: int) -> tuple[int, int]:
