@@ -21,7 +21,6 @@ _NO_TIMER = -1
 TOMBSTONE_AFTER = 3600 * 1_000_000
 """Microseconds between a deletion and its real tombstone, so that no reader of the changelog misses it."""
 
-
 SPARE_TIMERS = 10_000
 """Entries of the heap, over twice the rows, up to which those that no row carries any more are left there."""
 
@@ -219,10 +218,14 @@ class RowStore:
 
     def start(self) -> None:
         """Fill the heap from the rows, count them, and refuse those of a later format; once after the last `load`."""
+        counts = self.counts
         for key, stored in self._rows.items():
             if stored.version > self._version:
                 raise RowFormatNewer(f"row {key!r} has format {stored.version}, this process reads {self._version}")
-            self._count_stored(key, None, stored)
+            if counts is not None and not stored.deleted:
+                counts.added(key)
+                if key.startswith(counts.prefix):
+                    counts.note_stored(key, stored.payload)
         self.timers.rebuild((row.due, key) for key, row in self._rows.items() if row.due is not None)
 
     def restart_timer(self, key: str) -> None:
@@ -288,9 +291,7 @@ class RowStore:
             return
         if _is_there(before) != _is_there(after):
             (counts.added if _is_there(after) else counts.removed)(key)
-        if after is None or after.deleted or after.version > self._version:
-            return
-        if key.startswith(counts.prefix):
+        if after is not None and not after.deleted and after.version <= self._version and key.startswith(counts.prefix):
             counts.note_stored(key, after.payload)
 
 
