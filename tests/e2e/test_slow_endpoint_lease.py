@@ -15,12 +15,12 @@ from tests.harness.receiver import Receiver, rules_for
 from tests.harness.traffic import arrived, publish_some
 
 REPORTS = 400
-PACE = 0.25
+PACE = 0.6
 """Seconds that the endpoint takes for each: with eight at a time, six leases for all."""
 SHORT_LEASE = """
-from tocsin.streams.processes import worker
+from tocsin.streams.processes import live_config
 from tocsin.streams.rules.delivery.schedule import DeliverConfig
-worker.DeliverConfig = lambda: DeliverConfig(lease=2_000_000)
+live_config.DeliverConfig = lambda operators: DeliverConfig(operators=operators, lease=5_000_000)
 """
 
 
