@@ -12,7 +12,8 @@ class Reason(StrEnum):
 
     `gone` ends the delivery and disables its endpoint until a command enables it (docs/reliability.md#f8; in
     streams.rules.deliver); `unacceptable` ends the delivery; the others are tried again. `unverified`: the receiver has
-    not agreed to be sent anything, so nothing was sent (docs/reliability.md#ownership).
+    not agreed to be sent anything, so nothing was sent (docs/reliability.md#ownership). `other_tenant`, which ends the
+    delivery: the endpoint is a subscription of somebody else by now, so nothing was sent.
     """
 
     GONE = "gone"
@@ -32,6 +33,7 @@ class Reason(StrEnum):
     PROXY_FAILED = "proxy_failed"
     UNVERIFIED = "unverified"
     SINK_FAILED = "sink_failed"
+    OTHER_TENANT = "other_tenant"
 
 
 class Delivered(Struct, frozen=True, kw_only=True):

@@ -6,12 +6,15 @@ import asyncio
 from types import TracebackType
 
 import pytest
+from msgspec.structs import replace
 
-from tocsin.connectors.sinks import Delivered, SinkMisconfigured, SinkOutcome
+from tests.streams.subscriptions.test_writing import Bus, a_wish, live
+from tocsin.connectors.sinks import Delivered, Reason, Rejected, SinkMisconfigured, SinkOutcome
 from tocsin.connectors.sinks.memory import MemorySink
 from tocsin.connectors.sinks.webhook import WebhookConfig
-from tocsin.schemas.events import DeliveryAttempt
-from tocsin.streams.processes import open_sinks
+from tocsin.schemas.events import DeliveryAttempt, Outcome
+from tocsin.streams.dispatcher.attempts import make_attempt
+from tocsin.streams.processes import dispatch, open_sinks
 from tocsin.streams.processes.open_sinks import OpenSinks
 from tocsin.streams.rules.config import Endpoint, RuleBook
 
@@ -171,11 +174,54 @@ async def test_of_those_made_while_running_one_that_does_not_open_is_left_out_al
     monkeypatch.setattr(open_sinks, "make_sink", make)
     async with OpenSinks(book(desk="https://a.example")) as sinks:
         await sinks.change(
-            book(desk="https://a.example", hook="https://b.example", bad="https://bad.example"), {"hook", "bad"}
+            book(desk="https://a.example", hook="https://b.example", bad="https://bad.example"),
+            {"hook": "acme", "bad": "acme"},
         )
         assert sorted(sinks) == ["desk", "hook"]
-        await sinks.change(book(desk="https://a.example", hook="https://bad.example"), {"hook"})
+        await sinks.change(book(desk="https://a.example", hook="https://bad.example"), {"hook": "acme"})
         assert sorted(sinks) == ["desk"], "what was changed to one that cannot be is not sent to the one before"
         with pytest.raises(SinkMisconfigured):
-            await sinks.change(book(desk="https://bad.example"), {"hook"})
+            await sinks.change(book(desk="https://bad.example"), {"hook": "acme"})
         assert sorted(sinks) == ["desk"]
+
+
+async def test_what_was_meant_for_another_tenant_is_sent_to_nobody(diary: Diary) -> None:
+    """The name was free again, and somebody else has taken it."""
+    diary.answer.set()
+    file = book(desk="https://a.example")
+    made = book(desk="https://a.example", hook="https://eve.example")
+    old = replace(ATTEMPT, endpoint="hook", attempt=7)
+    async with OpenSinks(file) as sinks:
+        await sinks.change(made, {"hook": "eve"})
+        assert await sinks["hook"].deliver(old) == Rejected(reason=Reason.OTHER_TENANT)
+        assert [one for one in diary.said if one.startswith("delivered")] == []
+        outcome = await make_attempt(old, sinks)
+        assert (outcome.outcome, outcome.reason) == (Outcome.REJECTED, "other_tenant")
+        assert await sinks["hook"].deliver(replace(old, tenant="eve")) == Delivered()
+        assert await sinks["desk"].deliver(ATTEMPT) == Delivered(), "the file's are of every tenant"
+
+
+async def test_the_same_address_in_other_hands_is_another_sink(diary: Diary) -> None:
+    diary.answer.set()
+    made = book(desk="https://a.example", hook="https://b.example")
+    async with OpenSinks(book(desk="https://a.example")) as sinks:
+        await sinks.change(made, {"hook": "acme"})
+        await sinks.change(made, {"hook": "eve"})
+        assert await sinks["hook"].deliver(replace(ATTEMPT, endpoint="hook")) == Rejected(reason=Reason.OTHER_TENANT)
+
+
+async def test_what_is_made_while_the_first_sinks_open_gets_its_sink(
+    diary: Diary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "LOOK_EVERY", 0)
+    bus = Bus()
+    await bus.first.make(a_wish("first"), "acme", "ann")
+    rules = live(bus)
+    async with OpenSinks(rules.book) as sinks:
+        await bus.first.make(a_wish("second"), "acme", "ann")
+        rules.book  # noqa: B018 - as when a probe asks for the notes
+        following = asyncio.create_task(dispatch._follow(rules, sinks))
+        for _ in range(100):
+            await asyncio.sleep(0)
+        following.cancel()
+        assert sorted(sinks) == ["first", "second", "unrouted"]

@@ -284,3 +284,15 @@ async def test_a_subscription_goes_through_the_proxy_of_the_file() -> None:
     settings = live.book.endpoints["hook"].settings
     assert isinstance(settings, WebhookConfig)
     assert settings.proxy == proxy
+
+
+async def test_rules_that_are_looked_at_and_refused_change_nothing() -> None:
+    bus = Bus()
+    await bus.first.make(a_wish("desk"), "acme", "ann")
+    rules = live(bus)
+    before = (rules.whole, rules.wanted(), rules.note())
+    desk = Endpoint(name="desk", sink="memory")
+    would = rules.with_file(RuleBook(endpoints={"desk": desk}, default_endpoint="desk"))
+    assert (would.made, list(would.left_out)) == ({}, ["desk"])
+    assert (rules.whole, rules.wanted(), rules.note()) == before
+    assert rules.whole.made == {"desk": "acme"}

@@ -70,7 +70,7 @@ async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready
                 )
             )
             await opened.enter_async_context(following)
-            await sinks.change(live.book, live.made)
+            await sinks.change(live.whole.book, live.whole.made)
             # Not before: it holds clients of Kafka, and only `run` closes them.
             dispatcher = Dispatcher(
                 DispatcherSettings(
@@ -98,17 +98,17 @@ async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready
 
 
 async def _change(live: LiveRules, sinks: OpenSinks, file: RuleBook) -> None:
-    await sinks.change(live.with_file(file), live.made)
+    would = live.with_file(file)
+    await sinks.change(would.book, would.made)
 
 
 async def _follow(live: LiveRules, sinks: OpenSinks) -> None:
     """Have the sinks of the subscriptions as they are, until cancelled."""
-    seen = live.book
     while True:
         await asyncio.sleep(LOOK_EVERY)
-        if live.book is not seen:
-            seen = live.book
-            await sinks.change(seen, live.made)
+        # not what was there when this began: while sinks were opened, a further one may have been made
+        if live.book is not sinks.book:
+            await sinks.change(live.book, live.whole.made)
 
 
 async def _announce(ready: asyncio.Event, on_ready: OnReady, url: str) -> None:

@@ -2,20 +2,21 @@
 
 A changed endpoint gets a new sink as soon as all new sinks are open; its old one is closed when the attempts that it
 has begun are over. An endpoint that is gone has no sink: what is still to be delivered there is tried again
-(`endpoint_unknown`) until the endpoint is back, or the attempts are used up.
+(`endpoint_unknown`) until the endpoint is back, or the attempts are used up. One that a tenant made takes the attempts
+of that tenant alone: what was meant for whoever had the name before ends in the dead letters, and is sent to nobody.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 
 import structlog
 
 from tocsin.connectors.people.action_links import ActionLinks, with_links
-from tocsin.connectors.sinks import Sink, SinkOutcome, make_sink
+from tocsin.connectors.sinks import Reason, Rejected, Sink, SinkOutcome, make_sink
 from tocsin.schemas.events import DeliveryAttempt
 from tocsin.streams.rules.config import Endpoint, RuleBook
 
@@ -28,8 +29,8 @@ _log = structlog.get_logger("tocsin.dispatch")
 class _InUse:
     """An open sink, and how many attempts it is making."""
 
-    def __init__(self, endpoint: Endpoint, sink: Sink) -> None:
-        self.endpoint, self.sink = endpoint, sink
+    def __init__(self, endpoint: Endpoint, sink: Sink, tenant: str | None) -> None:
+        self.endpoint, self.sink, self.tenant = endpoint, sink, tenant
         self._running = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -38,6 +39,8 @@ class _InUse:
         return self
 
     async def deliver(self, attempt: DeliveryAttempt) -> SinkOutcome:
+        if self.tenant is not None and attempt.tenant != self.tenant:
+            return Rejected(reason=Reason.OTHER_TENANT)
         self._running += 1
         self._idle.clear()
         try:
@@ -63,10 +66,15 @@ class OpenSinks(Mapping[str, Sink]):
 
     def __init__(self, book: RuleBook, links: ActionLinks | None = None) -> None:
         """`links` are for sinks whose readers are people."""
-        self._first, self._links = book, links
+        self._book, self._links = book, links
         self._open: dict[str, _InUse] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()
+
+    @property
+    def book(self) -> RuleBook:
+        """The rules whose endpoints are open."""
+        return self._book
 
     def __getitem__(self, name: str) -> Sink:
         return self._open[name]
@@ -79,38 +87,39 @@ class OpenSinks(Mapping[str, Sink]):
 
     async def __aenter__(self) -> OpenSinks:
         """Open all of them. Raises SinkMisconfigured, or what a sink raises: then none stays open."""
-        await self.change(self._first)
+        await self.change(self._book)
         return self
 
-    async def change(self, book: RuleBook, made: Collection[str] = ()) -> None:
+    async def change(self, book: RuleBook, made: Mapping[str, str] | None = None) -> None:
         """Have the sinks of this book's endpoints; those of endpoints that are the same stay as they are.
 
         All or nothing, and all at once: raises what a new sink raises, and then the sinks are those of before. But of
-        the endpoints that were `made` while running one that does not open is left out alone, and logged.
+        the endpoints that were `made` while running (the tenant of each by name) one that does not open is left out
+        alone, and logged.
         """
         async with self._changing:
-            await self._change(book, made)
+            await self._change(book, made or {})
 
-    async def _change(self, book: RuleBook, made: Collection[str]) -> None:
+    async def _change(self, book: RuleBook, made: Mapping[str, str]) -> None:
         opened, failed = await self._open_new(book, made)
         wanted = book.endpoints.keys() - failed
         gone = [one for name, one in self._open.items() if name in opened or name not in wanted]
         kept = {name: one for name, one in self._open.items() if name in wanted}
-        self._open = {**kept, **opened}
+        self._open, self._book = {**kept, **opened}, book
         for one in gone:
             self._retire(one)
 
-    async def _open_new(self, book: RuleBook, made: Collection[str]) -> tuple[dict[str, _InUse], set[str]]:
+    async def _open_new(self, book: RuleBook, made: Mapping[str, str]) -> tuple[dict[str, _InUse], set[str]]:
         opened: dict[str, _InUse] = {}
         failed: set[str] = set()
         try:
             for name, endpoint in book.endpoints.items():
-                before = self._open.get(name)
-                if before is not None and before.endpoint == endpoint:
+                before, tenant = self._open.get(name), made.get(name)
+                if before is not None and (before.endpoint, before.tenant) == (endpoint, tenant):
                     continue
                 try:
                     sink = with_links(make_sink(endpoint.sink, endpoint.settings), self._links)
-                    opened[name] = _InUse(endpoint, await sink.__aenter__())
+                    opened[name] = _InUse(endpoint, await sink.__aenter__(), tenant)
                 except Exception as error:
                     if name not in made:
                         raise

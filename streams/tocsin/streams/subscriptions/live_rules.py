@@ -7,11 +7,12 @@ and one that cannot be used is left out alone, and noted.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import time_ns
 from typing import Protocol
 
 import structlog
+from msgspec import Struct
 from msgspec.structs import replace
 
 from tocsin.connectors.sealing import SealKeys
@@ -35,8 +36,28 @@ class FileRules(Protocol):
         ...
 
 
+Parts = tuple[str, tuple[str, ...], Endpoint]
+"""The event id that an endpoint was built of, what signs at the time, and the endpoint."""
+
+
+class Live(Struct, frozen=True, kw_only=True):
+    """What holds together: `book`, and of what was made while running the wants, and by name what is left out, with its
+    tenant and the reason. `until` (microseconds): when a secret ends, so that it must be made anew."""
+
+    book: RuleBook
+    subscriptions: tuple[Subscription, ...] = ()
+    left_out: Mapping[str, tuple[str, str]] = {}
+    built: Mapping[str, Parts] = {}
+    until: int | None = None
+
+    @property
+    def made(self) -> dict[str, str]:
+        """The tenants of the endpoints in `book` that were made while running."""
+        return {one.name: one.tenant for one in self.subscriptions}
+
+
 class LiveRules:
-    """`book` is what holds now, the same object until something changes; `subscriptions` what they want."""
+    """`whole` is what holds now, the same object until something changes; `book` and `wanted` are of it."""
 
     def __init__(
         self,
@@ -51,37 +72,35 @@ class LiveRules:
         self._rules, self._learned, self._keys, self._sealed, self._now = rules, subscriptions, keys, sealed, now
         self._file: RuleBook | None = None
         self._version = -1
-        self._until: int | None = None
-        self._built: dict[str, tuple[str, tuple[str, ...], Endpoint]] = {}
-        self._book = rules.book
-        self.subscriptions: tuple[Subscription, ...] = ()
-        self.left_out: dict[str, str] = {}
+        self._live = Live(book=rules.book)
+
+    @property
+    def whole(self) -> Live:
+        """What holds now, the same object until something changes."""
+        file, until = self._rules.book, self._live.until
+        changed = file is not self._file or self._version != self._learned.version
+        if changed or (until is not None and until <= self._now()):
+            self._file, self._version = file, self._learned.version
+            before, self._live = self._live, self.with_file(file)
+            for name, (tenant, why) in self._live.left_out.items():
+                if before.left_out.get(name) != (tenant, why):
+                    _log.error("subscription not in force", endpoint=name, tenant=tenant, why=why)
+        return self._live
 
     @property
     def book(self) -> RuleBook:
         """The file's rules with the endpoints that were made while running."""
-        file = self._rules.book
-        changed = file is not self._file or self._version != self._learned.version
-        if changed or (self._until is not None and self._until <= self._now()):
-            self._file, self._version = file, self._learned.version
-            self._book = self.with_file(file)
-        return self._book
-
-    @property
-    def made(self) -> frozenset[str]:
-        """The names in `book` of endpoints that were made while running."""
-        return frozenset(self._built)
+        return self.whole.book
 
     def wanted(self) -> tuple[Subscription, ...]:
         """What the subscriptions that are in force want; the same tuple until something changes."""
-        self.book  # noqa: B018 - makes both anew
-        return self.subscriptions
+        return self.whole.subscriptions
 
-    def with_file(self, file: RuleBook) -> RuleBook:
-        """The book as it would be with these rules of the file."""
-        now, before = self._now(), self.left_out
-        self._until, self.left_out = None, {}
-        built: dict[str, tuple[str, tuple[str, ...], Endpoint]] = {}
+    def with_file(self, file: RuleBook) -> Live:
+        """What would hold with these rules of the file, which may yet be refused: nothing changes by it."""
+        now, left_out = self._now(), dict[str, tuple[str, str]]()
+        built: dict[str, Parts] = {}
+        ends: list[int] = []
         found: list[Subscription] = []
         count: Counter[str] = Counter()
         for event in sorted(self._learned.current(), key=lambda one: (one.created_at or one.recorded_at, one.endpoint)):
@@ -91,31 +110,30 @@ class LiveRules:
                     raise SubscriptionUnusable("the rules file has an endpoint of this name, which comes first")
                 if count[event.tenant] >= TENANT_SUBSCRIPTIONS or len(found) >= MAX_SUBSCRIPTIONS:
                     raise SubscriptionUnusable("there are too many")
-                built[name] = self._one(event, now)
+                built[name] = self._one(event, now, ends)
             except SubscriptionUnusable as unusable:
-                self.left_out[name] = str(unusable)
-                if before.get(name) != str(unusable):
-                    _log.error("subscription not in force", endpoint=name, tenant=event.tenant, why=str(unusable))
+                left_out[name] = event.tenant, str(unusable)
                 continue
             count[event.tenant] += 1
             found.append(Subscription(name=name, tenant=event.tenant, match=self._learned.match_of(name)))
-        self._built, self.subscriptions = built, tuple(found)
-        if not built:
-            return file
         made = {name: behind(file.proxy, one) for name, (_, _, one) in built.items()}
-        return replace(file, endpoints={**made, **file.endpoints})
+        book = replace(file, endpoints={**made, **file.endpoints}) if made else file
+        return Live(
+            book=book, subscriptions=tuple(found), left_out=left_out, built=built, until=min(ends, default=None)
+        )
 
     def note(self) -> str | None:
         """For an operator: that subscriptions are not in force, and why the first is not; else None."""
-        self.book  # noqa: B018 - as it is now, also while nothing comes
-        if not self.left_out:
+        left_out = self.whole.left_out  # as it is now, also while nothing comes
+        if not left_out:
             return None
-        name, why = next(iter(self.left_out.items()))
-        return f"{len(self.left_out)} subscriptions are not in force: {name}: {why}"
+        name, (_, why) = next(iter(left_out.items()))
+        return f"{len(left_out)} subscriptions are not in force: {name}: {why}"
 
-    def _one(self, event: SubscriptionSet, now: int) -> tuple[str, tuple[str, ...], Endpoint]:
-        """The endpoint of an event, the one that was built before if nothing about it changed."""
-        before = self._built.get(event.endpoint)
+    def _one(self, event: SubscriptionSet, now: int, ends: list[int]) -> Parts:
+        """The endpoint of an event, the one that was built before if nothing about it changed; when its secrets end is
+        put to `ends`."""
+        before = self._live.built.get(event.endpoint)
         if self._sealed:
             same = before is not None and before[0] == event.event_id
             return before if before is not None and same else (event.event_id, (), endpoint_of(event))
@@ -123,8 +141,7 @@ class LiveRules:
             raise SubscriptionUnusable(NO_KEY)
         sealed = unseal(event, self._keys)
         signing = sealed.signing(now)
-        ends = [one.until for one in signing if one.until is not None]
-        self._until = min([*ends, *([] if self._until is None else [self._until])], default=None)
+        ends += [one.until for one in signing if one.until is not None]
         texts = tuple(one.text for one in signing)
         if before is not None and before[:2] == (event.event_id, texts):
             return before
