@@ -111,13 +111,14 @@ class Gate:
             self.under_way.discard(name)
             self.answered.append(now)
 
-    def hear(self, now: int, outcome: Outcome, pause: int | None) -> None:
-        if outcome is Outcome.DELIVERED:
+    def hear(self, now: int, outcome: Outcome, pause: int | None, *, refusal: bool) -> None:
+        if outcome is Outcome.DELIVERED or refusal:
             self.failures, self.open = 0, False
             return
-        self.failures += 1
-        if outcome is not Outcome.REJECTED and not self.open and self.failures >= self.policy.breaker_failures > 0:
-            self.open, self.probed_at = True, now
+        if outcome is not Outcome.REJECTED:
+            self.failures += 1
+            if not self.open and self.failures >= self.policy.breaker_failures > 0:
+                self.open, self.probed_at = True, now
         if pause is not None:
             self.not_before = max(self.not_before, now + max(self.policy.throttle, min(pause, MAX_RETRY_AFTER)))
 
@@ -138,7 +139,7 @@ class DeliverMachine(RuleBasedStateMachine):
         self.attempts: list[DeliveryAttempt] = []
         self.delivered: list[tuple[str, int]] = []
         self.order = 0
-        self.gone = self.overloaded = False
+        self.gone = self.overloaded = self.refuses = False
         self.gates = {name: Gate(CONFIG.policies.get(name, POLICY)) for name in ("owner", "desk")}
 
     # -- what may happen ------------------------------------------------------------------------------------------
@@ -248,6 +249,11 @@ class DeliverMachine(RuleBasedStateMachine):
         """From now on (or no longer) what fails is an endpoint that has too much to do."""
         self.overloaded = not self.overloaded
 
+    @rule()
+    def refuse(self) -> None:
+        """From now on (or no longer) what fails is refused by an endpoint that has read it."""
+        self.refuses = not self.refuses
+
     @rule(gap=GAPS)
     def wait(self, gap: int) -> None:
         """A tick: time has passed, and every timer that is due fires."""
@@ -288,11 +294,15 @@ class DeliverMachine(RuleBasedStateMachine):
             endpoint=endpoint,
             attempt=attempt,
             outcome=outcome,
-            reason="gone" if self.gone and outcome is Outcome.REJECTED else "server_error",
+            reason="gone" if self.gone and outcome is Outcome.REJECTED else self.reason,
             status=503 if self.overloaded and outcome not in (Outcome.DELIVERED, Outcome.REJECTED) else 500,
             retry_after=hint,
             duration=0,
         )
+
+    @property
+    def reason(self) -> str:
+        return "client_error" if self.refuses else "server_error"
 
     def answer(self, attempt: DeliveryAttempt, outcome: Outcome, hint: int | None) -> None:
         known = self.known[attempt.delivery_id]
@@ -320,7 +330,7 @@ class DeliverMachine(RuleBasedStateMachine):
             known_gate.ended(attempt.delivery_id, self.now)
         if (counts or (waits and outcome is Outcome.DELIVERED)) and not (self.gone and outcome is Outcome.REJECTED):
             overloaded = self.overloaded and outcome not in (Outcome.DELIVERED, Outcome.REJECTED)
-            known_gate.hear(self.now, outcome, (hint or 0) if overloaded else None)
+            known_gate.hear(self.now, outcome, (hint or 0) if overloaded else None, refusal=self.refuses)
         event = self.outcome_of(attempt.delivery_id, attempt.endpoint, attempt.attempt, outcome, hint)
         untouched = self.rows.rows.copy()
         decisions = self.hear(event)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.harness.unanswered import deliver
 from tests.streams.rules.delivery.test_deliver import NOW, a_command, a_request, an_outcome, outline, run_timers
+from tocsin.connectors.outcomes import Reason
 from tocsin.schemas.events import DeliveryOutcome, EndpointCommandKind, Outcome
 from tocsin.streams.rules.delivery import gate
 from tocsin.streams.rules.delivery.schedule import MAX_RETRY_AFTER, DeliverConfig
@@ -34,6 +35,10 @@ def failed(name: str, attempt: int = 1, status: int | None = 500, after: int | N
 
 def taken(name: str, attempt: int = 1) -> DeliveryOutcome:
     return an_outcome(name, attempt, Outcome.DELIVERED)
+
+
+def refused(name: str, attempt: int = 1) -> DeliveryOutcome:
+    return msgspec.structs.replace(an_outcome(name, attempt), reason=Reason.CLIENT_ERROR, status=422)
 
 
 def endpoint(rows: DictRows) -> EndpointRow:
@@ -89,6 +94,20 @@ def test_its_backlog_goes_on_in_order_when_it_is_back(rows: DictRows) -> None:
     assert not [key for key in rows.rows if key.startswith("queued/")]
 
 
+def test_one_that_is_back_and_refuses_what_it_reads_gets_the_rest_at_its_pace(rows: DictRows) -> None:
+    all_fail(rows, 5)
+    for number in range(40):
+        deliver(a_request(f"later{number}"), rows, NOW, DEFAULT)
+    now = NOW + 31 * SECOND
+    seen, asked = list[str](), run_timers(rows, now, DEFAULT)
+    while asked:
+        name, attempt = asked.pop(0)
+        seen.append(name)
+        asked += outline(deliver(refused(name, int(str(attempt))), rows, now, DEFAULT))
+    assert {f"later{number}" for number in range(40)} <= set(seen), "all at once, and not one in 30 s"
+    assert endpoint(rows).failures == 5 + len(seen), "that it took nothing is remembered, and told"
+
+
 @pytest.mark.parametrize(
     ("outcomes", "opens"),
     [
@@ -96,16 +115,31 @@ def test_its_backlog_goes_on_in_order_when_it_is_back(rows: DictRows) -> None:
         pytest.param("ffff", False, id="four"),
         pytest.param("ffffsff", False, id="not in a row"),
         pytest.param("rrrrrrr", False, id="rejected ones say nothing of the endpoint"),
+        pytest.param("rrrrf", False, id="nor do they count beside a failure"),
+        pytest.param("ccccccc", False, id="refused ones are answers"),
+        pytest.param("ccccf", False, id="four that were refused and one failure"),
+        pytest.param("ffffcf", False, id="an answer between them, that refuses it"),
+        pytest.param("fffffc", False, id="a refusal that was under way closes it"),
+        pytest.param("fffffd", False, id="also one that ends the delivery"),
+        pytest.param("fffffr", True, id="one that was not sent does not"),
+        pytest.param("aaaaa", True, id="who refuses our key refuses everything"),
         pytest.param("fffffs", False, id="a success that was under way closes it"),
     ],
 )
 def test_what_opens_it(rows: DictRows, outcomes: str, opens: bool) -> None:
-    kinds = {"f": Outcome.RETRY_LATER, "s": Outcome.DELIVERED, "r": Outcome.REJECTED}
+    kinds: dict[str, dict[str, object]] = {
+        "f": {},
+        "s": {"outcome": Outcome.DELIVERED},
+        "r": {"outcome": Outcome.REJECTED, "reason": Reason.UNACCEPTABLE, "status": None},
+        "c": {"reason": Reason.CLIENT_ERROR, "status": 422},
+        "d": {"outcome": Outcome.REJECTED, "reason": Reason.CLIENT_ERROR, "status": 422},
+        "a": {"reason": Reason.AUTH_ERROR, "status": 401},
+    }
     names = [f"d{number}" for number in range(len(outcomes))]
     for name in names:
         deliver(a_request(name), rows, NOW, DEFAULT)
     for name, kind in zip(names, outcomes, strict=True):
-        deliver(msgspec.structs.replace(failed(name), outcome=kinds[kind]), rows, NOW, DEFAULT)
+        deliver(msgspec.structs.replace(failed(name), **kinds[kind]), rows, NOW, DEFAULT)
     assert outline(deliver(a_request("next"), rows, NOW, DEFAULT)) == ([] if opens else [("next", 1)])
 
 

@@ -257,6 +257,14 @@ def test_one_that_took_nothing_for_five_days_is_switched_off(rows: DictRows) -> 
     assert row.status == "enabled", "who enables it gives it the whole time again"
 
 
+def test_one_that_refuses_all_it_reads_is_failing_and_switched_off_as_well(rows: DictRows) -> None:
+    endpoint = Endpoint(rows)
+    for at in (0, 30, 61, 5 * DAY // SECOND):
+        endpoint.at = at
+        endpoint.attempt(Outcome.RETRY_LATER, Reason.CLIENT_ERROR)
+    assert endpoint.said == [FAILING, DISABLED]
+
+
 def test_a_failure_now_and_another_after_five_days_is_not_five_days_of_failure(rows: DictRows) -> None:
     endpoint = Endpoint(rows)
     endpoint.attempt(Outcome.REJECTED)

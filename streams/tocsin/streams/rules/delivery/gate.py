@@ -15,7 +15,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from tocsin.connectors.outcomes import Reason
-from tocsin.schemas.events import DeliveryOutcome
+from tocsin.schemas.events import DeliveryOutcome, Outcome
 from tocsin.streams.rules.delivery.schedule import MAX_RETRY_AFTER
 from tocsin.streams.rules.policies import DeliveryPolicy
 from tocsin.streams.rules.state import EndpointRow
@@ -60,20 +60,31 @@ def answered(state: EndpointRow, policy: DeliveryPolicy, now: int) -> EndpointRo
 
 def went_well(state: EndpointRow) -> EndpointRow:
     """An attempt went well: the breaker is closed. A pause that the endpoint asked for stays."""
-    return replace(
-        state, failures=0, failing_since=None, last_error="", breaker="closed", probe_at=0, missed=0, digests=0
-    )
+    return replace(has_read(state), failures=0, failing_since=None, last_error="", missed=0, digests=0)
+
+
+def has_read(state: EndpointRow) -> EndpointRow:
+    """The endpoint is there and reads what it gets, whether it takes it or not: the breaker is closed."""
+    return replace(state, unanswered=0, breaker="closed", probe_at=0)
+
+
+def is_refusal(outcome: DeliveryOutcome) -> bool:
+    """Whether the other side has read this delivery and does not want it. What it answers to any delivery (401, 403,
+    408, 429) is none, nor is what was never sent."""
+    rejected = outcome.outcome is Outcome.REJECTED and 400 <= (outcome.status or 0) < 500
+    return rejected or outcome.reason == Reason.CLIENT_ERROR
 
 
 def went_wrong(state: EndpointRow, policy: DeliveryPolicy, now: int, outcome: DeliveryOutcome) -> EndpointRow:
-    """An attempt went wrong in a way that may pass: the failures are counted already. Enough in a row open the
-    breaker, and some answers are a pause for the whole endpoint."""
+    """An attempt went wrong in a way that may pass. Enough in a row, no answer between them, open the breaker, and some
+    answers are a pause for the whole endpoint."""
+    state = replace(state, unanswered=state.unanswered + 1)
     if outcome.status in OVERLOADED or outcome.reason == Reason.RATE_LIMITED:
         pause = max(policy.throttle, min(outcome.retry_after or 0, MAX_RETRY_AFTER))
         state = replace(state, throttled_until=max(state.throttled_until, now + pause))
     if state.breaker == "half_open":
         return replace(state, breaker="open")
-    if state.breaker == "closed" and 0 < policy.breaker_failures <= state.failures:
+    if state.breaker == "closed" and 0 < policy.breaker_failures <= state.unanswered:
         return replace(state, breaker="open", probe_at=now + policy.breaker_probe)
     return state
 

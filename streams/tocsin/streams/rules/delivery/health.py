@@ -54,7 +54,9 @@ def note_failure(deliveries: Deliveries, outcome: DeliveryOutcome, error: str) -
     state, now, policy = deliveries.state(), deliveries.now, deliveries.policy
     since = now if state.failing_since is None else state.failing_since
     state = replace(state, failures=state.failures + 1, failing_since=since, last_error=error[:MAX_ERROR])
-    if outcome.outcome is not Outcome.REJECTED:
+    if gate.is_refusal(outcome):
+        state = gate.has_read(state)
+    elif outcome.outcome is not Outcome.REJECTED:
         state = gate.went_wrong(state, policy, now, outcome)
     often = state.failures >= FAILURES and state.status == "enabled"
     if often and 0 < policy.disabled_after <= now - since:

@@ -92,7 +92,7 @@ class EndpointRow(Struct, frozen=True, array_like=True, tag="endpoint", gc=False
     lets the next probe through; `throttled_until`, by what the endpoint answered. With a rate: how many attempts are
     `under_way`, and how many were `answered`, up to when. Of the deliveries that died: `dead` are to be told of,
     `missed` is how many since it last took something, `digests` how often that was told since then, at `digested_at`
-    for the last time.
+    for the last time. `unanswered` is how many attempts went wrong since it last answered one, be it by a refusal.
     """
 
     endpoint: str
@@ -116,3 +116,4 @@ class EndpointRow(Struct, frozen=True, array_like=True, tag="endpoint", gc=False
     missed: int = 0
     digests: int = 0
     digested_at: int = 0
+    unanswered: int = 0
