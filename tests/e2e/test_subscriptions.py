@@ -239,7 +239,7 @@ async def a_kill_after_the_first_write(bus: Bus, people: People, settings: Any, 
 
 
 async def a_kill_before_the_end(bus: Bus, people: People, settings: Any, hook: Hook) -> None:
-    """It is given up and still listed, and says so; ended again it is gone."""
+    """It is given up and still listed, and says so; a PUT has it back, and ended again it is gone."""
     doomed = await (await bus.start("gateway", "subscription_given_up:1", **settings)).ready()
     with pytest.raises(aiohttp.ClientError):
         await People(people._session, doomed).ask("DELETE", "/v1/subscriptions/cut")
@@ -250,6 +250,11 @@ async def a_kill_before_the_end(bus: Bus, people: People, settings: Any, hook: H
             break
         await asyncio.sleep(0.1)
     assert (status, shown["state"]) == (200, "removed"), shown
+    status, back = await people.ask("PUT", "/v1/subscriptions/cut?wait=30s", a_document(hook, "cut"))
+    assert (status, back["in_force"]) == (200, True), back
+    before = len(hook.came)
+    await people.publish("e.p.xfer.cant-use-endpoint", "after it was given up")
+    await until(lambda: len(hook.came) == before + 1, "it is sent to again")
     status, ended = await people.ask("DELETE", "/v1/subscriptions/cut")
     assert (status, ended["outcome"]) == (200, "done")
     assert (await people.ask("GET", "/v1/subscriptions/cut"))[0] == 404

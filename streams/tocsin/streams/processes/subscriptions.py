@@ -1,9 +1,10 @@
 """Subscriptions as gateway and command line make them: written, made known to `deliver`, tried, shown.
 
-Order of the writes, so that a kill between two of them leaves nothing that is told as done. Made: first the event in
-`settings`, then the command that enables its endpoint, for one of that name may have been removed before. Ended: first
-the command that gives the endpoint up, then the event; so whoever makes the name anew, and must know its end for that,
-enables it after that. Repeated, each goes on where it was cut off.
+Order of the writes, so that a kill between two of them leaves nothing that is told as done. Ended: first the command
+that gives the endpoint up, then the event; so whoever makes the name anew, and must know its end for that, enables it
+after that. Made anew: first the command that enables it, then the event, for a repeat without a key finds the event and
+nothing to do; then the command again, whose answer says that the rules know it. Repeated, each goes on where it was cut
+off, and a PUT enables what a DELETE has given up and not ended. None of them touches an endpoint of the rules file.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 import msgspec
 from aiokafka.errors import KafkaError
 
-from tocsin.connectors.commands import Made, SubscriptionRefused
+from tocsin.connectors.commands import Made, SubscriptionRefusal, SubscriptionRefused
 from tocsin.connectors.kafka import open_producer
 from tocsin.connectors.publish import PublishUnconfirmed, cloud_event_headers
 from tocsin.connectors.publish.headers import rfc3339
@@ -86,6 +87,7 @@ class RunningSubscriptions:
         """A new subscription, and whether the rules know it, if that was waited for. Raises Unreadable,
         SubscriptionRefused, PublishUnconfirmed."""
         wish = read_wish(document, own=self._own, private=private)
+        await self._enable_ended(wish.name, tenant, by)
         return await self._enabled(await self._writer.make(wish, tenant, by, event_id), by, within)
 
     @_confirmed
@@ -94,8 +96,11 @@ class RunningSubscriptions:
     ) -> tuple[Made, bool | None]:
         """The subscription of this name as the document says, made if it is not there. Raises as `make`."""
         wish = read_wish(document, name=name, own=self._own, private=private)
+        await self._enable_ended(name, tenant, by)
         made = await self._writer.replace(wish, tenant, by)
-        return await self._enabled(made, by, within) if made.created else (made, None)
+        if made.created or await self._is_given_up(name):
+            return await self._enabled(made, by, within)
+        return made, None
 
     @_confirmed
     async def rotate(
@@ -110,9 +115,16 @@ class RunningSubscriptions:
         last = self._topic.subscriptions.last(name)
         if last is None or not last.removed or last.tenant != tenant:
             self._writer.of(name, tenant)
-            await self._command(name, tenant, EndpointCommandKind.REMOVE, by, None, new_event_id())
+            if not self._is_of_file(name):
+                await self._command(name, tenant, EndpointCommandKind.REMOVE, by, None, new_event_id())
             self._failpoint("subscription_given_up")
-        return await self._writer.end(name, tenant, by)
+        try:
+            return await self._writer.end(name, tenant, by)
+        except SubscriptionRefused as refused:
+            if refused.kind is not SubscriptionRefusal.CHANGED:
+                raise
+            why = "what waited for it is given up, but others who change it came first, so it has not ended: repeat it"
+            raise PublishUnconfirmed("", why) from refused
 
     @_confirmed
     async def steer(
@@ -120,6 +132,9 @@ class RunningSubscriptions:
     ) -> None:
         """Ask `deliver` to enable or disable it; its answer comes under `ident`. Raises as `make`."""
         self._writer.of(name, tenant)
+        if self._is_of_file(name):
+            why = f"The rules file has an endpoint {name} by now, which comes first: it is the operator's to switch."
+            raise SubscriptionRefused(SubscriptionRefusal.TAKEN, why)
         await self._command(name, tenant, kind, by, why, ident)
 
     async def try_one(self, name: str, tenant: str) -> Tried:
@@ -166,6 +181,25 @@ class RunningSubscriptions:
             "changed_at": rfc3339(held.recorded_at),
             "by": held.by,
         }
+
+    def _is_of_file(self, name: str) -> bool:
+        return name in endpoint_names(self._settings.rules)
+
+    async def _enable_ended(self, name: str, tenant: str, by: str) -> None:
+        """Before it is made anew, so that it is never there and given up."""
+        last = self._topic.subscriptions.last(name)
+        if last is not None and last.removed and not self._is_of_file(name):
+            await self._command(name, tenant, EndpointCommandKind.ENABLE, by, None, new_event_id())
+
+    async def _is_given_up(self, name: str) -> bool:
+        """Whether a DELETE has given it up, and was cut off before it ended it. Raises PublishUnconfirmed."""
+        if self._is_of_file(name):
+            return False
+        rows = await self._states.rows()
+        if rows is None:
+            raise PublishUnconfirmed("", "it is written, but how the endpoint stands could not be read: repeat it")
+        row = rows.get(name)
+        return row is not None and row.status == "removed"
 
     async def _enabled(self, made: Made, by: str, within: float) -> tuple[Made, bool | None]:
         self._failpoint("subscription_written")
