@@ -70,14 +70,15 @@ FINDINGS = {
     "sink: pigeon, loft: a, ring: a, height: 0": "2: endpoints.roof.height: input should be greater than or equal to 1",
     "sink: pigeon, loft: a, ring: a, hight: 3": (
         "2: endpoints.roof.hight is not a key that there is "
-        "(expected one of sink, loft, ring, height, audience, body, language; did you mean height?)"
+        "(expected one of sink, loft, ring, height, audience, body, language, delivery; did you mean height?)"
     ),
     "sink: pigeon, loft: a, ring: {env: NOT_THERE}": (
         "2: the environment variable NOT_THERE is not set (expected a secret in it; set NOT_THERE)"
     ),
     "sink: dove": (
         "2: endpoints.roof has no sink that there is "
-        "(expected sink: webhook or sink: log or sink: memory or sink: broken or sink: pigeon; set its sink)"
+        "(expected sink: webhook or sink: notify or sink: log or sink: memory or sink: broken or sink: pigeon; "
+        "set its sink)"
     ),
     "sink: broken": (
         "2: broken endpoint, sink: nowhere_to_be_found:Sink cannot be loaded: "

@@ -50,7 +50,7 @@ def test_what_is_taken(more: dict[str, Any]) -> None:
         pytest.param({"url": "https://gateway.example/x"}, "/url", "somebody else", id="this very bus"),
         pytest.param({"url": "https://169.254.169.254/x"}, "/url", "public", id="the cloud's own address"),
         pytest.param({"url": "https://[::ffff:127.0.0.1]/x"}, "/url", "public", id="loopback in IPv6"),
-        pytest.param({"url": "https://localhost/x"}, "/url", "public", id="localhost"),
+        pytest.param({"url": "https://localhost/x"}, "/url", "private", id="localhost"),
         pytest.param({"allow_private": True}, "/allow_private", "operator", id="private addresses"),
         pytest.param({"allow_private": "yes"}, "/allow_private", "operator", id="private addresses, as text"),
         pytest.param({"secret_env": "HOME"}, "", "only members", id="a secret from our environment"),

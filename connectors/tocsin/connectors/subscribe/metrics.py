@@ -11,11 +11,12 @@ from typing import Protocol
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 COUNTERS = {
-    "handled": "Events whose handler returned",
-    "retried": "Calls of a handler that failed and were tried again",
-    "dead": "Events that became dead letters because of their handler",
-    "unreadable": "Records that are no event, and became dead letters",
+    "handled": ("tocsin_subscriber_handled", "Events whose handler returned"),
+    "retried": ("tocsin_subscriber_retried", "Calls of a handler that failed and were tried again"),
+    "dead": ("tocsin_subscriber_dead", "Events that became dead letters because of their handler"),
+    "unreadable": ("tocsin_subscriber_unreadable", "Records that are no event, and became dead letters"),
 }
+"""The counter of each fate, and what it says."""
 
 
 class Read(Protocol):
@@ -59,7 +60,7 @@ class SubscriberMetrics:
         waiting = GaugeMetricFamily("tocsin_subscriber_waiting", "Whether something is waited for", labels=["group"])
         waiting.add_metric([group], 0 if self._subscriber.trouble() is None else 1)
         yield waiting
-        for name, what in COUNTERS.items():
-            counter = CounterMetricFamily(f"tocsin_subscriber_{name}", what, labels=["group"])
-            counter.add_metric([group], counts.get(name, 0))
+        for fate, (name, what) in COUNTERS.items():
+            counter = CounterMetricFamily(name, what, labels=["group"])
+            counter.add_metric([group], counts.get(fate, 0))
             yield counter
