@@ -139,6 +139,7 @@ REPLAYABLE: dict[str, tuple[Headers, bytes | None, str | None]] = {
     "a cut one": (
         [*died("too_large"), (CUT_HEADER, b"value: 9000000 bytes, sha256 ab")], b"x", "was too large (value: 9000000",
     ),
+    "a setting": (died("setting_unusable", "settings", "tocsin.settings"), REPORT, "set it anew"),
     "of a topic of others": (died("raised", topic="payments"), REPORT, "which of our topics"),
     "of `dead` itself": (died("raised", topic="tocsin.dead"), REPORT, "which of our topics"),
     "what this release cannot read": (died("not_framed"), b"\x01", "this release cannot read it either (not_framed)"),

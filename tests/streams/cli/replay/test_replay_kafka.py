@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
@@ -39,10 +41,10 @@ def an_outcome(delivery: str, outcome: Outcome = Outcome.DELIVERED, endpoint: st
     )  # fmt: skip
 
 
-def a_replay(cause: str | None = None) -> EndpointCommand:
+def a_replay(cause: str | None = None, why: str | None = None) -> EndpointCommand:
     return EndpointCommand(
         event_id=new_event_id(), tenant="acme", occurred_at=1, recorded_at=1, cause=cause, endpoint="owner",
-        kind=EndpointCommandKind.REPLAY, by="ann", since=0, until=9,
+        kind=EndpointCommandKind.REPLAY, by="ann", why=why, since=0, until=4_000_000_000_000_000,
     )  # fmt: skip
 
 
@@ -97,6 +99,31 @@ async def test_what_is_found_in_the_log(bootstrap: str, prefix: str, tmp_path: o
         assert [one.by for one in plan.before] == ["ann", "ann"]
         goes_on = await plan_of(settings, goes_on=command.event_id)
         assert (sent(goes_on), goes_on.sent) == ({"d3": 1}, 1)
+
+
+async def test_one_that_is_gone_on_with_sends_no_more_than_was_asked_for(
+    bootstrap: str, prefix: str, tmp_path: Path
+) -> None:
+    bus = Bus(bootstrap, prefix, tmp_path)
+    async with a_bus(bootstrap, prefix, tmp_path) as settings:
+        theirs = [replace(a_request(f"g{number}"), tenant="globex") for number in range(3)]
+        requests = [a_request("d0"), a_request("d1"), *theirs]
+        await say(settings, *requests)
+        await say(settings, *(replace(an_outcome(one.delivery_id), tenant=one.tenant) for one in requests))
+        first = a_replay(why='only {"tenant": "acme"}; a disk')
+        second = a_replay(first.event_id, why='only {"tenant": "acme"}')
+        await say(settings, first, replace(requests[0], replay=1, cause=first.event_id), second)
+        for command in (first, second):
+            code, said = await bus.run(
+                "replay", "--endpoint", "owner", "--continue", command.event_id, "--dry-run", "--json"
+            )
+            assert code == 0, said
+            found = json.loads(said[said.index("{") :])
+            assert (found["found"], found["sent_before"]) == (1, 1), "neither another tenant's, nor what was sent"
+        code, said = await bus.run(
+            "replay", "--endpoint", "owner", "--continue", first.event_id, "--tenant", "globex", "--dry-run"
+        )
+        assert (code, "--continue keeps to it" in said) == (2, True), said
 
 
 def replace_asked(tenant: str | None = None, codes: frozenset[str] = frozenset(), until: int = EVER.until) -> Asked:

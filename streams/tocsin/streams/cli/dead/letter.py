@@ -18,6 +18,7 @@ from tocsin.schemas.errors import Undecodable
 from tocsin.schemas.events import DeliveryAttempt, DeliveryRequested, Event
 from tocsin.schemas.problem import Problem
 from tocsin.streams.engine.dead import BATCH_UNREADABLE, CONNECT_PREFIX, CUT_HEADER, GATEWAY_STAGE, REASON_HEADER
+from tocsin.streams.processes.broken_settings import SETTINGS_STAGE
 
 OWN = (CONNECT_PREFIX, REASON_HEADER, CUT_HEADER, "tocsin.attempts")
 """Headers that were added when the record died: a replayed record goes without them."""
@@ -147,6 +148,8 @@ class Opened:
             return "it is a document that is no problem, and never was a record"
         if self.stage == "timer":
             return "it holds the row of a timer that failed, not a record"
+        if self.stage == SETTINGS_STAGE:
+            return "it is a broken setting, and what holds now under its key would be lost: set it anew"
         if self.stage == "input" or self.reason == BATCH_UNREADABLE or self.record.value is None:
             return "it reports something and holds no record"
         if CUT_HEADER in self.headers:

@@ -30,6 +30,7 @@ from tocsin.streams.cli.outcomes import HOLDS, issued, seconds_of
 from tocsin.streams.cli.output import show, show_error, show_json
 from tocsin.streams.cli.progress import bar
 from tocsin.streams.cli.replay.log import Asked, Plan, log_of
+from tocsin.streams.cli.replay.narrowed import continued, noted
 from tocsin.streams.cli.replay.sending import Sending, Sent
 from tocsin.streams.processes.exit_codes import CHECK_FAILED, GAVE_UP, UNREACHABLE, USAGE, CommandFailed
 from tocsin.streams.processes.kafka import reachable
@@ -65,7 +66,9 @@ def run(
     goes_on: Annotated[
         str | None,
         typer.Option(
-            "--continue", metavar="COMMAND", help="Go on with a replay that was stopped; the same time holds."
+            "--continue",
+            metavar="COMMAND",
+            help="Go on with a replay that was stopped; time, tenant and codes are kept.",
         ),
     ] = None,
     wait: Annotated[
@@ -95,32 +98,36 @@ def run(
     codes = frozenset(one.strip(".") for one in code or ())
     asked = Asked(endpoint, first or 0, now if last is None else last, tenant, codes)
     settings = client_settings()
-    asked, plan = asyncio.run(_planned(settings, asked, goes_on))
+    asked, plan, goes_on = asyncio.run(_planned(settings, asked, goes_on))
     _tell_plan(plan, asked, as_json or not plan.found, goes_on)
     if dry_run or not plan.found:
         _end(plan, asked, None, Sent(), as_json)
         return
     if len(plan.found) > MANY and not yes:
         _confirm(len(plan.found))
-    command = _command(settings, asked, by, why, goes_on)
+    command = _command(settings, asked, by, noted(asked, why), goes_on)
     sent = asyncio.run(_carried_out(settings, asked, plan, command, goes_on or command.event_id, rate, within))
     _end(plan, asked, goes_on or command.event_id, sent, as_json)
 
 
-async def _planned(settings: Settings, asked: Asked, goes_on: str | None) -> tuple[Asked, Plan]:
-    async def planned() -> tuple[Asked, Plan]:
+async def _planned(settings: Settings, asked: Asked, goes_on: str | None) -> tuple[Asked, Plan, str | None]:
+    """What is meant, what is found of it, and the first command of the replay that is gone on with."""
+
+    async def planned() -> tuple[Asked, Plan, str | None]:
         async with log_of(settings, asked.endpoint) as log:
-            meant = asked
+            meant, first = asked, goes_on
             if goes_on is not None:
                 command = await log.command(goes_on)
-                meant = replace(asked, since=command.since or 0, until=command.until or asked.until)
+                until = command.until or asked.until
+                meant = continued(replace(asked, since=command.since or 0, until=until), command.why)
+                first = command.cause or command.event_id
             with bar("looking", None) as read:
-                return meant, await log.plan(meant, await _died(settings, meant), goes_on, read)
+                return meant, await log.plan(meant, await _died(settings, meant), first, read), first
 
-    finished, plan = await unless(stop_on_signals(), planned())
-    if not finished or plan is None:
+    finished, found = await unless(stop_on_signals(), planned())
+    if not finished or found is None:
         raise CommandFailed(GAVE_UP, "stopped; nothing was sent")
-    return plan
+    return found
 
 
 async def _died(settings: Settings, asked: Asked) -> set[str]:
