@@ -69,22 +69,6 @@ async def test_each_group_gets_all_and_goes_on_where_it_ended(bootstrap: str, pr
     assert len(await gathered(subscriber(bootstrap, prefix, "another"), 15)) == 15
 
 
-async def test_a_group_that_begins_now_misses_nothing_from_then_on(bootstrap: str, prefix: str) -> None:
-    await make_topics(bootstrap, prefix)
-    await write(bootstrap, prefix, [opened(n) for n in range(5)])
-    seen: list[str] = []
-    events = subscriber(bootstrap, prefix, start="now")
-    running = asyncio.create_task(events.run(lambda told: seen.append(told.event_id)))
-    async with asyncio.timeout(GUARD):
-        await until(lambda: events.lag())
-        await asyncio.sleep(1)  # where it stands is committed
-        events.stop()
-        await running
-    assert seen == []
-    await write(bootstrap, prefix, [opened(n) for n in range(5, 8)])
-    assert ids(await gathered(subscriber(bootstrap, prefix, start="now"), 3)) == ["event-5", "event-6", "event-7"]
-
-
 async def test_what_always_fails_is_a_dead_letter_for_its_group_alone_and_the_rest_flows(
     bootstrap: str, prefix: str, tmp_path: Any
 ) -> None:

@@ -20,6 +20,7 @@ from aiokafka.errors import (
 )
 
 from tocsin.connectors.kafka import CLOSE_WITHIN, BoundedConsumer, Offsets, client_options, ended_within
+from tocsin.connectors.subscribe.beginning import begin_now
 from tocsin.connectors.subscribe.errors import SubscribeRefused
 from tocsin.connectors.subscribe.in_hand import GIVE_UP_WITHIN, InHand
 from tocsin.connectors.subscribe.troubles import Troubles
@@ -59,7 +60,7 @@ class Consumption:
             **client_options(self.bootstrap),
             "group_id": self.group,
             "enable_auto_commit": False,
-            "auto_offset_reset": "earliest" if self.start == "beginning" else "latest",
+            "auto_offset_reset": "earliest",  # where a group that begins now does so is on record (`beginning`)
             "session_timeout_ms": int(self.session_timeout * 1000),
             "heartbeat_interval_ms": int(self.session_timeout * 300),
             "rebalance_timeout_ms": 60_000,
@@ -171,6 +172,8 @@ class Consuming:
             self._troubles.tell("topics", f"there is no topic {', '.join(sorted(missing))}: tocsin topics apply")
             await asyncio.sleep(LOOK_EVERY)
         self._troubles.tell("topics", None)
+        if self._what.start == "now":
+            await begin_now(self._what.settings(), self._what.topics)
         return True
 
     async def _commit(self, offsets: Offsets) -> None:
