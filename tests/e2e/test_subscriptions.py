@@ -216,6 +216,15 @@ async def test_a_gateway_killed_between_its_writes_and_two_at_once(bootstrap: st
             tried = (await other.ask("POST", f"/v1/subscriptions/{name}/test"))[1]
             assert tried["taken"] is True
             assert hook.verified(secret)[-1], "who was told that it is his has what signs"
+        for number in range(3):
+            name, key = f"same-{number}", {"idempotency-key": f"same-{number}"}
+            answers = await asyncio.gather(
+                *(each.ask("POST", "/v1/subscriptions", a_document(hook, name), **key) for each in (people, other))
+            )
+            assert [status for status, _ in answers] == [201, 201], answers
+            assert answers[0][1]["secret"] == answers[1][1]["secret"]
+            await people.ask("POST", f"/v1/subscriptions/{name}/test")
+            assert hook.verified(answers[0][1]["secret"])[-1]
         listed = [(await each.ask("GET", "/v1/subscriptions"))[1]["subscriptions"] for each in (people, other)]
         assert listed[0] == listed[1]
         await a_broken_record(bootstrap, prefix, people)

@@ -70,7 +70,7 @@ class Gateway(RunningSubscriptions):
 
 
 class Noted(Reader):
-    def __init__(self, log: list[bytes], diary: list[str]) -> None:
+    def __init__(self, log: list[bytes | str], diary: list[str]) -> None:
         super().__init__(log)
         self.diary = diary
 

@@ -88,6 +88,14 @@ def test_what_wins_names_what_is_to_go_losers_first() -> None:
     assert found.event_id == "b"
 
 
+def test_what_holds_is_never_to_go_also_if_its_id_came_before() -> None:
+    subscriptions = folded(an_event("a"), an_event("r", "a"), an_event("p", "r"), an_event("r", "p"))
+    found = subscriptions.find("hook")
+    assert found is not None
+    assert (found.event_id, found.cause) == ("r", "p")
+    assert subscriptions.void("hook") == ["subscription/hook/a", "subscription/hook/p"]
+
+
 def test_an_end_is_remembered_for_a_day() -> None:
     assert folded(an_event("a"), an_event("r", "a", removed=True)).ended() == [], "it is in the future of this test"
     old = folded(an_event("a"), an_event("r", "a", removed=True, subscription="s"))

@@ -12,11 +12,12 @@ from tocsin.connectors.commands import SubscriptionRefusal, SubscriptionRefused
 from tocsin.connectors.sealing import SealKeys
 from tocsin.connectors.sinks.webhook import WebhookConfig
 from tocsin.connectors.sinks.webhook.proxy import Proxy
+from tocsin.connectors.webhooks import for_receivers
 from tocsin.schemas.codec import decode, encode
 from tocsin.schemas.events import SubscriptionSet
 from tocsin.streams.rules.config import Endpoint, RuleBook, default_rulebook
 from tocsin.streams.silences.settings_topic import SettingsTopic
-from tocsin.streams.silences.subscriptions import TENANT_SUBSCRIPTIONS, Subscriptions
+from tocsin.streams.silences.subscriptions import TENANT_SUBSCRIPTIONS, Subscriptions, key_of, place_of
 from tocsin.streams.subscriptions.endpoints import OVERLAP, endpoint_of
 from tocsin.streams.subscriptions.live_rules import LiveRules
 from tocsin.streams.subscriptions.wish import Wish, read_wish
@@ -34,38 +35,68 @@ class Clock:
 
 
 class Reader:
-    """What a process knows of the log: no more than it has read back after a write of its own."""
+    """What a process knows of the log (events, and the keys of tombstones): no more than it has read back after a write
+    of its own, as SettingsTopic does it. `killed`: it writes, and tidies nothing."""
 
-    def __init__(self, log: list[bytes]) -> None:
-        self.log, self.subscriptions, self._read = log, Subscriptions(), 0
+    def __init__(self, log: list[bytes | str]) -> None:
+        self.log, self.subscriptions, self._read, self.killed = log, Subscriptions(), 0, False
 
     def read(self) -> None:
         for record in self.log[self._read :]:
+            self._apply(record)
+        self._read = len(self.log)
+
+    def _apply(self, record: bytes | str) -> None:
+        if isinstance(record, str):
+            place = place_of(record)
+            assert place is not None
+            self.subscriptions.forget(*place)
+        else:
             event = decode(record)
             assert isinstance(event, SubscriptionSet)
             self.subscriptions.learn(event)
-        self._read = len(self.log)
 
     async def put_subscription(self, event: SubscriptionSet) -> bool:
         await asyncio.sleep(0)  # whoever else writes has looked by now
         self.log.append(encode(event))
         self.read()
         held = self.subscriptions.last(event.endpoint)
-        return held is not None and held.event_id == event.event_id
+        holds = held is not None and held.event_id == event.event_id
+        if not self.killed:
+            self.log += self.subscriptions.void(event.endpoint) if holds else [key_of(event)]
+        return holds
 
 
 class Bus:
     def __init__(self, file_names: tuple[str, ...] = (), keys: SealKeys | None = KEYS) -> None:
-        self.log: list[bytes] = []
+        self.log: list[bytes | str] = []
         self.clock = Clock()
         self.readers = [Reader(self.log), Reader(self.log)]
         self.first, self.second = [
             SubscriptionWriter(cast(SettingsTopic, one), keys, lambda: file_names, self.clock) for one in self.readers
         ]
 
+    def events(self) -> list[bytes]:
+        return [record for record in self.log if isinstance(record, bytes)]
+
     def read(self) -> None:
         for one in self.readers:
             one.read()
+
+    def anew(self) -> Subscriptions:
+        """What a process knows that starts now, from what compaction may have left: the last record of each key."""
+        last: dict[str, bytes] = {}
+        for record in self.log:
+            if isinstance(record, str):
+                last.pop(record, None)
+            else:
+                event = decode(record)
+                assert isinstance(event, SubscriptionSet)
+                last.pop(key_of(event), None)
+                last[key_of(event)] = record
+        reader = Reader([*last.values()])
+        reader.read()
+        return reader.subscriptions
 
 
 def a_wish(name: str = "hook", **more: Any) -> Wish:
@@ -146,7 +177,7 @@ async def test_what_is_refused_writes_nothing(kind: SubscriptionRefusal, act: An
     await bus.first.make(a_wish("mine"), "acme", "ann")
     with pytest.raises(SubscriptionRefused) as refused:
         await act(bus)
-    assert (refused.value.kind, len(bus.log)) == (kind, 1)
+    assert (refused.value.kind, len(bus.events())) == (kind, 1)
 
 
 async def test_without_a_key_nothing_is_made_and_the_next_step_is_said() -> None:
@@ -171,10 +202,75 @@ async def test_the_same_key_again_is_the_same_subscription_and_the_same_secret()
     bus = Bus()
     first = await bus.first.make(a_wish(), "acme", "ann", "id-1")
     again = await bus.first.make(a_wish(), "acme", "ann", "id-1")
-    assert (again, len(bus.log)) == (first, 1)
-    rotated = await bus.first.rotate("hook", "acme", "ann", event_id="id-2")
-    assert (await bus.first.rotate("hook", "acme", "ann", event_id="id-2")).secret == rotated.secret
-    assert len(bus.log) == 2
+    assert (again, len(bus.events())) == (first, 1)
+    rotated = await bus.first.rotate("hook", "acme", "ann", key="id-2")
+    assert (await bus.first.rotate("hook", "acme", "ann", key="id-2")).secret == rotated.secret
+    assert len(bus.events()) == 2
+
+
+async def test_the_same_key_at_two_gateways_is_one_subscription_and_one_secret() -> None:
+    bus = Bus()
+    one, two = await asyncio.gather(
+        bus.first.make(a_wish(), "acme", "ann", "id-1"), bus.second.make(a_wish(), "acme", "ann", "id-1")
+    )
+    bus.read()
+    assert one == two
+    for known in (*(reader.subscriptions for reader in bus.readers), bus.anew()):
+        held = known.find("hook")
+        assert held is not None
+        assert bus.first.unsealed(held).secrets[0].text == one.secret
+
+
+@pytest.mark.parametrize("ed25519", [False, True])
+async def test_the_same_key_of_a_rotation_at_two_gateways_makes_one_secret(ed25519: bool) -> None:
+    bus = Bus()
+    first = await bus.first.make(a_wish(), "acme", "ann")
+    bus.read()
+    one, two = await asyncio.gather(
+        *(each.rotate("hook", "acme", "ann", ed25519=ed25519, key="id-2") for each in (bus.first, bus.second))
+    )
+    bus.read()
+    assert one == two
+    held = bus.anew().find("hook")
+    assert held is not None
+    assert [for_receivers(secret.text) for secret in bus.first.unsealed(held).secrets] == [one.secret, first.secret]
+
+
+@pytest.mark.parametrize("killed", [False, True])
+async def test_a_rotation_that_is_repeated_after_another_change_is_the_same_and_ends_nothing(killed: bool) -> None:
+    bus = Bus()
+    await bus.first.make(a_wish(), "acme", "ann")
+    bus.readers[0].killed = killed
+    rotated = await bus.first.rotate("hook", "acme", "ann", key="id-2")
+    changed = await bus.first.replace(a_wish(match={"code": "e.p"}), "acme", "ann")
+    bus.readers[0].killed = False
+    again = await bus.first.rotate("hook", "acme", "ann", key="id-2")
+    assert (again.secret, again.event) == (rotated.secret, changed.event)
+    later = await bus.first.rotate("hook", "acme", "ann", key="id-3")
+    assert (await bus.first.rotate("hook", "acme", "ann", key="id-2")).secret == rotated.secret
+    bus.read()
+    for known in (*(reader.subscriptions for reader in bus.readers), bus.anew()):
+        assert known.find("hook") == later.event
+
+
+async def test_no_write_repeats_the_id_of_another_one() -> None:
+    """An answer to an older command would be taken for that of this one, and a tombstone would take what holds."""
+    bus = Bus()
+    for _ in range(3):
+        await bus.first.make(a_wish(), "acme", "ann", "id-1")
+        bus.read()
+        await asyncio.gather(bus.first.end("hook", "acme", "ann"), bus.second.end("hook", "acme", "ann"))
+        bus.read()
+    ids = [decode(record).event_id for record in bus.events()]
+    assert len(ids) == 9
+    assert len(set(ids)) == len(ids)
+
+
+async def test_a_key_is_of_its_tenant_and_of_what_still_signs() -> None:
+    bus = Bus()
+    await bus.first.make(a_wish(), "acme", "ann", "id-1")
+    with pytest.raises(SubscriptionRefused, match="taken"):
+        await bus.first.make(a_wish(), "eve", "eve", "id-1")
 
 
 async def test_an_end_is_an_end_and_the_name_is_free_again() -> None:
@@ -192,7 +288,7 @@ async def test_no_record_shows_a_secret_a_path_or_a_header() -> None:
     await bus.first.make(a_wish(secret=OWN, headers={"authorization": "Bearer canary-header"}), "acme", "ann")
     made = await bus.first.rotate("hook", "acme", "ann")
     assert made.secret is not None
-    for record in bus.log:
+    for record in bus.events():
         for canary in (OWN, made.secret, "canary-path", "canary-header", "hooks.example.com"):
             assert canary.encode() not in record
 

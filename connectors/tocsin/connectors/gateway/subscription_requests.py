@@ -45,9 +45,10 @@ class SubscriptionPort(Protocol):
     or what says that Kafka did not acknowledge it."""
 
     async def make(
-        self, document: dict[str, Any], tenant: str, by: str, event_id: str | None, private: bool, within: float
+        self, document: dict[str, Any], tenant: str, by: str, key: str | None, private: bool, within: float
     ) -> tuple[Made, bool | None]:
-        """A new one, and whether the rules know it, if that was waited for."""
+        """A new one, and whether the rules know it, if that was waited for; the same `key` (the id of an idempotency
+        key) is the same one, at every gateway."""
         ...
 
     async def replace(
@@ -57,7 +58,7 @@ class SubscriptionPort(Protocol):
         ...
 
     async def rotate(
-        self, name: str, tenant: str, by: str, secret: str | None, ed25519: bool | None, event_id: str | None
+        self, name: str, tenant: str, by: str, secret: str | None, ed25519: bool | None, key: str | None
     ) -> Made:
         """A new secret beside the old one."""
         ...

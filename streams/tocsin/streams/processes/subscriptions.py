@@ -82,13 +82,14 @@ class RunningSubscriptions:
 
     @_confirmed
     async def make(
-        self, document: dict[str, Any], tenant: str, by: str, event_id: str | None, private: bool, within: float
+        self, document: dict[str, Any], tenant: str, by: str, key: str | None, private: bool, within: float
     ) -> tuple[Made, bool | None]:
-        """A new subscription, and whether the rules know it, if that was waited for. Raises Unreadable,
+        """A new subscription, and whether the rules know it, if that was waited for; the same `key` again (the id of an
+        idempotency key) is the same one. Raises Unreadable,
         SubscriptionRefused, PublishUnconfirmed."""
         wish = read_wish(document, own=self._own, private=private)
         await self._enable_ended(wish.name, tenant, by)
-        return await self._enabled(await self._writer.make(wish, tenant, by, event_id), by, within)
+        return await self._enabled(await self._writer.make(wish, tenant, by, key), by, within)
 
     @_confirmed
     async def replace(
@@ -104,10 +105,10 @@ class RunningSubscriptions:
 
     @_confirmed
     async def rotate(
-        self, name: str, tenant: str, by: str, secret: str | None, ed25519: bool | None, event_id: str | None
+        self, name: str, tenant: str, by: str, secret: str | None, ed25519: bool | None, key: str | None
     ) -> Made:
         """A new secret, beside which the old one signs for a day. Raises as `make`."""
-        return await self._writer.rotate(name, tenant, by, secret, ed25519=ed25519, event_id=event_id)
+        return await self._writer.rotate(name, tenant, by, secret, ed25519=ed25519, key=key)
 
     @_confirmed
     async def end(self, name: str, tenant: str, by: str) -> bool:

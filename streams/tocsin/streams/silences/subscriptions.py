@@ -2,8 +2,9 @@
 
 Each event names the one that it replaces (`cause`), and holds only if that one held when it was written: of two
 writers who knew the same, the first in the topic wins, and the second is told. So each event has a key of its own
-(`subscription/NAME/EVENT`): compaction would otherwise keep the loser, who came last. Who wins tombstones, in this
-order, those that lost and the one that it replaced; so whatever compaction leaves folds to the same.
+(`subscription/NAME/EVENT`), and its id no other write repeats: compaction would otherwise keep the loser, who came
+last. Who wins tombstones, in this order, those that lost and the one that it replaced; so whatever compaction leaves
+folds to the same.
 """
 
 from __future__ import annotations
@@ -87,6 +88,8 @@ class Subscriptions:
             if event.event_id not in lost:
                 lost.append(event.event_id)
             return False
+        if event.event_id in lost:  # of a writer that repeats an id: what holds is no longer to be tombstoned
+            lost.remove(event.event_id)
         if held is not None:
             lost.append(held.event_id)
         self._held[name], self._matches[name] = event, match

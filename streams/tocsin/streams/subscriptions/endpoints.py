@@ -34,10 +34,12 @@ class SubscriptionUnusable(TocsinError):
 
 
 class Secret(Struct, frozen=True, array_like=True):
-    """What signs; `until` (microseconds) if another took its place."""
+    """What signs; `until` (microseconds) if another took its place; `key` is the id of the idempotency key under which
+    it came, so that whoever repeats that request is shown it again, at whichever gateway."""
 
     text: str
     until: int | None = None
+    key: str | None = None
 
     def __repr__(self) -> str:
         return "Secret(***)"
@@ -56,11 +58,16 @@ class Sealed(Struct, frozen=True, kw_only=True):
         """What signs at `now` (microseconds), the newest first."""
         return [one for one in self.secrets if one.until is None or one.until > now]
 
-    def rotated(self, secret: str, now: int) -> Sealed:
+    def rotated(self, secret: str, now: int, key: str | None = None) -> Sealed:
         """With a new secret before those that sign now; they go on for OVERLAP, or for as long as they had."""
-        old = [Secret(one.text, min(one.until or now + OVERLAP, now + OVERLAP)) for one in self.signing(now)]
+        ends = [min(one.until or now + OVERLAP, now + OVERLAP) for one in self.signing(now)]
+        old = [msgspec.structs.replace(one, until=end) for one, end in zip(self.signing(now), ends, strict=True)]
         kept = [one for one in old if one.text != secret][: MAX_SECRETS - 1]
-        return msgspec.structs.replace(self, secrets=[Secret(secret), *kept])
+        return msgspec.structs.replace(self, secrets=[Secret(secret, key=key), *kept])
+
+    def made_under(self, key: str | None, now: int) -> str | None:
+        """What signs at `now`, and came under this idempotency key."""
+        return next((one.text for one in self.signing(now) if key is not None and one.key == key), None)
 
 
 def seal(sealed: Sealed, tenant: str, name: str, keys: SealKeys) -> str:

@@ -1,7 +1,8 @@
 """Subscriptions made, changed, rotated and ended in `settings`: done only when the event that was written holds.
 
 Of two who write at the same time one comes first (`silences.subscriptions`); the other begins again on top of it, or is
-refused. Killed at any place, what was written is whole: a change is one record.
+refused. Killed at any place, what was written is whole: a change is one record, under an id that no other one has. A
+repeat of a request is known by its idempotency key, which is sealed beside the secret that it made.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from tocsin.connectors.dialects import Unreadable, UnreadableReason
 from tocsin.connectors.sealing import SealKeys
 from tocsin.connectors.webhooks import for_receivers, new_key_pair, new_secret
 from tocsin.schemas.events import SubscriptionSet
-from tocsin.schemas.ids import derived_id, new_event_id
+from tocsin.schemas.ids import new_event_id
 from tocsin.streams.silences.settings_topic import SettingsTopic
 from tocsin.streams.silences.subscriptions import MAX_SUBSCRIPTIONS, TENANT_SUBSCRIPTIONS
 from tocsin.streams.subscriptions.endpoints import Sealed, Secret, SubscriptionUnusable, seal, unseal
@@ -45,25 +46,26 @@ class SubscriptionWriter:
         self._topic, self._keys, self._file_names, self._now = topic, keys, file_names, now
         self._turn = asyncio.Lock()  # so that within a process nobody begins again
 
-    async def make(self, wish: Wish, tenant: str, by: str, event_id: str | None = None) -> Made:
-        """A new subscription; the same `event_id` again (an idempotency key's) is the same one, whose secret is shown
-        again. Raises SubscriptionRefused, Unreadable, and what `put_subscription` raises."""
+    async def make(self, wish: Wish, tenant: str, by: str, key: str | None = None) -> Made:
+        """A new subscription; the same `key` again (the id of an idempotency key) is the same one, whose secret is
+        shown again. Raises SubscriptionRefused, Unreadable, and what `put_subscription` raises."""
         async with self._turn:
-            return await self._make(wish, tenant, by, event_id or new_event_id())
+            return await self._make(wish, tenant, by, key)
 
-    async def _make(self, wish: Wish, tenant: str, by: str, event_id: str) -> Made:
+    async def _make(self, wish: Wish, tenant: str, by: str, key: str | None = None) -> Made:
         keys = self._needed_keys()
         for _ in range(TRIES):
             last = self._topic.subscriptions.last(wish.name)
             if last is not None and not last.removed:
-                if last.event_id == event_id and last.tenant == tenant:
-                    return self._shown(last, created=True)
-                raise _taken(wish.name)
+                again = self._again(last, tenant, key)
+                if again is None:
+                    raise _taken(wish.name)
+                return again
             if wish.name in self._file_names():
                 raise _taken(wish.name, "the rules file has an endpoint of it")
             self._check_count(tenant)
-            sealed = Sealed(settings=wish.settings, secrets=[Secret(self._secret(wish))])
-            event = self._event(wish, tenant, by, event_id, sealed, keys, last)
+            sealed = Sealed(settings=wish.settings, secrets=[Secret(self._secret(wish), key=key)])
+            event = self._event(wish, tenant, by, sealed, keys, last)
             if await self._topic.put_subscription(event):
                 return self._shown(event, created=True)
         raise _changed()
@@ -80,7 +82,7 @@ class SubscriptionWriter:
             held = self._topic.subscriptions.find(wish.name)
             if held is None:
                 try:
-                    return await self._make(wish, tenant, by, new_event_id())
+                    return await self._make(wish, tenant, by)
                 except SubscriptionRefused as refused:
                     found = self._topic.subscriptions.find(wish.name)
                     if refused.kind is not SubscriptionRefusal.TAKEN or found is None or found.tenant != tenant:
@@ -94,37 +96,39 @@ class SubscriptionWriter:
                 sealed = sealed.rotated(secret, self._now())
             else:
                 secret = None
-            event = self._event(wish, tenant, by, new_event_id(), sealed, keys, held)
+            event = self._event(wish, tenant, by, sealed, keys, held)
             if await self._topic.put_subscription(event):
                 return Made(event=event, secret=None if secret is None else for_receivers(secret))
         raise _changed()
 
     async def rotate(
         self, name: str, tenant: str, by: str, secret: str | None = None, *, ed25519: bool | None = None,
-        event_id: str | None = None,
+        key: str | None = None,
     ) -> Made:  # fmt: skip
         """A new secret, made by us if none is given (of the kind of the old one, unless `ed25519` says); the old one
-        signs on for OVERLAP. The same `event_id` again is the same rotation. Raises as `make`."""
+        signs on for OVERLAP. The same `key` again is the same rotation, as long as what it made signs. Raises as
+        `make`."""
         async with self._turn:
-            return await self._rotate(name, tenant, by, secret, ed25519, event_id or new_event_id())
+            return await self._rotate(name, tenant, by, secret, ed25519, key)
 
     async def _rotate(
-        self, name: str, tenant: str, by: str, secret: str | None, ed25519: bool | None, event_id: str
+        self, name: str, tenant: str, by: str, secret: str | None, ed25519: bool | None, key: str | None
     ) -> Made:
         keys = self._needed_keys()
         for _ in range(TRIES):
             held = self.of(name, tenant)
-            if held.event_id == event_id:
-                return self._shown(held)
             before, now = self._unsealed(held, keys), self._now()
+            done = before.made_under(key, now)
+            if done is not None:
+                return Made(event=held, secret=for_receivers(done))
             pair = before.secrets[0].text.startswith("whsk_") if ed25519 is None else ed25519
             new = secret or (new_key_pair()[0] if pair else new_secret())
             if new == before.secrets[0].text:
                 return self._shown(held)
             _check_secret(held, new)
-            sealed = before.rotated(new, now)
+            sealed = before.rotated(new, now, key)
             event = replace(
-                held, event_id=event_id, cause=held.event_id, recorded_at=now, occurred_at=now, by=by,
+                held, event_id=new_event_id(), cause=held.event_id, recorded_at=now, occurred_at=now, by=by,
                 sealed=seal(sealed, tenant, name, keys),
             )  # fmt: skip
             if await self._topic.put_subscription(event):
@@ -143,7 +147,7 @@ class SubscriptionWriter:
                 return False
             held = self.of(name, tenant)
             event = replace(
-                held, event_id=derived_id("subscription-ended", held.event_id), cause=held.event_id, recorded_at=now,
+                held, event_id=new_event_id(), cause=held.event_id, recorded_at=now,
                 occurred_at=now, by=by, removed=True, sealed=None,
             )  # fmt: skip
             if await self._topic.put_subscription(event):
@@ -164,10 +168,9 @@ class SubscriptionWriter:
         return self._unsealed(event, self._needed_keys())
 
     def _event(
-        self, wish: Wish, tenant: str, by: str, event_id: str, sealed: Sealed, keys: SealKeys,
-        last: SubscriptionSet | None,
-    ) -> SubscriptionSet:  # fmt: skip
-        now = self._now()
+        self, wish: Wish, tenant: str, by: str, sealed: Sealed, keys: SealKeys, last: SubscriptionSet | None
+    ) -> SubscriptionSet:
+        now, event_id = self._now(), new_event_id()
         held = None if last is None or last.removed else last
         return SubscriptionSet(
             event_id=event_id,
@@ -184,6 +187,16 @@ class SubscriptionWriter:
             sealed=seal(sealed, tenant, wish.name, keys),
             created_at=now if held is None else held.created_at,
         )
+
+    def _again(self, held: SubscriptionSet, tenant: str, key: str | None) -> Made | None:
+        """What was made under this key, if that is what holds."""
+        if key is None or held.tenant != tenant:
+            return None
+        try:
+            made = self.unsealed(held).made_under(key, self._now())
+        except SubscriptionRefused:
+            return None
+        return None if made is None else Made(event=held, secret=for_receivers(made), created=True)
 
     def _shown(self, event: SubscriptionSet, *, created: bool = False) -> Made:
         secret = self.unsealed(event).secrets[0].text
