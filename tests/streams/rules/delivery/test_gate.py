@@ -16,7 +16,7 @@ from tocsin.schemas.events import DeliveryOutcome, EndpointCommandKind, Outcome
 from tocsin.streams.rules.delivery import gate
 from tocsin.streams.rules.delivery.schedule import MAX_RETRY_AFTER, DeliverConfig
 from tocsin.streams.rules.policies import DeliveryPolicy
-from tocsin.streams.rules.state import DeliveryRow, EndpointRow, QueuedRow, encode_row
+from tocsin.streams.rules.state import DeliveryRow, EndpointRow, QueuedRow, decode_row, encode_row
 from tocsin.streams.rules.values import DAY, HOUR, MINUTE, SECOND, RateLimit
 
 if TYPE_CHECKING:
@@ -207,6 +207,99 @@ def test_one_that_is_switched_off_has_no_breaker(rows: DictRows) -> None:
     assert (endpoint(rows).status, endpoint(rows).breaker) == ("disabled", "closed")
 
 
+# -- how what waited goes on -----------------------------------------------------------------------------------------
+
+
+def in_silence(rows: DictRows, now: int, seconds: int = 15) -> list[tuple[str, object]]:
+    """What is asked for while no outcome comes, by timers alone; no lease is over."""
+    found = []
+    for quarter in range(1, 4 * seconds):
+        found += run_timers(rows, now + quarter * SECOND // 4, DEFAULT)
+    return found
+
+
+def test_one_that_falls_silent_again_after_one_success_gets_a_few(rows: DictRows) -> None:
+    all_fail(rows, 5)
+    for number in range(500):
+        deliver(a_request(f"later{number}"), rows, NOW, DEFAULT)
+    now = NOW + 31 * SECOND
+    ((probe, attempt),) = run_timers(rows, now, DEFAULT)
+    asked = outline(deliver(taken(probe, int(str(attempt))), rows, now, DEFAULT)) + in_silence(rows, now)
+    assert len(asked) == 9, "eight, and one more for the one that went well; the clock lets nothing go"
+    now += 15 * SECOND
+    for name, attempt in asked[:5]:
+        asked += outline(deliver(failed(name, int(str(attempt)), None), rows, now, DEFAULT))
+    assert endpoint(rows).breaker == "open"
+    assert len(asked) == 13, "and one for each outcome, until five have failed"
+
+
+def test_one_that_goes_well_gets_ever_more_but_never_all_at_once(rows: DictRows) -> None:
+    all_fail(rows, 5)
+    for number in range(500):
+        deliver(a_request(f"later{number}"), rows, NOW, DEFAULT)
+    now = NOW + 31 * SECOND
+    asked, most, done = run_timers(rows, now, DEFAULT), 0, 0
+    while asked:
+        answered, asked = asked, list[tuple[str, object]]()
+        for name, attempt in answered:
+            asked += outline(deliver(taken(name, int(str(attempt))), rows, now, DEFAULT))
+            done += 1
+        most = max(most, len(asked))
+    assert (most, done) == (64, 505), "64 at most, and no time passed: it waits for no clock"
+
+
+@pytest.mark.parametrize("steer", ["enable", "throttle"])
+def test_and_so_does_what_waited_for_anything_else(rows: DictRows, steer: str) -> None:
+    deliver(a_request("first"), rows, NOW, DEFAULT)
+    if steer == "enable":
+        deliver(a_command(EndpointCommandKind.DISABLE), rows, NOW, DEFAULT)
+    else:
+        deliver(failed("first", status=503, after=MINUTE), rows, NOW, DEFAULT)
+    for number in range(100):
+        deliver(a_request(f"later{number}"), rows, NOW + SECOND, DEFAULT)
+    now = NOW + 2 * SECOND if steer == "enable" else NOW + MINUTE
+    asked = outline(deliver(a_command(EndpointCommandKind.ENABLE), rows, now, DEFAULT)) if steer == "enable" else []
+    assert len(asked + run_timers(rows, now, DEFAULT) + in_silence(rows, now)) == 8
+
+
+def test_nothing_is_held_for_an_attempt_whose_outcome_is_waited_for_no_longer(rows: DictRows) -> None:
+    """Each that was let go is asked for again by its lease, and its outcome lets the next one go."""
+    deliver(a_command(EndpointCommandKind.DISABLE), rows, NOW, DEFAULT)
+    for number in range(100):
+        deliver(a_request(f"d{number}"), rows, NOW, DEFAULT)
+    first = outline(deliver(a_command(EndpointCommandKind.ENABLE), rows, NOW, DEFAULT))
+    assert len(first) == 8
+    now, asked = NOW + 2 * MINUTE, list[tuple[str, object]]()
+    asked += run_timers(rows, now, DEFAULT)  # a dispatcher was killed with all of them
+    assert sorted(asked) == sorted(first)
+    seen = set[str]()
+    while asked:
+        name, attempt = asked.pop(0)
+        seen.add(name)
+        asked += outline(deliver(taken(name, int(str(attempt))), rows, now, DEFAULT))
+    assert len(seen) == 100
+
+
+@pytest.mark.parametrize("under_way", [0, 50], ids=["none is under way", "others are, that nobody counted"])
+def test_a_row_of_before_knows_of_none_that_were_let_go(rows: DictRows, under_way: int) -> None:
+    for number in range(under_way):
+        deliver(a_request(f"before{number}"), rows, NOW, DEFAULT)
+    deliver(a_command(EndpointCommandKind.DISABLE), rows, NOW, DEFAULT)
+    for number in range(100):
+        deliver(a_request(f"d{number}"), rows, NOW, DEFAULT)
+    bare = decode_row(encode_row(endpoint(rows)), 5)
+    rows.put("endpoint/owner", bare, rows.due("endpoint/owner"))
+    asked = outline(deliver(a_command(EndpointCommandKind.ENABLE), rows, NOW, DEFAULT))
+    asked += [(f"before{number}", 1) for number in range(under_way)]
+    seen = set[str]()
+    while asked:
+        name, attempt = asked.pop(0)
+        seen.add(name)
+        asked += outline(deliver(taken(name, int(str(attempt))), rows, NOW, DEFAULT))
+    assert len(seen) == 100 + under_way
+    assert "endpoint/owner" not in rows.rows, "nothing is kept of one that is well"
+
+
 # -- the throttle --------------------------------------------------------------------------------------------------
 
 
@@ -315,7 +408,8 @@ def test_a_rate_that_is_taken_away_lets_all_go(rows: DictRows) -> None:
     now, asked = NOW + HOUR, list[tuple[str, object]]()
     for _ in range(10):
         now += SECOND
-        asked += run_timers(rows, now, DEFAULT)
+        for name, attempt in run_timers(rows, now, DEFAULT):
+            asked += [(name, attempt), *outline(deliver(taken(name, int(str(attempt))), rows, now, DEFAULT))]
     assert {name for name, _ in asked} >= {f"d{number}" for number in range(1, 20)}
 
 

@@ -23,9 +23,6 @@ from tocsin.streams.rules.state.keys import key_part, row_key
 from tocsin.streams.rules.state.tables import Table
 from tocsin.streams.rules.values import DAY, HOUR
 
-AT_ONCE = 8
-"""How many parked deliveries one event asks for: as many as are made at a time. Each outcome that comes asks for more,
-so that an endpoint that is back gets as much as it takes, and one that is not gets little."""
 _OVERHEAD = 1024
 """What a delivery counts against the budget of an event besides the bytes of its body."""
 
@@ -148,7 +145,10 @@ class Deliveries:
     def _next_look(self, state: EndpointRow) -> int | None:
         soon, dues = self.now + self.config.step_pause, list[int]()
         if state.waiting and state.status == "enabled":
-            dues.append(max(soon, gate.opens_at(state, self.policy, self.now)))
+            look = (
+                soon if gate.has_room(state, self.policy) else self.now + self.config.lease
+            )  # an outcome comes before
+            dues.append(max(look, gate.opens_at(state, self.policy, self.now)))
         elif state.waiting:
             dues.append(max(soon, self._parked_until(state)) if state.status == "disabled" else soon)
         elif state.throttled_until > self.now:
@@ -164,7 +164,7 @@ class Deliveries:
         """Enable, disable or remove the endpoint; `go_on` does what follows for parked deliveries."""
         state = replace(self.state(), status=status, since=self.now, breaker="closed", probe_at=0)
         if status == "enabled":  # a person says that it is well: it is tried as if it were
-            state = replace(gate.went_well(state), throttled_until=0, missed=state.missed)
+            state = replace(gate.went_well(state), throttled_until=0, missed=state.missed, room=0)
         self.keep(state)
 
     def go_on(self) -> None:
@@ -172,8 +172,8 @@ class Deliveries:
         found = self.endpoints.find()
         if found is None:
             return
-        state, asked_for = self._queued(found), 0
-        while state.waiting and not self.over_budget and asked_for < AT_ONCE and self._may_go(state):
+        state = self._queued(found)
+        while state.waiting and not self.over_budget and self._may_go(state):
             key = self.queue.key(str(state.head))
             place = self.queue.get(key)
             self.queue.delete(key)
@@ -181,7 +181,6 @@ class Deliveries:
             row = None if place is None else self.pending.find(place.delivery_id)
             if row is None or row.state != "parked":
                 continue
-            asked_for += state.status == "enabled"
             self._unpark(row, state)
             state = self.state()
         self.keep(replace(state, head=0, tail=0) if state.head == state.tail else state)
@@ -190,14 +189,14 @@ class Deliveries:
         """Whether the first in the queue leaves it now, be it to die."""
         if state.status == "disabled":
             return self._parked_until(state) <= self.now
-        return state.status == "removed" or self._may_be_sent(state)
+        return state.status == "removed" or (self._may_be_sent(state) and gate.has_room(state, self.policy))
 
     def _unpark(self, row: DeliveryRow, state: EndpointRow) -> None:
         self.endpoints.replace(self.endpoints.key(), state)
         if state.status != "enabled":
             self.dead_letter(row, f"endpoint_{state.status}")
         elif not self.is_over(row):
-            self.endpoints.replace(self.endpoints.key(), gate.taken(state, self.policy, self.now))
+            self.endpoints.replace(self.endpoints.key(), gate.let_go(state, self.policy, self.now))
             self.attempt(row, row.attempt + 1)
             return
         self.leave_lane(row)

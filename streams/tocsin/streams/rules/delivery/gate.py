@@ -3,6 +3,9 @@
 All three are learned from outcomes alone, and none has a timer of its own: what may not be sent waits in the endpoint's
 queue (`deliveries.py`), whose one timer is set for when the gate opens. No attempt is used up by waiting.
 
+What waited is let go by outcomes and not by a clock: a few are under way at first, one more with each that is answered.
+So an endpoint that is back gets as much as it takes, and one that falls silent again has been sent little.
+
 The rate is strict at the receiver: an attempt has its place from when it is asked for until `per` after its outcome,
 and it arrives somewhere in between. So however long a dispatcher takes, or was away, no `per` of time has more arrivals
 than `count`, but for attempts that are made twice because their outcome was lost (docs/reliability.md#f6).
@@ -25,6 +28,10 @@ OVERLOADED = frozenset((429, 502, 503, 504))
 """The HTTP statuses by which an endpoint, and not a delivery, asks for a pause (Standard Webhooks 1.0.0, and 503 of RFC
 9110 15.6.4)."""
 
+FIRST, MOST = 8, 64
+"""How many of those that waited are under way at a time, at first and at most: as many as the dispatcher makes of an
+endpoint, and as many as it has of a partition."""
+
 GROUPS = 8
 """Into so many parts of its time the answers of a rate are grouped: that many numbers are remembered, about."""
 
@@ -44,9 +51,22 @@ def taken(state: EndpointRow, policy: DeliveryPolicy, now: int) -> EndpointRow:
     return state if policy.rate is None else replace(state, under_way=state.under_way + 1)
 
 
+def let_go(state: EndpointRow, policy: DeliveryPolicy, now: int) -> EndpointRow:
+    """The same of one that waited."""
+    return replace(taken(state, policy, now), let_go=state.let_go + 1)
+
+
+def has_room(state: EndpointRow, policy: DeliveryPolicy) -> bool:
+    """Whether one more of what waits may be under way; a probe always may, once it is due."""
+    is_probe = state.breaker != "closed" and policy.breaker_failures
+    return bool(is_probe) or state.let_go < min(FIRST + state.room, MOST)
+
+
 def answered(state: EndpointRow, policy: DeliveryPolicy, now: int) -> EndpointRow:
     """An attempt had its outcome, or is waited for no longer."""
     rate, under_way = policy.rate, max(0, state.under_way - 1)
+    if state.let_go:
+        state = replace(state, let_go=state.let_go - 1)
     if rate is None:
         return replace(state, under_way=under_way, answered=()) if state.under_way or state.answered else state
     groups = [group for group in state.answered if group[0] + rate.per > now]
@@ -65,7 +85,7 @@ def went_well(state: EndpointRow) -> EndpointRow:
 
 def has_read(state: EndpointRow) -> EndpointRow:
     """The endpoint is there and reads what it gets, whether it takes it or not: the breaker is closed."""
-    return replace(state, unanswered=0, breaker="closed", probe_at=0)
+    return replace(state, unanswered=0, breaker="closed", probe_at=0, room=min(state.room + 1, MOST))
 
 
 def is_refusal(outcome: DeliveryOutcome) -> bool:
@@ -81,11 +101,11 @@ def went_wrong(state: EndpointRow, policy: DeliveryPolicy, now: int, outcome: De
     state = replace(state, unanswered=state.unanswered + 1)
     if outcome.status in OVERLOADED or outcome.reason == Reason.RATE_LIMITED:
         pause = max(policy.throttle, min(outcome.retry_after or 0, MAX_RETRY_AFTER))
-        state = replace(state, throttled_until=max(state.throttled_until, now + pause))
+        state = replace(state, throttled_until=max(state.throttled_until, now + pause), room=0)
     if state.breaker == "half_open":
         return replace(state, breaker="open")
     if state.breaker == "closed" and 0 < policy.breaker_failures <= state.unanswered:
-        return replace(state, breaker="open", probe_at=now + policy.breaker_probe)
+        return replace(state, breaker="open", probe_at=now + policy.breaker_probe, room=0)
     return state
 
 

@@ -66,7 +66,7 @@ class DeliverConfig(Struct, frozen=True, kw_only=True):
     step_bytes: int = 500_000
     """How many bytes of bodies one event may move when it concerns many deliveries; the rest follows by timer."""
     step_pause: int = SECOND // 4
-    """The pause between two such steps, which also limits the rate at which an enabled endpoint is caught up."""
+    """The pause between two such steps."""
     endpoints: frozenset[str] | None = None
     """The names that the rules file has; None: not known, so that any name may be steered."""
     operators: str | None = None

@@ -93,6 +93,7 @@ class EndpointRow(Struct, frozen=True, array_like=True, tag="endpoint", gc=False
     `under_way`, and how many were `answered`, up to when. Of the deliveries that died: `dead` are to be told of,
     `missed` is how many since it last took something, `digests` how often that was told since then, at `digested_at`
     for the last time. `unanswered` is how many attempts went wrong since it last answered one, be it by a refusal.
+    Of those that waited, `let_go` are under way; so many more than the first few may be: `room`.
     """
 
     endpoint: str
@@ -117,3 +118,5 @@ class EndpointRow(Struct, frozen=True, array_like=True, tag="endpoint", gc=False
     digests: int = 0
     digested_at: int = 0
     unanswered: int = 0
+    let_go: int = 0
+    room: int = 0
