@@ -129,9 +129,10 @@ class Settings(BaseSettings):
     seal_key: str | None = None
     """What secrets of endpoints made while running are sealed with: `env:NAME`, `file:PATH`, or the key itself, base64
     of 32 bytes; several are separated by commas or lines, the newest first. `tocsin up` makes one in its home."""
-    subscriptions: Literal["loopback", "on", "off"] = "loopback"
+    subscriptions: Literal["loopback", "on", "off"] | None = None
     """Who may make endpoints over HTTP (`/v1/subscriptions`): who asks from this machine, everybody who reaches the
-    gateway (there are no logins yet), or nobody."""
+    gateway (there are no logins yet), or nobody; absent = who asks from this machine, as long as the gateway has no
+    other name or address (TOCSIN_HOST, TOCSIN_PUBLIC_URL, TOCSIN_ALLOWED_HOSTS), else nobody."""
     subscriptions_private: bool = False
     """Whether endpoints made over HTTP may have `allow_private`: plain http, any port, private addresses."""
     rules: AbsolutePath | None = None

@@ -104,7 +104,8 @@ SUBSCRIPTIONS_CLOSED = Kind(
     "subscriptions-closed",
     403,
     "Not from there",
-    "Endpoints are made from the bus's own machine, without a proxy, or where TOCSIN_SUBSCRIPTIONS is on.",
+    "Endpoints are made from the bus's own machine, without a proxy, while the gateway has no other name than that; or "
+    "as TOCSIN_SUBSCRIPTIONS says. The command line (tocsin endpoint add) needs neither.",
 )
 NO_SUBSCRIPTION = Kind("no-subscription", 404, "No such subscription", "The tenant has no subscription of this name.")
 SUBSCRIPTION_REFUSED = Kind("subscription-refused", 409, "Nothing was done", "It cannot be done: see detail.")

@@ -33,7 +33,7 @@ Asked = Callable[[Request], Awaitable[tuple[RequestHead, dict[str, Any], str]]]
 """The head of a request that is let in, its document, and who asks."""
 
 
-FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
 """Headers of proxies: who asks through one may be anywhere."""
 
 LONGEST_STEP = 40.0
@@ -99,7 +99,8 @@ def let_in(request: Request, config: GatewayConfig) -> None:
     if config.subscriptions == "on":
         return
     near = request.client is not None and request.client.host in LOOPBACK
-    direct = not any(header in request.headers for header in FORWARDED)
+    # HTTP/1.0 is what a proxy speaks that says nothing of itself (nginx, unless told otherwise), and hardly a client
+    direct = request.scope.get("http_version") != "1.0" and not any(one in request.headers for one in FORWARDED)
     named = host_of(f"//{request.headers.get('host', '')}") in LOOPBACK
     if config.subscriptions == "off" or not (near and direct and named):
         raise Refusal(SUBSCRIPTIONS_CLOSED)

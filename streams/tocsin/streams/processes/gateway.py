@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from tocsin.connectors.gateway import GatewayConfig, Limits, Rate, build_gateway, host_of, server_config
+from tocsin.connectors.gateway import LOOPBACK, GatewayConfig, Limits, Rate, build_gateway, host_of, server_config
 from tocsin.connectors.publish import KafkaAway, Publisher, PublishUnconfirmed
 from tocsin.connectors.sealing import seal_keys_of
 from tocsin.schemas.events import SilenceSet
@@ -95,12 +95,14 @@ async def run_gateway_process(settings: Settings, stop: asyncio.Event, on_ready:
 
 def config_of(settings: Settings) -> GatewayConfig:
     """What the settings say of the gateway."""
-    hosts = {settings.host, host_of(settings.public_url or ""), *settings.allowed_hosts.lower().split(",")}
+    named = {settings.host, host_of(settings.public_url or ""), *settings.allowed_hosts.lower().split(",")}
+    hosts = frozenset(host.strip() for host in named if host and host.strip())
     return GatewayConfig(
         default_tenant=settings.tenant,
-        hosts=frozenset(host.strip() for host in hosts if host and host.strip()),
+        hosts=hosts,
         show_metrics=settings.gateway_metrics_port is None,
-        subscriptions=settings.subscriptions,
+        # behind a proxy that says nothing of itself everybody seems to ask from here
+        subscriptions=settings.subscriptions or ("off" if hosts - LOOPBACK else "loopback"),
         subscriptions_private=settings.subscriptions_private,
         tenant_documents=Rate(settings.tenant_rate, settings.tenant_burst),
         tenant_bytes=Rate(settings.tenant_bytes, 4 * settings.tenant_bytes),

@@ -1,0 +1,29 @@
+"""What the gateway is configured with where a setting is absent."""
+
+from __future__ import annotations
+
+import pytest
+
+from tocsin.streams.processes.gateway import config_of
+from tocsin.streams.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("said", "who"),
+    [
+        pytest.param({}, "loopback", id="on this machine alone"),
+        pytest.param({"host": "::1"}, "loopback", id="by the other loopback address"),
+        pytest.param({"public_url": "http://localhost:8700"}, "loopback", id="a public address that is none"),
+        pytest.param({"public_url": "https://bus.example"}, "off", id="a public address"),
+        pytest.param({"allowed_hosts": "bus.example"}, "off", id="another name"),
+        pytest.param({"host": "0.0.0.0"}, "off", id="every address"),
+        pytest.param(
+            {"public_url": "https://bus.example", "subscriptions": "loopback"}, "loopback", id="as it is said"
+        ),
+        pytest.param({"subscriptions": "on"}, "on", id="everybody"),
+    ],
+)
+def test_who_may_make_subscriptions_over_http(said: dict[str, str], who: str) -> None:
+    """Whoever gives the gateway a name has a proxy before it, or lets others ask: a usual proxy asks by a loopback name
+    and says nothing of those behind it."""
+    assert config_of(Settings(**said)).subscriptions == who  # type: ignore[arg-type]
