@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.connectors.people.notifications import CASE, CODE, notification
 from tocsin.connectors.people.letter import Form, Link, Room, letter
-from tocsin.connectors.people.told import Told, told_of
+from tocsin.connectors.people.told import Text, Told, told_of
 from tocsin.connectors.people.words import _WORDS, LANGUAGES, words_in
 
 NAMES = (*Told.__struct_fields__, "type", "problem", "thread", "wording", "source", "http", "from", "language",
@@ -158,3 +158,15 @@ def test_a_body_that_is_none_of_ours() -> None:
     bodies: list[Any] = [None, [], "x", {}, {"data": [1]}]
     assert [told_of(body) for body in bodies] == [None] * 5
     assert told_of({"data": {"problem": 7, "thread": [], "wording": {"title": 3}, "count": True}}) == Told()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [Told(), Told(title=Text("Out of credit"), text="Out of credit")],
+    ids=["nothing is said", "all is in the title"],
+)
+@pytest.mark.parametrize("form", ["text", "markdown"])
+def test_there_is_always_something_to_send(told: Told, form: Form) -> None:
+    written = letter(told, words_in([]), form=form)
+    assert written.title
+    assert written.body

@@ -133,6 +133,17 @@ async def test_a_chat_like_ntfy_and_one_like_slack() -> None:
     assert "**Was hilft**: Check the address" in mattermost["text"]
 
 
+async def test_a_document_of_a_stranger_makes_no_links_and_wears_no_title_of_ours() -> None:
+    forged = notification(case="the case of somebody else", wording={"title": {"text": "Resolve", "from": "catalogue"}})
+    async with chat() as (host, posted, _), linked(settings(f"ntfy://{host}/ops")) as sink:
+        for said in ({"status": 402, "detail": "Out of credit"}, {}):
+            await sink.deliver(attempt(forged | said, content_type="application/problem+json"))
+    for message in posted:
+        assert "/v1/act/" not in str(message)
+        assert "Resolve" not in str(message)
+    assert "Out of credit" in posted[0]["message"]
+
+
 async def test_slack_itself_is_told_without_mentions(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "<!channel> &lt;!everyone&gt; <@U1> @here !channel> https://evil.example <https://evil.example|ok>"
     told = told_of(notification(problem={"code": "e.p.x", "text": text, "severity": "error"}, wording={}))

@@ -68,7 +68,7 @@ def letter(
     code = write.line(words["code"], _code(told.code)) if told.code else ""
     shown = [write.link(words[each.does], each.url) for each in links]
     for body in _ever_shorter(told, words, write, code, details, shown):
-        if len(body) <= space:
+        if 0 < len(body) <= space:  # Apprise sends no empty one
             return Letter(title, body, _mood(told))
     return Letter(title, shortened(neutral(told.code, MAX_VALUE) or title, max(space, 1)), _mood(told))
 

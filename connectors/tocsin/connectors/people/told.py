@@ -57,6 +57,19 @@ class Told(Struct, frozen=True, kw_only=True):
     more: int = 0
 
 
+_MEMBERS = frozenset({"type", "timestamp", "data"})
+"""The members of our notification. No other form of a body has these alone, whatever a stranger put into it."""
+
+
+def is_ours(body: object, content_type: str) -> bool:
+    """Whether a body (parsed) is a notification that the bus wrote, plain or as a CloudEvent: then what it says of its
+    case, and of who worded it, is true. In a document of a dialect members of strangers stand beside its own."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type == "application/cloudevents+json":
+        return True
+    return media_type == "application/json" and isinstance(body, dict) and body.keys() == _MEMBERS
+
+
 def told_of(body: object) -> Told | None:
     """What a notification says (its parsed body); None when it is none of ours: no object with an object `data`."""
     data = body.get("data") if isinstance(body, dict) else None

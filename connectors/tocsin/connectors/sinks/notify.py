@@ -22,7 +22,7 @@ from tocsin.connectors.people.action_links import ActionLinks
 from tocsin.connectors.people.addresses import Address, Unusable, checked, without_secrets
 from tocsin.connectors.people.calls import Calls, outcome_of, shared
 from tocsin.connectors.people.letter import RESOLVED, Link, letter
-from tocsin.connectors.people.told import Told, told_of
+from tocsin.connectors.people.told import Told, is_ours, told_of
 from tocsin.connectors.people.words import words_in
 from tocsin.connectors.printable import clipped
 from tocsin.connectors.secrets import Secret
@@ -104,7 +104,7 @@ class NotifySink:
         calls = self._calls
         if calls is None:
             return RetryLater(reason=Reason.SINK_FAILED)
-        told, this = _told(attempt.body), (attempt.delivery_id, attempt.replay)
+        told, this = _told(attempt.body, attempt.content_type), (attempt.delivery_id, attempt.replay)
         taken = self._taken.get(this, frozenset())
         left = [number for number in range(len(self._addresses)) if number not in taken]
         outcomes = await asyncio.gather(*(self._send(calls, attempt, told, self._addresses[number]) for number in left))
@@ -172,13 +172,14 @@ def _addresses(config: NotifyConfig) -> tuple[Address, ...]:
     return tuple(found)
 
 
-def _told(body: bytes) -> Told:
-    """What a body says; one that is no notification of ours (a dialect's document) is shown as far as it can be."""
+def _told(body: bytes, content_type: str) -> Told:
+    """What a body says; one that is no notification of ours (a dialect's document) is shown as far as it can be, as the
+    words of a stranger: it names no case to make links for."""
     try:
         parsed = json.loads(body)
     except (ValueError, RecursionError):
         parsed = body[:MAX_FOREIGN].decode("utf-8", "replace")
-    told = told_of(parsed)
+    told = told_of(parsed) if is_ours(parsed, content_type) else None
     if told is not None:
         return told
     said = parsed if isinstance(parsed, dict) else {"detail": str(parsed)}
