@@ -18,7 +18,7 @@ from tocsin.streams.rules.delivery import deliver as rules
 from tocsin.streams.rules.delivery.schedule import DeliverConfig
 from tocsin.streams.rules.policies import DeliveryPolicy
 from tocsin.streams.rules.state import DeliveryRow, FinishedRow
-from tocsin.streams.rules.values import HOUR
+from tocsin.streams.rules.values import HOUR, MINUTE
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows
@@ -140,6 +140,26 @@ def test_a_replay_has_the_whole_schedule(rows: DictRows, asked_when: str) -> Non
         found += run_timers(rows, now, config)
     last = 4 if asked_when == "waiting" else 5
     assert found == [*[("d1", number) for number in range(3, last + 1)], ("d1", "exhausted")]
+
+
+@pytest.mark.parametrize("before", [in_flight, waiting, parked, held], ids=lambda before: before.__name__)
+def test_a_replay_has_the_whole_time_of_its_endpoint(rows: DictRows, before: Callable[[DictRows], None]) -> None:
+    """`exhausted_after` counts from the replay on, and not from the sending before it."""
+    config, asked_at = DeliverConfig(policy=DeliveryPolicy(exhausted_after=HOUR)), NOW + 59 * MINUTE
+    before(rows)
+    deliver(replace(a_request("d1", "t"), replay=2), rows, asked_at, config)
+    now, found = asked_at + 2 * MINUTE, list[tuple[str, object]]()
+    if before is in_flight:
+        found += outline(deliver(an_outcome(outcome=DELIVERED), rows, now, config))
+    elif before is held:
+        found += outline(deliver(an_outcome("before it", outcome=DELIVERED), rows, now, config))
+    elif before is parked:
+        found += outline(deliver(a_command(EndpointCommandKind.ENABLE), rows, now, config))
+    else:
+        found += run_timers(rows, now, config)
+    assert [attempt for name, attempt in found if name == "d1"] == [2 if before in (in_flight, waiting) else 1]
+    again = deliver(an_outcome(attempt=int(str(found[-1][1]))), rows, asked_at + 2 * HOUR, config)
+    assert outline(again) == [("d1", "exhausted")], "and no more than that"
 
 
 def test_a_late_success_of_an_earlier_life_is_not_that_of_the_replay(rows: DictRows) -> None:

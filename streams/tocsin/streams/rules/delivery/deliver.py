@@ -128,7 +128,7 @@ def _outcome(deliveries: Deliveries, outcome: DeliveryOutcome) -> None:
             note_success(deliveries)
         _delivered(deliveries, row)
     else:
-        _failed(deliveries, outcome, replace(renewed(row), last_reason=outcome.reason))
+        _failed(deliveries, outcome, replace(renewed(row, deliveries.now), last_reason=outcome.reason))
     if state is not None and state.waiting:
         deliveries.go_on()
 
@@ -136,7 +136,7 @@ def _outcome(deliveries: Deliveries, outcome: DeliveryOutcome) -> None:
 def _delivered(deliveries: Deliveries, row: DeliveryRow) -> None:
     if not row.again:
         deliveries.finish(row)
-    elif deliveries.begin(renewed(row)):
+    elif deliveries.begin(renewed(row, deliveries.now)):
         return
     deliveries.leave_lane(row)
 

@@ -10,8 +10,8 @@ A request comes with the number of its replay; 0 is the first sending. What it m
 | held, parked, or waiting for its retry | absorbed | that sending is the replay: marked, the whole schedule before it |
 | in flight | absorbed | when that attempt ends it is sent anew, in its turn: the attempt was made before it was asked |
 
-A new life has the whole schedule, and its attempts are numbered on, so that no late outcome of an earlier one is taken
-for one of its own.
+A new life has the whole schedule and all the time of its endpoint (`exhausted_after`); its attempts are numbered on,
+so that no late outcome of an earlier one is taken for one of its own.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def taken_up(deliveries: Deliveries, request: DeliveryRequested) -> DeliveryRow 
     if pending is not None:
         if request.replay > max(pending.replay, pending.again):
             again = replace(pending, again=request.replay)
-            deliveries.pending.replace(key, again if pending.state == "in_flight" else renewed(again))
+            deliveries.pending.replace(key, again if pending.state == "in_flight" else renewed(again, deliveries.now))
         return None
     ended = deliveries.finished.get(key)
     if ended is not None and ended.state == "done" and request.replay <= ended.replay:
@@ -40,11 +40,12 @@ def taken_up(deliveries: Deliveries, request: DeliveryRequested) -> DeliveryRow 
     return _row(request, deliveries.now, ended or FinishedRow("dead", 0, 0))
 
 
-def renewed(row: DeliveryRow) -> DeliveryRow:
-    """The row with the replay that was asked for meanwhile, if one was: its next attempt is the first of a new life."""
+def renewed(row: DeliveryRow, now: int) -> DeliveryRow:
+    """The row with the replay that was asked for meanwhile, if one was: its next attempt is the first of a new life,
+    whose time begins `now` (microseconds)."""
     if not row.again:
         return row
-    return replace(row, replay=row.again, again=0, earlier=row.attempt)
+    return replace(row, replay=row.again, again=0, earlier=row.attempt, enqueued_at=now)
 
 
 def replay_noted(deliveries: Deliveries, command: EndpointCommand) -> Answer:
