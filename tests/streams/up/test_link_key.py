@@ -9,7 +9,7 @@ import pytest
 from tocsin.streams.processes.exit_codes import CommandFailed
 from tocsin.streams.processes.links import links_of
 from tocsin.streams.settings import Settings, SettingsInvalid
-from tocsin.streams.up.link_key import KEY_FILE, with_link_key
+from tocsin.streams.up.keys import LINK_KEY_FILE, with_link_key
 
 
 def settings(home: Path, **said: object) -> Settings:
@@ -22,7 +22,7 @@ def test_it_is_made_once_for_our_eyes_only(tmp_path: Path) -> None:
     assert again is not None
     (link, *_) = first.of("acme", "c-1", "Ann", 0)
     assert again.read(link.url.rpartition("/")[2], 0).case == "c-1"
-    assert (tmp_path / KEY_FILE).stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / LINK_KEY_FILE).stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("said", [{"public_url": None}, {"link_key": "k" * 32}], ids=["no address", "another key"])
@@ -34,8 +34,9 @@ def test_it_is_made_only_where_it_is_needed(tmp_path: Path, said: dict[str, obje
 
 def test_it_is_not_written_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_text("")
-    (tmp_path / KEY_FILE).symlink_to(tmp_path / "elsewhere")
-    with_link_key(settings(tmp_path))
+    (tmp_path / LINK_KEY_FILE).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(CommandFailed, match="TOCSIN_LINK_KEY"):
+        with_link_key(settings(tmp_path))
     assert (tmp_path / "elsewhere").read_text() == ""
 
 

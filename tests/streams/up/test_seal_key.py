@@ -11,7 +11,8 @@ import pytest
 from tocsin.connectors.sealing import seal_keys_of
 from tocsin.streams.processes.exit_codes import CommandFailed
 from tocsin.streams.settings import load_settings
-from tocsin.streams.up.home import SEAL_KEY_FILE, as_running, made_seal_key
+from tocsin.streams.up.home import as_running
+from tocsin.streams.up.keys import SEAL_KEY_FILE, made_seal_key
 
 
 def test_it_is_made_once_and_kept(tmp_path: Path) -> None:
@@ -34,7 +35,7 @@ def test_a_file_that_others_may_read_or_that_is_none_is_refused(tmp_path: Path) 
     assert refused.value.exit_code == 78
     file.unlink()
     os.symlink("/etc/passwd", file)
-    with pytest.raises(CommandFailed, match="seal key"):
+    with pytest.raises(CommandFailed, match="TOCSIN_SEAL_KEY"):
         made_seal_key(tmp_path)
 
 

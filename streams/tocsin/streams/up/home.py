@@ -8,18 +8,14 @@ import json
 import os
 import stat
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tocsin.connectors.sealing import new_seal_key
 from tocsin.streams.processes.exit_codes import BAD_CONFIGURATION, UNREACHABLE, CommandFailed
 from tocsin.streams.settings import WITHOUT_SECURITY, Settings, load_settings
 
 PID_FILE = "up.pid"
 STATE_FILE = "up.json"
-SEAL_KEY_FILE = "seal.key"
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 
 def located_settings(**flags: object) -> Settings:
@@ -69,25 +65,6 @@ def running_bus(home: Path) -> Mapping[str, Any] | None:
     except OSError:
         pass
     return None
-
-
-def made_seal_key(home: Path) -> str:
-    """The setting `seal_key` of this home: its file, made if it is not there, for its user alone. Raises CommandFailed
-    when it is no file of ours."""
-    file = home / SEAL_KEY_FILE
-    try:
-        with suppress(FileExistsError), os.fdopen(os.open(file, _NEW_FILE, 0o600), "w") as made:
-            made.write(new_seal_key() + "\n")
-            made.flush()
-            os.fsync(made.fileno())  # what is sealed with it would be lost with it
-        found = os.lstat(file)
-        if not stat.S_ISREG(found.st_mode) or found.st_mode & 0o077:
-            raise OSError(errno.EPERM, "it is no file for its user alone (chmod 600)")
-    except OSError as error:
-        raise CommandFailed(
-            BAD_CONFIGURATION, f"{file} cannot hold the seal key ({error.strerror}): correct it, or set TOCSIN_SEAL_KEY"
-        ) from None
-    return f"file:{file}"
 
 
 class HomeLock:

@@ -19,8 +19,8 @@ from tocsin.streams.rulesfile import load_rulebook
 from tocsin.streams.settings import WITHOUT_SECURITY, Settings
 from tocsin.streams.topics import ChangeKind, apply
 from tocsin.streams.up.broker import BrokerUnavailable, EmbeddedBroker
-from tocsin.streams.up.home import HomeLock, made_seal_key
-from tocsin.streams.up.link_key import with_link_key
+from tocsin.streams.up.home import HomeLock
+from tocsin.streams.up.keys import made_seal_key, with_link_key
 from tocsin.streams.up.member import FIRST_DELAY, LONGEST_DELAY, Member
 
 DRAIN_ORDER = ("gateway", "worker", "dispatch")
