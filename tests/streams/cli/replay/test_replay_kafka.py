@@ -10,11 +10,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import typer
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from msgspec.structs import replace
 
 from tests.harness.bus import Bus
-from tests.streams.cli.dead.letters import a_request
+from tests.streams.cli.dead.letters import a_request, died
 from tocsin.connectors.kafka import open_consumer, open_producer
 from tocsin.connectors.publish.headers import cloud_event_headers
 from tocsin.schemas.codec import decode, encode
@@ -27,8 +28,8 @@ from tocsin.schemas.events import (
     Outcome,
 )
 from tocsin.schemas.ids import new_event_id
-from tocsin.streams.cli.replay import sending
-from tocsin.streams.cli.replay.log import Asked, EndpointLog, Plan, log_of
+from tocsin.streams.cli.replay import command, sending
+from tocsin.streams.cli.replay.log import Asked, EndpointLog, Found, Plan, log_of
 from tocsin.streams.settings import Settings
 
 EVER = Asked("owner", 0, 4_000_000_000_000_000)
@@ -150,11 +151,9 @@ async def a_sending(
 ) -> AsyncIterator[tuple[sending.Sending, EndpointLog]]:
     async with (
         open_producer(settings.bootstrap or "") as producer,
-        open_consumer(settings.bootstrap or "", fetch_max_wait_ms=50) as follow,
         log_of(settings, "owner") as log,
+        sending.following(settings, log) as follow,
     ):
-        follow.assign([log.place])
-        follow.seek(log.place, log.end)
         yield sending.Sending(producer, follow, log.place, "command", rate, hold_count), log
 
 
@@ -196,6 +195,41 @@ async def test_a_lane_is_never_given_more_than_half_of_what_it_holds(
         again = [event for event in await log_events(settings) if event.replay]
         assert [event.delivery_id for event in again] == [request.delivery_id for request in requests], "in their order"
         assert {(event.replay, event.cause) for event in again} == {(1, "command")}
+
+
+async def test_what_dies_without_an_outcome_has_ended(bootstrap: str, prefix: str, tmp_path: Path) -> None:
+    async with a_bus(bootstrap, prefix, tmp_path) as settings:
+        requests = [a_request(f"d{number}") for number in range(9)]
+        await say(settings, *requests, *(an_outcome(request.delivery_id) for request in requests))
+        plan, reasons = await plan_of(settings), ("exhausted", "held_too_long", "gone")
+
+        async def bury() -> None:
+            async with open_producer(settings.bootstrap or "") as producer:
+                for number in range(9):
+                    headers = died(reasons[number % 3], "deliver", f"{prefix}deliveries")
+                    dead = encode(replace(requests[number], replay=1))
+                    await producer.send_and_wait(f"{prefix}dead", dead, key=b"owner", headers=headers)
+
+        async with a_sending(settings, hold_count=8) as (sender, log):
+            sends = asyncio.create_task(sender.send(log.requests(plan), asyncio.Event(), lambda count: None))
+            async with asyncio.timeout(60):
+                while sender.sent.written < 4:  # noqa: ASYNC110 - half of what the lane holds
+                    await asyncio.sleep(0.02)
+                while not sends.done():
+                    await bury()
+                await sends
+                await bury()
+            await sender.watch(60, asyncio.Event())
+        sent = sender.sent
+        assert (sent.written, sent.died, sent.rejected, sent.under_way, sent.why) == (9, 6, 3, 0, None)
+
+
+def test_with_some_left_it_does_not_end_well(capsys: pytest.CaptureFixture[str]) -> None:
+    plan = Plan(found={name: Found(0, 0) for name in ("d0", "d1")})
+    with pytest.raises(typer.Exit) as ended:
+        command._end(plan, EVER, "c", sending.Sent(written=1, delivered=1), False)
+    assert ended.value.exit_code == 1
+    assert "1 were not sent: what they said was deleted" in capsys.readouterr().err
 
 
 async def test_an_endpoint_that_takes_nothing_is_given_up(

@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 
 from tocsin.connectors.commands import reason
 from tocsin.connectors.dialects import Unreadable
-from tocsin.connectors.kafka import open_consumer, open_producer
+from tocsin.connectors.kafka import open_producer
 from tocsin.connectors.printable import clipped, printable
 from tocsin.connectors.publish.headers import cloud_event_headers, rfc3339
 from tocsin.schemas.codec import encode
@@ -31,7 +31,7 @@ from tocsin.streams.cli.output import show, show_error, show_json
 from tocsin.streams.cli.progress import bar
 from tocsin.streams.cli.replay.log import Asked, Plan, log_of
 from tocsin.streams.cli.replay.narrowed import continued, noted
-from tocsin.streams.cli.replay.sending import Sending, Sent
+from tocsin.streams.cli.replay.sending import Sending, Sent, following
 from tocsin.streams.processes.exit_codes import CHECK_FAILED, GAVE_UP, UNREACHABLE, USAGE, CommandFailed
 from tocsin.streams.processes.kafka import reachable
 from tocsin.streams.processes.lifecycle import stop_on_signals, unless
@@ -158,8 +158,8 @@ async def _carried_out(
     stop, bootstrap = stop_on_signals(), await reachable(settings)
     async with (
         open_producer(bootstrap) as producer,
-        open_consumer(bootstrap, fetch_max_wait_ms=100) as follow,
         log_of(settings, asked.endpoint) as log,
+        following(settings, log) as follow,
     ):
         write = partial(
             producer.send_and_wait, topic_name(settings.prefix, "deliveries"), encode(command),
@@ -167,8 +167,6 @@ async def _carried_out(
         )  # fmt: skip
         _check(command, await issued(bootstrap, settings, command.event_id, write, ANSWERED_WITHIN))
         show_error(f"on record as {command.event_id}; should it be stopped: --continue {cause} goes on with it")
-        follow.assign([log.place])
-        follow.seek(log.place, log.end)
         sending = Sending(producer, follow, log.place, cause, rate, _hold_count(settings, asked.endpoint))
         sending.reached("replay_on_record")
         try:
@@ -229,12 +227,13 @@ def _end(plan: Plan, asked: Asked, command: str | None, sent: Sent, as_json: boo
     if as_json:
         told: dict[str, Any] = {
             "endpoint": asked.endpoint, "command": command, "found": len(plan.found), "sent": sent.written,
-            "sent_before": plan.sent, "delivered": sent.delivered, "rejected": sent.rejected, "left": left,
-            "gone": plan.gone, "records_gone": plan.lost,
+            "sent_before": plan.sent, "delivered": sent.delivered, "rejected": sent.rejected, "died": sent.died,
+            "left": left, "gone": plan.gone, "records_gone": plan.lost,
         }  # fmt: skip
         show_json(told)
     elif command is not None:
         rest = f", {sent.rejected} rejected" if sent.rejected else ""
+        rest += f", {sent.died} died (tocsin dead list)" if sent.died else ""
         on = f", {sent.under_way} under way (tocsin tail deliveries)" if sent.under_way else ""
         show(f"{sent.written} sent again: {sent.delivered} delivered{rest}{on}")
     else:
@@ -248,5 +247,7 @@ def _end(plan: Plan, asked: Asked, command: str | None, sent: Sent, as_json: boo
     if sent.why:
         where = f"{left} are not sent; --continue {command} goes on"
         raise CommandFailed(UNREACHABLE if "Kafka" in sent.why else GAVE_UP, f"{sent.why}: {where}")
-    if plan.gone or plan.lost or not (plan.found or plan.sent):
+    if left:
+        show_error(f"{left} were not sent: what they said was deleted from the log meanwhile")
+    if plan.gone or plan.lost or left or not (plan.found or plan.sent):
         raise typer.Exit(CHECK_FAILED)

@@ -11,45 +11,70 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from tocsin.connectors.kafka import open_consumer
 from tocsin.connectors.publish.headers import cloud_event_headers
 from tocsin.schemas.codec import decode, encode
 from tocsin.schemas.errors import Undecodable
 from tocsin.schemas.events import DeliveryOutcome, DeliveryRequested, Outcome
+from tocsin.streams.cli.dead.letter import Opened
 from tocsin.streams.cli.dead.replaying import sent_again
+from tocsin.streams.cli.records import places_of
+from tocsin.streams.cli.replay.log import EndpointLog
+from tocsin.streams.engine.dead import DEAD_TOPIC
 from tocsin.streams.engine.failpoints import failpoint_from
+from tocsin.streams.settings import Settings
+from tocsin.streams.topology import topic_name
 
 ROOM = 2000
 """Deliveries of an endpoint that are under way at the same time."""
 AT_ONCE = 100
 """Requests that are written before Kafka's answer is waited for."""
+REJECTED = ("rejected", "gone")
+"""Reasons of dead letters for which the endpoint's answer was the cause."""
 PATIENCE = 600.0
 """Seconds without the end of any delivery, after which what does not fit is given up, for this run."""
 
 
 @dataclass
 class Sent:
-    """How far a replay has come: requests in Kafka, how many of them are delivered since, and rejected for good. `why`
-    is why it ended before its end, None when it did not."""
+    """How far a replay has come: requests in Kafka, how many of them are delivered since, rejected for good, and dead
+    for another reason (their time was over, their lane was full). `why` is why it ended before its end, None when it
+    did not."""
 
     written: int = 0
     delivered: int = 0
     rejected: int = 0
+    died: int = 0
     why: str | None = None
 
     @property
     def under_way(self) -> int:
         """Written, and not ended as far as is known."""
-        return self.written - self.delivered - self.rejected
+        return self.written - self.delivered - self.rejected - self.died
+
+
+@asynccontextmanager
+async def following(settings: Settings, log: EndpointLog) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer of what becomes of the endpoint's deliveries from now on: its outcomes, and the dead letters, since
+    what dies without a last attempt has no outcome. Raises KafkaError."""
+    dead = await places_of(settings, topic_name(settings.prefix, DEAD_TOPIC))
+    async with open_consumer(settings.bootstrap or "", fetch_max_wait_ms=100) as follow:
+        ends = await follow.end_offsets(dead)
+        follow.assign([log.place, *dead])
+        for place, end in {**ends, log.place: log.end}.items():
+            follow.seek(place, end)
+        yield follow
 
 
 class Sending:
-    """One replay under way. `follow` stands at the end of the endpoint's partition as it was before the first request;
+    """One replay under way. `follow` stands where things were before the first request (`following`);
     `rate` is the most requests a second, None is as fast as they are delivered. A lane gets half of what it may hold
     (`hold_count`), so that what happens meanwhile has room."""
 
@@ -134,21 +159,36 @@ class Sending:
     async def _hear(self, timeout_ms: int) -> int:
         """How many deliveries have ended since it was called last."""
         before = self.sent.under_way
-        for records in (await self._follow.getmany(timeout_ms=timeout_ms)).values():
+        for place, records in (await self._follow.getmany(timeout_ms=timeout_ms)).items():
             for record in records:
+                if place.topic != self._place.topic:
+                    self._died(Opened(record))
+                    continue
                 try:
                     event = decode(record.value)
                 except Undecodable:
                     continue
                 if isinstance(event, DeliveryOutcome):
-                    self._ended(event)
+                    self._answered(event)
         return before - self.sent.under_way
 
-    def _ended(self, outcome: DeliveryOutcome) -> None:
-        if outcome.outcome not in (Outcome.DELIVERED, Outcome.REJECTED) or outcome.delivery_id not in self._lanes:
-            return
-        self._in_lane[self._lanes.pop(outcome.delivery_id)] -= 1
+    def _answered(self, outcome: DeliveryOutcome) -> None:
         if outcome.outcome is Outcome.DELIVERED:
-            self.sent.delivered += 1
+            self.sent.delivered += self._ended(outcome.delivery_id)
+        elif outcome.outcome is Outcome.REJECTED:
+            self.sent.rejected += self._ended(outcome.delivery_id)
+
+    def _died(self, letter: Opened) -> None:
+        if letter.stage != "deliver" or not isinstance(letter.event, DeliveryRequested):
+            return
+        if letter.reason in REJECTED:  # its outcome says so, too: whichever is heard first
+            self.sent.rejected += self._ended(letter.event.delivery_id)
         else:
-            self.sent.rejected += 1
+            self.sent.died += self._ended(letter.event.delivery_id)
+
+    def _ended(self, delivery: str) -> bool:
+        """Whether it was under way until now."""
+        if delivery not in self._lanes:
+            return False
+        self._in_lane[self._lanes.pop(delivery)] -= 1
+        return True
