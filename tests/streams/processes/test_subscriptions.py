@@ -3,6 +3,7 @@ completes."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ import pytest
 from tests.streams.subscriptions.test_writing import KEYS, Bus, Reader
 from tocsin.connectors.commands import SubscriptionRefusal, SubscriptionRefused
 from tocsin.connectors.publish import PublishUnconfirmed
+from tocsin.schemas.codec import decode
 from tocsin.schemas.events import EndpointCommandKind
 from tocsin.streams.processes.answers_topic import AnswersTopic
 from tocsin.streams.processes.endpoint_states import EndpointStates
@@ -56,14 +58,20 @@ class Gateway(RunningSubscriptions):
             raise Killed
 
     async def _command(
-        self, name: str, tenant: str, kind: EndpointCommandKind, by: str, why: str | None, ident: str
+        self, name: str, tenant: str, kind: EndpointCommandKind, by: str, why: str | None, ident: str, cause: str
     ) -> None:
+        assert cause in self.causes(), "deliver knows by it that a tenant asks"
         self.diary.append(kind.value)
         assert self.states.rows_now is not None
         if kind is EndpointCommandKind.REMOVE:
             self.states.rows_now[name] = EndpointRow(endpoint=name, status="removed", since=0)
         else:
             self.states.rows_now.pop(name, None)
+
+    def causes(self) -> list[str]:
+        """The ids of the events that were written."""
+        log: list[bytes | str] = self._topic.log  # type: ignore[attr-defined]
+        return [decode(record).event_id for record in log if isinstance(record, bytes)]
 
     async def put(self, within: float = 0.0) -> tuple[Any, bool | None]:
         return await self.replace("hook", URL, "acme", "ann", False, within)
@@ -152,8 +160,28 @@ async def test_a_tenant_does_not_touch_the_endpoint_of_the_file_that_took_its_na
     gateway = Gateway(bus, rules)
     gateway.states.rows_now = {"hook": EndpointRow(endpoint="hook", status="removed", since=0)}
     await gateway.put()
-    for kind in (EndpointCommandKind.DISABLE, EndpointCommandKind.ENABLE):
-        with pytest.raises(SubscriptionRefused, match="rules file"):
-            await gateway.steer("hook", "acme", kind, "ann", None, "id")
+    acts: list[Callable[[], Awaitable[Any]]] = [
+        lambda: gateway.steer("hook", "acme", EndpointCommandKind.DISABLE, "ann", None, "id"),
+        lambda: gateway.steer("hook", "acme", EndpointCommandKind.ENABLE, "ann", None, "id"),
+        lambda: gateway.rotate("hook", "acme", "ann", None, None, None),
+        lambda: gateway.try_one("hook", "acme"),
+    ]
+    for act in acts:
+        with pytest.raises(SubscriptionRefused, match="rules file") as refused:
+            await act()
+        assert refused.value.kind is SubscriptionRefusal.TAKEN
     assert await gateway.end("hook", "acme", "ann") is True
     assert gateway.diary == ["written", "ended"], "no command"
+
+
+async def test_a_repeat_under_its_key_does_not_enable_the_endpoint_of_the_file_that_took_its_name(
+    tmp_path: Path,
+) -> None:
+    bus = Bus()
+    document = {"name": "hook", **URL}
+    await Gateway(bus).make(document, "acme", "ann", "by-key", False, 0)
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("endpoints: {hook: {sink: log}}\ndefault_route: hook\n")
+    gateway = Gateway(bus, rules)
+    made, known = await gateway.make(document, "acme", "ann", "by-key", False, 5)
+    assert (made.created, known, gateway.diary) == (True, False, [])

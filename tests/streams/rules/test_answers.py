@@ -133,3 +133,19 @@ def test_what_is_answered_about_an_endpoint(
     answer = answers(decided)[kind]
     assert (answer.outcome, answer.target, answer.kind) == (outcome, name, kind)
     assert says in (answer.detail or "")
+
+
+@pytest.mark.parametrize("kind", ["enable", "disable", "remove"])
+def test_what_a_subscription_asks_for_steers_no_endpoint_of_the_rules_file(rows: DictRows, kind: str) -> None:
+    """Its name was taken by the file, and the gateway may not know yet; an operator's command names no cause."""
+    config = DeliverConfig(endpoints=frozenset({"desk", "hook"}), of_operators=frozenset({"desk"}))
+    told: dict[str, CommandAnswered] = {}
+    for name in ("desk", "hook"):
+        command = EndpointCommand(
+            event_id=name, tenant="acme", occurred_at=NOW, recorded_at=NOW, cause="subscription-set", endpoint=name,
+            kind=EndpointCommandKind(kind), by="ann",
+        )  # fmt: skip
+        told |= answers(deliver(command, rows, NOW, config))
+    assert (told["desk"].outcome, told["hook"].outcome == "refused") == ("refused", False)
+    assert "operator" in (told["desk"].detail or "")
+    assert not any("desk" in str(key) for key in rows.rows)

@@ -7,9 +7,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.streams.rulesfile.test_schema import VALIDATOR
 from tocsin.streams.processes.live_config import LiveDeliverConfig
+from tocsin.streams.rules.config import Subscription
+from tocsin.streams.rules.match import Match
 from tocsin.streams.rules.policies import DeliveryPolicy
 from tocsin.streams.rules.values import DAY, HOUR, MINUTE, SECOND, RateLimit, read_rate
 from tocsin.streams.rulesfile import check_rulebook, load_rulebook
@@ -100,3 +103,18 @@ def test_a_changed_file_holds_for_the_next_event(tmp_path: Path) -> None:
     file.write_text(text_of("{breaker_failures: 2}"))
     rules.book = load_rulebook(file, {})
     assert live().policies["desk"] == DeliveryPolicy(breaker_failures=2)
+
+
+def test_whose_an_endpoint_is(tmp_path: Path) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text(text_of("{}"))
+    book = load_rulebook(file, {})
+    desk = book.endpoints["desk"]
+    rules = SimpleNamespace(book=replace(book, endpoints={"desk": desk, "hook": desk}))
+    made: tuple[Subscription, ...] = (Subscription(name="hook", tenant="acme", match=Match()),)
+    live = LiveDeliverConfig(rules, lambda: made)
+    assert live().endpoints == frozenset({"desk", "hook"})
+    assert live().of_operators == {"desk"}
+    made, rules.book = (), replace(book, endpoints={"desk": desk, "hook": desk})
+    assert live().of_operators == {"desk", "hook"}
+    assert LiveDeliverConfig(rules)().of_operators == {"desk", "hook"}

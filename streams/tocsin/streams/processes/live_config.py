@@ -46,22 +46,26 @@ class LiveConfig:
 
 
 class LiveDeliverConfig:
-    """The same for `deliver`: the endpoints that the rules file has now."""
+    """The same for `deliver`: the endpoints that there are now. All but those of `subscriptions` are the operators'."""
 
-    def __init__(self, rules: FileRules) -> None:
-        self._rules, self._book = rules, rules.book
-        self._config = msgspec.structs.replace(DeliverConfig(operators=BUS), **_of_endpoints(rules.book))
+    def __init__(self, rules: FileRules, subscriptions: Callable[[], tuple[Subscription, ...]] = _none) -> None:
+        self._rules, self._book, self._subscriptions = rules, rules.book, subscriptions
+        self._config = msgspec.structs.replace(
+            DeliverConfig(operators=BUS), **_of_endpoints(rules.book, subscriptions())
+        )
 
     def __call__(self) -> DeliverConfig:
         """The configuration for the next event."""
         book = self._rules.book
         if book is not self._book:
-            self._config = msgspec.structs.replace(self._config, **_of_endpoints(book))
+            self._config = msgspec.structs.replace(self._config, **_of_endpoints(book, self._subscriptions()))
             self._book = book
         return self._config
 
 
-def _of_endpoints(book: RuleBook) -> dict[str, Any]:
-    """What `deliver` is told of the endpoints of a rules file."""
+def _of_endpoints(book: RuleBook, subscriptions: tuple[Subscription, ...]) -> dict[str, Any]:
+    """What `deliver` is told of the endpoints."""
     policies = {name: endpoint.delivery for name, endpoint in book.endpoints.items()}
-    return {"endpoints": frozenset(policies), "policies": policies}
+    endpoints = frozenset(policies)
+    of_operators = endpoints.difference(one.name for one in subscriptions)
+    return {"endpoints": endpoints, "policies": policies, "of_operators": of_operators}

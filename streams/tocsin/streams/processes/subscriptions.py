@@ -108,6 +108,7 @@ class RunningSubscriptions:
         self, name: str, tenant: str, by: str, secret: str | None, ed25519: bool | None, key: str | None
     ) -> Made:
         """A new secret, beside which the old one signs for a day. Raises as `make`."""
+        self._in_force(name, tenant)
         return await self._writer.rotate(name, tenant, by, secret, ed25519=ed25519, key=key)
 
     @_confirmed
@@ -115,9 +116,9 @@ class RunningSubscriptions:
         """End a subscription; what waits for it is dead. False when it has ended already. Raises as `make`."""
         last = self._topic.subscriptions.last(name)
         if last is None or not last.removed or last.tenant != tenant:
-            self._writer.of(name, tenant)
+            held = self._writer.of(name, tenant)
             if not self._is_of_file(name):
-                await self._command(name, tenant, EndpointCommandKind.REMOVE, by, None, new_event_id())
+                await self._command(name, tenant, EndpointCommandKind.REMOVE, by, None, new_event_id(), held.event_id)
             self._failpoint("subscription_given_up")
         try:
             return await self._writer.end(name, tenant, by)
@@ -132,15 +133,12 @@ class RunningSubscriptions:
         self, name: str, tenant: str, kind: EndpointCommandKind, by: str, why: str | None, ident: str
     ) -> None:
         """Ask `deliver` to enable or disable it; its answer comes under `ident`. Raises as `make`."""
-        self._writer.of(name, tenant)
-        if self._is_of_file(name):
-            why = f"The rules file has an endpoint {name} by now, which comes first: it is the operator's to switch."
-            raise SubscriptionRefused(SubscriptionRefusal.TAKEN, why)
-        await self._command(name, tenant, kind, by, why, ident)
+        held = self._in_force(name, tenant)
+        await self._command(name, tenant, kind, by, why, ident, held.event_id)
 
     async def try_one(self, name: str, tenant: str) -> Tried:
         """What came back of a signed ping. Raises SubscriptionRefused."""
-        held = self._writer.of(name, tenant)
+        held = self._in_force(name, tenant)
         sealed = self._writer.unsealed(held)
         return await try_endpoint(endpoint_of(held, sealed.signing(time_ns() // 1000), sealed), tenant)
 
@@ -183,6 +181,16 @@ class RunningSubscriptions:
             "by": held.by,
         }
 
+    def _in_force(self, name: str, tenant: str) -> SubscriptionSet:
+        """The tenant's subscription of this name, unless the rules file has taken it. Raises SubscriptionRefused."""
+        held = self._writer.of(name, tenant)
+        if self._is_of_file(name):
+            why = f"Nothing was done: the rules file has an endpoint {name} by now, which is the operator's and first"
+            raise SubscriptionRefused(
+                SubscriptionRefusal.TAKEN, f"{why}. End yours (DELETE), and make it under another name."
+            )
+        return held
+
     def _is_of_file(self, name: str) -> bool:
         return name in endpoint_names(self._settings.rules)
 
@@ -190,7 +198,7 @@ class RunningSubscriptions:
         """Before it is made anew, so that it is never there and given up."""
         last = self._topic.subscriptions.last(name)
         if last is not None and last.removed and not self._is_of_file(name):
-            await self._command(name, tenant, EndpointCommandKind.ENABLE, by, None, new_event_id())
+            await self._command(name, tenant, EndpointCommandKind.ENABLE, by, None, new_event_id(), last.event_id)
 
     async def _is_given_up(self, name: str) -> bool:
         """Whether a DELETE has given it up, and was cut off before it ended it. Raises PublishUnconfirmed."""
@@ -205,8 +213,10 @@ class RunningSubscriptions:
     async def _enabled(self, made: Made, by: str, within: float) -> tuple[Made, bool | None]:
         self._failpoint("subscription_written")
         held, ends = made.event, monotonic() + within
+        if self._is_of_file(held.endpoint):  # by now: what was written is shadowed
+            return made, False if within else None
         ident = derived_id("subscription-enabled", held.event_id)
-        await self._command(held.endpoint, held.tenant, EndpointCommandKind.ENABLE, by, None, ident)
+        await self._enable(held, by, ident)
         self._failpoint("subscription_enabled")
         while within:
             answer = await self._answers.answer(ident, max(0.0, ends - monotonic()))
@@ -216,16 +226,23 @@ class RunningSubscriptions:
                 return made, True
             await asyncio.sleep(ASK_AGAIN)  # the rules have not read of it yet
             ident = new_event_id()
-            await self._command(held.endpoint, held.tenant, EndpointCommandKind.ENABLE, by, None, ident)
+            await self._enable(held, by, ident)
         return made, None
 
+    async def _enable(self, held: SubscriptionSet, by: str, ident: str) -> None:
+        await self._command(
+            held.endpoint, held.tenant, EndpointCommandKind.ENABLE, by, None, ident, held.event_id
+        )  # fmt: skip
+
     async def _command(
-        self, name: str, tenant: str, kind: EndpointCommandKind, by: str, why: str | None, ident: str
+        self, name: str, tenant: str, kind: EndpointCommandKind, by: str, why: str | None, ident: str, cause: str
     ) -> None:
+        """`cause` is the event of the subscription: by it `deliver` knows that this is no word of an operator."""
         now = time_ns() // 1000
         command = EndpointCommand(
-            event_id=ident, tenant=tenant, occurred_at=now, recorded_at=now, endpoint=name, kind=kind, by=by, why=why
-        )
+            event_id=ident, tenant=tenant, occurred_at=now, recorded_at=now, cause=cause, endpoint=name, kind=kind,
+            by=by, why=why,
+        )  # fmt: skip
         async with open_producer(self._bootstrap) as producer:  # so rarely that no connection is kept
             await producer.send_and_wait(
                 f"{self._settings.prefix}deliveries", encode(command), key=name.encode(),

@@ -50,7 +50,7 @@ async def run_worker_process(settings: Settings, stop: asyncio.Event, on_ready: 
     live = LiveRules(rules, subscriptions, sealed=True)
     agents = (
         DecideAgent(LiveConfig(settings, live, lambda: silences.in_force, live.wanted), settings.prefix, book),
-        DeliverAgent(LiveDeliverConfig(live), settings.prefix, book),
+        DeliverAgent(LiveDeliverConfig(live, live.wanted), settings.prefix, book),
     )
     metrics = WorkerMetrics(registry)
     fatal: list[str] = []

@@ -189,6 +189,9 @@ def _steer(deliveries: Deliveries, command: EndpointCommand) -> Answer:
         return refused(f"the rules have no endpoint {clip(command.endpoint)}")
     if wanted is None:
         return replay_noted(deliveries, command)
+    if command.cause is not None and command.endpoint in deliveries.config.of_operators:
+        # written for a subscription (its event is the cause), whose name the rules file has taken
+        return refused(f"the rules file has an endpoint {clip(command.endpoint)}: it is the operator's to switch")
     if state.status == wanted and not (wanted == "enabled" and gate.holds_back(state, deliveries.now)):
         return already(f"it is {wanted} already")
     if wanted == "disabled":

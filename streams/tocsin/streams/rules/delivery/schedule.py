@@ -69,5 +69,7 @@ class DeliverConfig(Struct, frozen=True, kw_only=True):
     """The pause between two such steps."""
     endpoints: frozenset[str] | None = None
     """The names that the rules file has; None: not known, so that any name may be steered."""
+    of_operators: frozenset[str] = frozenset()
+    """Those of them that no tenant made while the bus runs: what is written for a subscription steers none of them."""
     operators: str | None = None
     """The tenant of what the bus reports of its endpoints; None: nothing is reported."""
