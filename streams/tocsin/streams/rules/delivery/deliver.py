@@ -7,7 +7,8 @@ waits, because it is true and saves a repeat; not one of an earlier life, which 
 Order: within (endpoint, lane) a delivery is first attempted when the one before it is done or dead. Deliveries without
 a lane are independent.
 An endpoint that is removed: what is parked for it is dead at once, what is held is dead as its lane goes on, what
-waits for a retry is dead when that is due, and what is in flight ends by its outcome.
+waits for a retry is dead when that is due, and what is in flight ends by its outcome. When none of that can be left it
+is forgotten, unless the rules still have it.
 An endpoint that answers `gone` (410) is disabled at once, as by a command: that delivery is dead, what comes after it
 is parked. Only a command enables it again. So is one that took nothing for `disabled_after`.
 What may not be attempted yet, by breaker, throttle or rate (`gate.py`), is parked in the same queue and goes on in its
@@ -193,6 +194,8 @@ def _steer(deliveries: Deliveries, command: EndpointCommand) -> Answer:
         # written for a subscription (its event is the cause), whose name the rules file has taken
         return refused(f"the rules file has an endpoint {clip(command.endpoint)}: it is the operator's to switch")
     if state.status == wanted and not (wanted == "enabled" and gate.holds_back(state, deliveries.now)):
+        if wanted == "removed":
+            deliveries.keep(state)  # the row of an older worker has no timer
         return already(f"it is {wanted} already")
     if wanted == "disabled":
         deliveries.disable()

@@ -16,12 +16,11 @@ from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.decision import ATTEMPTS, DELIVERIES, DeadLetter, Decision, Emit
 from tocsin.streams.rules.delivery import gate
 from tocsin.streams.rules.delivery.row_events import attempt_of, request_of
-from tocsin.streams.rules.delivery.schedule import DeliverConfig
+from tocsin.streams.rules.delivery.schedule import DeliverConfig, digest_at, forgotten_at
 from tocsin.streams.rules.state import DeliveryRow, EndpointRow, FinishedRow, LaneRow, QueuedRow
 from tocsin.streams.rules.state.deliveries import EndpointStatus
 from tocsin.streams.rules.state.keys import key_part, row_key
 from tocsin.streams.rules.state.tables import Table
-from tocsin.streams.rules.values import DAY, HOUR
 
 _OVERHEAD = 1024
 """What a delivery counts against the budget of an event besides the bytes of its body."""
@@ -133,7 +132,8 @@ class Deliveries:
         key = self.endpoints.key()
         told = state.failures or state.told or state.dead or state.missed or state.digested_at
         parked = state.waiting or state.parked is not None
-        if state.status == "enabled" and not (parked or told) and gate.is_idle(state, self.policy, self.now):
+        well = state.status == "enabled" and not told and gate.is_idle(state, self.policy, self.now)
+        if not parked and (well or (state.status == "removed" and self._forgotten_at(state) <= self.now)):
             self.endpoints.delete(key)
             return
         due = self._next_look(state)
@@ -151,6 +151,8 @@ class Deliveries:
             dues.append(max(look, gate.opens_at(state, self.policy, self.now)))
         elif state.waiting:
             dues.append(max(soon, self._parked_until(state)) if state.status == "disabled" else soon)
+        elif state.status == "removed":
+            dues.append(max(soon, self._forgotten_at(state)))
         elif state.throttled_until > self.now:
             dues.append(state.throttled_until)
         if state.digested_at:
@@ -160,9 +162,16 @@ class Deliveries:
     def _parked_until(self, state: EndpointRow) -> int:
         return max(state.since, state.parked_since) + self.config.disabled_limit
 
+    def _forgotten_at(self, state: EndpointRow) -> int:
+        known = self.config.endpoints  # one that the rules have would be sent something again
+        if known is None or self.endpoint in known:
+            return self.now + self.config.disabled_limit
+        return state.forget_at or state.since + self.config.disabled_limit
+
     def set_status(self, status: EndpointStatus) -> None:
         """Enable, disable or remove the endpoint; `go_on` does what follows for parked deliveries."""
-        state = replace(self.state(), status=status, since=self.now, breaker="closed", probe_at=0)
+        until = forgotten_at(self.policy, self.config, self.now) if status == "removed" else 0
+        state = replace(self.state(), status=status, since=self.now, breaker="closed", probe_at=0, forget_at=until)
         if status == "enabled":  # a person says that it is well: it is tried as if it were
             state = replace(gate.went_well(state), throttled_until=0, missed=state.missed, room=0)
         self.keep(state)
@@ -285,9 +294,3 @@ class Deliveries:
             self.lanes.put(key, replace(lane, queue=queue), self.now + self.config.step_pause)
         else:
             self.lanes.delete(key)
-
-
-def digest_at(state: EndpointRow) -> int:
-    """When what died since the last report of it may be told: after an hour, and twice as long for each further report
-    until the endpoint takes something; a day at most."""
-    return state.digested_at + min(HOUR << min(max(state.digests - 1, 0), 5), DAY)

@@ -19,7 +19,8 @@ from tocsin.schemas.problem import Problem, Severity, Source
 from tocsin.streams.rules.context.threads import clip
 from tocsin.streams.rules.decision import BUS, INBOX, Emit
 from tocsin.streams.rules.delivery import gate
-from tocsin.streams.rules.delivery.deliveries import Deliveries, digest_at
+from tocsin.streams.rules.delivery.deliveries import Deliveries
+from tocsin.streams.rules.delivery.schedule import digest_at
 from tocsin.streams.rules.notification import timestamp
 from tocsin.streams.rules.state import EndpointRow
 from tocsin.streams.rules.values import HOUR, MINUTE

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from tocsin.streams.rules.jitter import jitter, max_jitter
 from tocsin.streams.rules.policies import DeliveryPolicy
+from tocsin.streams.rules.state import EndpointRow
 from tocsin.streams.rules.values import DAY, HOUR, MINUTE, SECOND
 
 MAX_RETRY_AFTER = HOUR
@@ -40,6 +41,19 @@ def schedule_length(schedule: tuple[int, ...]) -> int:
 def hold_limit(policy: DeliveryPolicy) -> int:
     """How long a delivery waits for its turn in a lane: as long as the one before it may take, unless said."""
     return policy.hold_time or schedule_length(policy.schedule)
+
+
+def forgotten_at(policy: DeliveryPolicy, config: DeliverConfig, now: int) -> int:
+    """When an endpoint that is removed `now` may be forgotten: when none of its deliveries can still wait for a retry,
+    nor be held behind one; what then asks for the name is another endpoint's."""
+    longest = max(policy.schedule)
+    return now + max(config.disabled_limit, longest + max_jitter(longest) + DAY)
+
+
+def digest_at(state: EndpointRow) -> int:
+    """When what died since the last report of it may be told: after an hour, and twice as long for each further report
+    until the endpoint takes something; a day at most."""
+    return state.digested_at + min(HOUR << min(max(state.digests - 1, 0), 5), DAY)
 
 
 class DeliverConfig(Struct, frozen=True, kw_only=True):

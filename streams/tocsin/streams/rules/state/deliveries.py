@@ -93,7 +93,8 @@ class EndpointRow(Struct, frozen=True, array_like=True, tag="endpoint", gc=False
     `under_way`, and how many were `answered`, up to when. Of the deliveries that died: `dead` are to be told of,
     `missed` is how many since it last took something, `digests` how often that was told since then, at `digested_at`
     for the last time. `unanswered` is how many attempts went wrong since it last answered one, be it by a refusal.
-    Of those that waited, `let_go` are under way; so many more than the first few may be: `room`.
+    Of those that waited, `let_go` are under way; so many more than the first few may be: `room`. A
+    removed one is kept until `forget_at`.
     """
 
     endpoint: str
@@ -120,3 +121,4 @@ class EndpointRow(Struct, frozen=True, array_like=True, tag="endpoint", gc=False
     unanswered: int = 0
     let_go: int = 0
     room: int = 0
+    forget_at: int = 0
