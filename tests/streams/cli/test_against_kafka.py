@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -75,3 +76,20 @@ def test_the_same_key_gives_the_same_event(here: Tocsin) -> None:
     here("topics", "apply")
     ids = {here("publish", "--idempotency-key", "k", stdin='{"code": "e.p.x"}').stdout for _ in range(2)}
     assert len(ids) == 1
+
+
+def test_an_endpoint_of_the_rules_file_is_shown_and_rotated_there(here: Tocsin, tmp_path: Path) -> None:
+    here("topics", "apply")
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("endpoints:\n  desk: {sink: memory}\ndefault_route: desk\n")
+    shown = here("endpoint", "show", "desk", "--json", RULES=str(rules))
+    assert (shown.returncode, shown.stderr) == (0, "")
+    said = json.loads(shown.stdout)
+    assert (said["name"], said["origin"], said["sink"], said["state"]) == ("desk", "rules file", "memory", "enabled")
+    assert said["file"] == str(rules)
+    rotated = here("endpoint", "rotate", "desk", "--by", "ann", RULES=str(rules))
+    assert (rotated.returncode, rotated.stdout) == (1, "")
+    assert f"desk is an endpoint of the rules file {rules}" in rotated.stderr
+    assert "`secrets`" in rotated.stderr
+    guessed = here("endpoint", "show", "dekc", RULES=str(rules))
+    assert (guessed.returncode, "did you mean desk?" in guessed.stderr) == (1, True)

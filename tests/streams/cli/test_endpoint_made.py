@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tocsin.streams.cli.endpoint_made import match_of, secret_from
+from tocsin.streams.cli.endpoint_made import _headers, match_of, secret_from
 from tocsin.streams.cli.endpoint_running import unknown
 from tocsin.streams.processes.exit_codes import CommandFailed
 from tocsin.streams.processes.subscriptions import state_of
@@ -45,13 +45,22 @@ def test_where_a_secret_may_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize(
     ("source", "words"),
-    [("whsec_typed", "not typed"), ("env:NOT_SET_AT_ALL", "there is none"), ("file:/nowhere", "cannot be read")],
+    [
+        ("whsec_typed", "not typed"),
+        ("env:NOT_SET_AT_ALL", "--secret: there is nothing"),
+        ("file:/nowhere", "cannot be read"),
+    ],
 )
 def test_where_it_may_not(source: str, words: str) -> None:
     with pytest.raises(CommandFailed, match=words) as refused:
         secret_from(source)
     assert refused.value.exit_code == 2
     assert "whsec_typed" not in str(refused.value)
+
+
+def test_the_option_that_was_typed_is_named() -> None:
+    with pytest.raises(CommandFailed, match=r"^--header: there is nothing in env:NOT_SET_AT_ALL$"):
+        _headers(["x-a=env:NOT_SET_AT_ALL"])
 
 
 def test_a_name_that_nobody_has_is_guessed() -> None:

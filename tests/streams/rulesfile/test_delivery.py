@@ -72,6 +72,8 @@ RATE = "a rate is a number from 1 to 99999 and /s, /m or /h, such as 10/s or 300
         pytest.param("{hold_count: 5001}", "delivery.hold_count", id="too many held"),
         pytest.param("{breaker_probe: 0}", "this duration cannot be 0", id="probes without pause"),
         pytest.param("{retries: 5}", "delivery.retries is not a key that there is", id="another key"),
+        pytest.param("{breaker_prob: 10s}", "did you mean breaker_probe?", id="a misspelt key"),
+        pytest.param("{retries: 5}", "(expected one of schedule, ", id="another key: those that there are"),
     ],
 )
 def test_findings(tmp_path: Path, delivery: str, finding: str) -> None:

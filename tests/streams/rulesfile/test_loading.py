@@ -317,7 +317,10 @@ MAKE_ONE = "(make one: tocsin endpoint secret, or with --ed25519)"
         ),
         *[
             pytest.param(
-                url, f"secret: {SECRET}", ["4: endpoint owner, url: not a URL with a host (correct it)"], id=url
+                url,
+                f"secret: {SECRET}",
+                ["4: endpoint owner, url: must be an http or https URL with a host (correct it)"],
+                id=url,
             )
             for url in ("https://xn--/", "https://xn--a/", "https://[::1/", "https://a:99999/", "https:///a", "a")
         ],

@@ -71,6 +71,9 @@ def test_what_is_taken(more: dict[str, Any]) -> None:
         pytest.param({"match": {"tenant": ["other"]}}, "/match/tenant", "own tenant", id="another tenant's problems"),
         pytest.param({"match": {"expr": "problem.("}}, "/match/expr", "", id="CEL that is none"),
         pytest.param({"match": {"code": ["x" * 2000] * 20}}, "/match", "at most 16384", id="a match without end"),
+        pytest.param({"ownership": "options"}, "/origin", "who asks", id="a question that nobody asks"),
+        pytest.param({"origin": "tocsin.example"}, "/origin", "none: it is only", id="an origin for nothing"),
+        pytest.param({"match": {"severity": ["fatal"]}}, "/match/severity", "'warning'", id="another severity"),
         pytest.param({"nmae": "x"}, "", "name, or another of", id="a misspelt member"),
     ],
 )  # fmt: skip
@@ -112,3 +115,23 @@ def test_whatever_comes_is_taken_or_refused(document: dict[str, Any]) -> None:
         assert refused.expected  # noqa: PT017
     else:
         assert wish.name == document.get("name", "hook")
+
+
+# what is wrong -> what should stand there, and then what is wrong
+WANTED_FIRST: dict[str, tuple[dict[str, Any], str]] = {
+    "a private address": ({"url": "https://10.0.0.1/"}, "an https URL on port 443 whose host is public (here: the a"),
+    "a number as address": ({"url": "https://2130706433/"}, "an https URL on port 443 whose host is public (here: "),
+    "no URL": ({"url": "hooks.example.com"}, "an https URL on port 443 whose host is public (here: must be an http"),
+    "half an expression": ({"match": {"expr": "1+"}}, "an expression (CEL) (here: "),
+    "a header of ours": ({"headers": {"host": "x"}}, "at most 20 headers that HTTP allows and the sink does not set"),
+    "a short secret": ({"secret": "whsec_short"}, "whsec_ and base64 of 24 to 64 bytes"),
+    "an origin that is no name": ({"ownership": "options", "origin": "a b"}, "a DNS name, such as "),
+    "another severity": ({"match": {"severity": ["fatal"]}}, "'error', "),
+}
+
+
+@pytest.mark.parametrize(("more", "begins"), WANTED_FIRST.values(), ids=list(WANTED_FIRST))
+def test_expected_begins_with_what_is_wanted(more: dict[str, Any], begins: str) -> None:
+    with pytest.raises(Unreadable) as refused:
+        read_wish({**PLAIN, **more})
+    assert refused.value.expected.startswith(begins)

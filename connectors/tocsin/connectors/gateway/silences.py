@@ -68,7 +68,7 @@ def silence_routes(config: GatewayConfig, silences: SilencePort, keys: UsedKeys,
             silence = silence_set(document, head.origin(), by=by)
         why = silences.refusal(silence)
         if why is not None:
-            raise Refusal(NOT_VALID, pointer="/matchers", expected=why)
+            raise Refusal(NOT_VALID, pointer="/matchers", expected=f"matchers that the rules can use (here: {why})")
         if len(_of(head.tenant, silences)) >= TENANT_SILENCES:
             raise Refusal(TOO_MANY_SILENCES, limit=TENANT_SILENCES)
         keyed = msgspec.json.encode([document, by])

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
 from functools import partial
 from time import time_ns
 from typing import Annotated, Any
@@ -26,6 +25,7 @@ from tocsin.schemas.ids import new_event_id
 from tocsin.streams.cli.answers_by_gateway import NOT_DONE
 from tocsin.streams.cli.answers_by_gateway import tell as tell_answer
 from tocsin.streams.cli.endpoint_made import Name, add, rotate, show_one
+from tocsin.streams.cli.endpoint_of_file import endpoints_of_file
 from tocsin.streams.cli.endpoint_ping import ping
 from tocsin.streams.cli.endpoint_running import as_endpoint, made_while_running, running, unknown
 from tocsin.streams.cli.endpoint_secret import secret
@@ -37,9 +37,7 @@ from tocsin.streams.cli.over_http import GatewayClient, Url
 from tocsin.streams.cli.rows import rows_of
 from tocsin.streams.processes.exit_codes import CHECK_FAILED, UNREACHABLE, USAGE, CommandFailed
 from tocsin.streams.processes.kafka import kafka_unreachable, reachable
-from tocsin.streams.rules.config import Endpoint
 from tocsin.streams.rules.state import EndpointRow
-from tocsin.streams.rulesfile import read_rules
 from tocsin.streams.settings import Settings
 from tocsin.streams.topology import topic_name
 
@@ -96,7 +94,7 @@ def remove(
     if not gone:
         _check_known(settings, name)
     _command(EndpointCommandKind.REMOVE, name, by, why, wait, as_json)
-    if not as_json and name in _endpoints(settings):
+    if not as_json and name in endpoints_of_file(settings):
         out = f"take {printable(name)} out of {settings.rules} as well"
         show_error(f"tocsin: {out}: until then its routes fill the dead letters")
 
@@ -118,7 +116,7 @@ def list_endpoints(
             show_json(one) if as_json else show(_line_of(one))
         return
     settings = client_settings()
-    names = _endpoints(settings)
+    names = endpoints_of_file(settings)
     rows = asyncio.run(rows_of(settings, "deliver", ("endpoint",)))
     made = {one.endpoint: (one.tenant, as_endpoint(one)) for one in asyncio.run(made_while_running(settings))}
     found = [row for _, row in rows if isinstance(row, EndpointRow)]
@@ -177,17 +175,10 @@ def _command(
     tell(command.event_id, answer, within, as_json)
 
 
-def _endpoints(settings: Settings) -> Mapping[str, Endpoint]:
-    """The endpoints of the rules file; none without one, or when it cannot be read here (a secret that only the bus
-    has, a mistake while the rules before it hold)."""
-    book = None if settings.rules is None else read_rules(settings.rules)[0]
-    return {} if book is None else book.endpoints
-
-
 def _found(name: str) -> tuple[Settings, SubscriptionSet | None]:
     """The settings, and the endpoint of this name if it was made while the bus runs, and is not the file's."""
     settings = client_settings()
-    if name in _endpoints(settings):
+    if name in endpoints_of_file(settings):
         return settings, None
     made = asyncio.run(made_while_running(settings))
     return settings, next((one for one in made if one.endpoint == name), None)
@@ -195,7 +186,7 @@ def _found(name: str) -> tuple[Settings, SubscriptionSet | None]:
 
 def _check_known(settings: Settings, name: str) -> None:
     """Raises CommandFailed(1) for a name that nobody has; the worker refuses it, too, but later."""
-    known = _endpoints(settings)
+    known = endpoints_of_file(settings)
     if known and name not in known:
         raise unknown(name, [*known, *(one.endpoint for one in asyncio.run(made_while_running(settings)))])
 

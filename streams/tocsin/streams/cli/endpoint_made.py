@@ -84,7 +84,7 @@ def add(
 
 
 def show_one(name: Name, tenant: Tenant = None, as_json: AsJson = False, url: Url = None) -> None:
-    """Show an endpoint that was made while the bus runs, and how it stands; never a secret."""
+    """Show an endpoint and how it stands, of the rules file or made while the bus runs; never a secret."""
     if url is not None:
         with GatewayClient(url, tenant) as gateway:
             answer = gateway.get(f"/v1/subscriptions/{quote(name, safe='')}")
@@ -111,7 +111,7 @@ def rotate(
     url: Url = None,
 ) -> None:
     """Give an endpoint that was made while the bus runs a new secret, and print it, this once. The old one signs on
-    beside it for 24 hours."""
+    beside it for 24 hours. One of the rules file is rotated there."""
     given = None if secret is None else secret_from(secret)
     if url is not None:
         document = ({} if given is None else {"secret": given}) | ({"ed25519": True} if ed25519 else {})
@@ -136,9 +136,9 @@ def match_of(given: list[str]) -> dict[str, Any]:
     return found
 
 
-def secret_from(source: str) -> str:
+def secret_from(source: str, option: str = "--secret") -> str:
     """The secret that a source holds: never one that was typed, for whoever lists processes sees that. Raises
-    CommandFailed(2)."""
+    CommandFailed(2), naming the option."""
     kind, _, rest = source.partition(":")
     try:
         if source == "-":
@@ -151,9 +151,9 @@ def secret_from(source: str) -> str:
             raise CommandFailed(USAGE, "--secret is env:NAME, file:PATH or - : a secret is not typed as an argument")
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise CommandFailed(USAGE, f"--secret: {rest} cannot be read: {why}") from None
+        raise CommandFailed(USAGE, f"{option}: {rest} cannot be read: {why}") from None
     if not found.strip():
-        raise CommandFailed(USAGE, f"--secret: there is none in {printable(source)}")
+        raise CommandFailed(USAGE, f"{option}: there is nothing in {printable(source)}")
     return found.strip()
 
 
@@ -163,7 +163,7 @@ def _headers(given: list[str]) -> dict[str, str]:
         name, equals, value = each.partition("=")
         if not equals or not name:
             raise CommandFailed(USAGE, "--header: expected NAME=VALUE, where VALUE may be env:NAME or file:PATH")
-        found[name.strip()] = secret_from(value) if value.startswith(("env:", "file:")) else value
+        found[name.strip()] = secret_from(value, "--header") if value.startswith(("env:", "file:")) else value
     return found
 
 
@@ -186,28 +186,36 @@ async def _made(
 
 
 async def _shown(name: str, tenant: str | None) -> dict[str, Any]:
+    from tocsin.streams.cli.endpoint_of_file import endpoints_of_file, shown_of_file
     from tocsin.streams.cli.endpoint_running import running, unknown
 
     settings = client_settings(tenant=tenant)
+    of_file = endpoints_of_file(settings)
+    if name in of_file:
+        return await shown_of_file(settings, of_file[name])
     async with running(settings) as (subscriptions, all_of_them):
         held = all_of_them.find(name)
         if held is None or (tenant is not None and held.tenant != tenant):
-            raise unknown(name, [one.endpoint for one in all_of_them.current()])
+            raise unknown(name, [*of_file, *(one.endpoint for one in all_of_them.current())])
         return await subscriptions.shown(name, held.tenant)
 
 
 async def _rotated(
     name: str, tenant: str | None, by: str, secret: str | None, ed25519: bool
 ) -> tuple[Made, bool | None]:
+    from tocsin.streams.cli.endpoint_of_file import endpoints_of_file, to_be_rotated_there
     from tocsin.streams.cli.endpoint_running import running, unknown
 
     settings = client_settings(tenant=tenant)
+    of_file = endpoints_of_file(settings)
+    if name in of_file:
+        raise to_be_rotated_there(settings, of_file[name])
     try:
         by = who(by)
         async with running(settings) as (subscriptions, all_of_them):
             held = all_of_them.find(name)
             if held is None or (tenant is not None and held.tenant != tenant):
-                raise unknown(name, [one.endpoint for one in all_of_them.current()])
+                raise unknown(name, [*of_file, *(one.endpoint for one in all_of_them.current())])
             return await subscriptions.rotate(name, held.tenant, by, secret, ed25519 or None, None), None
     except Unreadable as unreadable:
         raise _wrong(unreadable) from None
@@ -220,7 +228,8 @@ def _wrong(unreadable: Unreadable) -> CommandFailed:
     argument = {"/name": "NAME", "/url": "ADDRESS"}.get(unreadable.pointer)
     if argument is None:
         return usage_error(unreadable)
-    return CommandFailed(USAGE, f"{argument} is wrong: expected {unreadable.expected}")
+    wanted = unreadable.expected.replace("allow_private", "--allow-private")
+    return CommandFailed(USAGE, f"{argument} is wrong: expected {wanted}")
 
 
 def _tell(answer: Answer, as_json: bool) -> None:

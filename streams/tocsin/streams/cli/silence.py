@@ -116,7 +116,7 @@ def _silence(given: dict[str, object], tenant: str) -> SilenceSet:
     except Unreadable as unreadable:
         raise usage_error(unreadable) from None
     except SilenceUnusable as unusable:
-        raise CommandFailed(USAGE, f"the rules cannot use these matchers: expected {unusable}") from None
+        raise CommandFailed(USAGE, f"the rules cannot use these matchers: {unusable}") from None
     return silence
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from tocsin.connectors.sections import Section, Strict, file_model
 from tocsin.connectors.sinks import sink_kinds
 from tocsin.streams.rules.config import Grouping, Inhibition, Route, Silence, TimeOfWeek
-from tocsin.streams.rules.policies import EscalationPolicy, LoopLimits, Repeat, Step, TimeoutPolicy
+from tocsin.streams.rules.policies import DeliveryPolicy, EscalationPolicy, LoopLimits, Repeat, Step, TimeoutPolicy
 from tocsin.streams.rules.values import CLOCK, NAME, MatchSection
 from tocsin.streams.rulesfile.endpoints import endpoint_model
 from tocsin.streams.rulesfile.finding import Findings, Path
@@ -35,6 +35,7 @@ _SECTIONS: dict[str, type[Strict] | type[Section]] = {
     "mediation": MediationModel,
     "escalations": EscalationPolicy,
     "steps": Step,
+    "delivery": DeliveryPolicy,
     "repeat": Repeat,
     "silences": Silence,
     "inhibit": Inhibition,
@@ -84,7 +85,7 @@ def _unknown_key(loc: tuple[int | str, ...], path: Path, findings: Findings) -> 
 
 
 def _model_at(loc: tuple[int | str, ...]) -> type[Strict]:
-    if loc[:1] == ("endpoints",) and len(loc) > 2:
+    if loc[:1] == ("endpoints",) and len(loc) > 2 and loc[3:4] != ("delivery",):
         return endpoint_model(str(loc[2]))
     found = _SECTIONS[next((str(part) for part in reversed(loc) if part in _SECTIONS), "")]
     return found if issubclass(found, Strict) else file_model(found)

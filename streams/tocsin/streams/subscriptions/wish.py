@@ -21,6 +21,7 @@ from yarl import URL
 from tocsin.connectors.dialects import Unreadable, UnreadableReason
 from tocsin.connectors.guard import is_public
 from tocsin.connectors.secrets import SecretSources
+from tocsin.connectors.sinks.webhook.config import DNS_NAME
 from tocsin.streams.rules.config import NOT_FOR_PEERS, Endpoint
 from tocsin.streams.rules.match import Match, MatcherUnusable
 from tocsin.streams.rules.values import NAME, MatchInFile
@@ -39,6 +40,17 @@ SETTINGS = ("url", "headers", "allow_private", "ownership", "origin")
 MEMBERS = ("name", "match", "secret", "ed25519", "by", *ADDRESSED, *SETTINGS)
 
 NAME_WORDS = "a name: at most 64 of a-z, 0-9, dot, _ and -, beginning with a letter or digit"
+WANTED = {
+    "url": "an https URL on port 443 whose host is public",
+    "headers": "at most 20 headers that HTTP allows and the sink does not set itself",
+    "secret": "whsec_ and base64 of 24 to 64 bytes, or whsk_ and base64",
+    "match": "matchers that the rules can use",
+    "expr": "an expression (CEL)",
+}
+"""What should stand at a member (the last part of its pointer), where a finding only says what is wrong there: the
+member `expected` of a refusal always begins with what is wanted, and says what is wrong in brackets."""
+SHOULD_BE = "input should be "
+"""Before what pydantic wants of a member of few values."""
 _NOWHERE = SecretSources(environment={}, folder=Path("/nonexistent"))
 _MATCH: TypeAdapter[Match] = TypeAdapter(MatchInFile)
 _FOR_CHECKS = "whsec_" + "A" * 43 + "="
@@ -117,6 +129,13 @@ def _check_settings(settings: Mapping[str, Any], secret: Any, ed25519: Any, priv
         raise _wrong("/headers", "an object of texts")
     if settings.get("allow_private", False) is not False and not private:
         raise _wrong("/allow_private", "none: private addresses are the operator's to allow (docs/subscriptions.md)")
+    if settings.get("ownership") == "options" and settings.get("origin") is None:
+        raise Unreadable(UnreadableReason.MISSING_MEMBER, "/origin", "who asks, with ownership options: a DNS name")
+    if settings.get("ownership") != "options" and settings.get("origin") is not None:
+        raise _wrong("/origin", "none: it is only for ownership options")
+    origin = settings.get("origin")
+    if origin is not None and not (isinstance(origin, str) and DNS_NAME.fullmatch(origin)):
+        raise _wrong("/origin", "a DNS name, such as tocsin.example.org")
     if secret is not None and not isinstance(secret, str):
         raise _wrong("/secret", "a text: whsec_ or whsk_ and base64; without it one is made")
     if not isinstance(ed25519, bool) or (ed25519 and secret is not None):
@@ -157,13 +176,17 @@ def _check_match(match: Any) -> None:
         place = "".join(f"/{part}" for part in error.errors(include_input=False)[0]["loc"][:1])
         raise _unfit(findings, f"/match{place}") from None
     except MatcherUnusable as unusable:
-        raise _wrong("/match", str(unusable)) from None
+        raise _wrong("/match", f"{WANTED['match']} (here: {unusable})") from None
 
 
 def _unfit(findings: Findings, pointer: str) -> Unreadable:
     first = findings.found[0]
-    said = first.expected or first.message.rpartition(": ")[2].removeprefix("must be ")
-    remedy = first.remedy if first.remedy != "correct it" else ""
+    said, remedy = first.expected, first.remedy if first.remedy != "correct it" else ""
+    wrong = first.message.rpartition(": ")[2]
+    if not said and wrong.startswith(SHOULD_BE):
+        said = wrong.removeprefix(SHOULD_BE)
+    elif not said:
+        said = f"{WANTED.get(pointer.rpartition('/')[2], 'another value')} (here: {wrong})"
     return Unreadable(UnreadableReason.WRONG_TYPE, pointer, "; ".join(filter(None, (said, remedy))))
 
 

@@ -23,7 +23,7 @@ def http_url(text: str) -> URL:
         host, _, _ = url.raw_host or "", url.host, url.origin()
         port = url.port
     except Exception:  # whatever the URL library raises: ValueError, UnicodeError, ...
-        raise ValueError("not a URL with a host") from None
+        raise ValueError("must be an http or https URL with a host") from None
     if url.scheme not in ("https", "http") or not 0 < len(host) <= MAX_HOST or not port:
         raise ValueError("must be an http or https URL with a host")
     if ("[" in _AUTHORITY.sub(r"\1", text)) is not (":" in host):

@@ -34,7 +34,7 @@ RESERVED_HEADERS = frozenset(
     }
 )
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
-_DNS_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*")
+DNS_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]{0,4096}")
 
 
@@ -103,7 +103,7 @@ class WebhookConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ValueError("a webhook needs exactly one of secret, secret_env and secret_file")
         if (self.ownership == "options") != (self.origin is not None):
             raise ValueError("a webhook whose ownership is options has an origin, and no other has one")
-        if self.origin is not None and not _DNS_NAME.fullmatch(self.origin):
+        if self.origin is not None and not DNS_NAME.fullmatch(self.origin):
             raise ValueError("the origin of a webhook is a DNS name, such as tocsin.example.org")
         secrets = (*given, *self.secrets)
         return replace(self, secret=None, secret_env=None, secret_file=None, secrets=secrets)
