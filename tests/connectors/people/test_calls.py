@@ -18,6 +18,7 @@ import pytest
 from aiohttp import web
 
 from tocsin.connectors.outcomes import Delivered, Reason, Rejected, RetryLater
+from tocsin.connectors.people import calls as calls_module
 from tocsin.connectors.people.calls import Calls, outcome_of, shared
 from tocsin.connectors.people.letter import Letter
 from tocsin.connectors.people.sending import CUT_OFF, DIED, Guard, NotThere, Sent
@@ -184,6 +185,7 @@ async def test_a_process_that_is_killed_is_started_anew_and_nothing_is_called_do
 
 DISPATCHER = """
 import asyncio, sys
+from tocsin.connectors.people import calls as calls_module
 from tocsin.connectors.people.calls import shared
 from tocsin.connectors.people.letter import Letter
 
@@ -247,6 +249,38 @@ async def test_it_sees_neither_proxies_nor_settings_of_ours(monkeypatch: pytest.
     assert b"s3cret" not in environment
     assert sent is not None
     assert sent.ok
+
+
+@pytest.fixture
+def starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An Apprise that hangs at its import; the file has a line for each start."""
+    counted, program = tmp_path / "starts", tmp_path / "python"
+    program.write_text(f"#!/bin/sh\necho started >> {counted}\nexec sleep 300\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    return counted
+
+
+async def test_one_start_that_hangs_is_waited_for_once_by_all(starts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls_module, "READY_WITHIN", 0.5)
+    async with shared() as calls:
+        for number in (1, 2):
+            ended = await asyncio.gather(*(send(calls, "json://127.0.0.1:1") for _ in range(9)), return_exceptions=True)
+            assert [type(one) for one in ended] == [TimeoutError] * 9
+            assert await asyncio.to_thread(starts.read_text) == "started\n" * number, "the next ones start it anew"
+
+
+async def test_who_leaves_while_it_starts_leaves_no_process(starts: Path) -> None:
+    async with shared() as calls:
+        sending = asyncio.create_task(send(calls, "json://127.0.0.1:1"))
+        async with asyncio.timeout(40):
+            while calls._process is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        process = calls._process
+        sending.cancel()
+        await asyncio.wait([sending])
+    assert sending.cancelled()
+    assert process.returncode is not None
 
 
 async def test_with_the_last_user_the_process_ends() -> None:

@@ -83,7 +83,7 @@ class Calls:
         self.users = 0
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._starting = asyncio.Lock()
+        self._starting: asyncio.Task[asyncio.subprocess.Process] | None = None
         self._room = asyncio.Semaphore(AT_ONCE)
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Sent | None]] = {}
@@ -115,32 +115,39 @@ class Calls:
             self._room.release()
 
     async def _running(self) -> asyncio.subprocess.Process:
-        async with self._starting:
-            if self._process is None:
-                self._process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    "-P",  # not from the current folder, whatever lies there
-                    "-m",
-                    "tocsin.connectors.people.sending",
-                    stdin=asyncio.subprocess.PIPE,
-                    stdout=asyncio.subprocess.PIPE,
-                    stderr=asyncio.subprocess.DEVNULL,  # a traceback may quote an address
-                    start_new_session=True,  # it is ended as a group; Ctrl-C is for us, who drain
-                    env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ} | {"HOME": os.devnull},
-                )
-                self._waiting[READY] = ready = asyncio.get_running_loop().create_future()
-                self._reading = asyncio.create_task(self._read(self._process))
-                try:
-                    async with asyncio.timeout(READY_WITHIN):
-                        await asyncio.shield(ready)
-                except TimeoutError:
-                    self._kill(self._process)
-                    raise
-                finally:
-                    self._waiting.pop(READY, None)
-                if self._process is None:
-                    raise OSError("the process ended before it was ready")
-            return self._process
+        """The process, ready. One start is for all who wait for it: if it hangs, they wait once, not one after another.
+        Raises TimeoutError, OSError."""
+        if self._starting is None or (self._starting.done() and self._process is None):
+            self._starting = asyncio.create_task(self._start())
+            self._starting.add_done_callback(lambda task: task.cancelled() or task.exception())  # nobody may wait
+        return await asyncio.shield(self._starting)
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        self._process = process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",  # not from the current folder, whatever lies there
+            "-m",
+            "tocsin.connectors.people.sending",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,  # a traceback may quote an address
+            start_new_session=True,  # it is ended as a group; Ctrl-C is for us, who drain
+            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ} | {"HOME": os.devnull},
+        )
+        self._waiting[READY] = ready = asyncio.get_running_loop().create_future()
+        self._reading = asyncio.create_task(self._read(process))
+        try:
+            async with asyncio.timeout(READY_WITHIN):
+                await asyncio.shield(ready)
+        except TimeoutError:
+            self._kill(process)
+            await asyncio.shield(self._reading)  # it is gone before another is started
+            raise
+        finally:
+            self._waiting.pop(READY, None)
+        if self._process is None:
+            raise OSError("the process ended before it was ready")
+        return process
 
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
@@ -166,6 +173,9 @@ class Calls:
 
     async def close(self) -> None:
         """End the process; messages that are under way are cut off with it."""
+        if self._starting is not None and not self._starting.done():
+            self._starting.cancel()
+            await asyncio.wait([self._starting])
         process, reading = self._process, self._reading
         if process is None or reading is None:
             return
