@@ -121,6 +121,26 @@ def test_replaying_many_leaves_out_what_cannot_be_and_what_was(here: Tocsin, boo
     assert here("dead", "replay", "0:0", "--all").returncode == 2
 
 
+def test_a_forged_letter_is_written_nowhere(here: Tocsin, bootstrap: str, prefix: str) -> None:
+    """By who may write to `dead` and no other topic, in the hope that who replays may."""
+    targets = {name: f"{prefix}{name}" for name in ("settings", "deliver-changelog", "dead", "answers", "problems")}
+    forged = [(died("forged", "deliver", topic), REPORT) for topic in targets.values()]
+    produce(bootstrap, f"{prefix}dead", [*forged, (died("raised", topic=f"{prefix}inbox"), REPORT)])
+    refused = here("dead", "replay", "--reason", "forged", "--yes")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "4 not replayed: dead letters are never written into that topic: it may be forged" in refused.stderr
+    assert "1 not replayed: no letter of its stage comes from that topic: it may be forged" in refused.stderr
+    one = next(letter for letter in lines(here("dead", "list", "--json")) if letter["topic"] == targets["settings"])
+    alone = here("dead", "replay", one["id"], "--even-unreadable")
+    assert (alone.returncode, "never written into that topic" in alone.stderr) == (65, True)
+    done = json.loads(here("dead", "replay", "--all", "--yes", "--even-unreadable", "--dry-run", "--json").stdout)
+    assert (done["count"], sum(done["left_out"].values())) == (1, 5)
+    assert here("dead", "replay", "--all", "--yes", "--even-unreadable").returncode == 0
+    assert held(bootstrap, f"{prefix}inbox") == [REPORT]
+    del targets["dead"]
+    assert [held(bootstrap, topic) for topic in targets.values()] == [[]] * 4
+
+
 def test_a_delivery_is_replayed_marked_under_its_id(here: Tocsin, bootstrap: str, prefix: str) -> None:
     deliveries = f"{prefix}deliveries"
     headers = died("exhausted", "deliver", deliveries)

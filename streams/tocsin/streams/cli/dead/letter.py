@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -142,8 +141,8 @@ class Opened:
             replayed=replayed,
         )
 
-    def why_not(self, topics: Collection[str]) -> str | None:
-        """Why it cannot be replayed whatever is tried, or None; `topics` are those it may come from."""
+    def why_not(self) -> str | None:
+        """Why it cannot be replayed whatever is tried, or None; where to is another question (`origins.py`)."""
         if self.stage == GATEWAY_STAGE:
             return "it is a document that is no problem, and never was a record"
         if self.stage == "timer":
@@ -154,8 +153,6 @@ class Opened:
             return "it reports something and holds no record"
         if CUT_HEADER in self.headers:
             return f"it holds only a part of the record, which was too large ({clipped(self.headers[CUT_HEADER], 120)})"
-        if self.topic not in topics:
-            return "it does not say which of our topics it came from"
         return None
 
     def original_headers(self) -> list[tuple[str, bytes]]:

@@ -24,11 +24,12 @@ from tocsin.schemas.ids import derived_id
 from tocsin.streams.cli.dead.index import Refusal
 from tocsin.streams.cli.dead.letter import Opened
 from tocsin.streams.cli.dead.notes import REPLAYED_OF, notes_of
+from tocsin.streams.cli.dead.origins import misplaced
 from tocsin.streams.engine.failpoints import failpoint_from
 from tocsin.streams.processes.exit_codes import CHECK_FAILED, UNREACHABLE, CommandFailed
 from tocsin.streams.processes.kafka import kafka_unreachable, needed_bootstrap
 from tocsin.streams.settings import Settings
-from tocsin.streams.topology import CARRIER_LIMIT, MIB, TOPICS, topic_name
+from tocsin.streams.topology import CARRIER_LIMIT, MIB
 
 AT_ONCE = 200
 """Letters that are written before they are noted: as many are replayed twice at most, after a kill."""
@@ -50,11 +51,10 @@ class Written:
 
 def refusals(settings: Settings, even_unreadable: bool = False) -> Refusal:
     """Why a letter is not replayed. One that this release cannot read either would only die again, and many of them
-    halt their partition."""
-    topics = frozenset(topic_name(settings.prefix, spec.name) for spec in TOPICS if spec.name != "dead")
+    halt their partition; one that names a topic which it cannot come from may be forged."""
 
     def refusal(letter: Opened) -> str | None:
-        if why := letter.why_not(topics):
+        if why := letter.why_not() or misplaced(letter, settings.prefix):
             return why
         if letter.event is None and not even_unreadable:
             return f"this release cannot read it either ({letter.unreadable.partition(':')[0]})"
