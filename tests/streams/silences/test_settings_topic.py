@@ -12,15 +12,17 @@ import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError
+from structlog.testing import capture_logs
 
 from tocsin.schemas.codec import encode
-from tocsin.schemas.events import Matcher, MatchOperator, SilenceSet
+from tocsin.schemas.events import Matcher, MatchOperator, SilenceSet, SubscriptionSet
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.processes.lifecycle import beside
 from tocsin.streams.settings import Settings
 from tocsin.streams.silences import settings_topic
 from tocsin.streams.silences.settings_topic import SettingsTopic, TopicsMissing
 from tocsin.streams.silences.silences import Silences
+from tocsin.streams.silences.subscriptions import key_of
 from tocsin.streams.topics import apply
 
 
@@ -194,3 +196,15 @@ async def test_what_was_put_is_known_at_once_and_not_undone_by_what_came_before_
     for wanted in ([], [], ["s"]):
         await topic._read(0)
         assert in_force(topic) == wanted
+
+
+def test_many_that_came_second_fill_no_log() -> None:
+    topic = SettingsTopic("127.0.0.1:9", "p.", SchemaBook(), "worker")
+    with capture_logs() as lines:
+        for number in range(120):
+            event = SubscriptionSet(
+                event_id=f"e{number}", tenant="acme", occurred_at=1, recorded_at=1, subscription="s", endpoint="hook",
+                sink="webhook", by="ann",
+            )  # fmt: skip
+            topic._follow_record(key_of(event).encode(), encode(event), number)
+    assert [line["so_far"] for line in lines] == [1, 10, 100]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.schemas.events import SubscriptionSet
-from tocsin.streams.silences.subscriptions import SubscriptionBroken, Subscriptions, key_of, place_of
+from tocsin.streams.silences.subscriptions import MAX_LOST, SubscriptionBroken, Subscriptions, key_of, place_of
 
 DAY = 86_400 * 1_000_000
 NOW = 1_800_000_000_000_000
@@ -19,7 +19,7 @@ NOW = 1_800_000_000_000_000
 def an_event(event_id: str, cause: str | None = None, name: str = "hook", **more: Any) -> SubscriptionSet:
     known: dict[str, Any] = {"tenant": "acme", "sink": "webhook", "by": "ann", "subscription": "s"}
     return SubscriptionSet(
-        event_id=event_id, occurred_at=NOW, recorded_at=NOW, cause=cause, endpoint=name, **known | more
+        event_id=event_id, occurred_at=NOW, cause=cause, endpoint=name, **{"recorded_at": NOW} | known | more
     )
 
 
@@ -96,6 +96,15 @@ def test_what_holds_is_never_to_go_also_if_its_id_came_before() -> None:
     assert subscriptions.void("hook") == ["subscription/hook/a", "subscription/hook/p"]
 
 
+def test_many_that_lose_are_remembered_up_to_a_number_and_let_nobody_win() -> None:
+    """Of those that are not remembered one would hold, if what it lost to were tombstoned."""
+    subscriptions = folded(an_event("a"), *(an_event(f"x{number}", "nope") for number in range(MAX_LOST + 5)))
+    subscriptions.learn(an_event("r", "a", removed=True, recorded_at=1))
+    void = subscriptions.void("hook")
+    assert void == [f"subscription/hook/x{number}" for number in range(MAX_LOST)]
+    assert subscriptions.ended() == [], "its end stands for the same reason"
+
+
 def test_an_end_is_remembered_for_a_day() -> None:
     assert folded(an_event("a"), an_event("r", "a", removed=True)).ended() == [], "it is in the future of this test"
     old = folded(an_event("a"), an_event("r", "a", removed=True, subscription="s"))
@@ -111,8 +120,8 @@ def test_an_end_is_remembered_for_a_day() -> None:
 Log = list[tuple[str, SubscriptionSet | None]]
 
 
-def follow(log: Log) -> Subscriptions:
-    subscriptions = Subscriptions()
+def follow(log: Log, most_lost: int = MAX_LOST) -> Subscriptions:
+    subscriptions = Subscriptions(most_lost)
     for key, event in log:
         place = place_of(key)
         assert place is not None
@@ -142,7 +151,7 @@ def histories(draw: st.DrawFn) -> Log:
         removed = known is not None and not known.removed and draw(st.booleans())
         event = an_event(f"e{number}", None if known is None else known.event_id, removed=removed)
         log.append((key_of(event), event))
-        after = follow(log)
+        after = follow(log, draw(st.sampled_from([0, 1, 2, MAX_LOST])))
         held = after.last("hook")
         tidied = after.void("hook") if held is not None and held.event_id == event.event_id else [key_of(event)]
         log += [(key, None) for key in tidied[: draw(st.integers(0, len(tidied)))]]

@@ -94,7 +94,7 @@ class SettingsTopic:
         self._book, self._process = book, process
         self._announced: set[int] = set()
         self._put_at: dict[bytes, int] = {}
-        self._followed_to = 0
+        self._followed_to = self._not_taken = 0
         self._unreadable: str | None = None
         self._following: asyncio.Task[None] | None = None
         self._consumer: AIOKafkaConsumer | None = None
@@ -191,7 +191,14 @@ class SettingsTopic:
             if key != key_of(event).encode():
                 raise SubscriptionBroken("it stands under a key that is not its own")
             if not self.subscriptions.learn(event):
-                _log.info("subscription not taken: another one came first", endpoint=event.endpoint, offset=offset)
+                self._not_taken += 1
+                if (
+                    str(self._not_taken).strip("0") == "1"
+                ):  # the first, the tenth, ...: whoever writes many fills no log
+                    _log.info(
+                        "subscription not taken: another one came first", endpoint=event.endpoint, offset=offset,
+                        so_far=self._not_taken,
+                    )  # fmt: skip
         elif isinstance(event, SchemaInUse):
             self._apply_schema(event)
 

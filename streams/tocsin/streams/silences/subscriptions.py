@@ -33,6 +33,9 @@ TENANT_SUBSCRIPTIONS = 25
 MAX_SUBSCRIPTIONS = 1000
 """How many there may be of all tenants: each holds a client of the dispatcher."""
 
+MAX_LOST = 1000
+"""How many records of a name that came second are remembered until they are tombstoned."""
+
 MAX_TEXT = 16 * 1024
 """Characters of a match, or of the settings that the rules know."""
 
@@ -70,10 +73,13 @@ def mapping_of(text: str, part: str) -> dict[str, Any]:
 class Subscriptions:
     """The subscriptions of `settings` as far as it was read. `version` changes whenever what holds does."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_lost: int = MAX_LOST) -> None:
         self._held: dict[str, SubscriptionSet] = {}
         self._matches: dict[str, Match] = {}
-        self._lost: dict[str, list[str]] = {}
+        self._most_lost = most_lost
+        self._lost: dict[str, dict[str, None]] = {}  # that never held, by name, in the order in which they came
+        self._replaced: dict[str, dict[str, None]] = {}  # that held
+        self._crowded: set[str] = set()  # names with more that lost than are remembered
         self.version = 0
 
     def learn(self, event: SubscriptionSet) -> bool:
@@ -83,30 +89,30 @@ class Subscriptions:
         name, held = event.endpoint, self._held.get(event.endpoint)
         if held is not None and held.event_id == event.event_id:
             return True
-        lost = self._lost.setdefault(name, [])
+        lost, replaced = self._lost.get(name, {}), self._replaced.get(name, {})
         if held is not None and event.cause != held.event_id:
-            if event.event_id not in lost:
-                lost.append(event.event_id)
+            if event.event_id not in replaced:
+                self._lose(name, event.event_id)
             return False
-        if event.event_id in lost:  # of a writer that repeats an id: what holds is no longer to be tombstoned
-            lost.remove(event.event_id)
+        for ids in (lost, replaced):  # of a writer that repeats an id: what holds is no longer to be tombstoned
+            ids.pop(event.event_id, None)
         if held is not None:
-            lost.append(held.event_id)
+            self._replaced.setdefault(name, {})[held.event_id] = None
         self._held[name], self._matches[name] = event, match
         self.version += 1
         return True
 
     def forget(self, name: str, event_id: str) -> None:
         """An event whose tombstone was read."""
-        lost = self._lost.get(name, [])
-        if event_id in lost:
-            lost.remove(event_id)
+        for ids in (self._lost, self._replaced):
+            if name in ids:
+                ids[name].pop(event_id, None)
+                if not ids[name]:
+                    del ids[name]
         held = self._held.get(name)
         if held is not None and held.event_id == event_id:
             del self._held[name], self._matches[name]
             self.version += 1
-        if not lost and name not in self._held:
-            self._lost.pop(name, None)
 
     def last(self, name: str) -> SubscriptionSet | None:
         """The event that holds of a name, also one that ended it."""
@@ -126,16 +132,25 @@ class Subscriptions:
         return self._matches[name]
 
     def void(self, name: str) -> list[str]:
-        """Keys of the records of a name that hold no more, to be tombstoned in this order."""
-        return [f"{SUBSCRIPTION}{name}/{event_id}" for event_id in self._lost.get(name, ())]
+        """Keys of the records of a name that hold no more, to be tombstoned in this order. One that held stands as long
+        as not all that lost to it are known: with it gone, one of them would hold."""
+        replaced = () if name in self._crowded else self._replaced.get(name, ())
+        return [f"{SUBSCRIPTION}{name}/{event_id}" for event_id in (*self._lost.get(name, ()), *replaced)]
 
     def ended(self) -> list[str]:
         """Keys of the records of subscriptions that ended long ago, to be tombstoned in this order."""
         now, keys = time_ns() // 1000, []
         for name, held in self._held.items():
-            if held.removed and held.recorded_at + KEPT_AFTER_END <= now:
+            if held.removed and held.recorded_at + KEPT_AFTER_END <= now and name not in self._crowded:
                 keys += [*self.void(name), key_of(held)]
         return keys
+
+    def _lose(self, name: str, event_id: str) -> None:
+        lost = self._lost.setdefault(name, {})
+        if len(lost) < self._most_lost or event_id in lost:
+            lost[event_id] = None
+        else:
+            self._crowded.add(name)  # until a process reads anew what is left then
 
 
 def place_of(key: str) -> tuple[str, str] | None:
