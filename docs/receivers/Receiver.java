@@ -176,6 +176,11 @@ public final class Receiver {
             System.out.println("refused " + refused);
             return new Answer(401);
         }
+        String text = new String(body, UTF_8).strip(); // with any JSON library: whether it holds an object
+        if (!text.startsWith("{") || !text.endsWith("}")) {
+            System.out.println("malformed");
+            return new Answer(400); // it would be no better if it came again
+        }
         String challenge = challengeIn(body);
         if (challenge != null) {
             return new Answer(200, challenge);
@@ -219,8 +224,13 @@ public final class Receiver {
 
     public static void main(String[] arguments) throws Exception {
         List<Key> keys = new ArrayList<>();
-        for (String secret : System.getenv().getOrDefault("WEBHOOK_SECRETS", "").trim().split("\\s+")) {
-            keys.add(readSecret(secret));
+        try {
+            for (String secret : System.getenv().getOrDefault("WEBHOOK_SECRETS", "").trim().split("\\s+")) {
+                keys.add(readSecret(secret));
+            }
+        } catch (IllegalArgumentException | GeneralSecurityException error) {
+            System.err.println("WEBHOOK_SECRETS: " + error.getMessage());
+            System.exit(78);
         }
         System.setProperty("sun.net.httpserver.maxReqTime", "15"); // seconds for a request to come in
         int port = Integer.parseInt(arguments[0]);

@@ -6,6 +6,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -165,15 +166,16 @@ func receiver(keys []Key) http.HandlerFunc {
 			return
 		}
 		var this told
-		err = json.Unmarshal(body, &this)
-		if err == nil && this.Type == "endpoint.challenge" {
+		if !bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")) || json.Unmarshal(body, &this) != nil {
+			fmt.Println("malformed")
+			response.WriteHeader(http.StatusBadRequest) // it would be no better if it came again
+			return
+		}
+		if this.Type == "endpoint.challenge" {
 			fmt.Fprint(response, this.Data.Challenge) // yes, we want to be told
 			return
 		}
-		if err == nil {
-			err = done.once(request.Header.Get("webhook-id"), func() error { return work(this) })
-		}
-		if err != nil {
+		if done.once(request.Header.Get("webhook-id"), func() error { return work(this) }) != nil {
 			fmt.Println("failed")
 			response.WriteHeader(http.StatusServiceUnavailable)
 			return
@@ -187,7 +189,7 @@ func main() {
 	for _, secret := range strings.Fields(os.Getenv("WEBHOOK_SECRETS")) {
 		key, err := ReadSecret(secret)
 		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
+			fmt.Fprintln(os.Stderr, "WEBHOOK_SECRETS:", err)
 			os.Exit(78)
 		}
 		keys = append(keys, key)

@@ -57,15 +57,24 @@ export function refusal(body, headers, keys, now = Math.floor(Date.now() / 1000)
   return keys.some((matches) => matches(content, entries)) ? null : "no_match";
 }
 
+/** The object that a verified body holds; null if it is none. */
+function toldBy(body) {
+  try {
+    const told = JSON.parse(body.toString("utf8"));
+    return typeof told === "object" && !Array.isArray(told) ? told : null;
+  } catch {
+    return null;
+  }
+}
+
 /** What a receiver that wants to be told must answer, if this is the question; else null. Of a verified body only. */
-function challengeIn(body) {
-  const told = JSON.parse(body.toString("utf8") || "null");
-  return told?.type === "endpoint.challenge" ? String(told.data?.challenge) : null;
+function challengeIn(told) {
+  return told.type === "endpoint.challenge" ? String(told.data?.challenge) : null;
 }
 
 /** What you do with it. Put it into a queue or a table if it takes longer than some seconds. */
-async function work(body) {
-  console.log("work", JSON.parse(body.toString("utf8")).type);
+async function work(told) {
+  console.log("work", told.type);
 }
 
 const done = new Set(); // what was done: of a real service a unique column, written in the transaction of the work
@@ -91,11 +100,16 @@ async function take(request, keys) {
     console.log("refused", refused);
     return [401];
   }
-  const challenge = challengeIn(body);
+  const told = toldBy(body);
+  if (told === null) {
+    console.log("malformed");
+    return [400]; // it would be no better if it came again
+  }
+  const challenge = challengeIn(told);
   if (challenge !== null) return [200, challenge];
   const id = request.headers["webhook-id"];
   if (done.has(id)) return [204]; // a repeat
-  if (!running.has(id)) running.set(id, work(body).finally(() => running.delete(id)));
+  if (!running.has(id)) running.set(id, work(told).finally(() => running.delete(id)));
   await running.get(id);
   done.add(id); // after the work: what fails comes again
   if (done.size > MAX_SEEN) done.delete(done.values().next().value);
@@ -103,8 +117,14 @@ async function take(request, keys) {
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const keys = (process.env.WEBHOOK_SECRETS ?? "").split(" ").filter(Boolean).map(readSecret);
-  if (keys.length === 0) throw new Error("WEBHOOK_SECRETS holds no secret: whsec_... or whpk_..., with spaces in between");
+  let keys = [];
+  try {
+    keys = (process.env.WEBHOOK_SECRETS ?? "").split(/\s+/).filter(Boolean).map(readSecret);
+    if (keys.length === 0) throw new Error("whsec_... or whpk_... is needed, with spaces in between");
+  } catch (error) {
+    console.error(`WEBHOOK_SECRETS: ${error.message}`);
+    process.exit(78);
+  }
   const server = createServer(async (request, response) => {
     const [status, text] = await take(request, keys).catch((error) => {
       console.log("failed", error.name);

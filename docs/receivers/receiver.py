@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from tocsin.connectors.webhooks import (
     SeenIds,
@@ -28,10 +29,9 @@ MAX_BODY = 1_000_000  # bytes; those of Tocsin are far smaller
 log = logging.getLogger("receiver")
 
 
-def work(body: bytes) -> None:
+def work(told: dict[str, Any]) -> None:
     """What you do with it. Put it into a queue or a table if it takes longer than some seconds."""
-    told = json.loads(body)
-    log.info("work %s", told["type"])
+    log.info("work %s", told.get("type"))
 
 
 class Receiver(BaseHTTPRequestHandler):
@@ -54,9 +54,17 @@ class Receiver(BaseHTTPRequestHandler):
             self.answer(200, challenge)
             return
         try:
+            told = json.loads(body)
+            if not isinstance(told, dict):
+                raise ValueError("no object")
+        except (ValueError, RecursionError):
+            log.info("malformed")
+            self.answer(400)  # it would be no better if it came again
+            return
+        try:
             with once(self.seen, verified.webhook_id) as new:  # noted when the block has ended well
                 if new:
-                    work(body)
+                    work(told)
         except Exception as error:
             log.info("failed %s", type(error).__name__)
             self.answer(503)  # it comes again
@@ -77,8 +85,11 @@ if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     if not SECRETS or len(sys.argv) != 2:
         sys.exit('usage: WEBHOOK_SECRETS="whsec_... whpk_..." python receiver.py PORT')
-    for secret in SECRETS:
-        verifying_key(secret)  # raises ValueError for one that cannot verify, before anything comes
+    try:
+        for secret in SECRETS:
+            verifying_key(secret)
+    except ValueError as error:  # one that cannot verify, before anything comes
+        sys.exit(f"WEBHOOK_SECRETS: {error}")
     Receiver.seen = SqliteSeenIds("seen.db")
     with ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Receiver) as server:
         log.info("listening on %s", server.server_port)

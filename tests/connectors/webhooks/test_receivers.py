@@ -214,6 +214,26 @@ def test_whether_it_wants_to_be_told(server: Server) -> None:
     assert server.end() == ["refused", "work"]
 
 
+def test_what_is_signed_and_no_notification_does_not_come_again(server: Server) -> None:
+    bodies = {"no JSON": b"hello", "nothing": b"", "a list": b"[1]", "a text": b'"x"', "no text": b"\xff\xfe"}
+    told = {name: server.post(body, signed("w-1", body, SECRET)) for name, body in bodies.items()}
+    assert told == dict.fromkeys(bodies, 400), "503 would be tried again for days"
+    assert server.post(BODY, signed("w-1", BODY, SECRET)) == 204
+    assert server.end() == ["malformed"] * len(bodies) + ["work"]
+
+
+@pytest.mark.parametrize("tool", SERVERS)
+def test_a_bad_secret_ends_with_one_line(tmp_path: Path, tool: str) -> None:
+    if tool in NEEDS and not shutil.which(tool):
+        pytest.skip(NEEDS[tool])
+    words, environment = [*SERVERS[tool](tmp_path), "0"], {**os.environ, "WEBHOOK_SECRETS": "nonsense"}
+    ended = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=PATIENCE)
+    assert ended.returncode in (1, 78)
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("WEBHOOK_SECRETS: ")
+    assert "nonsense" not in line
+
+
 def test_a_private_key_is_no_secret_of_a_receiver(tmp_path: Path) -> None:
     for tool, command in SERVERS.items():
         if tool not in NEEDS or shutil.which(tool):

@@ -93,3 +93,9 @@ def test_an_endpoint_of_the_rules_file_is_shown_and_rotated_there(here: Tocsin, 
     assert "`secrets`" in rotated.stderr
     guessed = here("endpoint", "show", "dekc", RULES=str(rules))
     assert (guessed.returncode, "did you mean desk?" in guessed.stderr) == (1, True)
+    nothing = ("--from", "2h", "--dry-run")
+    replayed = here("replay", "--endpoint", "dekc", *nothing, RULES=str(rules))
+    assert (replayed.returncode, "did you mean desk?" in replayed.stderr) == (1, True)
+    assert "nothing was delivered" not in replayed.stdout
+    replayed = here("replay", "--endpoint", "desk", *nothing, RULES=str(rules))
+    assert (replayed.returncode, replayed.stdout) == (1, "nothing was delivered there in that time\n")

@@ -38,6 +38,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "a private address": ("url: 'ntfy://127.0.0.1/s3cret'", "not public: allow_private"),
     "a file that there is not": ("url: {file: s3cret.url}", "cannot be read"),
     "no time at all": (f"url: '{URL}', timeout: 0", "timeout"),
+    "a dialect that people do not read": (f"url: '{URL}', body: rfc9457", "who do not read rfc9457 (expected notif"),
     "a form that there is not": (f"url: '{URL}', form: html", "form"),
 }
 

@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 from tocsin.connectors.kafka import offsets_since, open_consumer, read_to_end
 from tocsin.connectors.printable import clipped
 from tocsin.streams.cli.dead.letter import Opened
-from tocsin.streams.cli.dead.notes import is_note
+from tocsin.streams.cli.dead.notes import PURGED_OF, REPLAYED_OF, is_note, noted
 from tocsin.streams.cli.doctor_checks import Check, Level
 from tocsin.streams.cli.halted import GROUPS, READERS, coordinated, troubles
 from tocsin.streams.cli.records import places_of
@@ -105,21 +105,27 @@ async def _lag(admin: AIOKafkaAdminClient, settings: Settings, group: str, place
 
 async def _dead(settings: Settings) -> Check:
     places = await places_of(settings, topic_name(settings.prefix, "dead"))
-    reasons: Counter[str] = Counter()
+    died: dict[tuple[int, int], str] = {}
     async with open_consumer(needed_bootstrap(settings)) as consumer:
         consumer.assign(places)
         hour_ago, before = [
             await offsets_since(consumer, places, int((time() - ago) * 1000)) for ago in (HOUR, 2 * HOUR)
         ]
+        begins = {place.partition: offset for place, offset in hour_ago.items()}
         earlier = sum(hour_ago[place] - before[place] for place in places)
         for place, offset in hour_ago.items():
             consumer.seek(place, offset)
         async with aclosing(read_to_end(consumer)) as records:
             async for record in records:
-                if not is_note(record) and (letter := Opened(record)).reason != NOT_A_PROBLEM:
-                    reasons[letter.reason] += 1
-                if reasons.total() >= LOOKED_AT:
+                if is_note(record):
+                    for first, behind in (*noted(record, REPLAYED_OF), *noted(record, PURGED_OF)):
+                        for offset in range(max(first, begins[record.partition]), min(behind, record.offset)):
+                            died.pop((record.partition, offset), None)
+                elif (letter := Opened(record)).reason != NOT_A_PROBLEM:
+                    died[record.partition, record.offset] = letter.reason
+                if len(died) >= LOOKED_AT:
                     break
+    reasons = Counter(died.values())
     if not reasons:
         return Check("dead letters", Level.OK, "none in the last hour")
     listed = ", ".join(f"{count} {clipped(reason, 60)}" for reason, count in reasons.most_common(5))

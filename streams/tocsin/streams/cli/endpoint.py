@@ -25,9 +25,9 @@ from tocsin.schemas.ids import new_event_id
 from tocsin.streams.cli.answers_by_gateway import NOT_DONE
 from tocsin.streams.cli.answers_by_gateway import tell as tell_answer
 from tocsin.streams.cli.endpoint_made import Name, add, rotate, show_one
-from tocsin.streams.cli.endpoint_of_file import endpoints_of_file
+from tocsin.streams.cli.endpoint_of_file import check_known, endpoints_of_file
 from tocsin.streams.cli.endpoint_ping import ping
-from tocsin.streams.cli.endpoint_running import as_endpoint, made_while_running, running, unknown
+from tocsin.streams.cli.endpoint_running import as_endpoint, made_while_running, running
 from tocsin.streams.cli.endpoint_secret import secret
 from tocsin.streams.cli.endpoint_standing import line_of_standing, standings_of
 from tocsin.streams.cli.options import PATIENCE, AsJson, By, Tenant, Wait, Why, client_settings, usage_error
@@ -92,7 +92,7 @@ def remove(
         show_json(said) if as_json else show(f"removed {printable(name)}")
         return
     if not gone:
-        _check_known(settings, name)
+        asyncio.run(check_known(settings, name))
     _command(EndpointCommandKind.REMOVE, name, by, why, wait, as_json)
     if not as_json and name in endpoints_of_file(settings):
         out = f"take {printable(name)} out of {settings.rules} as well"
@@ -160,7 +160,7 @@ def _command(
         raise usage_error(unreadable) from None
     settings, made = _found(name)
     if kind is not EndpointCommandKind.REMOVE and made is None:
-        _check_known(settings, name)
+        asyncio.run(check_known(settings, name))
     command = EndpointCommand(
         event_id=new_event_id(),
         tenant=settings.tenant if made is None else made.tenant,
@@ -182,13 +182,6 @@ def _found(name: str) -> tuple[Settings, SubscriptionSet | None]:
         return settings, None
     made = asyncio.run(made_while_running(settings))
     return settings, next((one for one in made if one.endpoint == name), None)
-
-
-def _check_known(settings: Settings, name: str) -> None:
-    """Raises CommandFailed(1) for a name that nobody has; the worker refuses it, too, but later."""
-    known = endpoints_of_file(settings)
-    if known and name not in known:
-        raise unknown(name, [*known, *(one.endpoint for one in asyncio.run(made_while_running(settings)))])
 
 
 async def _end(settings: Settings, made: SubscriptionSet, by: str) -> bool:

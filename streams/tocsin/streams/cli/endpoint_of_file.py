@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from tocsin.connectors.printable import printable
+from tocsin.streams.cli.endpoint_running import made_while_running, unknown
 from tocsin.streams.cli.endpoint_standing import standings_of
 from tocsin.streams.cli.rows import rows_of
 from tocsin.streams.processes.exit_codes import CHECK_FAILED, CommandFailed
@@ -23,6 +24,16 @@ def endpoints_of_file(settings: Settings) -> Mapping[str, Endpoint]:
     has, a mistake while the rules before it hold)."""
     book = None if settings.rules is None else read_rules(settings.rules)[0]
     return {} if book is None else book.endpoints
+
+
+async def check_known(settings: Settings, name: str) -> None:
+    """Raises CommandFailed(1) for a name that nobody has, with a guess; without a rules file nobody knows that here.
+    The worker refuses it, too, but later. Raises ServiceUnreachable."""
+    known = endpoints_of_file(settings)
+    if known and name not in known:
+        made = [one.endpoint for one in await made_while_running(settings)]
+        if name not in made:
+            raise unknown(name, [*known, *made])
 
 
 async def shown_of_file(settings: Settings, endpoint: Endpoint) -> dict[str, Any]:

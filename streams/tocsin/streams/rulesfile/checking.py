@@ -18,6 +18,7 @@ def check_whole(book: RuleBook, own: Collection[str], findings: Findings) -> Non
     _own_gateway(book, own, findings)
     _used(book, findings)
     _peers(book, findings)
+    _people(book, findings)
     _digests(book, findings)
     _circles_of_inhibitions(book.inhibit, findings)
     for path, route in _walk(book.routes, ("routes",)):
@@ -66,6 +67,14 @@ def _unused(section: str, message: str, names: Collection[str], used: Collection
     for name in names:
         if name not in used:
             findings.warning((section, name), f"{message} {name}", "name it in a route, or remove it")
+
+
+def _people(book: RuleBook, findings: Findings) -> None:
+    """People are told by our notification; in a dialect's document strangers have a say, and links have no case."""
+    for name, endpoint in book.endpoints.items():
+        if endpoint.explained and endpoint.body not in NOTIFICATIONS and endpoint.audience != "peer":
+            message = f"endpoint {name} tells people, who do not read {endpoint.body}"
+            findings.error(("endpoints", name, "body"), message, "notification", "leave body out")
 
 
 def _peers(book: RuleBook, findings: Findings) -> None:

@@ -77,17 +77,23 @@ def test_letters_are_listed_shown_and_replayed(here: Tocsin, bootstrap: str, pre
     tried = here("dead", "replay", letter["id"], "--dry-run")
     assert (tried.returncode, tried.stdout.startswith("would replay ")) == (0, True)
     assert held(bootstrap, f"{prefix}inbox") == []
+    assert "they grow; tocsin dead stats --from 1h" in here("doctor").stdout
     assert here("dead", "replay", letter["id"]).returncode == 0
-    assert here("dead", "replay", letter["id"]).returncode == 0, "by its id: as often as it is asked"
+    repeated = here("dead", "replay", letter["id"])
+    assert (repeated.returncode, repeated.stdout) == (1, "")
+    assert f"{letter['id']} was replayed already: --replayed" in repeated.stderr
+    assert here("dead", "replay", letter["id"], "--replayed").returncode == 0, "as often as it is asked for"
+    both = here("dead", "replay", letter["id"], "--reason", "raised")
+    assert (both.returncode, "not both" in both.stderr) == (2, True)
+    said = here("doctor").stdout
+    assert "in the last hour: 1 not_framed" in said, "neither what was replayed since, nor notes of it"
     found = asyncio.run(read_topic(bootstrap, f"{prefix}inbox"))
     again = [record for records in found.values() for record in records]
     assert [(one.value, one.key, list(one.headers)) for one in again] == [(REPORT, b"acme", own)] * 2
     assert json.loads(here("dead", "show", letter["id"], "--json").stdout)["replayed"] is True
     assert here("dead", "replay", bytes_["id"]).returncode == 65
     assert here("dead", "replay", bytes_["id"], "--even-unreadable").returncode == 0
-    said = here("doctor").stdout
-    assert "in the last hour: 1 raised, 1 not_framed" in said, "notes of replays are no dead letters"
-    assert "they grow; tocsin dead stats --from 1h" in said
+    assert "none in the last hour" in here("doctor").stdout
     for strange in ("99:0", "0:999999", "1:999999"):
         assert here("dead", "show", strange).returncode == 65
 

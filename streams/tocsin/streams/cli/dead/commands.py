@@ -24,7 +24,7 @@ from tocsin.streams.cli.output import show, show_error, show_json
 from tocsin.streams.cli.progress import bar
 from tocsin.streams.cli.records import seen_of
 from tocsin.streams.engine.dead import GATEWAY_STAGE, NOT_A_PROBLEM
-from tocsin.streams.processes.exit_codes import BAD_INPUT, GAVE_UP, USAGE, CommandFailed
+from tocsin.streams.processes.exit_codes import BAD_INPUT, CHECK_FAILED, GAVE_UP, USAGE, CommandFailed
 from tocsin.streams.processes.lifecycle import stop_on_signals, unless
 from tocsin.streams.settings import Settings
 
@@ -118,17 +118,19 @@ def replay(
 ) -> None:
     """Write a dead letter's original bytes to the topic where it died again, under the same key and event id.
 
-    It stays in `dead`, with a note; letters that were replayed already are left out, and those that hold no record or
-    that this release cannot read either. What the bus has dealt with meanwhile under the same id is suppressed, never
-    counted twice; a delivery keeps its id, and is marked as sent again.
+    It stays in `dead`, with a note; letters that were replayed already are left out (--replayed: those once more), and
+    those that hold no record or that this release cannot read either. What the bus has dealt with meanwhile under the
+    same id is suppressed, never counted twice; a delivery keeps its id, and is marked as sent again.
     """
-    one = letter is not None
-    if one == (everything or wanted != Wanted() or bool(replayed)):
+    some = everything or wanted != Wanted()
+    if letter is not None and some:
+        raise CommandFailed(USAGE, "either a PARTITION:OFFSET, or --all or a filter (--reason, --from, ...): not both")
+    if letter is None and not (some or replayed):
         raise CommandFailed(USAGE, "say which: a PARTITION:OFFSET, or --all, or a filter (--reason, --from, ...)")
     settings, by = client_settings(), user(by)
     refusal = refusals(settings, even_unreadable)
     if letter is not None:
-        _replay_one(settings, letter, refusal, dry_run, by, as_json)
+        _replay_one(settings, letter, refusal, bool(replayed), dry_run, by, as_json)
         return
     index = _run(_indexed(settings, wanted, refusal, replayed))
     count = index.total() if limit is None else min(limit, index.total())
@@ -213,11 +215,16 @@ async def _one(settings: Settings, wanted: str) -> tuple[Opened, bool]:
     return found
 
 
-def _replay_one(settings: Settings, name: str, refusal: Refusal, dry_run: bool, by: str, as_json: bool) -> None:
-    """A letter wanted by its id is replayed however often it was before."""
+def _replay_one(
+    settings: Settings, name: str, refusal: Refusal, again: bool, dry_run: bool, by: str, as_json: bool
+) -> None:
+    """A letter that was replayed already is left out, unless it is wanted `again`: what the bus has dealt with
+    meanwhile it drops, so this could not be told from a replay that arrives."""
     opened, was_replayed = _run(_one(settings, name))
     if why := refusal(opened):
         raise CommandFailed(BAD_INPUT, f"dead letter {name} cannot be replayed: {why}")
+    if was_replayed and not again:
+        raise CommandFailed(CHECK_FAILED, f"dead letter {name} was replayed already: --replayed writes it once more")
     if not dry_run:
         asyncio.run(write_one(settings, opened, by))
     _show_written([opened], as_json, "would replay" if dry_run else "replayed", was_replayed or not dry_run)

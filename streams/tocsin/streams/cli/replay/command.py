@@ -24,6 +24,7 @@ from tocsin.schemas.ids import new_event_id
 from tocsin.streams.cli.dead.asking import user
 from tocsin.streams.cli.dead.filters import wanted
 from tocsin.streams.cli.dead.index import letters_of
+from tocsin.streams.cli.endpoint_of_file import check_known
 from tocsin.streams.cli.moments import window
 from tocsin.streams.cli.options import Why, client_settings, usage_error
 from tocsin.streams.cli.outcomes import HOLDS, issued, seconds_of
@@ -100,6 +101,8 @@ def run(
     settings = client_settings()
     asked, plan, goes_on = asyncio.run(_planned(settings, asked, goes_on))
     _tell_plan(plan, asked, as_json or not plan.found, goes_on)
+    if not (plan.found or plan.sent or plan.gone or plan.lost):
+        asyncio.run(check_known(settings, endpoint))
     if dry_run or not plan.found:
         _end(plan, asked, None, Sent(), as_json)
         return
