@@ -256,6 +256,13 @@ def _without_secret(given: str) -> str:
     return given if given.startswith(("env:", "file:")) else MASK
 
 
+def without_user(url: str) -> str:
+    """A URL without the name and password in it."""
+    scheme, slashes, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return scheme + slashes + host.rpartition("@")[2] + slash + path
+
+
 def _without_password(url: str) -> str:
     parts = urlsplit(url)
     if not parts.password:

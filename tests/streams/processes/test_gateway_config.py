@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tocsin.streams.processes.gateway import config_of
-from tocsin.streams.settings import Settings
+from tocsin.streams.settings import Settings, without_user
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,10 @@ def test_who_may_make_subscriptions_over_http(said: dict[str, str], who: str) ->
     """Whoever gives the gateway a name has a proxy before it, or lets others ask: a usual proxy asks by a loopback name
     and says nothing of those behind it."""
     assert config_of(Settings(**said)).subscriptions == who  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("url", ["https://bus.example", "https://u:p@bus.example/x", "https://u:p@q@bus.example:8443"])
+def test_its_public_name_is_a_name_of_it_whoever_signs_in_there(url: str) -> None:
+    """A link that leads there is answered, and what is written down of it holds no password."""
+    assert "bus.example" in config_of(Settings(public_url=url)).hosts
+    assert without_user(url).startswith("https://bus.example")

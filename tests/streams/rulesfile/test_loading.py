@@ -333,6 +333,15 @@ MAKE_ONE = "(make one: tocsin endpoint secret, or with --ed25519)"
             ["6: endpoint owner, headers: webhook-id is set by the sink (correct it)"],
             id="a header that is the sink's",
         ),
+        *(
+            pytest.param(
+                URL,
+                f'secret: {SECRET}\n    headers: {{{name}: "1"}}',
+                [f"6: endpoint owner, headers: {name.lower()} is set by the sink (correct it)"],
+                id=name,
+            )
+            for name in ("Expect", "Upgrade", "TE", "Trailer", "Content-Encoding", "Proxy-Authorization")
+        ),
     ],
 )
 def test_webhooks(tmp_path: Path, url: str, secret: str, found: list[str]) -> None:

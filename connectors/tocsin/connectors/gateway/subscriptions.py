@@ -46,6 +46,7 @@ from tocsin.connectors.gateway.subscription_requests import (
     let_in,
     text_of,
 )
+from tocsin.connectors.outcomes import Reason
 from tocsin.connectors.publish.reporting import event_id
 from tocsin.schemas.events import EndpointCommandKind
 from tocsin.schemas.ids import new_event_id
@@ -164,7 +165,7 @@ def _acting_routes(
         head, _, _ = await ask(request)
         tests.charge_documents(head.tenant, 1)
         async with doing():
-            return as_json(msgspec.to_builtins(await subscriptions.try_one(name, head.tenant)))
+            return as_json(veiled(msgspec.to_builtins(await subscriptions.try_one(name, head.tenant))))
 
     for kind in (EndpointCommandKind.ENABLE, EndpointCommandKind.DISABLE):
         router.add_api_route(
@@ -200,6 +201,24 @@ def _steer(
         return await stored.answered(ident, head.tenant, within)
 
     return steer
+
+
+UNREACHABLE = "unreachable"
+"""What a tenant is told of a place that was not reached."""
+
+_NOT_REACHED = frozenset({Reason.DNS_FAILED.value, Reason.ADDRESS_REFUSED.value, Reason.CONNECT_FAILED.value})
+
+
+def veiled(tried: dict[str, Any]) -> dict[str, Any]:
+    """What came back of a ping, with one word for whatever was not reached: else whoever may try an address learns
+    which names there are inside. The command line, which is the operator's, says which it was."""
+    found = dict(tried)
+    if found.get("reason") in _NOT_REACHED:
+        found["reason"] = UNREACHABLE
+    for each in _NOT_REACHED:
+        if found.get("why"):
+            found["why"] = found["why"].replace(f"({each})", f"({UNREACHABLE})")
+    return found
 
 
 def _rotation(document: Mapping[str, object]) -> tuple[str | None, bool | None]:

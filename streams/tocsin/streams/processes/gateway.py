@@ -30,7 +30,7 @@ from tocsin.streams.processes.lifecycle import OnReady, Ready, beside, check_hos
 from tocsin.streams.processes.links import links_of
 from tocsin.streams.processes.subscriptions import RunningSubscriptions
 from tocsin.streams.rulesfile import load_redactions
-from tocsin.streams.settings import Settings
+from tocsin.streams.settings import Settings, without_user
 from tocsin.streams.silences.settings_topic import SettingsTopic
 from tocsin.streams.silences.silences import SilenceUnusable, match_of
 from tocsin.streams.telemetry.probes import Readiness, serve_probes
@@ -95,7 +95,11 @@ async def run_gateway_process(settings: Settings, stop: asyncio.Event, on_ready:
 
 def config_of(settings: Settings) -> GatewayConfig:
     """What the settings say of the gateway."""
-    named = {settings.host, host_of(settings.public_url or ""), *settings.allowed_hosts.lower().split(",")}
+    named = {
+        settings.host,
+        host_of(without_user(settings.public_url or "")),
+        *settings.allowed_hosts.lower().split(","),
+    }
     hosts = frozenset(host.strip() for host in named if host and host.strip())
     return GatewayConfig(
         default_tenant=settings.tenant,

@@ -16,7 +16,7 @@ from tocsin.streams.processes.kafka import admin_of, any_answers
 from tocsin.streams.processes.links import links_of
 from tocsin.streams.processes.rules_watch import own_addresses
 from tocsin.streams.rulesfile import load_rulebook
-from tocsin.streams.settings import WITHOUT_SECURITY, Settings
+from tocsin.streams.settings import WITHOUT_SECURITY, Settings, without_user
 from tocsin.streams.topics import ChangeKind, apply
 from tocsin.streams.up.broker import BrokerUnavailable, EmbeddedBroker
 from tocsin.streams.up.home import HomeLock
@@ -120,7 +120,7 @@ class Bus:
                 "embedded": self._broker is not None,
                 "prefix": settings.prefix,
                 **({} if settings.rules is None else {"rules": str(settings.rules.absolute())}),
-                **({} if settings.public_url is None else {"public_url": settings.public_url}),
+                **({} if settings.public_url is None else {"public_url": without_user(settings.public_url)}),
                 **({"seal_key": settings.seal_key} if str(settings.seal_key).startswith("file:") else {}),
             }
         )

@@ -31,6 +31,14 @@ RESERVED_HEADERS = frozenset(
         "user-agent",
         "traceparent",
         "tracestate",
+        "content-encoding",
+        "expect",
+        "keep-alive",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "upgrade",
     }
 )
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
