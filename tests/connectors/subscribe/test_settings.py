@@ -16,6 +16,8 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no group": ({"group": ""}, "group: the name of the consumer group is needed"),
     "no such start": ({"start": "yesterday"}, "start='yesterday': beginning or now is expected"),
     "none at once": ({"at_once": 0}, "at_once=0: at least 1"),
+    "a wait of less than nothing": ({"schema_within": -1.0}, "schema_within=-1.0: seconds, at least 0"),
+    "a wait of no number": ({"schema_within": float("nan")}, "schema_within=nan: seconds, at least 0"),
     "an address without a port": ({"bootstrap": "localhost"}, "'localhost' is not host:port"),
     "a URL": ({"bootstrap": "http://localhost:9092"}, "'http://localhost:9092' is not host:port"),
     "no such kind": ({"kinds": "Opened"}, "no kind 'Opened'"),

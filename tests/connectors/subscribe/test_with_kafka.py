@@ -160,6 +160,23 @@ async def test_what_a_newer_release_wrote_is_waited_for(bootstrap: str, prefix: 
     assert (seen, events.trouble(), await dead(bootstrap, prefix)) == (["event-2", "event-1"], None, [])
 
 
+async def test_what_claims_a_schema_that_nobody_has_stops_its_case_for_a_while_only(
+    bootstrap: str, prefix: str
+) -> None:
+    await make_topics(bootstrap, prefix)
+    forged = b"\0" + (1999).to_bytes(4, "big") + b"junk"
+    await write(bootstrap, prefix, [forged, opened(1, case="poison"), forged, opened(2, case="poison")])
+    events, seen = subscriber(bootstrap, prefix, schema_within=0.5), list[str]()
+    await run_until(
+        events,
+        lambda told: seen.append(told.event_id),
+        lambda: len(seen) == 2 and sum(events.lag().values()) == 0,
+    )
+    assert (seen, events.trouble(), events.counts()["unreadable"]) == (["event-1", "event-2"], None, 2)
+    letters = await dead(bootstrap, prefix)
+    assert [(one["tocsin.reason"], one["tocsin.for-group"]) for one in letters] == [("schema_not_known_yet", "g")] * 2
+
+
 async def test_the_order_of_each_case_is_kept_when_many_are_handled_at_once(bootstrap: str, prefix: str) -> None:
     await make_topics(bootstrap, prefix)
     await write(bootstrap, prefix, [opened(n, case=f"case-{n % 10}") for n in range(200)])

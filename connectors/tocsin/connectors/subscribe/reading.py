@@ -30,6 +30,10 @@ class Poison(Exception):
 class NotYetReadable(Exception):
     """A newer Tocsin wrote it: its schema must be learned first."""
 
+    def __init__(self, schema_id: int, detail: str) -> None:
+        super().__init__(detail)
+        self.schema_id = schema_id
+
 
 def read_record(record: ConsumerRecord, topic: str, book: SchemaBook, replayed: bool = False) -> Received:
     """The event in a record of `topic` (without prefix). Raises Poison or NotYetReadable."""
@@ -40,7 +44,7 @@ def read_record(record: ConsumerRecord, topic: str, book: SchemaBook, replayed: 
         event = decode(record.value, book=book)
     except Undecodable as wrong:
         if wrong.reason is UndecodableReason.UNKNOWN_OWN_SCHEMA:
-            raise NotYetReadable(wrong.detail) from None
+            raise NotYetReadable(int.from_bytes(record.value[1:5], "big"), wrong.detail) from None
         refused = None if record.value else refusal_of(record.headers)
         if refused is not None:
             raise Poison("batch_unreadable", refused) from None

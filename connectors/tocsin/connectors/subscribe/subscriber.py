@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from tocsin.connectors.kafka_security import Kafka, KafkaSecurity, checked_address
 from tocsin.connectors.subscribe.handling import Handler, Handling
-from tocsin.connectors.subscribe.reading import NotYetReadable, Poison, group_of, read_record
+from tocsin.connectors.subscribe.reading import Poison, group_of
 from tocsin.connectors.subscribe.received import Received
 from tocsin.connectors.subscribe.retries import USUAL, Retries
 from tocsin.connectors.subscribe.told import HandOver
 from tocsin.connectors.subscribe.troubles import Troubles
+from tocsin.connectors.subscribe.waiting import NOT_KNOWN_YET, Reader
 from tocsin.connectors.subscribe.wanted import Wanted, Words
 
 if TYPE_CHECKING:
@@ -29,12 +30,8 @@ if TYPE_CHECKING:
     from tocsin.connectors.subscribe.consuming import Consuming
     from tocsin.connectors.subscribe.dead_letters import DeadLetters
     from tocsin.connectors.subscribe.threads import SyncSubscriber
-    from tocsin.schemas.schema_book import SchemaBook
 
 log = logging.getLogger("tocsin.subscribe")
-
-ASK_AGAIN = 2.0
-"""Seconds until a schema that was not there is asked for again."""
 
 
 class Subscriber:
@@ -59,6 +56,7 @@ class Subscriber:
         at_once: int = 1,
         timeout: float | None = None,
         drain_within: float = 10.0,
+        schema_within: float = 600.0,
         prefix: str | None = None,
         security: KafkaSecurity | None = None,
         kafka: Mapping[str, Any] | None = None,
@@ -67,27 +65,30 @@ class Subscriber:
         TOCSIN_KAFKA_*. `kinds`, `codes`, `tenants`, `severities`: one or several, what is wanted (docs/subscribe.md).
         `start`: where a group begins that has never read. `retries`, `at_once` (calls at the same time, of different
         cases), `timeout` (seconds of one call of an async handler): for `run`. `drain_within`: seconds that handlers
-        have at the end. `kafka`: further settings of AIOKafkaConsumer. Raises ValueError, SecurityUnusable."""
+        have at the end. `schema_within`: seconds that a schema of a newer Tocsin is waited for, from when this process
+        first missed it (inf: for ever); then its records are dead letters. `kafka`: further settings
+        of AIOKafkaConsumer. Raises ValueError, SecurityUnusable."""
         if not group or len(group) > 200:
             raise ValueError("group: the name of the consumer group is needed, at most 200 characters")
         if start not in ("beginning", "now"):
             raise ValueError(f"start={start!r}: beginning or now is expected")
         if at_once < 1:
             raise ValueError(f"at_once={at_once}: at least 1 is expected")
+        if not schema_within >= 0:
+            raise ValueError(f"schema_within={schema_within}: seconds, at least 0, are expected")
         self._wanted = Wanted(kinds=kinds, codes=codes, tenants=tenants, severities=severities, topics=topics)
         self._at = _kafka_at(bootstrap, security)
         self._prefix = os.environ.get("TOCSIN_PREFIX", "tocsin.") if prefix is None else prefix
         self.group, self._start, self._retries = group, start, retries
         self._at_once, self._timeout, self._drain_within = at_once, timeout, drain_within
-        self._kafka = dict(kafka or {})
+        self._schema_within, self._kafka = schema_within, dict(kafka or {})
         self._troubles, self._unreadable = Troubles(), 0
         self._stop = asyncio.Event()
         self._consuming: Consuming | None = None
         self._handling: Handling | None = None
         self._iterating: HandOver | None = None
         self._letters: DeadLetters | None = None
-        self._book: SchemaBook | None = None
-        self._learning, self._asked = asyncio.Lock(), 0
+        self._reader: Reader | None = None
 
     @classmethod
     def sync(cls, bootstrap: str | None = None, **settings: Any) -> SyncSubscriber:
@@ -153,11 +154,14 @@ class Subscriber:
         # Not at the top: aiokafka takes long to import, and who only names a Subscriber does not need it yet.
         from tocsin.connectors.subscribe.consuming import Consuming, Consumption
         from tocsin.connectors.subscribe.dead_letters import DeadLetters
+        from tocsin.connectors.subscribe.newer_schemas import learn_schemas
         from tocsin.schemas.schema_book import SchemaBook
 
         if self._consuming is not None:
             raise RuntimeError("this Subscriber is read already, or was: make another one")
-        self._book = SchemaBook()
+        book = SchemaBook()
+        learn = partial(learn_schemas, self._at, self._prefix, book)
+        self._reader = Reader(book, learn, self._troubles, self._schema_within)
         letters = self._letters = DeadLetters(self._at, self._prefix, self.group, self._troubles)
         handling = self._handling = Handling(
             handler, retries=self._retries, at_once=self._at_once, timeout=self._timeout
@@ -174,11 +178,13 @@ class Subscriber:
         """Returns when the record is done with: handled, put aside, or not for us."""
         assert self._handling is not None
         assert self._letters is not None
+        assert self._reader is not None
         group = group_of(record.headers)
         if group not in (None, self.group):
             return
         try:
-            told = await self._read(record, replayed=group is not None)
+            topic = record.topic.removeprefix(self._prefix)
+            told = await self._reader.read(record, topic, replayed=group is not None)
         except Poison as poison:
             self._note_poison(record, poison)
             async with self._handling.not_given_up():
@@ -190,37 +196,11 @@ class Subscriber:
     def _note_poison(self, record: ConsumerRecord, poison: Poison) -> None:
         """The 1st, 10th, 100th, ... in the log: a flood of them must not be one of lines."""
         self._unreadable += 1
+        if poison.reason == NOT_KNOWN_YET:
+            return  # said when its schema was given up
         if set(str(self._unreadable)[1:]) <= {"0"} and str(self._unreadable)[0] == "1":
             place = f"{record.topic}/{record.partition}@{record.offset}"
             log.error("%s is no event (%s); there were %d such, all are dead letters", place, poison, self._unreadable)
-
-    async def _read(self, record: ConsumerRecord, replayed: bool) -> Received:
-        """The event; one that a newer release wrote is waited for. Raises Poison."""
-        assert self._book is not None
-        place, asked = f"{record.topic}/{record.partition}@{record.offset}", 0
-        try:
-            while True:
-                try:
-                    return read_record(record, record.topic.removeprefix(self._prefix), self._book, replayed)
-                except NotYetReadable as newer:
-                    if asked:
-                        self._troubles.tell(place, f"a newer Tocsin wrote {place}, its schema is not known: {newer}")
-                        await asyncio.sleep(ASK_AGAIN)
-                    asked += 1
-                    await self._learn()
-        finally:
-            self._troubles.tell(place, None)
-
-    async def _learn(self) -> None:
-        """Learn schemas; those who wait for it at the same time learn by it."""
-        from tocsin.connectors.subscribe.newer_schemas import learn_schemas
-
-        assert self._book is not None
-        asked = self._asked
-        async with self._learning:
-            if asked == self._asked:
-                await learn_schemas(self._at, self._prefix, self._book)
-                self._asked += 1
 
 
 def _kafka_at(bootstrap: str | None, security: KafkaSecurity | None) -> Kafka:

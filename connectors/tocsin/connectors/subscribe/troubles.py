@@ -23,6 +23,10 @@ class Troubles:
             self._now[where] = what
             log.warning("waiting: %s", what)
 
+    def knows(self, where: str) -> bool:
+        """Whether something is waited for there."""
+        return where in self._now
+
     def note(self) -> str | None:
         """All of it, in words for an operator; None when nothing is waited for."""
         return "; ".join(self._now.values()) or None
