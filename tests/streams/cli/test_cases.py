@@ -26,17 +26,23 @@ def test_cases_stand_as_their_rows_say() -> None:
         (("acme", "old"), a_case(last_seen=NOW - MINUTE, status="acknowledged", by="ann")),
         (("acme", "over"), a_case(status="snoozed", until=NOW - 1, by="bob", last_seen=NOW - SECOND)),
         (("globex", "later"), a_case(status="snoozed", until=NOW + MINUTE, by="eve\x1b[2J")),
-        (("globex", "later"), EscalationRow("globex", "later", "night", "r1", NOW, step=2, status="snoozed")),
+        (("globex", "later"), EscalationRow("globex", "later", "night", "r1", NOW, step=2, cycle=1, status="snoozed")),
     ]
     later, over, old = cases_of(rows, NOW)
     assert (old.status, old.by, old.escalation) == ("acknowledged", "ann", None)
     assert (over.status, over.by, over.until) == ("open", None, None), "a snooze ends by itself"
-    assert (later.escalation, later.step) == ("night snoozed", 2)
+    assert (later.escalation, later.step, later.cycle) == ("night snoozed", 2, 1)
     line = line_of(later, Settings(tenant="acme"))
     assert line == (
         "later snoozed by eve until 2027-01-15T08:01 e.p.xfer 3x 2027-01-15T07:59:00 to 2027-01-15T08:00:00 "
-        "escalation night snoozed, step 2 tenant globex"
+        "escalation night snoozed, next is step 3 of round 2 tenant globex"
     )
+
+
+def test_nothing_is_next_of_an_escalation_that_was_taken() -> None:
+    row = EscalationRow("acme", "t", "night", "r1", NOW, step=1, status="acknowledged")
+    (taken,) = cases_of([(("acme", "t"), a_case(status="acknowledged", by="ann")), (("acme", "t"), row)], NOW)
+    assert line_of(taken, Settings(tenant="acme")).endswith("escalation night acknowledged")
 
 
 def test_a_case_of_a_text_says_that_it_has_no_code() -> None:

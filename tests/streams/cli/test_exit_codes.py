@@ -68,6 +68,10 @@ ENDINGS: dict[str, tuple[list[str], str, dict[str, str], int, str]] = {
     "a tail of an unknown topic": (["tail", "gossip"], "", {}, 2, "inbox, problems"),
     "a tail with a filter that is not CEL": (["tail", "--filter", "type =="], "", {}, 2, "not CEL"),
     "a dead letter that is not named so": (["dead", "show", "x"], "", {"BOOTSTRAP": "AWAY"}, 2, "PARTITION:OFFSET"),
+    "a command of nobody": (["endpoint", "disable", "x", "--by", " "], "", {}, 2, "nobody is named"),
+    "a command of nobody, to a gateway": (
+        ["endpoint", "disable", "x", "--by", "", "--url", "http://127.0.0.1:9"], "", {}, 2, "such as --by ann",
+    ),
     "a replay of nothing": (["dead", "replay"], "", {}, 2, "--all"),
     "a purge of nothing": (["dead", "purge"], "", {}, 2, "--before 30d"),
     "dead letters since no time": (["dead", "list", "--from", "soon"], "", {}, 2, "--from is wrong: expected a time"),

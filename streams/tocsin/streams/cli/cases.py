@@ -23,7 +23,8 @@ KINDS = ("case", "escalation")
 
 class Case(Struct, frozen=True, kw_only=True):
     """One case as it stands: `by` is who took, snoozed or resolved it, `escalation` the policy that runs and how it
-    stands, `step` its next step (from 0)."""
+    stands, `step` its next step and `cycle` the round through it (both from 0; a step past the last one:
+    all are done)."""
 
     case: str
     tenant: str
@@ -37,6 +38,7 @@ class Case(Struct, frozen=True, kw_only=True):
     until: str | None = None
     escalation: str | None = None
     step: int | None = None
+    cycle: int | None = None
     thread: str | None = None
     endpoints: tuple[str, ...] = ()
 
@@ -88,6 +90,7 @@ def _case(key: tuple[str, ...], row: CaseRow, escalation: EscalationRow | None, 
         until=rfc3339(row.until) if status == "snoozed" and row.until is not None else None,
         escalation=f"{escalation.policy} {escalation.status}" if escalation is not None else None,
         step=escalation.step if escalation is not None else None,
+        cycle=escalation.cycle if escalation is not None else None,
         thread=row.thread,
         endpoints=row.endpoints,
     )
@@ -103,6 +106,14 @@ def line_of(case: Case, settings: Settings) -> str:
         f"{case.count}x",
         f"{case.first_seen[:19]} to {case.last_seen[:19]}",
     ]
-    words += [f"escalation {clipped(case.escalation, 60)}, step {case.step}"] if case.escalation else []
+    words += [_escalating(case.escalation, case.step or 0, case.cycle or 0)] if case.escalation else []
     words += [f"tenant {case.tenant}"] if case.tenant != settings.tenant else []
     return printable(" ".join(words))
+
+
+def _escalating(escalation: str, step: int, cycle: int) -> str:
+    """Counted from 1, as the messages to people do; of one that has ended, or was taken, nothing is next."""
+    if not escalation.endswith((" running", " snoozed")):
+        return f"escalation {clipped(escalation, 60)}"
+    again = f" of round {cycle + 1}" if cycle else ""
+    return f"escalation {clipped(escalation, 60)}, next is step {step + 1}{again}"

@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from tocsin.connectors.dialects import Unreadable
     from tocsin.streams.settings import Settings
 
-By = Annotated[str, typer.Option(help="Who says so: a person or a program.")]
+
+def _somebody(by: str | None) -> str | None:
+    if by is not None and not by.strip():
+        raise typer.BadParameter("nobody is named: a person or a program, such as --by ann")
+    return by
+
+
+By = Annotated[str, typer.Option(help="Who says so: a person or a program.", callback=_somebody)]
 Why = Annotated[str | None, typer.Option(help="Why.")]
 For = Annotated[str | None, typer.Option("--for", metavar="SPAN", help="For how long: 45s, 30m, 2h, 1h30m, 7d.")]
 Until = Annotated[str | None, typer.Option(metavar="TIME", help="Until when: 2030-01-31T18:00:00Z.")]
