@@ -39,7 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "silence": ("silence", "Silences: add, list, remove."),
     "endpoint": (
         "endpoint",
-        "Endpoints: list; add, show, test, rotate, enable, disable, remove one; a secret.",
+        "Endpoints: list, add, show, test, rotate, switch, remove, secret.",
     ),
     "read": ("dialects", "What the reader understands of a problem document."),
     "write": ("dialects", "A canonical problem in another dialect, strictly."),
