@@ -37,10 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "snooze": ("answers", "Put a case off until a time."),
     "choose": ("answers", "Wait, retry or give up on a reply that does not come."),
     "silence": ("silence", "Silences: add, list, remove."),
-    "endpoint": (
-        "endpoint",
-        "Endpoints: list, add, show, test, rotate, switch, remove, secret.",
-    ),
+    "endpoint": ("endpoint", "Endpoints: list, add, show, test, rotate, switch, remove."),
     "read": ("dialects", "What the reader understands of a problem document."),
     "write": ("dialects", "A canonical problem in another dialect, strictly."),
     "codes": ("codes", "The catalogue of well-known codes: list, show, lint."),
