@@ -102,7 +102,7 @@ def decide_config(generation: int) -> DecideConfig:
     )
 
 
-RATES = {"second": RateLimit(3, HOUR)}
+RATES = {"second": RateLimit(2, 3 * HOUR)}
 """The same in each state: what was asked for by one rate is not to be measured by another."""
 
 UNORDERED = "operator"

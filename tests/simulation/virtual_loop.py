@@ -41,7 +41,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
         super().__init__()
         self._now = 0.0
         self.most_turns, self._turns = most_turns, 0
-        self.set_exception_handler(lambda loop, context: None)  # tasks that are killed are never awaited
+        self._broken: Broken | None = None
+        self.set_exception_handler(lambda loop, context: self._note(context))
+
+    def _note(self, context: dict[str, Any]) -> None:
+        """A promise that a callback found broken ends the run. Anything else may be a task that was killed, and which
+        nobody awaits."""
+        error = context.get("exception")
+        if isinstance(error, Broken) and self._broken is None:
+            self._broken = error
 
     def time(self) -> float:
         return self._now
@@ -58,6 +66,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """One turn: jump if nothing is ready, then run what is ready and due. asyncio's own adds a waiting time and the
         system clock's resolution to `now`; after 194 days both are less than the step of a float, and nothing is due
         any more. Here, the clock is set to the very time of the timer."""
+        if self._broken is not None:
+            broken, self._broken = self._broken, None
+            raise broken
         self._count_turn()
         self._drop_cancelled()
         ready, scheduled = self._ready, self._scheduled
