@@ -20,7 +20,7 @@ from tests.harness.bus import Bus, Child
 from tests.harness.judging import agents, judge, read_topic, rows_differ
 from tests.harness.receiver import Receiver, rules_for
 from tocsin.connectors.publish import Publisher, problem
-from tocsin.streams.engine.failpoints import FAILPOINTS
+from tocsin.streams.engine.failpoints import DISPATCHER_FAILPOINTS, ENGINE_FAILPOINTS
 from tocsin.streams.rulesfile import load_rulebook
 
 NTH = {
@@ -37,8 +37,7 @@ NTH = {
     "attempt_committed": 5,
 }
 """How often a place is passed before it strikes; once, where nothing is said."""
-DISPATCHER_PLACES = ("attempt_read", "sink_answered", "outcome_written", "attempt_committed")
-WORKER_PLACES = tuple(place for place in FAILPOINTS if place not in DISPATCHER_PLACES)
+PLACES = ENGINE_FAILPOINTS + DISPATCHER_FAILPOINTS
 EVENTS = 2400
 ROUND = 60.0
 """Seconds in which EVENTS are published; round after round, until every failpoint has struck."""
@@ -126,8 +125,8 @@ async def test_nothing_is_lost_when_workers_and_dispatchers_are_killed(
     seed_number = int(os.environ.get("TOCSIN_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
     print(f"seed {seed_number}")
     seed = random.Random(seed_number)
-    worker_places = deque(seed.sample(WORKER_PLACES, len(WORKER_PLACES)))
-    dispatcher_places = deque(DISPATCHER_PLACES)
+    worker_places = deque(seed.sample(ENGINE_FAILPOINTS, len(ENGINE_FAILPOINTS)))
+    dispatcher_places = deque(DISPATCHER_FAILPOINTS)
     trace = tmp_path / "struck"
     trace.mkdir()
     async with Receiver(refuse_some) as receiver, Bus(bootstrap, prefix, tmp_path) as bus:
@@ -144,7 +143,7 @@ async def test_nothing_is_lost_when_workers_and_dispatchers_are_killed(
         accepted: set[str] = set()
         for _ in range(MOST_ROUNDS):
             accepted |= await publish(bootstrap, prefix, seed, EVENTS, ROUND)
-            if len(list(trace.iterdir())) == len(FAILPOINTS):
+            if len(list(trace.iterdir())) == len(PLACES):
                 break
         stop.set()
         await asyncio.gather(*keepers)
@@ -157,7 +156,7 @@ async def test_nothing_is_lost_when_workers_and_dispatchers_are_killed(
         verdict = judge(await read_topic(bootstrap, f"{prefix}inbox"), receiver, "owner", accepted)
         deaths = sum(len(children) for children in born) - 3
         print(f"deaths {deaths} ({kills} at random), delivered {verdict.delivered}, repeats {verdict.repeats}")
-        assert {place.name for place in trace.iterdir()} == set(FAILPOINTS), "not every failpoint has struck"
+        assert {place.name for place in trace.iterdir()} == set(PLACES), "not every failpoint has struck"
         assert kills > 0
         assert any(arrival.status == 503 for arrival in receiver.arrivals)
         assert verdict.missing == []

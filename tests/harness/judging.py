@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -130,9 +131,9 @@ def _store(agent: DecideAgent | DeliverAgent) -> RowStore:
 
 def agents(rulebook: Any, prefix: str) -> tuple[DecideAgent, DeliverAgent]:
     """Both agents as a worker with default settings has them."""
+    from tocsin.streams.processes.live_config import LiveDeliverConfig
     from tocsin.streams.rules.config import DecideConfig
-    from tocsin.streams.rules.delivery.schedule import DeliverConfig
 
-    decide, deliver = DecideConfig(book=rulebook), DeliverConfig()
+    decide, deliver = DecideConfig(book=rulebook), LiveDeliverConfig(SimpleNamespace(book=rulebook))
     book = SchemaBook()
-    return DecideAgent(lambda: decide, prefix, book), DeliverAgent(lambda: deliver, prefix, book)
+    return DecideAgent(lambda: decide, prefix, book), DeliverAgent(deliver, prefix, book)
