@@ -9,7 +9,9 @@ from msgspec.structs import replace
 
 from tocsin.connectors.dialects.answers import split_detail
 from tocsin.connectors.dialects.canonical import complete
+from tocsin.connectors.dialects.context import USUAL
 from tocsin.connectors.dialects.json_text import json_text
+from tocsin.connectors.dialects.members import fold
 from tocsin.schemas.problem import Http, Item, Problem, RetryParty, Severity, Source, Violation
 
 texts = st.text(min_size=1, max_size=30)
@@ -152,7 +154,9 @@ def _jsonrpc(code: int, text: str, ident: str | int | None, data: object) -> Pro
     return Problem(dialect="jsonrpc", code=str(code), text=text, extensions=kept)
 
 
-_own_names = texts.filter(lambda name: name not in {"type", "title", "status", "detail", "instance"})
+_TAKEN = {fold(name) for name in ("type", "title", "status", "detail", "instance", *USUAL)}
+_own_names = texts.filter(lambda name: fold(name) not in _TAKEN)
+"""Of members that say nothing of the context: `correlationId` has to be an id."""
 
 CARRIED: dict[str, tuple[st.SearchStrategy[Problem], tuple[str, ...]]] = {
     "canonical": (problems, Problem.__struct_fields__),

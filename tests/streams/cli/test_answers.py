@@ -19,7 +19,7 @@ AT_ONCE = ["--wait", "0s"]  # no worker runs here that could answer
 # arguments, exit code, what stderr says; nothing listens at TOCSIN_BOOTSTRAP
 ENDINGS: dict[str, tuple[list[str], int, str]] = {
     "nobody acknowledges": (["acknowledge", "r1"], 2, "--by"),
-    "nobody with a blank name": (["acknowledge", "r1", "--by", " "], 2, "--by is missing: expected who"),
+    "nobody with a blank name": (["acknowledge", "r1", "--by", " "], 2, "nobody is named"),
     "nothing is acknowledged": (["acknowledge", *ANN], 2, "ID"),
     "an id without end": (["resolve", "x" * 256, *ANN], 2, "the id is wrong: expected an id of 1 to 255"),
     "a key that HTTP refuses": (["resolve", "r1", *ANN, "--idempotency-key", "a b"], 2, "visible ASCII"),
