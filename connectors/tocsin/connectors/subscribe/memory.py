@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from functools import partial
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from tocsin.connectors.subscribe.handling import Handler, Handling, NotDone
 from tocsin.connectors.subscribe.received import Received
 from tocsin.connectors.subscribe.retries import USUAL, Retries
-from tocsin.connectors.subscribe.told import HandOver
+from tocsin.connectors.subscribe.told import Iterated
 from tocsin.connectors.subscribe.wanted import Wanted
 from tocsin.schemas.events import Event
 
 
-class MemorySubscriber:
+class MemorySubscriber(Iterated):
     """Gives `events` to a handler, or to who iterates, as a Subscriber with the same settings would: filtered, tried
     again (without waiting; `waited` keeps how long it would have), put aside. Ends with the last one. `dead` keeps what
     was put aside: the event, the reason, the detail."""
@@ -37,27 +36,7 @@ class MemorySubscriber:
         self.waited: list[float] = []
         self._retries, self._timeout = retries, timeout
         self._handling: Handling | None = None
-        self._iterating: HandOver | None = None
         self._stopped = False
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-        if self._iterating is not None:
-            await self._iterating.close()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Received:
-        """The next event; by asking for it, the one before is done."""
-        if self._iterating is None:
-            self._iterating = HandOver(self.run)
-        return await self._iterating.next()
 
     async def run(self, handler: Handler) -> None:
         """As Subscriber.run, until `events` is empty: what is done is taken out of it."""
@@ -70,11 +49,6 @@ class MemorySubscriber:
                 except NotDone:
                     return
             self.events.popleft()
-
-    def done(self) -> None:
-        """As Subscriber.done."""
-        if self._iterating is not None:
-            self._iterating.done()
 
     def stop(self) -> None:
         """As Subscriber.stop."""

@@ -11,15 +11,13 @@ import logging
 import os
 from collections.abc import Iterable, Mapping
 from functools import partial
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
 from tocsin.connectors.kafka_security import Kafka, KafkaSecurity, checked_address
 from tocsin.connectors.subscribe.handling import Handler, Handling
 from tocsin.connectors.subscribe.reading import Poison, group_of
-from tocsin.connectors.subscribe.received import Received
 from tocsin.connectors.subscribe.retries import USUAL, Retries
-from tocsin.connectors.subscribe.told import HandOver
+from tocsin.connectors.subscribe.told import Iterated
 from tocsin.connectors.subscribe.troubles import Troubles
 from tocsin.connectors.subscribe.waiting import NOT_KNOWN_YET, Reader
 from tocsin.connectors.subscribe.wanted import Wanted, Words
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("tocsin.subscribe")
 
 
-class Subscriber:
+class Subscriber(Iterated):
     """Reads in the consumer group `group`: several processes of one group share the events, each group gets them all.
 
     Use it as an async context manager, and either iterate over it or `run` a handler; one of them at a time. It waits
@@ -86,7 +84,6 @@ class Subscriber:
         self._stop = asyncio.Event()
         self._consuming: Consuming | None = None
         self._handling: Handling | None = None
-        self._iterating: HandOver | None = None
         self._letters: DeadLetters | None = None
         self._reader: Reader | None = None
 
@@ -97,60 +94,12 @@ class Subscriber:
 
         return SyncSubscriber(lambda: cls(bootstrap, **settings))
 
-    async def __aenter__(self) -> Self:
-        """Opens nothing: Kafka is first reached when it is iterated over or run."""
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Leave the group. The event in hand of an iteration is not done, and comes again."""
-        self.stop()
-        if self._iterating is not None:
-            await self._iterating.close()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Received:
-        """The next event; by asking for it, the one before is done."""
-        if self._iterating is None:
-            self._iterating = HandOver(self._run_once)
-        return await self._iterating.next()
-
-    def done(self) -> None:
-        """The event in hand of the iteration is done, although no other is asked for: before a `break`."""
-        if self._iterating is not None:
-            self._iterating.done()
-
     async def run(self, handler: Handler) -> None:
         """Call `handler(told)` for each event until `stop`: an async function, or a plain one, which runs in a thread.
 
         What it raises is tried again by `retries`, then put aside as a dead letter; `raise DeadLetter(why)` does so at
         once. Events of one case come one after the other. Raises SubscribeRefused, TooManyDeadLetters.
         """
-        await self._run_once(handler)
-
-    def stop(self) -> None:
-        """End `run`, or the iteration, when what the handlers have now is done. From the same thread."""
-        self._stop.set()
-
-    def lag(self) -> dict[tuple[str, int], int]:
-        """Records of each partition that is held here (topic in Kafka, number) that are not done yet, as far as the
-        consumer has heard of them; wanted or not."""
-        lags = {} if self._consuming is None else self._consuming.lags()
-        return {(place.topic, place.partition): lag for place, lag in lags.items()}
-
-    def trouble(self) -> str | None:
-        """What is waited for, in words for an operator; None while it reads."""
-        return self._troubles.note()
-
-    def counts(self) -> Mapping[str, int]:
-        """Since `run` began: events that were `handled`, calls that were `retried`, events that became `dead` letters
-        by their handler, records that were `unreadable` (dead letters, too)."""
-        return {} if self._handling is None else {**self._handling.counts(), "unreadable": self._unreadable}
-
-    async def _run_once(self, handler: Handler) -> None:
         # Not at the top: aiokafka takes long to import, and who only names a Subscriber does not need it yet.
         from tocsin.connectors.subscribe.consuming import Consuming, Consumption
         from tocsin.connectors.subscribe.dead_letters import DeadLetters
@@ -173,6 +122,25 @@ class Subscriber:
             await self._consuming.run(self._stop, self._drain_within)
         finally:
             await letters.close()
+
+    def stop(self) -> None:
+        """End `run`, or the iteration, when what the handlers have now is done. From the same thread."""
+        self._stop.set()
+
+    def lag(self) -> dict[tuple[str, int], int]:
+        """Records of each partition that is held here (topic in Kafka, number) that are not done yet, as far as the
+        consumer has heard of them; wanted or not."""
+        lags = {} if self._consuming is None else self._consuming.lags()
+        return {(place.topic, place.partition): lag for place, lag in lags.items()}
+
+    def trouble(self) -> str | None:
+        """What is waited for, in words for an operator; None while it reads."""
+        return self._troubles.note()
+
+    def counts(self) -> Mapping[str, int]:
+        """Since `run` began: events that were `handled`, calls that were `retried`, events that became `dead` letters
+        by their handler, records that were `unreadable` (dead letters, too)."""
+        return {} if self._handling is None else {**self._handling.counts(), "unreadable": self._unreadable}
 
     async def _work(self, record: ConsumerRecord) -> None:
         """Returns when the record is done with: handled, put aside, or not for us."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Self
 
-from tocsin.connectors.subscribe.handling import NotDone
+from tocsin.connectors.subscribe.handling import Handler, NotDone
 from tocsin.connectors.subscribe.received import Received
 
 
@@ -72,3 +75,43 @@ class HandOver:
         self._offered.append((told, ticket))
         self._changed.set()
         await ticket
+
+
+class Iterated(ABC):
+    """Whoever has `run` and `stop` and is iterated over too, as an async context manager; one of them at a time."""
+
+    _iterating: HandOver | None = None
+
+    @abstractmethod
+    async def run(self, handler: Handler) -> None:
+        """Call `handler` for each event until `stop`."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End `run`, or the iteration, when what is in hand is done."""
+
+    async def __aenter__(self) -> Self:
+        """Opens nothing: that comes when it is iterated over or run."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop. The event in hand of an iteration is not done, and comes again."""
+        self.stop()
+        if self._iterating is not None:
+            await self._iterating.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Received:
+        """The next event; by asking for it, the one before is done."""
+        if self._iterating is None:
+            self._iterating = HandOver(self.run)
+        return await self._iterating.next()
+
+    def done(self) -> None:
+        """The event in hand of the iteration is done, although no other is asked for: before a `break`."""
+        if self._iterating is not None:
+            self._iterating.done()

@@ -12,6 +12,7 @@ from tocsin.connectors.printable import clipped
 from tocsin.connectors.sealing import seal_keys_of
 from tocsin.schemas.events import SubscriptionSet
 from tocsin.schemas.schema_book import SchemaBook
+from tocsin.streams.cli.settings_topic import settings_topic
 from tocsin.streams.processes.answers_topic import AnswersTopic
 from tocsin.streams.processes.endpoint_states import EndpointStates
 from tocsin.streams.processes.exit_codes import CHECK_FAILED, CommandFailed
@@ -42,12 +43,8 @@ async def running(settings: Settings) -> AsyncIterator[tuple[RunningSubscription
 
 async def made_while_running(settings: Settings) -> list[SubscriptionSet]:
     """All of them, of every tenant, by name. Raises ServiceUnreachable."""
-    bootstrap = await reachable(settings)
-    try:
-        async with SettingsTopic(bootstrap, settings.prefix, SchemaBook(), "cli") as topic:
-            return topic.subscriptions.current()
-    except KafkaError as error:
-        raise kafka_unreachable(bootstrap, error) from error
+    async with settings_topic(settings) as topic:
+        return topic.subscriptions.current()
 
 
 def as_endpoint(event: SubscriptionSet) -> Endpoint | None:

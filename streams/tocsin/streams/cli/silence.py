@@ -10,7 +10,6 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 import typer
-from aiokafka.errors import KafkaError
 
 from tocsin.connectors.commands import ended_silence, silence_set
 from tocsin.connectors.dialects import Unreadable
@@ -18,15 +17,13 @@ from tocsin.connectors.printable import clipped, printable
 from tocsin.connectors.publish import Origin
 from tocsin.connectors.publish.headers import rfc3339
 from tocsin.schemas.events import SilenceSet
-from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.cli.answers_by_gateway import tell
 from tocsin.streams.cli.options import AsJson, By, For, Tenant, Until, Why, client_settings, usage_error
 from tocsin.streams.cli.output import show, show_json
 from tocsin.streams.cli.over_http import GatewayClient, Url
+from tocsin.streams.cli.settings_topic import settings_topic
 from tocsin.streams.processes.exit_codes import CHECK_FAILED, UNREACHABLE, USAGE, CommandFailed
-from tocsin.streams.processes.kafka import kafka_unreachable, reachable
 from tocsin.streams.settings import Settings
-from tocsin.streams.silences.settings_topic import SettingsTopic
 from tocsin.streams.silences.silences import SilenceUnusable, match_of
 
 app = typer.Typer()
@@ -130,12 +127,8 @@ def _matcher(text: str) -> dict[str, str]:
 
 
 async def _store(settings: Settings, silence: SilenceSet) -> None:
-    bootstrap = await reachable(settings)
-    try:
-        async with SettingsTopic(bootstrap, settings.prefix, SchemaBook(), "cli") as topic:
-            await topic.put_silence(silence)
-    except KafkaError as error:
-        raise kafka_unreachable(bootstrap, error) from error
+    async with settings_topic(settings) as topic:
+        await topic.put_silence(silence)
 
 
 async def _all(settings: Settings) -> list[SilenceSet]:
@@ -145,12 +138,8 @@ async def _all(settings: Settings) -> list[SilenceSet]:
 
 
 async def _of_everybody(settings: Settings) -> tuple[SilenceSet, ...]:
-    bootstrap = await reachable(settings)
-    try:
-        async with SettingsTopic(bootstrap, settings.prefix, SchemaBook(), "cli") as topic:
-            return topic.silences.current()
-    except KafkaError as error:
-        raise kafka_unreachable(bootstrap, error) from error
+    async with settings_topic(settings) as topic:
+        return topic.silences.current()
 
 
 async def _remove(settings: Settings, wanted: str, by: str, why: str | None) -> None:

@@ -2,91 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Hashable
 
 from aiohttp import web
 
-from tocsin.connectors.sinks import Reason, Sink, make_sink
+from tests.connectors.sinks.counterparts.served import Served
 from tocsin.connectors.webhooks import verify
 from tocsin.schemas.events import DeliveryAttempt
 
 SECRET = "whsec_" + "dG9jc2luLXRlc3Qtc2VjcmV0LTMyLWJ5dGVzLWxvbmc="
-STATUSES: Mapping[str, tuple[int, Reason]] = {
-    "is gone": (410, Reason.GONE),
-    "refuses": (401, Reason.AUTH_ERROR),
-    "has enough": (429, Reason.RATE_LIMITED),
-    "is elsewhere": (302, Reason.REDIRECTED),
-    "does not like it": (422, Reason.CLIENT_ERROR),
-    "is broken": (503, Reason.SERVER_ERROR),
-}
-_OTHERWISE = {"away": Reason.CONNECT_FAILED, "hangs": Reason.TIMEOUT, "hangs up": Reason.CONNECTION_LOST}
 
 
-class Receiver:
+class Receiver(Served):
     """An HTTP server."""
 
     kind = "webhook"
-    failures: Mapping[str, Reason] = {word: reason for word, (_, reason) in STATUSES.items()} | _OTHERWISE
-    never: Mapping[str, str] = {}
+    path = "/hook"
+    largest = 2**22
 
-    async def __aenter__(self) -> Self:
-        self._failure: str | None = None
-        self._taken: list[Hashable] = []
-        self._hanging = asyncio.Event()
-        app = web.Application(client_max_size=2**22)
-        app.router.add_post("/hook", self._take)
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        self._site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await self._site.start()
-        self._port = self._runner.addresses[0][1]
-        self.settings: dict[str, Any] = {
-            "url": f"http://127.0.0.1:{self._port}/hook?token=qu3ry-s3cret",
+    def reach(self, port: int) -> None:
+        self.settings = {
+            "url": f"http://127.0.0.1:{port}/hook?token=qu3ry-s3cret",
             "secrets": [SECRET],
             "headers": {"authorization": "Bearer h3ader-s3cret"},
             "allow_private": True,
             "timeout": 0.5,
         }
-        self.secrets: Sequence[str] = ("qu3ry-s3cret", "h3ader-s3cret", SECRET.removeprefix("whsec_"))
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        self._hanging.set()
-        await self._runner.cleanup()
-
-    def sink(self) -> Sink:
-        return make_sink(self.kind, self.settings)
-
-    async def turn(self, failure: str | None) -> None:
-        if self._failure == "away":
-            self._site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
-            await self._site.start()
-        self._failure = failure
-        self._hanging.set()
-        self._hanging = asyncio.Event()
-        if failure == "away":
-            await self._site.stop()
-            for connection in list(self._runner.server.connections if self._runner.server else ()):
-                connection.force_close()
-            for _ in range(10):
-                await asyncio.sleep(0.005)  # the sink sees that its idle connections are closed
-
-    def taken(self) -> Sequence[Hashable]:
-        return self._taken
+        self.secrets = ("qu3ry-s3cret", "h3ader-s3cret", SECRET.removeprefix("whsec_"))
 
     def form(self, attempt: DeliveryAttempt) -> Hashable:
         return attempt.delivery_id, attempt.body
 
-    async def _take(self, request: web.Request) -> web.Response:
-        body = await request.read()
-        if self._failure == "hangs":
-            await self._hanging.wait()
-        if self._failure == "hangs up" and request.transport is not None:
-            request.transport.abort()
-        if answer := STATUSES.get(self._failure or ""):
-            return web.Response(status=answer[0], headers={"location": "/elsewhere"})
+    async def take(self, request: web.Request, body: bytes) -> web.Response:
         verify(body, dict(request.headers), [SECRET])
         self._taken.append((request.headers["webhook-id"], body))
         return web.Response(status=204)
