@@ -1,0 +1,1 @@
+"""Questions to the store: functions of a `Scope`, which has the tenant."""
