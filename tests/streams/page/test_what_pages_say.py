@@ -1,0 +1,72 @@
+"""What stands on the pages of problems and on the first one, and that the JSON has the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.streams.ask.conftest import Gateway
+from tests.streams.page.elements import BROWSER, Elements
+from tocsin.streams.page.wording import span, state, told_text
+
+
+async def test_a_problem_says_who_was_told_and_where_the_case_stands(shown: Gateway) -> None:
+    text = Elements((await shown.get("/v1/problems/p-1", accept=BROWSER)).text).text
+    assert "owner: \u2714 delivered (2 attempts)" in text
+    assert "1 report in this case" in text
+    assert "Nobody so far." in Elements((await shown.get("/v1/problems/p-alone", accept=BROWSER)).text).text
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+async def test_a_problem_is_explained_in_the_readers_language(shown: Gateway, language: str) -> None:
+    known = (await shown.get("/v1/problems/p-1?form=json", accept_language=language)).json["wording"]
+    page = (await shown.get("/v1/problems/p-1", accept=BROWSER, accept_language=language)).text
+    assert known["explanation"]["language"] == known["fix_hint"]["language"] == language
+    assert known["explanation"]["text"] in Elements(page).text
+    assert f'<p lang="{language}">' in page
+
+
+async def test_a_filter_with_empty_fields_is_none_in_a_page_and_a_mistake_in_a_program(shown: Gateway) -> None:
+    path = "/v1/problems?q=&code=&severity=&since="
+    assert (await shown.get(path, accept=BROWSER)).status == 200
+    assert (await shown.get(path, accept="application/json")).status == 400
+
+
+async def test_a_list_is_sorted_by_a_member(shown: Gateway) -> None:
+    up = [one.get("title", "") for one in (await shown.get("/v1/problems?sort=title")).json["items"]]
+    down = [one.get("title", "") for one in (await shown.get("/v1/problems?sort=-title")).json["items"]]
+    assert up == sorted(up, key=str.casefold) != down == sorted(down, key=str.casefold, reverse=True)
+    refused = await shown.get("/v1/problems?sort=nothing")
+    assert (refused.status, refused.json["parameter"], "title" in refused.json["expected"]) == (400, "sort", True)
+    assert (await shown.get("/v1/home?sort=at")).status == 400
+
+
+async def test_who_is_one_tenants_is_not_told_which_others_there_are(shown: Gateway) -> None:
+    own = (await shown.get("/v1/home")).json
+    assert (own["tenant"], "tenants" in own) == ("acme", False)
+    every = (await shown.get("/v1/home?tenant=globex", shown.keyring.header("*"))).json
+    assert (every["tenant"], every["tenants"]) == ("globex", ["acme", "globex"])
+    assert "globex" not in (await shown.get("/v1/home", accept=BROWSER)).text
+
+
+async def test_home_tells_what_pages_somebody_first(shown: Gateway) -> None:
+    known = (await shown.get("/v1/home")).json
+    assert [one["id"] for one in known["escalations"]] == ["case-1"]
+    assert "case-1" not in [one["id"] for one in known["open"]]
+    assert len(known["rates"]["total"]["minutes"]) == 60
+
+
+@pytest.mark.parametrize(
+    ("seconds", "says"),
+    [(59, "59 s"), (3600, "1 h"), (29 * 86_400, "29 d"), (40 * 86_400, "1 mo"), (1111 * 86_400, "3 y")],
+)
+def test_a_span_of_time_is_said_in_its_largest_unit(seconds: int, says: str) -> None:
+    assert span(seconds) == says
+
+
+def test_the_state_before_the_first_message_is_the_start() -> None:
+    assert [state(name) for name in ("null", "invited")] == ["start", "invited"]
+
+
+def test_a_time_in_what_was_told_is_one_for_people() -> None:
+    said = told_text({"outcome": "done", "detail": "Put off until 2026-11-30T17:11:21.445Z."})
+    assert said == "Done. Put off until 2026-11-30 17:11:21 UTC."
