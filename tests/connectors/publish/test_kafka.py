@@ -110,7 +110,7 @@ async def test_while_kafka_is_away_nothing_is_confirmed_and_afterwards_all_is_we
     bootstrap = own_broker.bootstrap
     await make_topics(bootstrap, prefix)
     async with Publisher(bootstrap, prefix=prefix, deadline=2) as publisher:
-        before = await publisher.publish(problem("e.p.before"))
+        before = await repeat(publisher, "before")  # a busy Kafka takes its time with new topics
         pid = own_broker.pid
         assert pid is not None
         own_broker.kill() if fault == "killed" else os.kill(pid, signal.SIGSTOP)
@@ -124,9 +124,8 @@ async def test_while_kafka_is_away_nothing_is_confirmed_and_afterwards_all_is_we
         async with asyncio.timeout(30):
             repeated = [await repeat(publisher, f"during-{n}") for n in range(20)]
     ids = await stored_ids(bootstrap, f"{prefix}inbox", 21)
-    assert before.event_id in ids
-    assert set(ids) == {before.event_id, *repeated}
-    assert len(ids) <= 41, "a repeat is stored at most once more than the unconfirmed one"
+    assert set(ids) == {before, *repeated}
+    assert len(ids) - ids.count(before) <= 40, "a repeat is stored at most once more than the unconfirmed one"
 
 
 async def repeat(publisher: Publisher, event_id: str) -> str:

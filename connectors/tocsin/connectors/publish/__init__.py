@@ -5,28 +5,44 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tocsin.connectors.dialects.context import ProblemContext
 from tocsin.connectors.kafka_security import KafkaSecurity
 from tocsin.connectors.publish.errors import (
+    GatewayAway,
     KafkaAway,
+    NoRoom,
+    NotAllowed,
     NothingToPublish,
     PublishFailed,
     PublishRefused,
     PublishUnconfirmed,
     TopicMissing,
 )
+from tocsin.connectors.publish.exception_codes import problem_code
 from tocsin.connectors.publish.exceptions import problem_of_exception
 from tocsin.connectors.publish.headers import cloud_event_headers
-from tocsin.connectors.publish.kafka import Publisher
+from tocsin.connectors.publish.http import HttpPublisher
 from tocsin.connectors.publish.port import EventPublisher, InboxEvent, MemoryPublisher, Receipt
 from tocsin.connectors.publish.reporting import Origin, problem, problem_reported
+from tocsin.connectors.publish.spool import Spool, SpoolUnusable
+from tocsin.connectors.publish.stats import PublisherStats
+from tocsin.connectors.publish.threads import SyncPublisher
+
+if TYPE_CHECKING:
+    from tocsin.connectors.publish.kafka import Publisher
 
 __all__ = [
     "EventPublisher",
+    "GatewayAway",
+    "HttpPublisher",
     "InboxEvent",
     "KafkaAway",
     "KafkaSecurity",
     "MemoryPublisher",
+    "NoRoom",
+    "NotAllowed",
     "NothingToPublish",
     "Origin",
     "ProblemContext",
@@ -34,10 +50,24 @@ __all__ = [
     "PublishRefused",
     "PublishUnconfirmed",
     "Publisher",
+    "PublisherStats",
     "Receipt",
+    "Spool",
+    "SpoolUnusable",
+    "SyncPublisher",
     "TopicMissing",
     "cloud_event_headers",
     "problem",
+    "problem_code",
     "problem_of_exception",
     "problem_reported",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Publisher is imported when it is asked for: aiokafka takes longer than all else together."""
+    if name != "Publisher":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from tocsin.connectors.publish.kafka import Publisher
+
+    return Publisher

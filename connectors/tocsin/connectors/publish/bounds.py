@@ -71,6 +71,11 @@ class Room:
         self._used = 0
         self._queue: deque[tuple[asyncio.Future[None], int]] = deque()
 
+    @property
+    def used(self) -> int:
+        """Bytes that are given out."""
+        return self._used
+
     def try_enter(self, size: int) -> bool:
         """Enter if nobody has to wait for it."""
         if self._queue or not self._fits(size):

@@ -1,41 +1,60 @@
-"""An exception of Python as a problem of our own: what was raised, where, and what caused it."""
+"""An exception of Python as a problem of our own: what was raised, where, what caused it, and what else it says."""
 
 from __future__ import annotations
 
-import re
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import PurePath
 
 from tocsin.connectors.dialects.canonical import complete
+from tocsin.connectors.publish.exception_codes import code_of, code_of_class
 from tocsin.schemas.problem import Http, Item, Problem
 
 MAX_TEXT = 2048
 """Characters of an exception's text that are told."""
 MAX_CAUSES = 5
 """How far back causes are told."""
+MAX_NOTES = 10
+MAX_MEMBERS = 10
+"""How many exceptions of a group are told."""
+FIRST_FRAMES, LAST_FRAMES = 5, 20
+"""How much of a longer stack is told: where it began, and where it ended."""
+INSTALLED = ("site-packages", "dist-packages")
+"""Folders that packages are installed in."""
+MAX_LOCALS, MAX_LOCAL = 20, 200
+"""How many variables are told, by choice, and how many characters of each."""
 
 
-def problem_of_exception(error: BaseException) -> Problem:
-    """The problem that an exception is: an internal error (`e.p.me.` and the name of its class), with its text, where
-    it was raised, and its causes as items. Local variables are not looked at. Never raises."""
+def problem_of_exception(error: BaseException, *, code: str | None = None, variables: bool = False) -> Problem:
+    """The problem that an exception is: its code (this one, `problem_code`'s, or `e.p.me.` and its class), with its
+    text, where it was raised, its causes, the members of a group, notes and stack as items. `variables`: whether those
+    of the function in which it was raised are told, too. Never raises."""
     name, text = type(error).__name__, _text(error)
     return complete(
         Problem(
             dialect="canonical",
-            code=f"e.p.me.{_kebab(name)}",
+            code=code or code_of(error) or code_of_class(name),
             text=text or name,
             # The text is the detail, too: peers of less than high trust are told the title in its place.
             http=Http(title=name, detail=text or None),
-            items=[*_kind(error), *_place(error), *_causes(error)],
+            items=[
+                *_kind(error),
+                *_place(error),
+                *_causes(error),
+                *_members(error),
+                *_notes(error),
+                *_stack(error),
+                *(_variables(error) if variables else ()),
+            ],
             noticed_at=time.time_ns() // 1000,
         )
     )
 
 
-def _text(error: BaseException) -> str:
+def _text(value: object) -> str:
     try:
-        return _sayable(str(error)[:MAX_TEXT])
+        return _sayable(str(value)[:MAX_TEXT])
     except Exception:  # an exception whose __str__ fails is still a problem
         return ""
 
@@ -57,12 +76,71 @@ def _full_name(error: BaseException) -> str:
 
 
 def _place(error: BaseException) -> list[Item]:
-    frames = traceback.extract_tb(error.__traceback__)
-    if not frames:
+    frames = _frames(error)
+    return [Item(key="raised_at", value=frames[-1])] if frames else []
+
+
+def _frames(error: BaseException) -> list[str]:
+    walked = traceback.walk_tb(error.__traceback__)
+    return [_sayable(f"{_file(frame.f_code.co_filename)}:{line} {frame.f_code.co_name}") for frame, line in walked]
+
+
+def _file(path: str) -> str:
+    """Of an installed package from its name on, of other code the name alone: a folder says where something stands,
+    which is nobody's business. The lines of the source are not read."""
+    parts = PurePath(path).parts
+    for at in range(len(parts) - 2, -1, -1):
+        if parts[at] in INSTALLED:
+            return "/".join(parts[at + 1 :])
+    return parts[-1] if parts else ""
+
+
+def _stack(error: BaseException) -> list[Item]:
+    frames = _frames(error)
+    if len(frames) < 2:
+        return []  # where it was raised is told already
+    if len(frames) > FIRST_FRAMES + LAST_FRAMES:
+        left_out = len(frames) - FIRST_FRAMES - LAST_FRAMES
+        frames = [*frames[:FIRST_FRAMES], f"... {left_out} more ...", *frames[-LAST_FRAMES:]]
+    return [Item(key="stack", value="\n".join(frames))]
+
+
+def _variables(error: BaseException) -> Iterator[Item]:
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    for name, value in list(frames[-1].f_locals.items())[:MAX_LOCALS] if frames else ():
+        yield Item(key=_sayable(name), value=_shown(value))
+
+
+def _shown(value: object) -> str:
+    try:
+        return _sayable(repr(value)[:MAX_LOCAL])
+    except Exception:  # what cannot be shown is one of its class
+        return f"<{type(value).__name__}>"
+
+
+def _notes(error: BaseException) -> list[Item]:
+    try:
+        notes = getattr(error, "__notes__", None)
+    except Exception:  # of one that makes its attributes itself, and fails
         return []
-    last = frames[-1]
-    # The folder says where something is installed, which is nobody's business.
-    return [Item(key="raised_at", value=_sayable(f"{PurePath(last.filename).name}:{last.lineno} {last.name}"))]
+    if not isinstance(notes, list):
+        return []
+    return [Item(key="note", value=_text(note)) for note in notes[:MAX_NOTES]]
+
+
+def _members(error: BaseException) -> list[Item]:
+    """The exceptions of a group, those of groups within it as well, the first of them."""
+    if not isinstance(error, BaseExceptionGroup):
+        return []
+    told, waiting = list[Item](), list(error.exceptions)
+    while waiting and len(told) < MAX_MEMBERS:
+        one = waiting.pop(0)
+        if isinstance(one, BaseExceptionGroup):
+            waiting = [*one.exceptions, *waiting]
+            continue
+        [at] = [f" at {place.value}" for place in _place(one)] or [""]
+        told.append(Item(key="among", value=f"{_full_name(one)}: {_text(one)}{at}"))
+    return [*told, Item(key="among", value=f"... and {len(waiting)} more")] if waiting else told
 
 
 def _causes(error: BaseException) -> list[Item]:
@@ -81,9 +159,3 @@ def _cause_of(error: BaseException) -> BaseException | None:
     if error.__cause__ is not None or error.__suppress_context__:
         return error.__cause__
     return error.__context__
-
-
-def _kebab(name: str) -> str:
-    """`HTTPStatusError` as `http-status-error`; only what a token of a code may have."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name)
-    return re.sub(r"[^a-z0-9-]+", "-", words.lower()).strip("-")[:64] or "exception"

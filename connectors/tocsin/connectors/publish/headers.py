@@ -17,10 +17,10 @@ def cloud_event_headers(event: Event, source: bytes) -> list[tuple[str, bytes]]:
     return [
         _VERSION,
         ("ce_id", event.event_id.encode()),
-        ("ce_source", source),
-        ("ce_type", type_header(type(event))),
+        _source_of(source),
+        _type_of(type(event)),
         ("ce_time", _time_of(event.occurred_at)),
-        ("ce_tenant", event.tenant.encode()),
+        _tenant_of(event.tenant),
         _CONTENT_TYPE,
     ]
 
@@ -29,6 +29,21 @@ def cloud_event_headers(event: Event, source: bytes) -> list[tuple[str, bytes]]:
 def type_header(kind: type[Event]) -> bytes:
     """The value of the header `ce_type` of events of this kind."""
     return b"io.tocsin." + kind.__name__.encode()
+
+
+@lru_cache(maxsize=256)
+def _type_of(kind: type[Event]) -> tuple[str, bytes]:
+    return "ce_type", type_header(kind)
+
+
+@lru_cache(maxsize=16)
+def _source_of(source: bytes) -> tuple[str, bytes]:
+    return "ce_source", source
+
+
+@lru_cache(maxsize=1024)
+def _tenant_of(tenant: str) -> tuple[str, bytes]:
+    return "ce_tenant", tenant.encode()
 
 
 @lru_cache(maxsize=16)

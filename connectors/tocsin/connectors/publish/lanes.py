@@ -20,20 +20,15 @@ from aiokafka.errors import (
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from tocsin.connectors.kafka import BatchProducer, ProducerReplaced, TopicNotThere
-from tocsin.connectors.publish.errors import PublishRefused, TopicMissing
+from tocsin.connectors.publish.errors import NotAllowed, PublishRefused, TopicMissing
 from tocsin.connectors.publish.port import Receipt
 
 log = logging.getLogger(__name__)
 
 RETRY_SEND = 0.1
 """Seconds before a batch is given to the next producer."""
-FINAL_ERRORS = (
-    ClusterAuthorizationFailedError,
-    InvalidTopicError,
-    MessageSizeTooLargeError,
-    RecordListTooLargeError,
-    TopicAuthorizationFailedError,
-)
+NO_RIGHT = (ClusterAuthorizationFailedError, TopicAuthorizationFailedError)
+FINAL_ERRORS = (*NO_RIGHT, InvalidTopicError, MessageSizeTooLargeError, RecordListTooLargeError)
 """What another attempt cannot mend."""
 
 
@@ -126,8 +121,9 @@ class Lanes:
                 record.fail(TopicMissing(record.event_id, self._topic))
             lane.queue.clear()
         except FINAL_ERRORS as error:
+            refusal = NotAllowed if isinstance(error, NO_RIGHT) else PublishRefused
             for record in taken:
-                record.fail(PublishRefused(record.event_id, f"Kafka refuses it: {type(error).__name__}"))
+                record.fail(refusal(record.event_id, f"Kafka refuses it: {type(error).__name__}"))
         except (KafkaError, ProducerReplaced) as error:
             log.warning("a batch was not confirmed (%s): sending it again", type(error).__name__)
             waiting = [record for record in taken if not record.acknowledged.done()]

@@ -10,7 +10,6 @@ from hashlib import sha256
 import msgspec
 from msgspec import Struct
 
-from tocsin.connectors.catalogue.categories import as_catalogued
 from tocsin.connectors.dialects import (
     AUTO,
     DIALECT_OF_MEDIA_TYPE,
@@ -116,6 +115,8 @@ def problem_reported(report: Report, origin: Origin, *, now: int | None = None) 
     beside = digest_beside(read, (inner, origin.context))
     for context in (inner, origin.context):
         read = read if context is None else with_context(read, context)
+    from tocsin.connectors.catalogue.categories import as_catalogued  # not before there is a problem: it takes a while
+
     read = as_catalogued(read)
     if origin.request_id is not None and read.request_id is None:
         read = msgspec.structs.replace(read, request_id=origin.request_id)

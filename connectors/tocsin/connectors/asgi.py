@@ -1,0 +1,79 @@
+"""ASGI: an error that nothing handled is a problem, and the answer is a problem document.
+
+    app.add_middleware(ProblemMiddleware)   # Starlette, FastAPI; or app = ProblemMiddleware(app)
+
+Within a request, what is captured belongs to its trace (`traceparent`) and has its `X-Request-ID`. The error goes on to
+the server, which logs it as ever. The answer tells nothing of it but the event's id. A request that ends the server
+(`sys.exit`) is a problem, too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from tocsin.connectors import sdk
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MAX_ID, MAX_PATH = 255, 1024
+
+
+class ProblemMiddleware:
+    """Stands around an ASGI application."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Called by the server."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        began = False
+
+        async def noting(message: Message) -> None:
+            nonlocal began
+            began = began or message["type"] == "http.response.start"
+            await send(message)
+
+        with (
+            sdk.traced(_header(scope, b"traceparent"), _header(scope, b"tracestate")),
+            sdk.within(request_id=_header(scope, b"x-request-id", MAX_ID)),
+        ):
+            try:
+                await self._app(scope, receive, noting)
+            except (Exception, SystemExit) as error:
+                event_id = sdk.capture(error, items=_asked(scope))
+                if isinstance(error, Exception) and scope["type"] == "http" and not began:
+                    await _answer(event_id, send)
+                raise
+
+
+def _asked(scope: Scope) -> dict[str, str]:
+    """Method and path, without its query: the template (`/pages/{page}`), where the framework says which it was."""
+    template = getattr(scope.get("route"), "path", None)
+    path = template if isinstance(template, str) else f"{scope.get('path', '')}"
+    return {"method": str(scope.get("method", "WEBSOCKET")), "path": path[:MAX_PATH]}
+
+
+def _header(scope: Scope, wanted: bytes, longest: int = 2 * MAX_ID) -> str | None:
+    found = [value for name, value in scope.get("headers", ()) if name.lower() == wanted]
+    said = found[0].decode("latin-1") if len(found) == 1 else ""
+    usable = said.isascii() and said.isprintable() and len(said) <= longest and any(map(str.isalnum, said))
+    return said if usable else None
+
+
+async def _answer(event_id: str | None, send: Send) -> None:
+    document = {"type": "about:blank", "title": "Internal Server Error", "status": 500}
+    if event_id is not None:
+        document["instance"] = f"urn:uuid:{event_id}"
+    body = json.dumps(document).encode()
+    headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 500, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

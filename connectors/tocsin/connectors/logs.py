@@ -1,0 +1,122 @@
+"""Log records as problems: `logging.getLogger().addHandler(ProblemHandler())`, after `sdk.init(...)`.
+
+Level, logger, place and what stands in `extra` become the problem; an exception is one as `sdk.capture` has it. It
+never waits and never raises, and takes no records of the bus's own clients: an error of theirs would make the next one.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tocsin.connectors import sdk
+
+if TYPE_CHECKING:
+    from tocsin.schemas.problem import Item, Problem
+
+OURS = ("tocsin", "aiokafka", "kafka")
+"""Loggers, with those below them, that are not listened to."""
+CODE = "problem_code"
+"""The member of `extra` that says the code."""
+MAX_EXTRAS, MAX_EXTRA = 32, 1024
+"""How many members of `extra` are told, and how many characters of each."""
+Hooked = Callable[[logging.LogRecord, BaseException], bool]
+HOOKED: dict[str, Hooked] = {}
+"""Loggers, with those below them, and which of their records of an exception a hook tells in their place: it knows who
+tries again. What a framework logs of its own troubles is told as ever."""
+HEARD = "__tocsin_heard__"
+"""The attribute of an exception that a run of a job ended with."""
+TOLD: dict[str, str] = {}
+"""Loggers, and the function whose records a hook tells in their place, though they have no exception."""
+
+_TAKEN = "__tocsin_taken__"
+_USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", _TAKEN}
+_THREAD = threading.local()
+
+
+class ProblemHandler(logging.Handler):
+    """Publishes records of `level` and above. Without an exception and without `extra={"problem_code": ...}` the code
+    is `e.p.me.log.` (below ERROR `w.p.me.log.`) and the logger's name."""
+
+    def __init__(self, level: int | str = logging.ERROR) -> None:
+        super().__init__(level)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Called by logging."""
+        if record.name.partition(".")[0] in OURS or getattr(_THREAD, "busy", False):
+            return
+        if getattr(record, _TAKEN, False):  # by another one, of a logger below
+            return
+        setattr(record, _TAKEN, True)
+        _THREAD.busy = True  # what is logged meanwhile, by whatever is asked for its text, is no problem of its own
+        try:
+            sdk.guarded(lambda: None if _is_hooked(record) else _capture(record))
+        finally:
+            _THREAD.busy = False
+
+
+def note_heard(error: BaseException) -> None:
+    """A run of a job ended with this exception: whether it is a problem is said there."""
+    error.__dict__[HEARD] = True
+
+
+def was_heard(_: logging.LogRecord, error: BaseException) -> bool:
+    """Whether a run ended with the exception of a record, for hooks that hear of it before it is logged."""
+    return HEARD in getattr(error, "__dict__", ())
+
+
+def logged_in(*functions: str) -> Hooked:
+    """Whether a record is of these functions, for hooks that hear of it only after it is logged there."""
+    return lambda record, _: record.funcName in functions
+
+
+def _is_hooked(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    if error is None:
+        return TOLD.get(record.name) == record.funcName
+    return any(of(record, error) for name, of in HOOKED.items() if f"{record.name}.".startswith(f"{name}."))
+
+
+def _capture(record: logging.LogRecord) -> str | None:
+    error = record.exc_info[1] if record.exc_info else None
+    context, extra = _extras(record)
+    return sdk.capture(_problem(record, error, extra), of=error, context=context)
+
+
+def _problem(record: logging.LogRecord, error: BaseException | None, extra: list[Item]) -> Problem:
+    from msgspec.structs import replace
+
+    from tocsin.connectors.publish.exception_codes import code_of_logger
+    from tocsin.connectors.publish.exceptions import problem_of_exception
+    from tocsin.connectors.publish.reporting import problem
+    from tocsin.schemas.problem import Item, Severity
+
+    said, code = record.getMessage(), getattr(record, CODE, None)
+    items = [Item(key="logger", value=record.name), Item(key="level", value=record.levelname), *extra]
+    severity = Severity.ERROR if record.levelno >= logging.ERROR else Severity.WARNING
+    if error is not None:
+        made = problem_of_exception(error, code=code if isinstance(code, str) else None)
+        return replace(made, text=f"{said}: {made.text}", items=[*items, *made.items], severity=severity)
+    place = Item(key="logged_at", value=f"{record.filename}:{record.lineno} {record.funcName}")
+    usual = code_of_logger(record.name, error=severity is Severity.ERROR)
+    noticed_at = int(record.created * 1_000_000)
+    return problem(code or usual, text=said, items=[*items, place], severity=severity, noticed_at=noticed_at)
+
+
+def _extras(record: logging.LogRecord) -> tuple[dict[str, object], list[Item]]:
+    """What of `extra` is context, and the rest."""
+    from tocsin.connectors.dialects.context import FIELDS
+    from tocsin.schemas.problem import Item
+
+    context: dict[str, object] = {}
+    items: list[Item] = []
+    for name, value in vars(record).items():
+        if name in _USUAL or name == CODE:
+            continue
+        if name in FIELDS and isinstance(value, str | int):
+            context[name] = str(value)
+        elif len(items) < MAX_EXTRAS:
+            items.append(Item(key=name, value=str(value)[:MAX_EXTRA]))
+    return context, items

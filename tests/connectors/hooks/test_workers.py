@@ -1,0 +1,199 @@
+"""The pages of docs/frameworks.md, run by real workers: what is told of jobs that are done, retried and given up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from tests.connectors.hooks.told import documents, problems, stories, until
+from tests.connectors.hooks.workers import call, running, write
+from tests.connectors.publish.scripted_gateway import scripted
+from tocsin.connectors.jobs import EXHAUSTED
+
+TRACE = "00-" + "1" * 32 + "-" + "2" * 16 + "-01"
+SECRET = "Kx7-quite-secret"
+
+# A Redis for Celery wants a newer client than arq: files it is, here.
+CELERY = """
+import logging, os, time
+from celery.utils.log import get_task_logger
+from tocsin.connectors.logs import ProblemHandler
+
+logging.getLogger().addHandler(ProblemHandler())
+app.conf.broker_transport_options = {"data_folder_in": "queue", "data_folder_out": "queue", "control_folder": "control"}
+
+@app.task(bind=True, max_retries=2, default_retry_delay=0)
+def flaky(self, secret):
+    if self.request.retries == 0:
+        raise self.retry(exc=OSError("away"))
+
+@app.task(autoretry_for=(OSError,), max_retries=1, default_retry_delay=0)
+def used_up():
+    raise OSError("away")
+
+@app.task(throws=(KeyError,))
+def expected():
+    raise KeyError("as it may")
+
+@app.task(time_limit=1)
+def slow():
+    time.sleep(3600)
+
+@app.task
+def killed():
+    sdk.flush(30)
+    os.kill(os.getpid(), 9)
+
+@app.task
+def logs():
+    logging.getLogger("books").error("of its own")
+    get_task_logger(__name__).error("of the task")
+    get_task_logger(__name__).warning("nearly")
+"""
+CALL_CELERY = f"""
+import tasks
+from tocsin.connectors import sdk
+with sdk.traced("{TRACE}"):
+    tasks.flaky.delay("{SECRET}")
+tasks.close_page.delay(7)
+tasks.used_up.delay()
+tasks.expected.delay()
+tasks.flaky.apply_async(("{SECRET}",), expires=-1)
+tasks.slow.delay()
+tasks.killed.delay()
+tasks.logs.delay()
+"""
+CELERY_STORIES = {
+    "tasks.close_page": ["started 1 of 4", "e.p.me.value-error", "failed"],
+    "tasks.used_up": ["started 1 of 2", "retrying 1 of 2", "retrying", "started 2 of 2", EXHAUSTED, "failed"],
+    "tasks.expected": ["started", "failed"],
+    "tasks.slow": ["started", "e.p.me.time-limit-exceeded", "failed"],
+    "tasks.killed": ["started", "e.p.me.worker-lost-error", "failed"],
+    "tasks.logs": ["started", "e.p.me.log.books", "e.p.me.log.tasks", "done"],
+}
+FLAKY = ["started", "retrying 1 of 3", "retrying", "started 2 of 3", "done"]
+
+DRAMATIQ = """
+from dramatiq import middleware
+
+@dramatiq.actor(max_retries=2, min_backoff=10, max_backoff=10)
+def flaky(secret):
+    message = middleware.CurrentMessage.get_current_message()
+    if not message.options.get("retries"):
+        raise OSError("away")
+
+@dramatiq.actor(max_retries=1, min_backoff=10, max_backoff=10)
+def used_up():
+    raise OSError("away")
+
+@dramatiq.actor(throws=(KeyError,))
+def expected():
+    raise KeyError("as it may")
+
+broker.add_middleware(middleware.CurrentMessage())
+"""
+CALL_DRAMATIQ = f"""
+import actors
+from tocsin.connectors import sdk
+with sdk.traced("{TRACE}"):
+    actors.flaky.send("{SECRET}")
+actors.close_page.send_with_options(args=(7,), max_retries=0)
+actors.used_up.send()
+actors.expected.send()
+"""
+DRAMATIQ_STORIES = {
+    "close_page": ["started", "e.p.me.value-error", "failed"],
+    "used_up": ["started 1 of 2", "retrying 1 of 2", "retrying", "started 2 of 2", EXHAUSTED, "failed"],
+    "expected": ["started 1 of 21", "failed"],
+    "flaky": ["started 1 of 3", "retrying 1 of 3", "retrying", "started 2 of 3", "done"],
+}
+
+ARQ = """
+import asyncio
+from arq import Retry, cron, func
+
+async def flaky(ctx, secret):
+    if ctx["job_try"] == 1:
+        raise Retry
+
+async def used_up(ctx):
+    try:
+        raise OSError("away")
+    except OSError as error:
+        raise Retry from error
+
+async def slow(ctx):
+    await asyncio.sleep(3600)
+
+@watch_arq
+class MoreSettings:
+    functions = [close_page, flaky, func(used_up, max_tries=2), func(slow, timeout=1)]
+    redis_settings = WorkerSettings.redis_settings
+    poll_delay = 0.05
+"""
+CALL_ARQ = f"""
+import asyncio, jobs
+from arq import create_pool
+async def main():
+    pool = await create_pool(jobs.WorkerSettings.redis_settings)
+    await pool.enqueue_job("flaky", "{SECRET}")
+    await pool.enqueue_job("close_page", 7)
+    await pool.enqueue_job("used_up")
+    await pool.enqueue_job("slow")
+asyncio.run(main())
+"""
+ARQ_STORIES = {
+    "close_page": ["started 1 of 5", "e.p.me.value-error", "failed"],
+    "used_up": ["started 1 of 2", "retrying 1 of 2", "retrying", "started 2 of 2", EXHAUSTED, "failed"],
+    "slow": ["started 1 of 5", "e.p.me.timeout-error", "failed"],
+    "flaky": ["started 1 of 5", "retrying 1 of 5", "retrying", "started 2 of 5", "done"],
+}
+
+Stories = dict[str, list[str]]
+
+# the page, its file and what is below it there; who calls; the worker; the exit code after SIGTERM; the stories
+WORKERS: dict[str, tuple[str, str, str, tuple[str, ...], int, Stories]] = {
+    "Celery": (
+        "tasks.py", CELERY, CALL_CELERY, ("celery", "-A", "tasks", "worker", "-c", "3", "-l", "warning"), 0,
+        CELERY_STORIES,
+    ),
+    "Dramatiq": (
+        "actors.py", DRAMATIQ, CALL_DRAMATIQ, ("dramatiq", "actors", "-p", "2", "-t", "2"), 0, DRAMATIQ_STORIES,
+    ),
+    "arq": ("jobs.py", ARQ, CALL_ARQ, ("arq", "jobs.MoreSettings"), 0, ARQ_STORIES),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("framework", WORKERS, ids=list(WORKERS))
+def test_jobs_of(framework: str, redis: str, tmp_path: Path) -> None:
+    name, more, calls, command, code, expected = WORKERS[framework]
+    with Redis.from_url(redis) as store, scripted() as gateway:
+        store.flushall()
+        broker = "filesystem://" if framework == "Celery" else f"{redis}/0"
+        (tmp_path / "queue").mkdir()
+        write(tmp_path, framework, name, gateway.url, more, broker=broker)
+        call(tmp_path, calls)
+        with running(tmp_path, *command) as worker:
+            wanted = ends(expected) + 2 * (framework == "Celery")
+            until(lambda: ends(stories(gateway)) >= wanted, lambda: f"{stories(gateway)}\n{worker.said}")
+            ended = worker.end()
+            said = worker.said
+        found = stories(gateway)
+        if framework == "Celery":
+            assert sorted(found.pop("tasks.flaky")) == sorted([*FLAKY, "expired"]), "one call was too late to be run"
+            found["tasks.slow"] = found["tasks.slow"][:3]  # its process may have the time to say that it was ended
+        assert found == expected
+        assert ended == code, said
+        assert SECRET not in "".join(map(str, documents(gateway)))
+        assert not [key for key in store.keys("*") if key in (b"unacked", b"celery", b"dramatiq:default", b"arq:queue")]
+    assert {document["source"]["service"] for document in problems(gateway)} == {"ledger"}
+    if framework != "arq":
+        traced = {document["job"] for document in documents(gateway) if document["trace"] == TRACE}
+        assert {one.rpartition(".")[2] for one in traced} == {"flaky"}
+
+
+def ends(told: Stories) -> int:
+    """How many runs have ended."""
+    return sum(one in ("done", "failed", "expired", "skipped") for story in told.values() for one in story)
