@@ -1,0 +1,1 @@
+"""`tocsin agents`: whether the webhooks of agents are set right, and what was heard of them lately."""
