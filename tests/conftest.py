@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import uuid
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -10,20 +12,55 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.harness.ready_java import use_ready_java
 from tocsin.streams.up.broker import EmbeddedBroker
 
 settings.register_profile("tocsin", deadline=None)
 settings.load_profile("tocsin")
 
 KAFKA_FIXTURES = {"broker", "bootstrap", "own_broker"}
+NAMES_KAFKA = re.compile(r"\b(broker|bootstrap|own_broker|mark\.kafka)\b")
+"""Stands in every file of tests that need Kafka."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """What `-n auto` means: three processes on two cores, for a third of the time of most tests is waiting."""
+    return max(2, (os.cpu_count() or 2) * 3 // 2)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`-m kafka` does not read the files without such tests, of which there are four hundred, with twelve thousand."""
+    if config.option.markexpr != "kafka" or collection_path.suffix != ".py":
+        return None
+    return None if NAMES_KAFKA.search(collection_path.read_text("utf-8")) else True
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks whatever needs Kafka with `kafka`, and runs it after all that does not."""
+    """Marks whatever needs Kafka with `kafka`, and runs it after all that does not: first what may take long, so that
+    no process is left alone with it in the end."""
     for item in items:
         if KAFKA_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.kafka)
-    items.sort(key=lambda item: item.get_closest_marker("kafka") is not None)
+    marked = {item.path for item in items if _needs_kafka(item)}
+    overlooked = sorted(str(path) for path in marked if not NAMES_KAFKA.search(path.read_text("utf-8")))
+    if overlooked:
+        raise pytest.UsageError(f"`-m kafka` would not find the tests of {overlooked}: say pytest.mark.kafka there")
+    items.sort(key=lambda item: (_needs_kafka(item), -_longest(item) if _needs_kafka(item) else 0.0))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Kafkas start quicker; who only collects needs none."""
+    if not session.config.option.collectonly and any(map(_needs_kafka, session.items)):
+        use_ready_java()
+
+
+def _needs_kafka(item: pytest.Item) -> bool:
+    return item.get_closest_marker("kafka") is not None
+
+
+def _longest(item: pytest.Item) -> float:
+    marker = item.get_closest_marker("timeout")
+    return float(marker.args[0]) if marker and marker.args else 0.0
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,8 +1,9 @@
 """Writes the pages that are made from other files: `make documents`.
 
 streams/decisions/README.md from the titles of the decisions, connectors/MEDIATION.md from the scenario tables,
-streams/PROTOCOLS.md from the protocols, streams/FEATURES.md from features.yaml and the scenarios, the vectors for
-receivers (docs/receivers/vectors/) from what signs.
+docs/metrics.md, docs/codes.md, docs/settings.md and docs/commands.md from what they list, streams/PROTOCOLS.md from the
+protocols, streams/FEATURES.md from features.yaml and the scenarios, the topics of ACA-Py in docs/agents.md, the vectors
+for receivers (docs/receivers/vectors/) from what signs, the dashboards (deploy/grafana/dashboards/) from their panels.
 """
 
 from __future__ import annotations
@@ -36,9 +37,15 @@ def index_of_decisions() -> str:
 
 WRITERS = (
     "tocsin.connectors.mediation.tables_document",
+    "tocsin.connectors.catalogue.document",
+    "tocsin.connectors.metrics.document",
+    "tocsin.streams.cli.document",
+    "tocsin.streams.settings_document",
     "tocsin.streams.protocols.diagrams",
+    "tests.connectors.sources.acapy.table",
     "tests.scenarios.features_document",
     "tests.connectors.webhooks.vectors",
+    "deploy.grafana.generate",
 )
 
 if __name__ == "__main__":

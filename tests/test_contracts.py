@@ -51,6 +51,11 @@ FAULTS = {
         "import tocsin.connectors.sinks.memory\n",
         "sinks do not know each other BROKEN",
     ),
+    "a way out that knows a sink": (
+        "connectors/tocsin/connectors/egress/planted.py",
+        "import tocsin.connectors.sinks.base\n",
+        "the way out knows no sinks BROKEN",
+    ),
     "schemas that know the streams": (
         "schemas/tocsin/schemas/planted.py",
         "import tocsin.streams.topology\n",

@@ -20,9 +20,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 from tests.bench.dialects import figures
+from tests.bench.didcomm import didcomm_figures
 from tests.bench.full_traffic import event as full_event
 from tests.bench.full_traffic import tenant_of
-from tests.bench.workload import TENANTS, activity, fill, make_topics, report
+from tests.bench.plain_traffic import TENANTS, report
+from tests.bench.workload import activity, fill, make_topics
 from tocsin.connectors.redaction import REDACTED
 from tocsin.schemas.codec import encode
 from tocsin.streams.up.broker import EmbeddedBroker
@@ -115,6 +117,17 @@ async def deliveries(progress: Progress, count: int) -> dict[str, object]:
     return found
 
 
+async def publishing(progress: Progress) -> dict[str, object]:
+    step = progress.add_task("publisher", total=1)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.bench.publishing", stdout=asyncio.subprocess.PIPE, cwd=ROOT
+    )
+    out, _ = await asyncio.wait_for(process.communicate(), 300)
+    progress.advance(step)
+    found: dict[str, object] = json.loads(out.decode().splitlines()[-1])
+    return found
+
+
 def ratios(found: dict[str, dict[str, float]]) -> dict[str, float]:
     hop = found["engine_count"]["events_per_s"]
     against = {
@@ -145,6 +158,7 @@ async def main(events: int, rounds: int, seconds: int, rows: int, count: int) ->
             recovered = await measure("recovery", broker.bootstrap, "rec.", rows)
         delay = await latency(progress, seconds)
         delivered = await deliveries(progress, count)
+        published = await publishing(progress)
     told = {
         "ratios": ratios(found),
         "contenders": found,
@@ -152,7 +166,9 @@ async def main(events: int, rounds: int, seconds: int, rows: int, count: int) ->
         "recovery": {"rows": rows, **recovered},
         "publish_to_webhook": delay,
         "deliveries": delivered,
+        "publisher": published,
         "documents_read": figures(1.0),
+        "didcomm": await didcomm_figures(1.0),
         "events": events,
         "rounds": rounds,
         "machine": machine(),

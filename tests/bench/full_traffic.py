@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from tests.bench.plain_traffic import START, TENANTS
 from tocsin.connectors.publish import Origin, problem, problem_reported
 from tocsin.schemas.codec import encode
 from tocsin.schemas.events import ActivityKind, ActivityObserved
 from tocsin.schemas.problem import Source
 
-START = 1_795_000_000_000_000
-TENANTS = 1000
 PROTOCOL = "https://didcomm.org/issue-credential/3.0"
 CODES = ("e.p.xfer.cant-use-endpoint", "e.p.me.res.storage", "w.p.req.time", "e.p.msg.bad-lang")
 STORY = 4

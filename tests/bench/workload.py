@@ -13,17 +13,15 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from tocsin.connectors.publish import Origin, problem, problem_reported
-from tocsin.schemas.codec import encode
+from tests.bench.plain_traffic import START, TENANTS
 from tocsin.schemas.events import ActivityKind, ActivityObserved
-from tocsin.streams.engine.engine import Engine, EngineSettings
+from tocsin.streams.engine.engine import Engine
+from tocsin.streams.engine.engine_settings import EngineSettings
 from tocsin.streams.engine.record import RuleSet
 from tocsin.streams.engine.transport import FetchedBatch
 from tocsin.streams.engine.worker import build_app, run_worker
 
 PARTITIONS = 12
-TENANTS = 1000
-START = 1_795_000_000_000_000
 
 
 def activity(number: int) -> ActivityObserved:
@@ -42,20 +40,6 @@ def activity(number: int) -> ActivityObserved:
 def counted(event: ActivityObserved, count: int) -> ActivityObserved:
     """The output of the small fold."""
     return msgspec.structs.replace(event, record_state=str(count))
-
-
-def report(number: int) -> bytes:
-    """A typical problem report as it lies in `inbox`."""
-    told = problem(
-        "e.p.xfer.cant-use-endpoint",
-        text_template="Unable to use the {1} endpoint for {2}.",
-        args=["https://agents.r.us/inbox", "did:sov:C805sNYhMrjHiqZDTUASHg"],
-        thread_id=f"thread-{number}",
-        message_id=f"message-{number}",
-    )
-    origin = Origin(tenant=f"tenant-{number % TENANTS}", event_id=f"019ab7c1-5f00-7000-8000-{number:012x}")
-    event = problem_reported(told, origin)
-    return encode(event)
 
 
 async def fill(bootstrap: str, topic: str, values: list[tuple[bytes, bytes]], *headers: tuple[str, bytes]) -> None:

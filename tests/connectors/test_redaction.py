@@ -17,7 +17,6 @@ from tocsin.connectors.dialects import Unreadable
 from tocsin.connectors.publish import MemoryPublisher, problem, problem_reported
 from tocsin.connectors.publish.reporting import Origin
 from tocsin.connectors.redaction import (
-    NAMES,
     Redaction,
     gone_through,
     might_hold_secret,
@@ -26,6 +25,7 @@ from tocsin.connectors.redaction import (
     redact_value,
     redacted,
 )
+from tocsin.connectors.secret_shapes import NAME_ENDINGS, WHOLE_NAMES
 from tocsin.schemas.codec import encode
 from tocsin.schemas.events import ActivityKind, ActivityObserved, CommandIssued, CommandKind, ProblemReported
 from tocsin.schemas.problem import Item, Problem
@@ -200,7 +200,7 @@ async def test_a_canary_anywhere_is_gone_from_what_is_stored(data: st.DataObject
         assert not any(secret.encode() in stored for secret in SECRETS), event
 
 
-PIECES = (*CANARIES.values(), *NAMES, *' =:"\\4-@._~', "[redacted value]", "://", "eyJ", "\n")
+PIECES = (*CANARIES.values(), *NAME_ENDINGS, *WHOLE_NAMES, *' =:"\\4-@._~', "[redacted value]", "://", "eyJ", "\n")
 TEXTS = st.lists(st.sampled_from(PIECES) | st.text(max_size=5), max_size=12).map("".join)
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).parents[2]
 
 
 def environment_without_tocsin() -> dict[str, str]:
@@ -22,16 +25,40 @@ def test_every_report_arrives(bootstrap: str) -> None:
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(240)
-def test_it_needs_neither_a_kafka_nor_a_java_of_this_machine(tmp_path: Path) -> None:
+@pytest.mark.timeout(400)
+def test_the_wheel_is_enough(tmp_path: Path) -> None:
+    """What `pipx run --spec 'tocsin[all]' tocsin demo` does: the wheel in an empty environment, in another folder, with
+    neither a Kafka nor a Java of this machine."""
+    python = installed(tmp_path)
     environment = environment_without_tocsin() | {"PATH": str(tmp_path)}
-    environment.pop("JAVA_HOME", None)
-    the_story_is_told(environment)
+    for name in ("JAVA_HOME", "PYTHONPATH", "VIRTUAL_ENV"):
+        environment.pop(name, None)
+    the_story_is_told(environment, python, tmp_path)
 
 
-def the_story_is_told(environment: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "tocsin.streams.cli.main", "demo", "--json"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=200, env=environment)
+def installed(folder: Path) -> Path:
+    """The Python of a new environment with nothing but the wheel and what it asks for, as it is locked."""
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder],
+                   cwd=ROOT, check=True, capture_output=True)  # fmt: skip
+    [wheel] = folder.glob("*.whl")
+    pinned = re.findall(
+        r"^\S+==[^\s;\\]+(?: ;[^\\\n]*)?", (ROOT / "requirements.lock").read_text("utf-8"), re.MULTILINE
+    )
+    (folder / "pinned.txt").write_text("\n".join(pinned))
+    uv = Path(sys.executable).with_name("uv")
+    subprocess.run([uv, "venv", "-q", "--python", sys.executable, folder / "empty"], check=True)
+    python = folder / "empty" / "bin" / "python"
+    subprocess.run(
+        [uv, "pip", "install", "-q", "--python", python, "-c", folder / "pinned.txt", f"{wheel}[all]"], check=True
+    )
+    return python
+
+
+def the_story_is_told(
+    environment: dict[str, str], python: Path = Path(sys.executable), folder: Path | None = None
+) -> None:
+    command = [str(python), "-m", "tocsin.streams.cli.main", "demo", "--json"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=200, env=environment, cwd=folder)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     *steps, end = [json.loads(line) for line in ended.stdout.splitlines()]
     assert end["ok"] is True

@@ -58,6 +58,7 @@ async def test_told_again_escalated_and_stopped_by_the_link(bootstrap: str, pref
             bus.environment |= {
                 "ANN_URL": f"mailto://{mail.address}?from=bus@example.org&to=ann@example.org&mode=insecure",
                 "TOCSIN_PUBLIC_URL": "https://bus.example.org/errors",
+                "TOCSIN_ANONYMOUS": "loopback",  # with a public address a key is asked for, unless it is said
                 "TOCSIN_LINK_KEY": KEY,
             }
             mail.refusal = "451 later"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.harness.bus import COMMAND, Bus
+from tests.harness.forking import start
 from tests.harness.receiver import Receiver, rules_for
 from tests.harness.secured_broker import PASSWORD, USER, SecuredBroker
 from tests.harness.traffic import arrived
@@ -37,10 +37,7 @@ def secured(tmp_path: Path) -> Iterator[SecuredBroker]:
 
 async def tocsin(arguments: list[str], environment: dict[str, str], folder: Path) -> tuple[int, str]:
     """Exit code and output of a command."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", COMMAND, *arguments, env={**os.environ, **environment}, cwd=folder,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
+    process = await start(COMMAND, arguments, {**os.environ, **environment}, folder)
     output, _ = await asyncio.wait_for(process.communicate(), 120)
     return process.returncode or 0, output.decode()
 

@@ -9,7 +9,6 @@ import asyncio
 import os
 import random
 import signal
-import sys
 from collections import defaultdict
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.connectors.subscribe.events import make_topics, opened, write
+from tests.harness.forking import Process, start
 from tests.harness.judging import read_topic
 from tests.harness.subscriber_process import ALWAYS_FAILS, GROUP
 from tocsin.schemas.codec import decode
@@ -25,6 +25,7 @@ from tocsin.schemas.events import Event
 CASES, EACH, KILLS = 12, 60, 6
 FAILING = {7, 151, 400}
 POISON = b"garbage"
+SUBSCRIBER = "import runpy; runpy.run_module('tests.harness.subscriber_process', run_name='__main__')"
 
 
 def event(number: int) -> Event:
@@ -39,22 +40,21 @@ class Subscribers:
         self._environment = {**os.environ, "TOCSIN_BOOTSTRAP": bootstrap, "TOCSIN_PREFIX": prefix}
         self._folder, self._seed = folder, seed
         self._file = folder / "handled"
-        self.processes: list[asyncio.subprocess.Process] = []
+        self.processes: list[Process] = []
 
     async def start(self, die_after: int = 0) -> None:
         number = len(self.processes)
         with (self._folder / f"log-{number}").open("wb") as log:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "tests.harness.subscriber_process", str(self._file), str(1 + number % 3 * 3),
-                env={**self._environment, "SEED": f"{self._seed}-{number}", "DIE_AFTER": str(die_after)},
-                stdout=asyncio.subprocess.PIPE, stderr=log, cwd=Path(__file__).parents[2],
-            )  # fmt: skip
+            chosen = {"SEED": f"{self._seed}-{number}", "DIE_AFTER": str(die_after)}
+            process = await start(
+                SUBSCRIBER, (str(self._file), str(1 + number % 3 * 3)), self._environment | chosen, self._folder, log
+            )
         self.processes.append(process)
 
-    def alive(self) -> list[asyncio.subprocess.Process]:
+    def alive(self) -> list[Process]:
         return [process for process in self.processes if process.returncode is None]
 
-    async def kill(self, *processes: asyncio.subprocess.Process) -> None:
+    async def kill(self, *processes: Process) -> None:
         for process in processes:
             process.send_signal(signal.SIGKILL)
             await process.wait()

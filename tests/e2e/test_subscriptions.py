@@ -316,7 +316,7 @@ async def test_who_may_not_and_what_is_missing(bootstrap: str, prefix: str, tmp_
                 ("POST", "/hook/test"),
             ):
                 status, said = await people.ask(method, f"/v1/subscriptions{path}", document, **headers)
-                assert (status, said["type"]) == (403, "urn:tocsin:problem:subscriptions-closed")
+                assert (status, said["type"]) == (401, "urn:tocsin:problem:no-credential")
         for wrong in (
             {"allow_private": True},
             {"url": "http://127.0.0.1:1/x"},

@@ -112,7 +112,7 @@ def test_it_runs_mends_itself_and_drains(tmp_path: Path) -> None:
         asyncio.run(ready_again(line["metrics"][1].replace("/metrics", "/readyz"), 60))
         asyncio.run(ask(line))
         left = list(children(process.pid))
-        assert len(left) == 4
+        assert len(left) == 5
         process.send_signal(signal.SIGTERM)
         assert process.wait(90) == 0
         assert process.stdout
@@ -125,7 +125,7 @@ def test_it_runs_mends_itself_and_drains(tmp_path: Path) -> None:
 def test_nothing_outlives_it_when_it_is_killed(tmp_path: Path) -> None:
     with up(tmp_path / "home") as (process, _):
         left = list(children(process.pid))
-        assert len(left) == 4
+        assert len(left) == 5
         process.kill()
         process.wait()
         assert ended_within(left, 60)

@@ -1,4 +1,4 @@
-"""Processes of the bus as children of a test: started by the real command line, killed by their pid."""
+"""Processes of the bus for a test: started by the real command line, killed by their pid."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import contextlib
 import json
 import os
 import signal
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient
 
+from tests.harness.forking import Process, start
 from tocsin.streams.settings import Settings
 from tocsin.streams.topics import apply
 
@@ -24,7 +24,7 @@ class Child:
     """One process; `url` is its base URL once it is ready."""
 
     name: str
-    process: asyncio.subprocess.Process
+    process: Process
     log: Path
     url: str = ""
 
@@ -111,20 +111,14 @@ class Bus:
             settings["TOCSIN_FAILPOINT"] = failpoint
         log = self.folder / f"{name}-{len(self.children)}.log"
         with log.open("wb") as output:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-c", COMMAND, name, "--json",
-                env={**os.environ, **settings}, stdout=asyncio.subprocess.PIPE, stderr=output, cwd=self.folder,
-            )  # fmt: skip
+            process = await start(COMMAND, (name, "--json"), {**os.environ, **settings}, self.folder, output)
         child = Child(name, process, log)
         self.children.append(child)
         return child
 
     async def run(self, *arguments: str) -> tuple[int, str]:
         """Run a command of `tocsin` to its end: its exit code, and all that it said."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", COMMAND, *arguments, env={**os.environ, **self._settings()}, cwd=self.folder,
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
+        process = await start(COMMAND, arguments, {**os.environ, **self._settings()}, self.folder)
         said, _ = await asyncio.wait_for(process.communicate(), 60)
         return process.returncode or 0, said.decode()
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import ipaddress
 import json
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
 from pathlib import Path
 from time import time
+from types import MappingProxyType
 
-import pytest
-
+from tests.harness.certificates import write_certificates
 from tocsin.connectors.kafka import KafkaSecurity
 from tocsin.streams.up.broker import EmbeddedBroker
 from tocsin.streams.up.broker.config import FORMAT, HOST, _free_port, java_command
@@ -21,47 +20,13 @@ MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
 LOGIN = "org.apache.kafka.common.security"
 
 
-def write_certificates(folder: Path) -> None:
-    """An authority (ca.pem), a server's certificate for 127.0.0.1 (server.pem, with its key), one for another host
-    (elsewhere.pem), and a client's (client.pem, client.key). Skips the test without the package cryptography."""
-    pytest.importorskip("cryptography", reason="certificates are made with it")
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
-    now = datetime.now(UTC)
-    authority = ec.generate_private_key(ec.SECP256R1())
-    ca = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "authority")])
-
-    def make(name: str, names: list[x509.GeneralName]) -> tuple[str, str]:
-        own = ec.generate_private_key(ec.SECP256R1()) if name != "authority" else authority
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]))
-            .issuer_name(ca)
-            .public_key(own.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.BasicConstraints(name == "authority", None), critical=True)
-        )
-        if names:
-            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        signed = builder.sign(authority, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
-        return signed, own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-
-    (folder / "ca.pem").write_text(make("authority", [])[0])
-    (folder / "server.pem").write_text("".join(make("server", [x509.IPAddress(ipaddress.ip_address(HOST))])))
-    (folder / "elsewhere.pem").write_text("".join(make("elsewhere", [x509.DNSName("elsewhere.example")])))
-    certificate, key = make("client", [])
-    (folder / "client.pem").write_text(certificate)
-    (folder / "client.key").write_text(key)
-
-
 class SecuredBroker(EmbeddedBroker):
     """`bootstrap` is its plain listener; `sasl`, `mutual` and `misnamed` (whose certificate is another host's) are
-    HOST:PORT of those with TLS."""
+    HOST:PORT of those with TLS. `users` may log in by SCRAM, all with the same password; `more_properties` are the
+    broker's."""
+
+    users: tuple[str, ...] = (USER,)
+    more_properties: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -111,12 +76,14 @@ class SecuredBroker(EmbeddedBroker):
             "listener.name.sasl.scram-sha-256.sasl.jaas.config": scram,
             "listener.name.sasl.scram-sha-512.sasl.jaas.config": scram,
             "listener.name.sasl.oauthbearer.sasl.jaas.config": token,
+            **self.more_properties,
         }  # fmt: skip
         file.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
 
     async def _format(self, class_path: list[Path]) -> None:
         home = self._home
-        users = [f"--add-scram={mechanism}=[name={USER},password={PASSWORD}]" for mechanism in MECHANISMS[1:3]]
+        logins = ((mechanism, user) for mechanism in MECHANISMS[1:3] for user in self.users)
+        users = [f"--add-scram={mechanism}=[name={user},password={PASSWORD}]" for mechanism, user in logins]
         arguments = ["format", "--cluster-id=AAAAAAAAAAAAAAAAAAAAAQ", "--config", str(home.properties), *users]
         child = Child(java_command(class_path, FORMAT, arguments, home.log4j), home.output, [home.lock])
         assert await child.ended(60)

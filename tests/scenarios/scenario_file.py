@@ -35,7 +35,21 @@ HEADS = ("event", "notify", "dead", "refused", "no problem", "handled", "log")
 """What may follow: one of them in each entry of `then`."""
 
 _NOTIFICATION = frozenset(
-    {"type", "data", "body", "lane", "about", "case", "content_type", "cause", "tenant", "traceparent"}
+    {
+        "type",
+        "data",
+        "body",
+        "lane",
+        "about",
+        "case",
+        "content_type",
+        "cause",
+        "tenant",
+        "traceparent",
+        "peer",
+        "own",
+        "connection",
+    }
 )
 _NOT_EVENTS: dict[str, frozenset[str]] = {
     "notify": _NOTIFICATION,

@@ -99,6 +99,9 @@ def _letter(request: DeliveryRequested, at: int, names: Names) -> Line:
         "cause": request.cause,
         "tenant": request.tenant,
         "traceparent": request.traceparent,
+        "peer": request.peer,
+        "own": request.own,
+        "connection": request.connection,
     }
     return Line(at, "notify", request.endpoint, names.named(fields), request.tenant)
 

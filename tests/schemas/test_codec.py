@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.harness.fuzzing import examples
 from tocsin.schemas.codec import MAX_BYTES, SHIPPED, decode, decode_as, encode
 from tocsin.schemas.errors import Undecodable, UndecodableReason, Unencodable, UnencodableReason
 from tocsin.schemas.events import EVENTS, DeliveryAttempt, Event, EventBase, ProblemReported, Tick
@@ -28,6 +29,7 @@ def framed(event: str, value: bytes) -> bytes:
 
 @pytest.mark.parametrize("event", EVENTS)
 def test_every_event_comes_back_as_it_was(event: str) -> None:
+    @settings(max_examples=examples(30, 100))
     @given(st.from_type(EVENTS[event]))
     def comes_back(value: Event) -> None:
         data = encode(value)

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.harness.fuzzing import examples
 from tocsin.schemas.compiled import compile_codec
 from tocsin.schemas.events import EVENTS, Event
 from tocsin.schemas.lock import shipped_entries
@@ -32,6 +33,7 @@ def test_same_bytes_and_values_as_fastavro(event: str) -> None:
     codec = compile_codec(schema, EVENTS[event])
     theirs = parsed(schema)
 
+    @settings(max_examples=examples(30, 100))
     @given(st.from_type(EVENTS[event]))
     def same(value: Event) -> None:
         pieces: list[bytes] = []
@@ -52,7 +54,7 @@ def test_same_bytes_and_values_as_apache_avro(event: str) -> None:
     codec = compile_codec(schema, EVENTS[event])
     theirs = avro.schema.parse(json.dumps(parsed_plain(schema)))
 
-    @settings(max_examples=20)
+    @settings(max_examples=examples(10, 20))
     @given(st.from_type(EVENTS[event]))
     def same(value: Event) -> None:
         pieces: list[bytes] = []
@@ -121,7 +123,7 @@ def test_a_problem_that_was_just_read_is_copied_with_the_same_bytes(carrier: str
     reader = compile_codec(json.loads(NEWEST["ProblemReported"].text), EVENTS["ProblemReported"])
     copied = 0
 
-    @settings(max_examples=50)
+    @settings(max_examples=examples(15, 50))
     @given(st.from_type(EVENTS["ProblemReported"]), st.from_type(EVENTS[carrier]))
     def same(reported: Event, event: Any) -> None:
         nonlocal copied

@@ -30,6 +30,7 @@ TIMES = {
     "retry_at",
     "first_step_at",
     "created_at",
+    "expires_at",
 }
 
 

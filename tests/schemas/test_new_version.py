@@ -34,6 +34,6 @@ def test_a_filled_event_has_no_field_at_its_default(name: str) -> None:
 
 
 def test_an_event_that_is_not_is_named() -> None:
-    with pytest.raises(SystemExit, match="there is no schema chess; there are activity_observed"):
+    with pytest.raises(SystemExit, match="there is no schema chess; there are access_audited, activity_observed"):
         prepare("chess")
     assert not list(Path(SCHEMAS / "avsc").glob("chess*"))

@@ -158,6 +158,7 @@ class Traffic:
             connection=connection,
             trust=chance.choice((None, "low", "high")),
             record_state="done" if kind is ActivityKind.RECORD_CHANGED else None,
+            detail={"their_did": f"did:example:{connection}"} if kind is ActivityKind.CONNECTION_OPENED else {},
         )
         if kind is ActivityKind.MESSAGE_SENT:
             self._waiting.append(sent)

@@ -87,7 +87,8 @@ class DeliveryWatch(Watcher):
                 self._same_bytes(event, now)
 
     def _same_bytes(self, event: DeliveryRequested | DeliveryAttempt, now: int) -> None:
-        found = hash((event.endpoint, event.lane, event.about, event.body))
+        told = (event.peer, event.own, event.connection)
+        found = hash((event.endpoint, event.lane, event.about, event.body, told))
         if self._bytes.setdefault(event.delivery_id, (found, now))[0] != found:
             raise Broken(f"{event.delivery_id} is asked for with other bytes than before")
         if len(self._bytes) > REMEMBERED:

@@ -54,6 +54,11 @@ def rough_plan(seed: int) -> Plan:
     return Plan(seed=seed, events=120, trouble=2.0)
 
 
+def wild_plan(seed: int) -> Plan:
+    """Twice as many faults again: hardly any other shows a row that a void record shadows until compaction takes it."""
+    return Plan(seed=seed, events=120, trouble=4.0)
+
+
 def dark_plan(seed: int) -> Plan:
     """Power cuts at every tenth event, and short heartbeats: silences are noticed."""
     return Plan(seed=seed, power_cuts=0.1, heartbeats=(0.1 * DAY,))

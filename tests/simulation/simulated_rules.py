@@ -9,6 +9,7 @@ from tocsin.streams.rules.config import (
     Endpoint,
     Grouping,
     Inhibition,
+    Recipient,
     Route,
     RuleBook,
     Silence,
@@ -22,7 +23,7 @@ from tocsin.streams.rules.values import DAY, HOUR, MINUTE, SECOND, RateLimit
 GENERATIONS = 3
 """How many states the rules file has; the first is the one that is there at the start."""
 
-ENDPOINTS = ("owner", "second", "operator", "peer", "unrouted")
+ENDPOINTS = ("owner", "second", "operator", "peer", "agent", "unrouted")
 
 
 @cache
@@ -31,6 +32,7 @@ def rule_book(generation: int) -> RuleBook:
     names = {name: Endpoint(name=name, sink="memory") for name in ENDPOINTS}
     names["operator"] = Endpoint(name="operator", sink="memory", audience="operator")
     names["peer"] = Endpoint(name="peer", sink="memory", audience="peer", body="didcomm-2.0")
+    names["agent"] = Endpoint(name="agent", sink="memory", audience="peer", body="auto", recipient=Recipient())
     return RuleBook(
         endpoints=names,
         default_endpoint="unrouted",
@@ -56,13 +58,15 @@ def rule_book(generation: int) -> RuleBook:
 
 
 def _routes(generation: int) -> tuple[Route, ...]:
-    xfer = Route(name="transfer", match=Match.of(code=("e.p.xfer",)), endpoints=("second", "peer"), mute=("night",))
+    xfer = Route(
+        name="transfer", match=Match.of(code=("e.p.xfer",)), endpoints=("second", "peer", "agent"), mute=("night",)
+    )
     return (
         Route(name="resources", match=Match.of(code=("e.p.me",)), endpoints=("operator",), go_on=True),
         Route(
             name="trust",
             match=Match.of(code=("e.p.trust", "e.p.msg")),
-            endpoints=("owner", "peer") if generation != 1 else ("owner",),
+            endpoints=("owner", "peer", "agent") if generation != 1 else ("owner", "agent"),
             escalate="page",
         ),
         Route(
@@ -115,7 +119,8 @@ def deliver_config(generation: int) -> DeliverConfig:
     policies = {
         "owner": DeliveryPolicy(breaker_failures=2 + generation, breaker_probe=MINUTE),
         "second": DeliveryPolicy(rate=RATES["second"], breaker_failures=3 + generation),
+        "agent": DeliveryPolicy(breaker_failures=2, breaker_probe=HOUR),
         "operator": DeliveryPolicy(order="none", throttle=MINUTE),
         "peer": DeliveryPolicy(exhausted_after=DAY if generation == 2 else None, disabled_after=2 * DAY),
     }
-    return DeliverConfig(policies=policies)
+    return DeliverConfig(policies=policies, by_peer=frozenset({"agent"}))

@@ -58,8 +58,8 @@ class Watched:
             self.broken = self.broken or broken
         return outputs
 
-    def counted(self, key: str, data: bytes) -> tuple[str, int] | None:
-        return self._rules.counted(key, data)
+    def counted(self, key: str, data: bytes, now: int) -> tuple[str, int] | None:
+        return self._rules.counted(key, data, now)
 
     def released(self, rows: Rows) -> None:
         self._rules.released(rows)

@@ -33,10 +33,14 @@ def notification_line(body: object) -> str:
     if told is None:
         return clipped(str(body), MAX_LINE)
     said = " ".join(clipped(word, 120) for word in (told.kind, told.tenant, told.severity, told.code) if word)
+    said += f" ({UNPROVEN})" if told.claimed else ""
     text = told.text or told.title.text or told.explanation.text
     text = f": {clipped(text, 300)}" if text else ""
     return said + text + (f"  (case {clipped(told.case, 80)})" if told.case else "")
 
+
+UNPROVEN = "claimed: nothing proves who sent it"
+"""What is said of a problem that is only claimed."""
 
 MAX_LINE = 500
 """Characters of a line about a body that is no notification of ours."""

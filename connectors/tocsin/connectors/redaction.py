@@ -9,30 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from tocsin.connectors.dialects.json_text import json_text, parse_json
 from tocsin.connectors.dialects.reading import Unreadable
+from tocsin.connectors.secret_shapes import SECRET, SHOWN, WHOLE, Kind, is_secret_name
 from tocsin.schemas.codec import encode
 from tocsin.schemas.events import Event
 from tocsin.schemas.problem import Item, Problem
 
-Kind = Literal["bearer", "jwt", "private-key", "webhook-secret", "url-password", "card", "named"]
-"""bearer: the credentials of Authorization headers. named: the value of a member, or of `name=value`, that is called
-password, secret, token, api_key or the like."""
-
-MARK = "[redacted {}]"
-NAMES = frozenset(
-    (
-        "password", "passwd", "pwd", "passphrase", "secret", "clientsecret", "apikey", "xapikey", "accesskey", "token",
-        "accesstoken", "refreshtoken", "idtoken", "authtoken", "sessiontoken", "authorization", "proxyauthorization",
-        "privatekey", "cookie", "setcookie",
-    )
-)  # fmt: skip
-"""Names of members whose value is secret, in small letters without `_` and `-`."""
+MARK = "[redacted value]"
 REDACTED = ("tocsin-redacted", b"1")
 """The header of a record whose writer has taken out what is plainly a secret: whoever reads it need not look again."""
 
@@ -69,6 +58,11 @@ _DIGITS = b"0" * 13
 _CARD = re.compile(rb"[2-6](?:[ -]?[0-9]){12}")
 _URL_PASSWORD = re.compile(rb"://[^\s/?#@:\"'<>]*:[^\s/?#@\"'<>]*@")
 _ESCAPED = re.compile(rb"\\u00[2-7]")
+_API_KEY = re.compile(
+    rb"_(?:(?<=gh[oprsu]_)|(?<=hub_pat_)|(?<=k_live_)|(?<=k_test_)|(?<=tocsin_)|(?<=whsec_)|(?<=whsk_))"
+)
+_USER = re.compile(rb"-u(?:ser)?[ =]")
+_KEY = re.compile(rb"key(?:(?<=apikey)|(?<=(?:access|wallet)key)|(?<=(?:private|account|storage)key))")
 
 
 def might_hold_secret(data: bytes) -> bool:
@@ -79,8 +73,11 @@ def might_hold_secret(data: bytes) -> bool:
     return (
         (_DIGITS in text and _CARD.search(data) is not None)  # ids have many digits too
         or b"eyj" in text
-        or (b"key" in text and (b"privatekey" in text or b"apikey" in text or b"accesskey" in text))
-        or b"whs" in text
+        or (b"key" in text and _KEY.search(text) is not None)
+        or (b"_" in data and _API_KEY.search(data) is not None)
+        or b"xox" in data
+        or (b"IA" in data and (b"AKIA" in data or b"ASIA" in data))
+        or (b"-u" in data and _USER.search(data) is not None)
         or b"bearer" in text
         or b"basic" in text
         or b"token" in text
@@ -94,35 +91,6 @@ def might_hold_secret(data: bytes) -> bool:
     )
 
 
-_NAMED = (
-    r"(?:passw(?:or)?d|passphrase|pwd|secret|api[_-]?key|access[_-]?key|private[_-]?key"
-    r"|(?:access|refresh|id|auth|session)[_-]?token|token)"
-)
-_SECRET = re.compile(
-    r"(?P<private_key>-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]{1,60}-----|\Z))"
-    r"|(?P<webhook_secret>(?<![A-Za-z0-9])whs(?:ec|k)_[A-Za-z0-9+/_=-]{8,})"
-    # from the start of a word, and only if two dots follow: each `eyJ` in a long word would scan it to its end again
-    r"|(?P<before>(?<![A-Za-z0-9_-])(?=[A-Za-z0-9_-]*+\.[A-Za-z0-9_-]*+\.)[A-Za-z0-9_-]*?)"
-    r"(?P<jwt>(?<![A-Za-z])eyJ[A-Za-z0-9_-]{5,}+(?:\.[A-Za-z0-9_-]*+){2,4}+(?:~[A-Za-z0-9_.-]*+)*+)"
-    r"|(?P<bearer>(?i:(?<![a-z])(?:bearer|basic))[ \t]+)(?P<credentials>[A-Za-z0-9._~+/-]{8,}=*)"
-    r"|(?P<url_password>(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/?#@:\"'<>]*:)[^\s/?#@\"'<>]+(?=@)"
-    rf"|(?P<named>(?i:{_NAMED})(?:[ \t]?=[ \t]?|\\*[\"'][ \t]*[:=][ \t]*)\\*[\"']?)(?!\[redacted)[^\s\"'&;,<>\\]{{3,}}"
-    r"|(?P<cookie>(?i:(?<![a-z])cookie2?[ \t]*:[ \t]*)(?=[^\s=;]{1,200}=))(?!\[redacted)[^\r\n]+"
-    r"|(?P<card>(?<![\w.+])[2-6](?:[ -]?[0-9]){12,18}(?![\w]))",
-    re.DOTALL,
-)
-_SHOWN: dict[str, tuple[Kind, str]] = {
-    "private_key": ("private-key", "private key"),
-    "webhook_secret": ("webhook-secret", "webhook secret"),
-    "jwt": ("jwt", "JWT"),
-    "credentials": ("bearer", "credentials"),
-    "url_password": ("url-password", "***"),
-    "named": ("named", "value"),
-    "cookie": ("named", "cookie"),
-    "card": ("card", "card number"),
-}
-
-
 def redact_text(text: str, redaction: Redaction = DEFAULT, *, cards: bool = True) -> str:
     """The text without its secrets; the same object when it has none. `cards`: whether numbers may be card numbers."""
     if len(text) < SHORTEST or (text.isascii() and not might_hold_secret(text.encode())):
@@ -133,11 +101,11 @@ def redact_text(text: str, redaction: Redaction = DEFAULT, *, cards: bool = True
 def gone_through(text: str, redaction: Redaction = DEFAULT, cards: bool = True) -> str:
     """The same without the quick look before."""
     shown = partial(_shown, redaction, cards)
-    found = _SECRET.sub(shown, text)
+    found = SECRET.sub(shown, text)
     if found == text:
         return text
     for _ in range(PASSES):  # what is taken out may have hidden the beginning or the end of another secret
-        before, found = found, _SECRET.sub(shown, found)
+        before, found = found, SECRET.sub(shown, found)
         if found == before:
             break
     return found
@@ -146,33 +114,20 @@ def gone_through(text: str, redaction: Redaction = DEFAULT, cards: bool = True) 
 def _shown(redaction: Redaction, cards: bool, match: re.Match[str]) -> str:
     """What stands in place of a secret, or the text itself when it is none after all, or kept."""
     group, whole = match.lastgroup or "", match.group()
-    kind, words = _SHOWN[group]
+    kind, mark = SHOWN[group]
     if kind in redaction.keep or (group == "card" and not cards):
         return whole
-    match group:
-        case "card":
-            return _without_card(whole)
-        case "credentials":
-            given = match.group("credentials")
-            return match.group("bearer") + MARK.format(words) if _is_random(given) else whole
-        case "url_password":
-            return match.group(group) + words
-        case "named" | "cookie":
-            return match.group(group) + MARK.format(words)
-    return (match.group("before") or "") + MARK.format(words)
+    if group == "card":
+        return _without_card(whole, mark)
+    return (match.group("before") or "" if group in WHOLE else match.group(group)) + mark
 
 
-def _is_random(text: str) -> bool:
-    """Whether it is made by a machine, as opposed to a word (`Basic authentication`)."""
-    return len(text) >= 32 or any(map(str.isdigit, text)) or text[1:] not in (text[1:].lower(), text[1:].upper())
-
-
-def _without_card(text: str) -> str:
+def _without_card(text: str, mark: str) -> str:
     """The text, digits in groups, without the card number that it begins with, if it does (Luhn)."""
     ends = [at + 1 for at, each in enumerate(text) if each.isdigit()]
     for length in (16, 15, 14, 19, 18, 17, 13):
         if length <= len(ends) and not text[ends[length - 1] :][:1].isdigit() and _luhn(text[: ends[length - 1]]):
-            return MARK.format("card number") + text[ends[length - 1] :]
+            return mark + text[ends[length - 1] :]
     return text
 
 
@@ -196,7 +151,7 @@ def redact_value(value: Any, redaction: Redaction = DEFAULT, *, name: str = "") 
             return value if all(map(_same, items, value)) else items
         case dict():
             members = {
-                redact_text(key, redaction): MARK.format("value")
+                redact_text(key, redaction): MARK
                 if each not in (None, "", [], {}, True, False) and _is_named(key, redaction)
                 else redact_value(each, redaction, name=key)
                 for key, each in value.items()
@@ -213,8 +168,7 @@ def _same(one: object, other: object) -> bool:
 def _is_named(name: str, redaction: Redaction) -> bool:
     if "named" in redaction.keep:
         return False
-    folded = name.rpartition(".")[2].casefold().replace("_", "").replace("-", "")
-    return folded in NAMES or name in redaction.members or name.rpartition(".")[2] in redaction.members
+    return is_secret_name(name) or name in redaction.members or name.rpartition(".")[2] in redaction.members
 
 
 _IDS = ("ids", "id", "ack", "sha256", "digest", "case", "traceparent")
@@ -248,7 +202,7 @@ def _struct(struct: Any, redaction: Redaction) -> Any:
         if found is not value:
             changes[name] = found
     if isinstance(struct, Item) and struct.key and struct.value and _is_named(struct.key, redaction):
-        changes["value"] = MARK.format("value")
+        changes["value"] = MARK
     if isinstance(struct, Problem) and "code" in changes:
         changes |= {"code_key": changes["code"].casefold(), "category": None}
     return msgspec.structs.replace(struct, **changes) if changes else struct

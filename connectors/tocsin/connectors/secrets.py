@@ -98,3 +98,14 @@ class Secret:
             message = f"the {self._name} file {file} holds no {self._name}"
             raise unfit(message, f"one {self._name}, at most {self._limit} bytes")
         return value
+
+
+class Place:
+    """In `Annotated[str, ...]`: the path of what is opened later; a relative one starts at the rules file's folder."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_after_validator_function(self._found, handler.generate_schema(Text))
+
+    def _found(self, given: str, info: core_schema.ValidationInfo[Any]) -> str:
+        sources: SecretSources | None = info.context
+        return given if sources is None else str(sources.folder / Path(given).expanduser())

@@ -20,6 +20,7 @@ import json
 import typing
 from collections.abc import Callable, Iterator
 from enum import Enum
+from itertools import groupby
 from types import UnionType
 from typing import Any, NamedTuple, TypeAlias
 
@@ -28,6 +29,7 @@ import msgspec
 from tocsin.schemas import varints
 
 Kind: TypeAlias = tuple[str, Any]
+Run: TypeAlias = list[tuple[str, Kind]]
 
 
 class Compiled(NamedTuple):
@@ -44,6 +46,7 @@ def compile_codec(schema: dict[str, Any], model: type[msgspec.Struct]) -> Compil
     """The writer and reader of a record whose fields are those of `model` (the caller's promise; tested)."""
     scope: dict[str, Any] = {
         "SHORT": varints.SHORT,
+        "SHORT_THERE": tuple(b"\2" + short for short in varints.SHORT),
         "long_bytes": varints.long_bytes,
         "read_long": varints.read_long,
         "read_length": varints.read_length,
@@ -51,6 +54,8 @@ def compile_codec(schema: dict[str, Any], model: type[msgspec.Struct]) -> Compil
         "UNUSUAL": varints.unusual,
         "BYTE_OF": {False: b"\0", True: b"\1"},
         "BOOL_AT": {0: False, 1: True},
+        "LONG_AT": varints.LONG_AT,
+        "LENGTH_AT": varints.LENGTH_AT,
     }
     types = dict(_named_types(model))
     source = _Source(scope, types)
@@ -85,11 +90,15 @@ class _Source:
         model = self._scope[name] = self._types[name]
         write = [f"def write_{name}(value, put):"]
         read = [f"def read_{name}(data, pos):"]
-        for field in fields:
-            kind = self._kind(field["type"])
-            write += [f" v = value.{field['name']}", *_indented(self._write(kind))]
-            read += [*_indented(self._read(kind)), f" f_{field['name']} = v"]
-        arguments = ", ".join(f"{field['name']}=f_{field['name']}" for field in fields)
+        runs = list(_runs([(field["name"], self._kind(field["type"])) for field in fields]))
+        wide = len(fields) > _ARGUMENTS and all(_is_default(model, *field) for run in runs for field in run)
+        if wide:
+            read.append(" f = {}")
+        into = "f['{}']" if wide else "f_{}"
+        arguments = "**f" if wide else ", ".join(f"{field['name']}=f_{field['name']}" for field in fields)
+        for run in runs:
+            write += _indented(self._write_run(run))
+            read += _indented(self._read_run(run, into, wide))
         if issubclass(model, msgspec.Struct) and model.__struct_config__.dict:
             self._scope[f"{name}_LAYOUT"] = json.dumps(_without_docs(schema), sort_keys=True)
             write[1:1] = [
@@ -105,6 +114,31 @@ class _Source:
         else:
             read.append(f" return {name}({arguments}), pos")
         self.done += [*write, *read]
+
+    def _write_run(self, run: Run) -> list[str]:
+        """Lines that write these fields: all at once where they are empty, as most of an event's are."""
+        if len(run) < _RUN:
+            return [line for name, kind in run for line in (f"v = value.{name}", *self._write(kind))]
+        empty = " and ".join(
+            f"value.{name} is None" if kind == "optional" else f"value.{name} == {_EMPTY[kind]}"
+            for name, (kind, _) in run
+        )
+        half = len(run) // 2
+        others = [*self._write_run(run[:half]), *self._write_run(run[half:])]
+        return [f"if {empty}: put({bytes(len(run))!r})", "else:", *_indented(others)]
+
+    def _read_run(self, run: Run, into: str, wide: bool) -> list[str]:
+        """Lines that read these fields, all at once where each is a zero byte; those of a `wide` record into arguments,
+        of which the empty ones are left out: the model has them as defaults."""
+        if len(run) < _RUN:
+            return [line for name, kind in run for line in self._read(kind, into.format(name), wide)]
+        half, size = len(run) // 2, len(run)
+        others = [*self._read_run(run[:half], into, wide), *self._read_run(run[half:], into, wide)]
+        empty = [] if wide else [f"{into.format(name)} = {_EMPTY[kind]}" for name, (kind, _) in run]
+        return [
+            f"if data[pos:pos + {size}] == {bytes(size)!r}:", *_indented([*empty, f"pos += {size}"]),
+            "else:", *_indented(others),
+        ]  # fmt: skip
 
     def _kind(self, schema: Any) -> Kind:
         """What to generate for a schema: (kind, detail). Generates the functions that it needs on the way."""
@@ -150,7 +184,7 @@ class _Source:
             f"def read_items_{number}(data, pos):",
             f" items, first = {'{}' if is_map else '[]'}, None",
             " while True:",
-            "  count, pos = read_long(data, pos)",
+            *_indented(self._read(("long", None), "count"), 2),
             "  if count == 0:",
             "   if len(items) != first: UNUSUAL[0] = object()",
             "   return items, pos",
@@ -168,23 +202,40 @@ class _Source:
     def _write(self, kind: Kind) -> list[str]:
         """Lines that write the variable `v`."""
         name, detail = kind
-        if name == "optional":
-            return ["if v is None: put(b'\\0')", "else:", " put(b'\\2')", *_indented(self._write(detail))]
-        return _WRITE[name].format(detail).splitlines()
+        if name != "optional":
+            return _WRITE[name].format(detail).splitlines()
+        inner = detail[0]
+        there = [_WRITE_THERE] if inner == "string" else ["put(b'\\2')", *self._write(detail)]
+        return ["if v is None: put(b'\\0')", "else:", *_indented("\n".join(there).splitlines())]
 
-    def _read(self, kind: Kind) -> list[str]:
-        """Lines that read the variable `v` from `data` at `pos` and move `pos` on."""
+    def _read(self, kind: Kind, into: str = "v", wide: bool = False) -> list[str]:
+        """Lines that read a variable from `data` at `pos` and move `pos` on; when `wide`, not an empty one."""
         name, detail = kind
-        if name == "optional":
-            branch = [
-                "n = data[pos]",
-                "pos += 1",
-                "if n == 0: v = None",
-                "elif n == 2:",
-                *_indented(self._read(detail)),
-            ]
-            return [*branch, "else: raise MalformedValue('no such branch of a union')"]
-        return _READ[name].format(detail).splitlines()
+        empty = [] if wide else [f" {into} = {_EMPTY.get(name)}"]
+        match name:
+            case "optional":
+                there = [" if data[pos] != 2: raise MalformedValue('no such branch of a union')", " pos += 1"]
+                return ["if data[pos]:", *there, *_indented(self._read(detail, into)), "else:", *empty, " pos += 1"]
+            case "array" | "map":
+                return [f"if data[pos]: {into}, pos = read_items_{detail}(data, pos)", "else:", *empty, " pos += 1"]
+        return _READ[name].format(detail, v=into).splitlines()
+
+
+def _is_default(model: type[msgspec.Struct], name: str, kind: Kind) -> bool:
+    """Whether the model has this field empty by itself, if it may be empty."""
+    if kind[0] not in _EMPTY:
+        return True
+    field = next(field for field in msgspec.structs.fields(model) if field.name == name)
+    return field.default is None if kind[0] == "optional" else field.default_factory in (list, dict)
+
+
+def _runs(fields: Run) -> Iterator[Run]:
+    """The fields in their order: those that may be empty, and stand side by side, together; others by themselves."""
+    for may_be_empty, run in groupby(fields, lambda field: field[1][0] in _EMPTY):
+        if may_be_empty:
+            yield list(run)
+        else:
+            yield from ([field] for field in run)
 
 
 def _without_docs(schema: Any) -> Any:
@@ -209,14 +260,22 @@ _WRITE = {
     "map": "if v or v.__class__ is not dict: write_items_{0}(v, put)\nelse: put(b'\\0')",
 }
 
-_LENGTH = "n = data[pos]\npos += 1\nif n & 129: n, pos = read_length(data, pos - 1)\nelse: n >>= 1\nend = pos + n\n"
+_WRITE_THERE = "b = v.encode()\nn = len(b)\nput((SHORT_THERE[n] if n < 1024 else b'\\2' + long_bytes(n)) + b)"
+"""A string that is one of a union with null: as most are, and in one piece."""
+
+_EMPTY = {"optional": "None", "array": "[]", "map": "{}"}
+"""What may be a single zero byte, and what that is."""
+_ARGUMENTS = 15
+"""How many keyword arguments Python passes without making a dict of them."""
+_RUN = 3
+"""How many of them are worth one look at all."""
+
+_LENGTH = "n = LENGTH_AT[data[pos]]\npos += 1\nif n is None: n, pos = read_length(data, pos - 1)\nend = pos + n\n"
 _READ = {
-    "string": _LENGTH + "v = data[pos:end].decode()\npos = end",
-    "bytes": _LENGTH + "v = data[pos:end]\npos = end",
-    "long": "n = data[pos]\nif n & 128: v, pos = read_long(data, pos)\nelse:\n v = (n >> 1) ^ -(n & 1)\n pos += 1",
-    "boolean": "v = BOOL_AT[data[pos]]\npos += 1",
-    "enum": "v = {0}_AT[data[pos]]\npos += 1",
-    "record": "v, pos = read_{0}(data, pos)",
-    "array": "if data[pos]: v, pos = read_items_{0}(data, pos)\nelse:\n v = []\n pos += 1",
-    "map": "if data[pos]: v, pos = read_items_{0}(data, pos)\nelse:\n v = {{}}\n pos += 1",
+    "string": _LENGTH + "{v} = data[pos:end].decode()\npos = end",
+    "bytes": _LENGTH + "{v} = data[pos:end]\npos = end",
+    "long": "{v} = LONG_AT[data[pos]]\nif {v} is None: {v}, pos = read_long(data, pos)\nelse: pos += 1",
+    "boolean": "{v} = BOOL_AT[data[pos]]\npos += 1",
+    "enum": "{v} = {0}_AT[data[pos]]\npos += 1",
+    "record": "{v}, pos = read_{0}(data, pos)",
 }

@@ -6,6 +6,10 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
+CLAIMED = "claimed"
+"""The `trust` of a problem whose sender nothing proves, although who passed it on is known: it changes nothing that is
+known of its thread."""
+
 
 class Severity(StrEnum):
     """How bad it is; `unknown` when the dialect does not say (HIPE 0035 rule 5, DIDComm v2 sorter e/w)."""
@@ -23,6 +27,13 @@ class RetryParty(StrEnum):
     BOTH = "both"
     NONE = "none"
     UNKNOWN = "unknown"
+
+
+RETRIES_LEFT = "retries_left"
+"""The item of a problem whose reporter tries again by itself: how often it still will."""
+
+MAX_RETRIES = "e.p.req.max-retries-exceeded"
+"""The code of a failure after which nobody tries again."""
 
 
 class Violation(Struct, frozen=True, kw_only=True):

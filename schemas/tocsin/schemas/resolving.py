@@ -1,11 +1,13 @@
-"""Values that another schema than our newest wrote, read with Avro schema resolution by fastavro."""
+"""Values that another schema than our newest wrote, read with Avro schema resolution by fastavro.
+
+fastavro is imported when it is needed: who only publishes never does, and it would be a tenth of what importing costs.
+"""
 
 from __future__ import annotations
 
 from io import BytesIO
 from typing import Any, cast
 
-import fastavro
 import msgspec
 
 from tocsin.schemas.events import Event
@@ -19,6 +21,8 @@ def parsed(schema: Any) -> Any:
 
     Raises whatever fastavro raises when it is not a schema.
     """
+    import fastavro
+
     return fastavro.parse_schema(_without_logical_types(schema))
 
 
@@ -28,6 +32,8 @@ def read(data: bytes, writer: Any, reader: Any, event_type: type[Event]) -> tupl
     `writer` and `reader` come from `parsed`; both must have passed `tocsin.schemas.soundness`: fastavro crashes the
     process on deep recursion and builds millions of items from five bytes of `array<null>` (docs/reliability.md#bombs).
     """
+    import fastavro
+
     source = BytesIO(data)
     source.seek(FRAME_BYTES)
     value = cast("Any", fastavro.schemaless_reader(source, writer, reader))

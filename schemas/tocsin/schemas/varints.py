@@ -19,6 +19,12 @@ def long_bytes(value: int) -> bytes:
     if not -0x8000000000000000 <= value <= 0x7FFFFFFFFFFFFFFF:
         raise OverflowError(f"{value} does not fit in 64 bits")
     rest = (value << 1) ^ (value >> 63)
+    if 1 << 49 <= rest < 1 << 56:
+        # Eight bytes, as of times in microseconds: three steps for all, as in `read_long`.
+        rest = (rest & 0x000000000FFFFFFF) | ((rest & 0x00FFFFFFF0000000) << 4)
+        rest = (rest & 0x00003FFF00003FFF) | ((rest & 0x0FFFC0000FFFC000) << 2)
+        rest = (rest & 0x007F007F007F007F) | ((rest & 0x3F803F803F803F80) << 1)
+        return (rest | _EIGHT_BYTES_GO_ON).to_bytes(8, "little")
     out = bytearray()
     while rest > 0x7F:
         out.append((rest & 0x7F) | 0x80)
@@ -27,8 +33,16 @@ def long_bytes(value: int) -> bytes:
     return bytes(out)
 
 
+_EIGHT_BYTES_GO_ON = 0x0080808080808080
+
 SHORT: Final = tuple(long_bytes(number) for number in range(1024))
 """The bytes of small numbers, made once: most lengths and counts are small."""
+
+LONG_AT: Final = tuple([None if byte > 0x7F else (byte >> 1) ^ -(byte & 1) for byte in range(256)])
+"""The long that is this one byte; None when another byte follows."""
+
+LENGTH_AT: Final = tuple([None if byte > 0x7F or byte & 1 else byte >> 1 for byte in range(256)])
+"""The length that is this one byte; None when it is none, or another byte follows."""
 
 
 unusual: Final[list[object]] = [None]

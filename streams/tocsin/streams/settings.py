@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import os
-import re
 import tomllib
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from tocsin.connectors.kafka_security import SETTINGS as KAFKA_SETTINGS
 from tocsin.connectors.kafka_security import KafkaSecurity, Mechanism, Protocol, checked_address
+from tocsin.connectors.store_address import StoreAddress, address_of, checked_store, masked_store
 from tocsin.schemas.errors import TocsinError
+from tocsin.streams.access_settings import AccessSettings
+from tocsin.streams.setting_values import (
+    AbsolutePath,
+    checked_folder,
+    checked_host,
+    checked_hosts,
+    checked_pairs,
+    without_password,
+    without_secret,
+    without_slash,
+)
+from tocsin.streams.telemetry_settings import TelemetrySettings
 
 ENV_PREFIX = "TOCSIN_"
 FILE_VARIABLE = "TOCSIN_CONFIG"
 DEFAULT_FILE = "tocsin.toml"
-MASK = "***"
-OTHER_VARIABLES = (FILE_VARIABLE, "TOCSIN_CACHE", "TOCSIN_MAVEN", "TOCSIN_TEST_SEED")
+OTHER_VARIABLES = (FILE_VARIABLE, "TOCSIN_API_KEY", "TOCSIN_URL", "TOCSIN_CACHE", "TOCSIN_MAVEN", "TOCSIN_TEST_SEED")
 """Variables of Tocsin that are no settings; nor is any that begins with TOCSIN_FAILPOINT."""
-
-_HOST = re.compile(r"[^\s:/@\[\]]+|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*")
 
 
 class SettingsInvalid(TocsinError):
@@ -39,40 +47,7 @@ class SettingsInvalid(TocsinError):
         self.problems = problems
 
 
-def _host(value: str) -> str:
-    if not _HOST.fullmatch(value):
-        raise ValueError("must be an address or the name of a host, without scheme and port")
-    return value
-
-
-def _hosts(value: str) -> str:
-    for host in filter(None, map(str.strip, value.split(","))):
-        _host(host)
-    return value
-
-
-def _absolute(value: Path) -> Path:
-    try:
-        return value.expanduser().absolute()
-    except RuntimeError as error:
-        raise ValueError(str(error)) from None
-
-
-def _folder(value: Path) -> Path:
-    there = next((path for path in (value, *value.parents) if path.exists()), value)
-    if not there.is_dir():
-        raise ValueError(f"{there} is not a folder")
-    return value
-
-
-def _without_slash(value: str) -> str:
-    return value.rstrip("/")
-
-
-AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
-
-
-class Settings(BaseSettings):
+class Settings(AccessSettings, TelemetrySettings):
     """Every setting of every process; frozen. Use `load_settings`, which reports what is wrong for people."""
 
     model_config = SettingsConfigDict(
@@ -102,39 +77,61 @@ class Settings(BaseSettings):
     """The key of that certificate (PEM, unencrypted)."""
     kafka_check_hostname: bool = True
     """Whether Kafka's certificate must name the host that we connect to."""
-    home: Annotated[AbsolutePath, AfterValidator(_folder)] = Field(default=Path(".tocsin"), validate_default=True)
+    home: Annotated[AbsolutePath, AfterValidator(checked_folder)] = Field(
+        default=Path(".tocsin"), validate_default=True
+    )
     """The folder of data: the embedded Kafka, pid files."""
-    host: Annotated[str, AfterValidator(_host)] = "127.0.0.1"
+    host: Annotated[str, AfterValidator(checked_host)] = "127.0.0.1"
     """The address that the gateway and the metrics listen on."""
     port: int = Field(default=8700, ge=0, le=65_535)
     """The gateway's port; 0 = any free one."""
-    metrics_port: int | None = Field(default=None, ge=0, le=65_534)
-    """The port of `/healthz`, `/readyz`, `/metrics` of a worker or a dispatcher; of `tocsin up`: the worker's, and the
-    next one is the dispatcher's. 0 = any free one; absent = 8701 for a worker, 8702 for a dispatcher, or any free one
-    when that is taken (or the gateway's is any)."""
+    metrics_port: int | None = Field(default=None, ge=0, le=65_533)
+    """The port of `/healthz`, `/readyz`, `/metrics` of a worker, a dispatcher or a projector; of `tocsin up`: the
+    worker's, and the next two are theirs. 0 = any free one; absent = 8701, 8702, 8703, or any free one when that is
+    taken (or the gateway's is any)."""
     gateway_metrics_port: int | None = Field(default=None, ge=0, le=65_535)
     """The port of the gateway's `/metrics`, so that the API can be reachable and they not; absent = that of the API."""
-    allowed_hosts: Annotated[str, AfterValidator(_hosts)] = ""
+    allowed_hosts: Annotated[str, AfterValidator(checked_hosts)] = ""
     """Names by which the gateway is asked, besides loopback ones, its own address and that of TOCSIN_PUBLIC_URL:
     `host[,host...]`, without ports. Web pages of these hosts may use it, too."""
     max_connections: int = Field(default=1000, ge=8, le=100_000)
     """How many connections the gateway has at a time; beyond it the one that has been waiting longest gives way."""
-    tenant_rate: float = Field(default=100, ge=0)
-    """How many documents a second a tenant may publish at one gateway; 0 = no limit."""
-    tenant_burst: int = Field(default=500, ge=1)
-    """How many of them at once."""
-    tenant_bytes: float = Field(default=4 * 1024 * 1024, ge=0)
-    """How many bytes of bodies a second a tenant may publish at one gateway, and four times as many at once;
-    0 = no limit."""
     seal_key: str | None = None
     """What secrets of endpoints made while running are sealed with: `env:NAME`, `file:PATH`, or the key itself, base64
     of 32 bytes; several are separated by commas or lines, the newest first. `tocsin up` makes one in its home."""
-    subscriptions: Literal["loopback", "on", "off"] | None = None
-    """Who may make endpoints over HTTP (`/v1/subscriptions`): who asks from this machine, everybody who reaches the
-    gateway (there are no logins yet), or nobody; absent = who asks from this machine, as long as the gateway has no
-    other name or address (TOCSIN_HOST, TOCSIN_PUBLIC_URL, TOCSIN_ALLOWED_HOSTS), else nobody."""
-    subscriptions_private: bool = False
-    """Whether endpoints made over HTTP may have `allow_private`: plain http, any port, private addresses."""
+    store: Annotated[str, AfterValidator(checked_store)] | None = None
+    """Where the store is: `sqlite:///PATH`, `postgresql://USER:PASSWORD@HOST/DATABASE`; absent = `HOME/store.db`."""
+    store_days: Annotated[str, Field(max_length=10_000)] = ""
+    """How many days the store keeps what: `KIND=DAYS,TENANT:KIND=DAYS,...`; kinds and defaults: docs/store.md."""
+    didcomm_keys: AbsolutePath | None = None
+    """Our keys for DIDComm: a file of `tocsin didcomm keys`, or with a passphrase an Askar store; absent = the file
+    `didcomm-keys.json` in the home, if it is there."""
+    didcomm_passphrase: str | None = None
+    """The passphrase of the Askar store: `env:NAME`, `file:PATH`, or itself."""
+    didcomm_did_web: bool = False
+    """Whether documents of did:web are fetched: whoever sends an envelope chooses from which host."""
+    didcomm_private: bool = False
+    """Whether they may be fetched from private addresses and any port."""
+    didcomm_endpoint: Annotated[str, Field(pattern=r"^(?:https?://|did:)\S+$", max_length=2048)] | None = None
+    """Where peers reach us, for the DIDs that `tocsin didcomm keys` makes: the address of `/didcomm` as they see it, or
+    the DID of our mediator; absent = `/didcomm` at TOCSIN_PUBLIC_URL."""
+    didcomm_tenants: Annotated[str, AfterValidator(checked_pairs)] = ""
+    """Whose tenant is told of what peers send to one of our identities, by the name of its keys: `NAME=TENANT[,...]`;
+    what is not named is of TOCSIN_TENANT."""
+    didcomm_connections: AbsolutePath | None = None
+    """A JSON file that names peers: `[{"peer": "did:...", "connection": "...", "trust": "..."}]`."""
+    didcomm_strangers: bool = True
+    """Whether senders are heard whom TOCSIN_DIDCOMM_CONNECTIONS does not name; if not, they are answered as if nothing
+    proved who they are."""
+    didcomm_activity: bool = False
+    """Whether messages of peers that are no problem report are published as activity, instead of being refused."""
+    didcomm_answers: Literal["current", "silent", "identus"] = "current"
+    """Who is answered about what cannot be dealt with, by a column of the table tocsin-didcomm: who has proven who they
+    are, nobody, or everybody."""
+    didcomm_mediator: Annotated[str, Field(pattern=r"^did:[a-z0-9]+:\S+$", max_length=4096)] | None = None
+    """The DID of a mediator that keeps messages for us: the gateway fetches them."""
+    didcomm_interval: float = Field(default=10.0, ge=1, le=3600)
+    """How often it is asked, in seconds; at once while more waits."""
     rules: AbsolutePath | None = None
     """The rules file (YAML); absent = everything goes to the default route."""
     prefix: str = Field(default="tocsin.", pattern=r"^[A-Za-z0-9._-]{1,100}$")
@@ -153,7 +150,7 @@ class Settings(BaseSettings):
     """The number of records, by offset, to which `dead_letter_limit` refers."""
     dedupe_window: float = Field(default=3600, gt=0)
     """How long a problem's repeats are folded into it, in seconds."""
-    public_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$"), AfterValidator(_without_slash)] | None = None
+    public_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$"), AfterValidator(without_slash)] | None = None
     """The address of the gateway as people reach it, for the links in what they are sent; absent = no links."""
     link_key: str | None = None
     """What signs these links, the same for the gateway and every dispatcher: `env:NAME`, `file:PATH`, or the key
@@ -178,6 +175,10 @@ class Settings(BaseSettings):
     def kafka_security(self) -> KafkaSecurity:
         """How to connect to Kafka."""
         return KafkaSecurity(**{field: getattr(self, name) for name, field in KAFKA_SETTINGS.items()})
+
+    def store_address(self) -> StoreAddress:
+        """Where the store is."""
+        return address_of(f"sqlite:///{self.home / 'store.db'}" if self.store is None else self.store)
 
     @model_validator(mode="after")
     def _security_goes_together(self) -> Self:
@@ -252,29 +253,14 @@ def _line(row: Mapping[str, Any], given: Mapping[str, object], file: Path, in_fi
     return f"{where}: {why} (it is {_quoted(name, row.get('input'))})"
 
 
-def _without_secret(given: str) -> str:
-    return given if given.startswith(("env:", "file:")) else MASK
-
-
-def without_user(url: str) -> str:
-    """A URL without the name and password in it."""
-    scheme, slashes, rest = url.partition("://")
-    host, slash, path = rest.partition("/")
-    return scheme + slashes + host.rpartition("@")[2] + slash + path
-
-
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    if not parts.password:
-        return url
-    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", f":{MASK}@")))
-
-
 _HIDDEN: Mapping[str, Callable[[str], str]] = {
-    "public_url": _without_password,
-    "kafka_password": _without_secret,
-    "link_key": _without_secret,
-    "seal_key": _without_secret,
+    "didcomm_passphrase": without_secret,
+    "public_url": without_password,
+    "kafka_password": without_secret,
+    "link_key": without_secret,
+    "seal_key": without_secret,
+    "store": masked_store,
+    "otlp_endpoint": without_password,
 }
 """Settings that may hold a secret -> how they are shown."""
 

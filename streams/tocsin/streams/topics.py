@@ -16,6 +16,7 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from tocsin.connectors.kafka import open_admin
 from tocsin.schemas.errors import TocsinError
 from tocsin.streams.settings import Settings
 from tocsin.streams.topology import TOPICS, TopicSpec, topic_name
@@ -157,3 +158,27 @@ def _config_differences(name: str, wanted: Mapping[str, str], has: Mapping[str, 
         for key, value in wanted.items()
         if has.get(key) != value
     ]
+
+
+class TopicsMissing(TocsinError):
+    """Kafka answers, but the bus's topics are not there: never made, or TOCSIN_PREFIX is another one. Exit code 69."""
+
+    exit_code = 69
+
+    def __init__(self, topics: list[str]) -> None:
+        super().__init__(
+            f"topics are missing: {', '.join(topics)}; run: tocsin topics apply (or correct TOCSIN_PREFIX). "
+            "With a login of its own a process sees only what it may: docs/access.md has its rights"
+        )
+        self.topics = topics
+
+
+async def require_topics(bootstrap: str, prefix: str) -> None:
+    """Check that every topic of the map exists: Kafka clients would wait for a missing one for ever, and log it ten
+    thousand times a second. Raises TopicsMissing or KafkaError."""
+    names = [topic_name(prefix, spec.name) for spec in TOPICS]
+    async with open_admin(bootstrap) as admin:
+        found = set(await admin.list_topics())
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise TopicsMissing(missing)

@@ -50,6 +50,7 @@ _INPUT = _config(
 _FLOW = _config(cleanup_policy="delete", retention_ms=30 * DAY, max_message_bytes=RECORD_LIMIT)
 # Whoever waits for an answer reads them all: apart from `problems`, where they would be few among many.
 _ANSWERS = _config(cleanup_policy="delete", retention_ms=7 * DAY, max_message_bytes=RECORD_LIMIT)
+_AUDIT = _config(cleanup_policy="delete", retention_ms=365 * DAY, max_message_bytes=RECORD_LIMIT)
 # A paused reader must find the records that name the owner, hence the lag before compaction:
 # docs/architecture.md#ownership.
 _CHANGELOG = _config(
@@ -73,9 +74,12 @@ TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec(
         "settings",
         "setting",
-        "Tenants, subscriptions, silences, overrides, schemas in use: the last of each key.",
+        "Tenants, keys, subscriptions, silences, overrides, schemas in use: the last of each key.",
         _config(cleanup_policy="compact", min_compaction_lag_ms=15 * MINUTE, max_message_bytes=RECORD_LIMIT),
         partitions=1,
+    ),
+    TopicSpec(
+        "audit", "tenant", "Who used, made or ended a credential, and who changed what; one order of all.", _AUDIT, 1
     ),
     TopicSpec(
         "dead",

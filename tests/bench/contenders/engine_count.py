@@ -43,7 +43,7 @@ class CountByTenant:
     def resumed(self, rows: Rows, since: int, until: int) -> Iterable[Output]:
         return []
 
-    def counted(self, key: str, data: bytes) -> tuple[str, int] | None:
+    def counted(self, key: str, data: bytes, now: int) -> tuple[str, int] | None:
         """Nothing is counted."""
         return None
 

@@ -12,7 +12,8 @@ import sys
 import time
 import uuid
 
-from tests.bench.workload import START, TENANTS, cpu_seconds, make_topics
+from tests.bench.plain_traffic import START, TENANTS
+from tests.bench.workload import cpu_seconds, make_topics
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.agents.decide import DecideAgent

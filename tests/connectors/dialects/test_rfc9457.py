@@ -29,9 +29,18 @@ def read(document: object) -> Problem:
         ({"type": "error:VdrServiceError:NotFound"}, "error:VdrServiceError:NotFound", "notfound"),
         ({"type": "https://example.org/errors#gone"}, "https://example.org/errors#gone", "gone"),
         ({"type": "/"}, "/", "/"),
+        ({"code": "E_No_Credit", "status": 402}, "E_No_Credit", "e-no-credit"),
+        ({"type": "about:blank", "code": " e.p.xfer ", "title": "t"}, "e.p.xfer", "e.p.xfer"),
+        ({"type": "https://example.org/gone", "code": "other"}, "https://example.org/gone", "gone"),
+        ({"type": 7, "code": "other"}, "other", "other"),
+        ({"code": 42, "status": 500}, "about:blank", "http-500"),
+        ({"code": "", "status": 500}, "about:blank", "http-500"),
+        ({"code": "x" * 3000, "status": 500}, "about:blank", "http-500"),
     ],
 )
-def test_the_code_is_the_type(document: dict[str, object], code: str, key: str) -> None:
+def test_the_code_is_the_type_or_the_member_code_beside_one_that_says_nothing(
+    document: dict[str, object], code: str, key: str
+) -> None:
     problem = read(document)
     assert (problem.code, problem.code_key, problem.severity) == (code, key, "error")
 

@@ -73,7 +73,8 @@ THREADS: dict[str, tuple[dict[str, Any], str | None, str]] = {
     "in the decorator of v1": (V2_WITH_A_DECORATOR, "t", "p"),
     "none but the message's own": ({**V2, "thid": "m"}, None, "p"),
     "its own is not stated": ({name: value for name, value in V2.items() if name != "thid"}, None, "p"),
-    "the thread is the parent": ({**V2, "thid": "p"}, None, "p"),
+    "the thread is the parent": ({**V2, "thid": "p"}, "p", "p"),
+    "no parent is said": ({name: value for name, value in V2.items() if name != "pthid"}, "t", "t"),
     "a report of v1 is in the thread that it is about": (ARIES, None, "t"),
 }
 

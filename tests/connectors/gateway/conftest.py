@@ -12,7 +12,8 @@ import pytest
 import uvicorn
 from prometheus_client import CollectorRegistry
 
-from tocsin.connectors.gateway import GatewayConfig, Limits, Rate, build_gateway, server_config
+from tests.harness.keys import Keyring
+from tocsin.connectors.gateway import Access, GatewayConfig, Limits, Rate, build_gateway, server_config
 from tocsin.connectors.publish import MemoryPublisher
 from tocsin.schemas.events import ProblemReported
 
@@ -27,6 +28,7 @@ class Gateway:
     http: aiohttp.ClientSession
     port: int
     state: dict[str, Any] = field(default_factory=dict)
+    keyring: Keyring = field(default_factory=Keyring)
 
     async def post(self, path: str, data: Any = None, **options: Any) -> tuple[int, Any, Mapping[str, str]]:
         """Status, JSON and headers of a POST, of `application/json` unless the headers say otherwise."""
@@ -67,10 +69,12 @@ async def gateway() -> AsyncIterator[Gateway]:
         tenant_documents=Rate(0, 0),
         hosts=frozenset({"bus.example.org"}),
     )
-    server, task, port = await serve(build_gateway(config, publisher, ready, CollectorRegistry()))
+    keyring = Keyring()
+    app = build_gateway(config, publisher, ready, CollectorRegistry(), access=Access(keys=keyring.keys))
+    server, task, port = await serve(app)
     try:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", auto_decompress=True) as http:
-            yield Gateway(publisher, http, port, state)
+            yield Gateway(publisher, http, port, state, keyring)
     finally:
         server.should_exit = True
         await task

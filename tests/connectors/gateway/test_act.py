@@ -14,6 +14,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from tests.connectors.gateway.conftest import serve
 from tests.connectors.gateway.test_answers import SaidAnswers
 from tocsin.connectors.gateway import GatewayConfig, Rate, build_gateway
+from tocsin.connectors.gateway.act import KnownCasePort
+from tocsin.connectors.gateway.act_page import KnownCase
 from tocsin.connectors.people.action_links import ACTIONS, ActionLinks
 from tocsin.connectors.publish import KafkaAway, MemoryPublisher, PublishUnconfirmed
 from tocsin.schemas.events import CommandIssued, CommandOutcome
@@ -45,6 +47,7 @@ async def served(
     outcome: CommandOutcome | None = CommandOutcome.DONE,
     links: ActionLinks | None = LINKS,
     publisher: MemoryPublisher | None = None,
+    cases: KnownCasePort | None = None,
     **config: Any,
 ) -> AsyncIterator[Served]:
     publisher, answers, metrics = publisher or MemoryPublisher(), SaidAnswers(), CollectorRegistry()
@@ -54,7 +57,7 @@ async def served(
         return True
 
     configured = GatewayConfig(hosts=frozenset({"bus.example.org"}), deadline=0.5, **config)
-    app = build_gateway(configured, publisher, ready, metrics, answers=answers, links=links)
+    app = build_gateway(configured, publisher, ready, metrics, answers=answers, links=links, known=cases)
     server, task, port = await serve(app)
     try:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
@@ -132,6 +135,51 @@ async def test_the_page_says_what_became_of_it(outcome: CommandOutcome | None, s
     async with served(outcome) as gateway:
         answered, text, _ = await gateway.ask("POST", token_of("acknowledge"))
     assert (answered, says in text) == (status, True), text
+
+
+class Cases:
+    """Knows every case alike."""
+
+    def __init__(self, known: KnownCase | None) -> None:
+        self._known = known
+
+    async def known(self, tenant: str, case: str) -> KnownCase | None:
+        return self._known
+
+
+def a_case(status: str, held_by: str = "") -> KnownCase:
+    return KnownCase(status=status, held_by=held_by, title="<b>It broke</b>", severity="error", code="e.p.x", at="2026")
+
+
+# what is known of the case -> what who looks is told, and the buttons of the page that opens all
+KNOWN: dict[str, tuple[KnownCase | None, str, list[str]]] = {
+    "nothing": (None, "Nothing has been done yet", ["Acknowledge", "Resolve", "Snooze 1 h"]),
+    "open": (a_case("open"), "Nothing has been done yet", ["Acknowledge", "Resolve", "Snooze 1 h"]),
+    "held": (a_case("acknowledged", "Bob"), "Bob has it already.", ["Take it over from Bob", "Resolve", "Snooze 1 h"]),
+    "theirs": (a_case("acknowledged", "Ann"), "Ann has it already.", ["Resolve", "Snooze 1 h"]),
+    "over": (a_case("resolved"), "It is resolved", []),
+}
+
+
+@pytest.mark.parametrize(("known", "says", "buttons"), KNOWN.values(), ids=list(KNOWN))
+async def test_who_looks_is_told_what_it_is_and_who_has_it(
+    known: KnownCase | None, says: str, buttons: list[str]
+) -> None:
+    async with served(cases=Cases(known)) as gateway:
+        _, text, _ = await gateway.ask("GET", token_of("open"))
+    assert says in text
+    assert re.findall(r"<button[^>]*>([^<]*)<", text) == buttons
+    assert known is None or ("It broke" in text and "<br>Error, e.p.x, 2026</p>" in text and "<b>" not in text)
+
+
+async def test_who_comes_second_is_told_so_and_may_take_it_over() -> None:
+    async with served(CommandOutcome.ALREADY_SO, cases=Cases(a_case("acknowledged", "Bob"))) as gateway:
+        _, text, _ = await gateway.ask("POST", token_of("acknowledge"))
+        assert "It was so already" in text
+        fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', text))
+        assert (fields, gateway.issued[0].choice) == ({"action": "acknowledge", "instead_of": "Bob"}, None)
+        await gateway.ask("POST", token_of("acknowledge"), data=fields)
+        assert gateway.issued[1].choice == "Bob"
 
 
 class Failing(MemoryPublisher):

@@ -42,9 +42,11 @@ class SaidAnswers:
 
 
 class KnownCases:
-    """Knows the case `k` of the delivery `d-1` of acme."""
+    """Knows the case `k` of the delivery `d-1` of acme, and the case `u`, of which nobody was told."""
 
     async def case_of(self, target: str, tenant: str, within: float) -> str | None:
+        if (target, tenant) == ("u", "acme"):
+            return "u"
         return "k" if (target, tenant) == ("d-1", "acme") else None
 
 
@@ -67,6 +69,7 @@ SEEN: dict[str, tuple[str, str, dict[str, str], int]] = {
     "of a delivery, with a key": ("d-1", "acme", {"idempotency-key": "k-1"}, 200),
     "of another tenant's": ("d-1", "globex", {}, 404),
     "of nothing": ("d-2", "acme", {}, 404),
+    "of a case itself, which is asked for once": ("u", "acme", {}, 404),
 }
 
 

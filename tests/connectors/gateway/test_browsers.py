@@ -17,9 +17,18 @@ ASKED: dict[str, tuple[dict[str, str], int, str | None]] = {
     "by localhost": (JSON | {"host": "localhost:8700"}, 202, None),
     "by an IPv6 loopback": (JSON | {"host": "[::1]:8700"}, 202, None),
     "in capitals, with a dot": (JSON | {"host": "LOCALHOST."}, 202, None),
-    "by the public name": (JSON | {"host": "bus.example.org"}, 202, None),
+    "by the public name, without a key": (JSON | {"host": "bus.example.org"}, 401, "no-credential"),
     "by our own page": (JSON | {"origin": "https://bus.example.org"}, 202, None),
-    "by a page on this machine": (JSON | {"origin": "http://localhost:3000"}, 202, None),
+    "by our own page, as it was asked": (
+        JSON | {"host": "localhost:8700", "origin": "http://localhost:8700"},
+        202,
+        None,
+    ),
+    "by another page on this machine": (JSON | {"origin": "http://localhost:3000"}, 403, "foreign-origin"),
+    "by our own name at another port": (JSON | {"origin": "https://bus.example.org:3000"}, 403, "foreign-origin"),
+    "by our own page, as the browser says": (JSON | {"sec-fetch-site": "same-origin"}, 202, None),
+    "by a person": (JSON | {"sec-fetch-site": "none"}, 202, None),
+    "by the same site, another origin": (JSON | {"sec-fetch-site": "same-site"}, 403, "foreign-origin"),
     "by a rebound name": (JSON | {"host": "evil.example"}, 421, "foreign-host"),
     "by a name that ends like ours": (JSON | {"host": "evil-bus.example.org"}, 421, "foreign-host"),
     "by a name that begins like ours": (JSON | {"host": "localhost.evil.example"}, 421, "foreign-host"),
@@ -52,6 +61,12 @@ async def test_who_may_publish(
     assert got == status
     assert answer.get("type", "").rpartition(":")[2] == (kind or "")
     assert len(gateway.publisher.events) == (status == 202)
+
+
+async def test_by_the_public_name_a_key_is_needed(gateway: Gateway) -> None:
+    named = JSON | {"host": "bus.example.org"} | gateway.keyring.header("acme", "publish")
+    assert (await gateway.post("/v1/problems", BODY, headers=named))[0] == 202
+    assert gateway.reported[0].tenant == "acme"
 
 
 async def test_text_is_a_problem_but_no_activity_and_not_from_a_foreign_page(gateway: Gateway) -> None:
@@ -126,3 +141,25 @@ HOSTS = {
 @pytest.mark.parametrize(("url", "host"), HOSTS.items(), ids=HOSTS)
 def test_the_host_of_a_url(url: str, host: str | None) -> None:
     assert host_of(url) == host
+
+
+# headers, whether somebody who needs no key is told
+READ: dict[str, tuple[dict[str, str], bool]] = {
+    "by curl": ({}, True),
+    "by a person": ({"sec-fetch-site": "none", "sec-fetch-dest": "document"}, True),
+    "by a script of ours": ({"sec-fetch-site": "same-origin", "sec-fetch-dest": "empty"}, True),
+    "by a link in a chat": ({"sec-fetch-site": "cross-site", "sec-fetch-dest": "document"}, True),
+    "as an image elsewhere": ({"sec-fetch-site": "cross-site", "sec-fetch-dest": "image"}, False),
+    "by a script elsewhere": ({"sec-fetch-site": "cross-site", "sec-fetch-dest": "empty"}, False),
+    "in a frame elsewhere": ({"sec-fetch-site": "cross-site", "sec-fetch-dest": "iframe"}, False),
+    "by another program on this machine": ({"sec-fetch-site": "same-site", "sec-fetch-dest": "empty"}, False),
+}
+
+
+@pytest.mark.parametrize(("headers", "told"), READ.values(), ids=READ)
+async def test_who_may_read_without_a_key(gateway: Gateway, headers: dict[str, str], told: bool) -> None:
+    """A page elsewhere sees no answer, but how long it takes, which says whether something is there."""
+    async with gateway.http.get("/metrics", headers=headers) as answer:
+        assert answer.status == (200 if told else 403)
+    async with gateway.http.get("/metrics", headers=headers | gateway.keyring.header("*", "metrics")) as answer:
+        assert answer.status == 200

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import subprocess
 import sys
 import textwrap
@@ -17,13 +18,20 @@ from prometheus_client import CollectorRegistry
 
 from tests.connectors.gateway.conftest import MANY, serve
 from tocsin.connectors.dialects import json_text
-from tocsin.connectors.gateway import GatewayConfig, Limits, build_gateway, documents
+from tocsin.connectors.gateway import GatewayConfig, Limits, build_gateway, connections, documents
 from tocsin.connectors.gateway.flight import Room
 from tocsin.connectors.publish import MemoryPublisher, Receipt
 
 HEAD = b"POST /v1/problems HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
 ALIVE = b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
 DRIPPING = HEAD + b"content-length: 1000\r\n\r\n{"
+
+
+@pytest.fixture(params=["h11", "httptools"], autouse=True)
+def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Whatever reads the requests, nobody gets further."""
+    monkeypatch.setattr(connections, "PARSER", request.param)
+    return str(request.param)
 
 
 class HeldBack(MemoryPublisher):
@@ -312,6 +320,9 @@ NOT_HTTP = {
     "a bad chunk": HEAD + b"transfer-encoding: chunked\r\n\r\nzz\r\n",
     "a bad chunk behind an answer": HEAD.replace(b"/v1", b"/no") + b"transfer-encoding: chunked\r\n\r\nzz\r\n",
     "a head without end": b"GET / HTTP/1.1\r\nx: " + b"y" * 70_000,
+    "a form that only proxies take": ALIVE.replace(b"/healthz", b"http://evil.example/healthz"),
+    "a version that nobody has": ALIVE.replace(b"HTTP/1.1", b"HTTP/7.3"),
+    "noise behind a request that is at work": HEAD + b"content-length: 2\r\n\r\n{}\x00\x16noise\r\n\r\n",
     "an upgrade": ALIVE.replace(b"connection: ", b"upgrade: websocket\r\nconnection: upgrade, "),
 }
 
@@ -326,6 +337,45 @@ async def test_what_is_not_http_is_answered_shortly_and_not_logged(
     assert b"connection: close" in answer.lower() or answer == b""
     assert answer.startswith((b"HTTP/1.1 4", b"HTTP/1.1 200")) or answer == b""
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+WITHOUT_END = {
+    "a head": b"GET / HTTP/1.1\r\nx: " + b"y" * 700_000,
+    "headers": b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 100_000,
+    "a target": b"GET /" + b"y" * 700_000,
+    "trailers": HEAD + b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n" + b"x: y\r\n" * 100_000,
+    "a trailer": HEAD + b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nx: " + b"y" * 700_000,
+    "a chunk's extension": HEAD + b"transfer-encoding: chunked\r\n\r\n2;" + b"y" * 700_000,
+}
+
+
+@pytest.mark.parametrize("sent", WITHOUT_END.values(), ids=WITHOUT_END)
+async def test_what_has_no_end_is_not_kept(sent: bytes) -> None:
+    async with gateway_with(deadline=5) as port:
+        answer = await answered(port, sent)  # empty, if the connection was reset before it was read
+        assert answer == b"" or b" 400 " in answer.splitlines()[0]
+        assert b" 200 " in await answered(port, ALIVE)
+
+
+async def test_a_trailer_is_no_header() -> None:
+    body = b'{"code":"e.p.x"}'
+    publisher = MemoryPublisher()
+    chunks = b"%x\r\n%b\r\n0\r\ntocsin-tenant: another\r\nidempotency-key: k\r\n\r\n" % (len(body), body)
+    async with gateway_with(publisher=publisher) as port:
+        sent = HEAD + b"connection: close\r\ntransfer-encoding: chunked\r\n\r\n" + chunks
+        assert b" 202 " in (await answered(port, sent)).splitlines()[0]
+    [event] = publisher.events
+    assert (event.tenant, getattr(event, "idempotency_key", None)) == ("default", None)
+
+
+async def test_requests_that_come_in_advance_are_answered_in_order(parser: str) -> None:
+    async with gateway_with() as port:
+        ask = b"GET %b HTTP/1.1\r\nhost: localhost\r\n\r\n"
+        answer = await answered(port, b"".join([ask % b"/healthz", ask % b"/nowhere"] * 10) + ALIVE)
+        statuses = re.findall(rb"HTTP/1\.1 ([0-9]+)", answer)
+        assert statuses == [b"200", b"404"] * 10 + [b"200"]
+        if parser == "httptools":  # which keeps all of them in memory
+            assert await answered(port, ask % b"/healthz" * 5000 + ALIVE) == b""
 
 
 async def test_a_head_has_a_limit() -> None:

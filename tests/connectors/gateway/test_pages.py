@@ -19,7 +19,12 @@ def bodies(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]
     for path, operations in document["paths"].items():
         for operation in operations.values():
             for media_type, body in operation.get("requestBody", {}).get("content", {}).items():
-                yield path, media_type, body
+                if body.get("schema", {}).get("format") != "binary":  # bytes have no example
+                    yield path, media_type, body
+
+
+NAMES = {"target": "e-1", "tenant": "default", "topic": "issue_credential_v2_0", "project": "1"}
+"""What stands in the path of an example."""
 
 
 def as_sent(example: object) -> bytes:
@@ -60,7 +65,7 @@ async def test_the_other_examples_are_taken(gateway: Gateway) -> None:
             continue  # the last two need an end, and a choice
         kind = "application/json" if media_type == "*/*" else media_type
         status, said, _ = await gateway.post(
-            path.replace("{target}", "e-1"), as_sent(body["example"]), headers={"content-type": kind}
+            path.format_map(NAMES), as_sent(body["example"]), headers={"content-type": kind}
         )
         assert status in (200, 202), (path, said)
 

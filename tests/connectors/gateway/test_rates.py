@@ -7,7 +7,7 @@ import pytest
 from tests.connectors.gateway.test_hostile import HEAD, answered, gateway_with
 from tocsin.connectors.gateway import Rate
 from tocsin.connectors.gateway.problems import Refusal
-from tocsin.connectors.gateway.rates import MAX_TENANTS, TenantRates
+from tocsin.connectors.gateway.rates import MAX_TENANTS, Payer, TenantRates
 from tocsin.connectors.publish import MemoryPublisher
 
 
@@ -21,7 +21,7 @@ class Clock:
 def waits(rates: TenantRates, tenant: str, count: int) -> int:
     """0 when so many documents are taken, else the seconds of Retry-After."""
     try:
-        rates.charge_documents(tenant, count)
+        rates.charge_documents(Payer(tenant), count)
     except Refusal as refusal:
         return int(str(refusal.more["retry_after"]))
     return 0
@@ -52,29 +52,43 @@ def test_what_is_refused_costs_nothing() -> None:
     assert [waits(rates, "t", 3), waits(rates, "t", 3), waits(rates, "t", 2)] == [0, 1, 0]
 
 
+def test_documents_of_several_tenants_are_counted_together_or_not_at_all() -> None:
+    rates = TenantRates(Rate(1, 5), Rate(0, 0), Clock())
+    assert waits(rates, "full", 5) == 0
+    with pytest.raises(Refusal):
+        rates.charge_tenants(Payer("a"), {"a": 3, "full": 1})
+    assert waits(rates, "a", 5) == 0
+    keyed = Payer("a", key="k", key_rate=1)
+    rates.charge_tenants(keyed, {"b": 2, "c": 2})
+    with pytest.raises(Refusal) as refused:
+        rates.charge_tenants(keyed, {"b": 1, "c": 1})
+    assert refused.value.more["limit"] == "documents of this key"
+    assert [waits(rates, "b", 3), waits(rates, "c", 3)] == [0, 0]
+
+
 def test_bytes_count_once_they_were_read_and_hold_up_the_next_body() -> None:
     rates = TenantRates(Rate(0, 0), Rate(1000, 4000), clock := Clock())
-    rates.admit("t")
-    rates.charge_bytes("t", 3999)
-    rates.admit("t")
-    rates.charge_bytes("t", 3001)
+    rates.admit(Payer("t"))
+    rates.charge_bytes(Payer("t"), 3999)
+    rates.admit(Payer("t"))
+    rates.charge_bytes(Payer("t"), 3001)
     with pytest.raises(Refusal) as refused:
-        rates.admit("t")
+        rates.admit(Payer("t"))
     assert (refused.value.more["limit"], refused.value.more["retry_after"]) == ("bytes", 4)
     clock.now = 3.01
-    rates.admit("t")
+    rates.admit(Payer("t"))
 
 
 def test_invented_tenants_cost_no_memory() -> None:
     rates = TenantRates(Rate(100, 500), Rate(1000, 4000), Clock())
     for number in range(3 * MAX_TENANTS):
-        rates.admit(f"t{number}")
-    assert len(rates._buckets) == 2 * MAX_TENANTS
+        rates.admit(Payer(f"t{number}"))
+    assert len(rates._buckets._buckets) == 2 * MAX_TENANTS
 
 
 def test_no_limit() -> None:
     rates = TenantRates(Rate(0, 0), Rate(0, 0), Clock())
-    rates.admit("t")
+    rates.admit(Payer("t"))
     assert [waits(rates, "t", 1000) for _ in range(100)] == [0] * 100
 
 

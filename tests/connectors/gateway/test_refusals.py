@@ -54,7 +54,7 @@ def name(answer: dict[str, Any]) -> str:
         (b"{}", {"headers": JSON | {"idempotency-key": "k" * 256}}, 400, "bad-idempotency-key", {}),
         (b"{}", {"headers": {"content-type": "text/xml"}}, 415, "unsupported-media-type", {}),
         (b"{}", {"headers": {"content-type": "application/json; charset=utf-16"}}, 415, "unsupported-media-type", {}),
-        (b"{}", {"headers": JSON | {"content-encoding": "br"}}, 415, "unsupported-encoding", {}),
+        (b"{}", {"headers": JSON | {"content-encoding": "compress"}}, 415, "unsupported-encoding", {}),
         (b"{}", {"headers": JSON | {"content-encoding": "gzip, gzip"}}, 415, "unsupported-encoding", {}),
         (b"{}", {"headers": JSON | {"content-encoding": "gzip"}}, 400, "bad-encoding", {}),
         (gzip.compress(b"{}", mtime=0)[:-4], {"headers": JSON | {"content-encoding": "gzip"}}, 400, "bad-encoding", {}),
@@ -82,7 +82,7 @@ def test_a_document_that_is_too_large_is_told_what_it_may_be() -> None:
 
 LOST = {
     "a path that is not there": ("/v1/problem", 404, "not-found", "posted to /v1/problems"),
-    "fetched": ("/v1/problems", 405, "method-not-allowed", "are posted (POST)"),
+    "fetched, where there is no store": ("/v1/problems", 405, "method-not-allowed", "the Allow header names"),
 }
 
 
@@ -119,13 +119,6 @@ async def test_a_body_of_unknown_length_is_read_no_further_than_the_limit(gatewa
     assert b" 413 " in await reader.readline()
     writer.close()
     assert sent < 20 * 1024 * 1024  # the sockets' buffers hold what the gateway has not read
-
-
-async def test_a_gzip_bomb_is_inflated_no_further_than_the_limit(gateway: Gateway) -> None:
-    bomb = gzip.compress(bytes(40 * 1024 * 1024))
-    assert len(bomb) < 65_536
-    got, answer, _ = await gateway.post("/v1/problems", bomb, headers=JSON | {"content-encoding": "gzip"})
-    assert (got, name(answer)) == (413, "too-large")
 
 
 async def test_a_body_that_drips_is_given_up(gateway: Gateway) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 
 import aiohttp
 import pytest
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from tocsin.connectors.gateway import GatewayConfig, build_gateway
-from tocsin.connectors.gateway.silences import TENANT_SILENCES
+from tocsin.connectors.gateway.silences import TENANT_SILENCES, FileSilence
 from tocsin.connectors.publish import KafkaAway, MemoryPublisher
 from tocsin.schemas.codec import decode, encode
 from tocsin.schemas.events import Matcher, MatchOperator, SilenceSet
@@ -28,11 +29,19 @@ class ListedSilences:
 
     def __init__(self) -> None:
         self.stored: list[SilenceSet] = []
+        self.over: list[SilenceSet] = []
+        self.filed: list[FileSilence] = []
         self.failure: Exception | None = None
 
     def current(self) -> tuple[SilenceSet, ...]:
         last = {one.silence: one for one in self.stored}
         return tuple(one for one in last.values() if not one.removed)
+
+    def expired(self) -> tuple[SilenceSet, ...]:
+        return tuple(self.over)
+
+    async def of_file(self, tenant: str | None) -> list[FileSilence]:
+        return self.filed
 
     def refusal(self, silence: SilenceSet) -> str | None:
         return "a regular expression" if silence.matchers[0].value == "(" else None
@@ -183,3 +192,27 @@ async def test_nothing_is_accepted_while_kafka_is_away(silent: tuple[Gateway, Li
 
 async def test_without_silences_there_are_no_routes_for_them(gateway: Gateway) -> None:
     assert (await gateway.post("/v1/silences", json=SILENCE))[0] == 404
+
+
+async def test_those_of_the_rules_file_and_those_that_are_over_are_listed_apart(
+    silent: tuple[Gateway, ListedSilences],
+) -> None:
+    gateway, silences = silent
+    now, hour = time.time_ns() // 1000, 3_600_000_000
+    silences.filed = [
+        FileSilence("holidays", now - hour, now + hour, "ops", "nobody is there"),
+        FileSilence("move", now + hour, now + 2 * hour, "", None),
+    ]
+    over = SilenceSet(
+        event_id="s", silence="s", matchers=[Matcher(field="code", operator=MatchOperator.EQUAL, value="e.p")],
+        starts_at=now - 2 * hour, ends_at=now - hour, by="ann", tenant="acme", occurred_at=1, recorded_at=1,
+    )  # fmt: skip
+    silences.over = [over, replace(over, silence="foreign", tenant="globex")]
+    async with gateway.http.get("/v1/silences", params={"tenant": "acme"}) as answer:
+        listed = await answer.json()
+    assert listed["silences"] == []
+    assert [(one["silence"], one["status"]) for one in listed["expired"]] == [("s", "expired")]
+    assert [(one["name"], one["status"], one["by"]) for one in listed["file"]] == [
+        ("holidays", "active", "ops"), ("move", "pending", "")
+    ]  # fmt: skip
+    assert all("matchers" not in one for one in listed["file"])

@@ -19,5 +19,5 @@ def test_the_document_is_what_the_generator_writes() -> None:
 def test_every_row_of_a_table_has_the_same_number_of_cells() -> None:
     blocks = groupby(document().splitlines(), key=lambda line: line.startswith("|"))
     tables = [[len(re.split(r"(?<!\\)\|", line)) for line in lines] for is_table, lines in blocks if is_table]
-    assert len(tables) == 5
+    assert len(tables) == 7
     assert all(len(set(cells)) == 1 for cells in tables)

@@ -35,6 +35,11 @@ KINDS: dict[str, tuple[Told, str, tuple[str, ...]]] = {
          f"Code: {CODE}", "Count: 3, since 2026-11-30 01:02:03 UTC", "Service: issuer", "Connection: c-1",
          "Thread: t-1", "Record: credential 7", "Protocol: issue-credential", "Tenant: acme", f"Case: {CASE}"),
     ),
+    "only claimed": (
+        told(problem={"severity": "error", "code": CODE, "source": {"trust": "claimed"}}),
+        "🔴 Error, not proven: The endpoint cannot be used",
+        (),
+    ),
     "repeated": (told("problem.repeated"), "🔴 Again, Error: The endpoint cannot be used", ()),
     "a page": (
         told("escalation.stepped", policy="on-call", step=2, repeat=1, cycle=1),

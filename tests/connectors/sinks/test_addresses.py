@@ -8,10 +8,10 @@ import pytest
 
 from tests.harness.name_server import NameServer
 from tests.harness.webhook_receivers import SECRET, attempt
+from tocsin.connectors.egress.proxy import Proxy
 from tocsin.connectors.guard import why_not_public
 from tocsin.connectors.sinks.base import Reason, RetryLater, SinkMisconfigured
 from tocsin.connectors.sinks.webhook import WebhookConfig, WebhookSink
-from tocsin.connectors.sinks.webhook.proxy import Proxy
 
 FORMS = {
     "IPv4": ["127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",

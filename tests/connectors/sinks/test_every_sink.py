@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.connectors.sinks.counterparts.didcomm import Agent
 from tests.connectors.sinks.counterparts.log import Pipe
 from tests.connectors.sinks.counterparts.memory import List
 from tests.connectors.sinks.counterparts.notify import Chat
@@ -42,6 +43,7 @@ from tocsin.schemas.events import DeliveryAttempt
 from tocsin.streams.rulesfile.endpoints import endpoint_model
 
 COUNTERPARTS: dict[str, type[Counterpart]] = {
+    "didcomm": Agent,
     "log": Pipe,
     "memory": List,
     "notify": Chat,
@@ -109,6 +111,9 @@ ATTEMPTS = st.fixed_dictionaries(
         "lane": st.none() | TEXTS,
         "traceparent": st.none() | TEXTS,
         "tracestate": st.none() | TEXTS,
+        "peer": st.none() | TEXTS,
+        "own": st.none() | TEXTS,
+        "connection": st.none() | TEXTS,
     },
 )
 

@@ -65,7 +65,7 @@ async def test_a_second_answer_gains_nothing(monkeypatch: pytest.MonkeyPatch) ->
         dialled.append(target[4][0])
         raise OSError("nobody leaves this test")
 
-    monkeypatch.setattr("tocsin.connectors.sinks.webhook.transport.dial_public", listen)
+    monkeypatch.setattr("tocsin.connectors.egress.transport.dial_public", listen)
 
     def rebinding(question: int) -> list[str]:
         return [PUBLIC] if question == 0 else ["127.0.0.1"]

@@ -15,7 +15,7 @@ from tests.harness.webhook_receivers import SECRET, attempt, config
 from tocsin.connectors.sinks.base import Delivered, Reason, RetryLater
 from tocsin.connectors.sinks.webhook import WebhookSink
 from tocsin.connectors.sinks.webhook.ownership import ASK_AGAIN, HOLDS_FOR, Gate, NotProven, Proven, prove
-from tocsin.connectors.sinks.webhook.transport import Transport
+from tocsin.connectors.sinks.webhook.transport import WebhookTransport
 from tocsin.connectors.webhooks import challenge_in, verify
 
 ORIGIN = "tocsin.example.org"
@@ -142,7 +142,7 @@ async def test_when_it_is_asked_again() -> None:
     owner = Owner(answer)
     async with served(owner) as url:
         settings = config(url, **BY["options"])
-        async with Transport(settings) as transport:
+        async with WebhookTransport(settings) as transport:
             gate = Gate(transport, settings, lambda: now)
             closed = await gate.closed()
             assert closed == RetryLater(reason=Reason.UNVERIFIED, after=round(ASK_AGAIN * 1e6), status=200)

@@ -13,9 +13,9 @@ from tests.connectors.sinks.test_tls import receiver as tls_receiver
 from tests.harness.connect_proxy import ConnectProxy
 from tests.harness.name_server import NXDOMAIN, SILENCE, NameServer
 from tests.harness.webhook_receivers import SECRET, attempt, config, receiver
+from tocsin.connectors.egress.proxy import NO_PROXY, Proxy
 from tocsin.connectors.sinks.base import Delivered, Reason, RetryLater, SinkOutcome
 from tocsin.connectors.sinks.webhook import WebhookConfig, WebhookSink
-from tocsin.connectors.sinks.webhook.proxy import NO_PROXY, Proxy
 
 URL = "https://owner.example/hook"
 SHOWN = "Basic " + base64.b64encode("tocsin:wörd".encode()).decode()

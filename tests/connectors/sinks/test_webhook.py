@@ -14,10 +14,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.harness.webhook_receivers import GUARD, OLD_SECRET, SECRET, attempt, bare, config, deliver, receiver
+from tocsin.connectors.egress.transport import READ_AT_MOST
 from tocsin.connectors.guard import dial_any
 from tocsin.connectors.sinks.base import Delivered, Reason, Rejected, RetryLater, SinkMisconfigured
 from tocsin.connectors.sinks.webhook import WebhookConfig, WebhookSink
-from tocsin.connectors.sinks.webhook.transport import READ_AT_MOST, Transport
+from tocsin.connectors.sinks.webhook.transport import WebhookTransport
 from tocsin.connectors.webhooks import verify
 
 
@@ -51,7 +52,7 @@ async def test_a_redirect_to_the_metadata_service_dials_nobody_else(
         dialled.append(target[4][0])
         return dial_any(target)
 
-    monkeypatch.setattr("tocsin.connectors.sinks.webhook.transport.dial_any", listen)
+    monkeypatch.setattr("tocsin.connectors.egress.transport.dial_any", listen)
 
     async def redirect(request: web.Request) -> web.Response:
         headers = {"location": "http://169.254.169.254/latest/meta-data/", "refresh": "0; url=http://169.254.169.254/"}
@@ -141,8 +142,8 @@ async def test_a_compressed_answer_is_not_inflated(encoding: str) -> None:
     async def bomb(request: web.Request) -> web.Response:
         return web.Response(body=small, headers={"content-encoding": encoding})
 
-    async with receiver(bomb) as url, Transport(config(url)) as transport:
-        answer = await transport.send("POST", {}, b"", keep=READ_AT_MOST)
+    async with receiver(bomb) as url, WebhookTransport(config(url)) as transport:
+        answer = await transport.ask("POST", {}, b"", keep=READ_AT_MOST)
     assert (answer.status, answer.body) == (200, small), "as it came: nobody asked for it to be compressed"
 
 

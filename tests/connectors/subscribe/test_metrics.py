@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, generate_latest
 
 from tests.connectors.subscribe.events import opened
+from tocsin.connectors.metrics import CATALOGUE, Process
 from tocsin.connectors.subscribe import MemorySubscriber, Received, Retries
 from tocsin.connectors.subscribe.metrics import SubscriberMetrics
 
@@ -30,3 +31,9 @@ async def test_what_became_of_events_and_what_is_left() -> None:
         'tocsin_subscriber_dead_total{group="memory"} 1.0',
         'tocsin_subscriber_unreadable_total{group="memory"} 0.0',
     ]
+
+
+def test_every_metric_is_in_the_catalogue_and_the_other_way_round() -> None:
+    made = {family.name for family in SubscriberMetrics(MemorySubscriber([])).collect()}
+    named = {one.name.removesuffix("_total") for one in CATALOGUE.values() if Process.SUBSCRIBER in one.processes}
+    assert made == named

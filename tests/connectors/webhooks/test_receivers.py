@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from tests.connectors.webhooks.vectors import BODY, SECRET, SIGNING, VECTORS
+from tests.harness.extras import LANGUAGES, needs_language
 from tocsin.connectors.sinks.webhook.ping import signal
 from tocsin.connectors.webhooks import for_receivers, new_key_pair, new_secret, sign
 from tocsin.connectors.webhooks.challenges import CHALLENGE
@@ -28,14 +29,6 @@ PATIENCE = 200.0
 """Seconds for a compiler, on however busy a machine."""
 
 pytestmark = pytest.mark.timeout(300)  # Go compiles its library once on a new machine
-
-NEEDS = {
-    "node": "no node here: Node 18 or newer runs this test (Debian: apt-get install nodejs)",
-    "go": "no go here: Go 1.21 or newer runs this test (Debian: apt-get install golang)",
-    "javac": "no javac here, and the Java of the embedded Kafka cannot compile: a JDK of 17 or newer runs this test "
-    "(Debian: apt-get install default-jdk-headless)",
-}
-LANGUAGES = ("node", "go", "javac")
 
 
 def run(*command: str | Path, **options: Any) -> str:
@@ -57,8 +50,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Any:
     made: dict[str, tuple[str, ...]] = {}
 
     def build(tool: str) -> tuple[str, ...]:
-        if not shutil.which(tool):
-            pytest.skip(NEEDS[tool])
+        needs_language(tool)
         if tool == "node":
             return ("node", str(RUNNERS / "vectors.mjs"), str(RECEIVERS / "receiver.mjs"))
         if tool not in made:
@@ -149,8 +141,8 @@ class Server:
 @pytest.fixture(params=SERVERS)
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     tool = request.param
-    if tool in NEEDS and not shutil.which(tool):
-        pytest.skip(NEEDS[tool])
+    if tool in LANGUAGES:
+        needs_language(tool)
     secrets = f"{SECRET} {for_receivers(SIGNING)}"
     process = subprocess.Popen(
         [*SERVERS[tool](tmp_path), "0"], stdout=subprocess.PIPE, text=True, cwd=tmp_path,
@@ -224,8 +216,8 @@ def test_what_is_signed_and_no_notification_does_not_come_again(server: Server) 
 
 @pytest.mark.parametrize("tool", SERVERS)
 def test_a_bad_secret_ends_with_one_line(tmp_path: Path, tool: str) -> None:
-    if tool in NEEDS and not shutil.which(tool):
-        pytest.skip(NEEDS[tool])
+    if tool in LANGUAGES:
+        needs_language(tool)
     words, environment = [*SERVERS[tool](tmp_path), "0"], {**os.environ, "WEBHOOK_SECRETS": "nonsense"}
     ended = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=PATIENCE)
     assert ended.returncode in (1, 78)
@@ -236,7 +228,7 @@ def test_a_bad_secret_ends_with_one_line(tmp_path: Path, tool: str) -> None:
 
 def test_a_private_key_is_no_secret_of_a_receiver(tmp_path: Path) -> None:
     for tool, command in SERVERS.items():
-        if tool not in NEEDS or shutil.which(tool):
+        if tool not in LANGUAGES or shutil.which(tool):
             environment = {**os.environ, "WEBHOOK_SECRETS": SIGNING}
             words = [*command(tmp_path), "0"]
             ended = subprocess.run(

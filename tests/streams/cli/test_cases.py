@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tocsin.streams.cli.cases import cases_of, line_of
-from tocsin.streams.cli.endpoint_standing import standings_of
+from tocsin.streams.processes.endpoint_standing import line_of_standing, standings_of
 from tocsin.streams.rules.config import Endpoint
 from tocsin.streams.rules.policies import DeliveryPolicy
-from tocsin.streams.rules.state import CaseRow, EndpointRow, EscalationRow
+from tocsin.streams.rules.state import CaseRow, EndpointRow, EscalationRow, PeerEndpointRow
 from tocsin.streams.rules.values import MINUTE, SECOND, RateLimit
 from tocsin.streams.settings import Settings
 
@@ -70,3 +70,16 @@ def test_endpoints_stand_as_their_rows_say() -> None:
     assert (found["dead"].breaker, found["dead"].held_by, found["dead"].parked) == ("half-open", "breaker", 9)
     assert (found["busy"].held_by, found["busy"].throttled_until) == ("throttle", "2027-01-15T08:01:00.000000Z")
     assert {name for name, one in found.items() if one.rate == "10/s"} == set(known)
+
+
+def test_an_endpoint_says_how_many_of_its_peers_are_held_back() -> None:
+    rows = [
+        PeerEndpointRow("agents", "enabled", NOW, waiting=3, failures=7, breaker="open", peer="did:example:dead"),
+        PeerEndpointRow("agents", "enabled", NOW, waiting=2, throttled_until=NOW + MINUTE, peer="did:example:busy"),
+        PeerEndpointRow("agents", "enabled", NOW, failures=1, peer="did:example:hiccup"),
+        PeerEndpointRow("gone", "enabled", NOW, waiting=1, breaker="open", peer="did:example:dead"),
+    ]
+    agents, gone = standings_of({"agents": Endpoint(name="agents", sink="didcomm")}, rows, NOW)
+    assert (agents.state, agents.peers_held_back, agents.parked, agents.failures) == ("enabled", 2, 5, 0)
+    assert line_of_standing(agents) == "agents enabled 5 parked 2 peers held back"
+    assert (gone.endpoint, gone.origin, gone.peers_held_back, gone.parked) == ("gone", "gone", 1, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -51,3 +52,13 @@ def test_a_command_without_its_extras(missing: tuple[str, ...], arguments: list[
 def test_a_part_of_our_own_that_is_missing_is_a_fault_of_ours() -> None:
     assert code_of(ModuleNotFoundError("gone", name="tocsin.gone")) is None
     assert "jgo" in message_of(ModuleNotFoundError("gone", name="jgo.parse"))
+
+
+def test_the_doctor_goes_on_without_the_libraries_of_didcomm(tmp_path: Path) -> None:
+    (tmp_path / "didcomm-keys.json").write_text("{}")
+    code = WITHOUT.format(missing=("aries_askar", "base58", "did_peer_2", "did_peer_4"), arguments=["doctor"])
+    environment = {"TOCSIN_BOOTSTRAP": "127.0.0.1:1", "TOCSIN_HOME": str(tmp_path)}
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert ended.returncode == 69, ended.stderr
+    assert "DIDComm needs an extra: pip install 'tocsin[didcomm]'" in ended.stdout
+    assert "Traceback" not in ended.stderr

@@ -58,7 +58,7 @@ class Diary:
         rows.put(name, entries, due)
         return [Output("told", name.encode(), json.dumps(entries[-1]).encode())]
 
-    def counted(self, key: str, data: bytes) -> tuple[str, int] | None:
+    def counted(self, key: str, data: bytes, now: int) -> tuple[str, int] | None:
         """Nothing is counted."""
         return None
 

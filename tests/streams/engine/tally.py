@@ -56,7 +56,7 @@ class Tally:
     def released(self, rows: Rows) -> None:
         """Nothing is kept."""
 
-    def counted(self, key: str, data: bytes) -> tuple[str, int] | None:
+    def counted(self, key: str, data: bytes, now: int) -> tuple[str, int] | None:
         """Nothing is counted."""
         return None
 

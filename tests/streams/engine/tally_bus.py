@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import sys
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
@@ -17,7 +16,16 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 
+from tests.harness.forking import Process, start
+
 ROOT = Path(__file__).parents[3]
+WORKER = """
+import os, runpy
+for number in (1, 2):
+    os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+runpy.run_module("tests.streams.engine.tally_worker", run_name="__main__")
+"""
+"""Whose output nobody reads."""
 PATIENCE = 90.0
 """Seconds to wait for anything: the machine may be busy with other tests."""
 
@@ -29,7 +37,7 @@ class TallyBus:
         self.bootstrap, self.prefix, self.partitions = bootstrap, prefix, partitions
         self.admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
         self.producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, linger_ms=2)
-        self.workers: list[asyncio.subprocess.Process] = []
+        self.workers: list[Process] = []
         self.fed = 0
         self.runs = 0
 
@@ -60,28 +68,15 @@ class TallyBus:
             sent.append(await self.producer.send(self.prefix + "numbers", value, key=name.encode()))
         await asyncio.gather(*sent)
 
-    async def start_worker(
-        self, group: str | None = None, failpoint: str = "", dead_letters: int = 100
-    ) -> asyncio.subprocess.Process:
+    async def start_worker(self, group: str | None = None, failpoint: str = "", dead_letters: int = 100) -> Process:
         """A worker; without `group` in a group of its own, so that no dead member has to time out first."""
         self.runs += 1
-        worker = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "tests.streams.engine.tally_worker",
-            self.bootstrap,
-            self.prefix,
-            group or f"{self.prefix}g{self.runs}",
-            str(dead_letters),
-            env={**os.environ, "TOCSIN_FAILPOINT": failpoint},
-            cwd=ROOT,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
+        arguments = (self.bootstrap, self.prefix, group or f"{self.prefix}g{self.runs}", str(dead_letters))
+        worker = await start(WORKER, arguments, {**os.environ, "TOCSIN_FAILPOINT": failpoint}, ROOT)
         self.workers.append(worker)
         return worker
 
-    async def end(self, worker: asyncio.subprocess.Process, how: signal.Signals = signal.SIGTERM) -> int:
+    async def end(self, worker: Process, how: signal.Signals = signal.SIGTERM) -> int:
         if worker.returncode is None:
             worker.send_signal(how)
         return await asyncio.wait_for(worker.wait(), PATIENCE)

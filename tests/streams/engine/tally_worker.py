@@ -9,7 +9,8 @@ import sys
 
 from tests.streams.engine.tally import Tally
 from tocsin.streams.engine.dead import DeadLetterLimit
-from tocsin.streams.engine.engine import Engine, EngineSettings
+from tocsin.streams.engine.engine import Engine
+from tocsin.streams.engine.engine_settings import EngineSettings
 from tocsin.streams.engine.worker import build_app, run_worker
 
 

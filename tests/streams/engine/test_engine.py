@@ -12,7 +12,8 @@ from structlog.testing import capture_logs
 from tests.streams.engine.tally import Tally
 from tocsin.streams.engine import audit
 from tocsin.streams.engine.audit import TimerCensus
-from tocsin.streams.engine.engine import Engine, EngineSettings
+from tocsin.streams.engine.engine import Engine
+from tocsin.streams.engine.engine_settings import EngineSettings
 from tocsin.streams.engine.phase import Phase
 from tocsin.streams.engine.task import PartitionTask
 

@@ -17,7 +17,8 @@ from tests.streams.engine.simulated_log import Faults, SimulatedBroker, Simulate
 from tests.streams.engine.tally import Tally
 from tocsin.streams.engine import engine, task, watchdog
 from tocsin.streams.engine.changelog import OWNER_HEADER
-from tocsin.streams.engine.engine import Engine, EngineSettings
+from tocsin.streams.engine.engine import Engine
+from tocsin.streams.engine.engine_settings import EngineSettings
 from tocsin.streams.engine.outbox import OutboxRecord
 from tocsin.streams.engine.phase import Phase
 from tocsin.streams.engine.ports import LogUnavailable

@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import pytest
 
+from tests.harness.fuzzing import examples
 from tests.streams.engine.broken_writers import ForgetsTheOutbox, LeavesShadows, ProvesNothing, SpeaksFirst
 from tests.streams.engine.diary import ALARM_AFTER, Diary
 from tests.streams.engine.simulated_log import COMPACTION_LAG, Faults, Killed, SimulatedBroker, SimulatedLog
@@ -23,7 +24,7 @@ from tocsin.streams.engine.rows import RowStore
 NAMES = Names("notes", "diary-changelog")
 EVENTS = 60
 SILENCE = Limits().silence
-SEEDS = 300
+SEEDS = examples(100, 300)
 
 
 class Broken(AssertionError):
@@ -219,6 +220,7 @@ async def simulate(seed: int, kind: type[PartitionWriter] = PartitionWriter) -> 
     return simulation
 
 
+@pytest.mark.timeout(600)
 async def test_every_seed_keeps_the_promise() -> None:
     repeats = owners = steps = silences = 0
     for seed in range(SEEDS):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tocsin.streams.processes.gateway import config_of
-from tocsin.streams.settings import Settings, without_user
+from tocsin.streams.setting_values import without_user
+from tocsin.streams.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -17,16 +18,14 @@ from tocsin.streams.settings import Settings, without_user
         pytest.param({"public_url": "https://bus.example"}, "off", id="a public address"),
         pytest.param({"allowed_hosts": "bus.example"}, "off", id="another name"),
         pytest.param({"host": "0.0.0.0"}, "off", id="every address"),
-        pytest.param(
-            {"public_url": "https://bus.example", "subscriptions": "loopback"}, "loopback", id="as it is said"
-        ),
-        pytest.param({"subscriptions": "on"}, "on", id="everybody"),
+        pytest.param({"public_url": "https://bus.example", "anonymous": "loopback"}, "loopback", id="as it is said"),
+        pytest.param({"anonymous": "off"}, "off", id="nobody, on this machine alone"),
     ],
 )
-def test_who_may_make_subscriptions_over_http(said: dict[str, str], who: str) -> None:
+def test_who_needs_no_credential(said: dict[str, str], who: str) -> None:
     """Whoever gives the gateway a name has a proxy before it, or lets others ask: a usual proxy asks by a loopback name
     and says nothing of those behind it."""
-    assert config_of(Settings(**said)).subscriptions == who  # type: ignore[arg-type]
+    assert config_of(Settings(**said)).anonymous == who  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("url", ["https://bus.example", "https://u:p@bus.example/x", "https://u:p@q@bus.example:8443"])

@@ -77,8 +77,8 @@ FINDINGS = {
     ),
     "sink: dove": (
         "2: endpoints.roof has no sink that there is "
-        "(expected sink: webhook or sink: notify or sink: log or sink: memory or sink: broken or sink: pigeon; "
-        "set its sink)"
+        "(expected sink: webhook or sink: didcomm or sink: notify or sink: log or sink: memory or sink: broken or "
+        "sink: pigeon; set its sink)"
     ),
     "sink: broken": (
         "2: broken endpoint, sink: nowhere_to_be_found:Sink cannot be loaded: "

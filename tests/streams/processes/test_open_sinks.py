@@ -207,7 +207,21 @@ async def test_the_same_address_in_other_hands_is_another_sink(diary: Diary) -> 
     async with OpenSinks(book(desk="https://a.example")) as sinks:
         await sinks.change(made, {"hook": "acme"})
         await sinks.change(made, {"hook": "eve"})
-        assert await sinks["hook"].deliver(replace(ATTEMPT, endpoint="hook")) == Rejected(reason=Reason.OTHER_TENANT)
+        again = replace(ATTEMPT, endpoint="hook", attempt=2)
+        assert await sinks["hook"].deliver(again) == Rejected(reason=Reason.OTHER_TENANT)
+
+
+async def test_what_is_for_the_file_that_has_just_taken_a_name_waits_until_the_file_is_read(diary: Diary) -> None:
+    """A worker reads it sooner than the dispatcher: what it routes then is of every tenant, and sent to nobody yet."""
+    diary.answer.set()
+    attempt = replace(ATTEMPT, endpoint="hook", attempt=1)
+    async with OpenSinks(book(desk="https://a.example")) as sinks:
+        await sinks.change(book(desk="https://a.example", hook="https://eve.example"), {"hook": "eve"})
+        outcome = await make_attempt(attempt, sinks)
+        assert (outcome.outcome, outcome.reason) == (Outcome.RETRY_LATER, "other_tenant")
+        assert [one for one in diary.said if one.startswith("delivered")] == []
+        await sinks.change(book(desk="https://a.example", hook="https://file.example"), {})
+        assert await sinks["hook"].deliver(replace(attempt, attempt=2)) == Delivered()
 
 
 async def test_what_is_made_while_the_first_sinks_open_gets_its_sink(

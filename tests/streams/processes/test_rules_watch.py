@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from tocsin.connectors.metrics.making import Meters
 from tocsin.streams.processes import rules_watch
 from tocsin.streams.processes.lifecycle import beside, ignore_hangups
 from tocsin.streams.processes.live_config import LiveConfig
@@ -54,7 +55,7 @@ class Rules:
     def __init__(self, file: Path | None) -> None:
         self.registry = CollectorRegistry()
         self.settings = Settings(rules=file)
-        self.watched = WatchedRules(self.settings, self.registry)
+        self.watched = WatchedRules(self.settings, Meters(self.registry))
 
     async def look_twice(self) -> bool:
         """As the process does in four seconds."""
@@ -278,7 +279,7 @@ def test_an_endpoint_that_is_this_bus_is_refused(file: Path) -> None:
         "default_route: us\n",
     )
     with pytest.raises(RulesFileError, match="endpoint us is this bus's own gateway"):
-        WatchedRules(Settings(rules=file, host="127.0.0.1", port=8700), CollectorRegistry())
+        WatchedRules(Settings(rules=file, host="127.0.0.1", port=8700), Meters(CollectorRegistry()))
 
 
 async def until(holds: object, within: float = 60.0) -> None:

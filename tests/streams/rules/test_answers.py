@@ -8,7 +8,14 @@ import msgspec
 import pytest
 
 from tests.streams.rules.test_commands import CONFIG, NOW, a_command, a_report
-from tocsin.schemas.events import CommandAnswered, CommandIssued, CommandOutcome, EndpointCommand, EndpointCommandKind
+from tocsin.schemas.events import (
+    CommandAnswered,
+    CommandIssued,
+    CommandOutcome,
+    EndpointCommand,
+    EndpointCommandKind,
+    EscalationAcknowledged,
+)
 from tocsin.streams.rules.decide import decide, fire
 from tocsin.streams.rules.decision import Decision, Emit
 from tocsin.streams.rules.delivery.deliver import deliver
@@ -69,6 +76,25 @@ def test_what_is_answered(
     assert says in (answer.detail or "")
     assert (answer.tenant, answer.kind, answer.by) == (issued.tenant, issued.kind, "ann")
     assert (answer.case is not None) == (outcome in ("done", "already_so") or "put off" in (answer.detail or ""))
+
+
+def test_who_was_first_has_it_unless_it_is_taken_over_from_just_them(rows: DictRows) -> None:
+    decide(a_report("r"), rows, NOW, CONFIG)
+    decide(ACK, rows, NOW, CONFIG)
+    bob = msgspec.structs.replace(OTHER_ACK, by="bob")
+    for command, outcome, says, taken in (
+        (bob, "already_so", "already, by ann", []),
+        (msgspec.structs.replace(bob, event_id="c3", choice="eve"), "already_so", "already, by ann", []),
+        (msgspec.structs.replace(bob, event_id="c4", choice="ann"), "done", "taken over from ann", ["bob"]),
+        (msgspec.structs.replace(bob, event_id="c5", choice="ann"), "already_so", "by bob", []),
+        (msgspec.structs.replace(bob, event_id="c6", choice="bob"), "already_so", "by bob", []),
+        (msgspec.structs.replace(ACK, event_id="c7", choice="bob"), "done", "taken over from bob", ["ann"]),
+    ):
+        decided = decide(command, rows, NOW, CONFIG)
+        answer = answers(decided)[command.event_id]
+        assert (answer.outcome, says in (answer.detail or "")) == (outcome, True), answer
+        events = [one.event for one in decided if isinstance(one, Emit)]
+        assert [event.by for event in events if isinstance(event, EscalationAcknowledged)] == taken
 
 
 def test_what_is_known_but_was_told_to_nobody_yet_is_said_so(rows: DictRows) -> None:

@@ -5,16 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
+import pytest
 
 from tests.harness.unanswered import decide, fire
-from tocsin.schemas.events import CommandIssued, CommandKind, EscalationAcknowledged, ProblemReported
+from tocsin.schemas.events import (
+    CommandAnswered,
+    CommandIssued,
+    CommandKind,
+    CommandOutcome,
+    EscalationAcknowledged,
+    ProblemReported,
+)
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.commands import MAX_WHY
 from tocsin.streams.rules.config import DecideConfig, Endpoint, Grouping, Route, RuleBook
 from tocsin.streams.rules.context.threads import MAX_TEXT
+from tocsin.streams.rules.decide import decide as decide_all
 from tocsin.streams.rules.decision import DeadLetter, Decision, Emit
+from tocsin.streams.rules.report import Report
+from tocsin.streams.rules.stages import same_event
 from tocsin.streams.rules.state import CaseRow, KeptCommand, SeenRow
+from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.values import DAY, HOUR, MINUTE
+from tocsin.streams.rules.verdict import Outcome, Reason, Verdict
 
 if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows
@@ -104,6 +117,41 @@ def test_so_does_a_command_that_comes_while_the_report_is_held_back(rows: DictRo
     assert taken(fire(window, rows, NOW + MINUTE, TOGETHER)) == 1
     (case,) = [row for key in rows.rows if isinstance(row := rows.get(key), CaseRow)]
     assert case.status == "acknowledged"
+
+
+# why nobody was told -> whether a command on it waits (for a digest; a limit remembers nothing), else how long it is
+# refused
+NOBODY_TOLD = {
+    Reason.SILENCED: (False, DAY), Reason.INHIBITED: (False, DAY), Reason.QUIET: (False, DAY),
+    Reason.PEER_NOT_TOLD: (False, DAY), Reason.THREAD_MUTED: (True, 0), Reason.TENANT_LIMIT: (True, 0),
+    Reason.CLAIMED_LIMIT: (True, 0),
+    Reason.EXCHANGE: (True, 0), Reason.MUTED: (True, 0), Reason.GROUPED: (True, 0), Reason.IDENTICAL: (True, 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["acknowledge", "snooze", "resolve"])
+@pytest.mark.parametrize("by", ["report", "case"])
+@pytest.mark.parametrize(("reason", "waits", "while_"), [(why, *expected) for why, expected in NOBODY_TOLD.items()])
+def test_a_command_on_what_nobody_was_told_of(
+    rows: DictRows, reason: Reason, waits: bool, while_: int, by: str, kind: str
+) -> None:
+    report, turn = Report(a_report()), Turn(rows, NOW, CONFIG, "acme")
+    same_event.after(turn, report, Outcome("suppressed", Verdict(reason=reason)))
+    target = "r" if by == "report" else report.case
+    answers = [one.event for one in decide_all(a_command(kind, target=target, until=NOW + DAY), rows, NOW, CONFIG)
+               if isinstance(one, Emit) and isinstance(one.event, CommandAnswered)]  # fmt: skip
+    ((outcome, detail),) = [(one.outcome, one.detail or "") for one in answers]
+    assert (outcome, kept(rows) != []) == ((CommandOutcome.KEPT, True) if waits else (CommandOutcome.REFUSED, False))
+    assert detail.startswith("nobody was told of it") or waits
+    assert (rows.due(f"seen/acme/{report.case}") or NOW) - NOW == while_
+
+
+def test_what_is_held_back_for_a_digest_after_a_silence_waits_for_it(rows: DictRows) -> None:
+    report, turn = Report(a_report()), Turn(rows, NOW, CONFIG, "acme")
+    for reason in (Reason.SILENCED, Reason.GROUPED):
+        same_event.after(turn, report, Outcome("suppressed", Verdict(reason=reason)))
+    decide(a_command("acknowledge"), rows, NOW, CONFIG)
+    assert kept(rows) == [f"kept/acme/{report.case}"]
 
 
 def test_at_the_end_of_its_time_a_command_is_tried_once_more(rows: DictRows) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -28,7 +28,7 @@ from tocsin.schemas.events import (
     Tick,
 )
 from tocsin.schemas.ids import derived_id
-from tocsin.schemas.problem import Problem
+from tocsin.schemas.problem import Problem, Severity, Source
 from tocsin.streams.rules.config import DecideConfig, Endpoint, Route, RuleBook
 from tocsin.streams.rules.decision import DeadLetter, Decision, Emit
 from tocsin.streams.rules.match import Match
@@ -182,14 +182,47 @@ def test_an_empty_thread_id_is_no_lane(rows: DictRows) -> None:
     assert requested.lane is None
 
 
-def test_reports_without_a_thread_are_cases_of_their_own_without_a_lane(rows: DictRows) -> None:
-    first = emitted(decide(a_report("r1", thread=None), rows, NOW, CONFIG))
-    second = emitted(decide(a_report("r2", thread=None), rows, NOW, CONFIG))
-    assert isinstance(first[0], ProblemOpened)
-    assert isinstance(second[0], ProblemOpened)
-    assert first[0].case != second[0].case
-    assert isinstance(first[1], DeliveryRequested)
-    assert first[1].lane is None
+WITHOUT_A_THREAD: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
+    "the same words": ({"text": "pool exhausted"}, {"text": "pool exhausted"}, True),
+    "but for a number": ({"text": "no answer in 30 s"}, {"text": "no answer in 31 s"}, True),
+    "but for an id": ({"text": "job 0f-a1 failed"}, {"text": "job 7c-b2 failed"}, True),
+    "other words": ({"text": "pool exhausted"}, {"text": "disk full"}, False),
+    "another severity": ({"severity": Severity.ERROR}, {"severity": Severity.WARNING}, False),
+    "another service": ({"source": Source(service="a")}, {"source": Source(service="b")}, False),
+    "another job": ({"source": Source(job="a")}, {"source": Source(job="b")}, False),
+    "what names a message": ({"context_ids": ["m"]}, {"context_ids": ["m"]}, False),
+    "what names a record": ({"source": Source(record_id="r")}, {"source": Source(record_id="r")}, False),
+}
+
+
+@pytest.mark.parametrize(("one", "other", "alike"), WITHOUT_A_THREAD.values(), ids=WITHOUT_A_THREAD)
+def test_without_a_thread_what_is_alike_is_one_case(one: dict[str, Any], other: dict[str, Any], alike: bool) -> None:
+    cases = []
+    for name, fields in (("r1", one), ("r2", other)):
+        report = a_report(name, thread=None)
+        problem = msgspec.structs.replace(report.problem, **fields)
+        cases.append(case_of(msgspec.structs.replace(report, problem=problem)))
+    assert (cases[0] == cases[1]) == alike
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("letter", ["d", "-", "d ", "d9"])
+def test_what_strangers_wrote_is_looked_at_in_steps_that_grow_with_it(letter: str) -> None:
+    """A quadratic look at a text of this size takes a quarter of an hour, in which the whole partition waits."""
+    report = a_report("r", thread=None)
+    assert case_of(
+        msgspec.structs.replace(report, problem=msgspec.structs.replace(report.problem, text=letter * 120_000))
+    )
+
+
+def test_reports_without_a_thread_have_no_lane(rows: DictRows) -> None:
+    opened, requested = emitted(decide(a_report("r1", thread=None), rows, NOW, CONFIG))[:2]
+    assert isinstance(opened, ProblemOpened)
+    assert isinstance(requested, DeliveryRequested)
+    assert requested.lane is None
+    repeated = emitted(decide(a_report("r2", thread=None), rows, NOW, CONFIG))[0]
+    assert isinstance(repeated, ProblemRepeated)
+    assert (repeated.case, repeated.count) == (opened.case, 2)
 
 
 def test_tenants_with_the_same_thread_have_different_cases() -> None:

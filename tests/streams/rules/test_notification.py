@@ -10,9 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.harness.problem_strategies import problems
 from tocsin.schemas.events import ProblemOpened, ProblemRepeated, ThreadContext
 from tocsin.schemas.problem import Http, Item, Problem, Severity, Source
-from tocsin.streams.rules.notification import MAX_BODY, MAX_OVERFLOW_BODY, Notice, body_of, body_of_notice, timestamp
+from tocsin.streams.rules.notification import (
+    MAX_BODY,
+    MAX_OVERFLOW_BODY,
+    Notice,
+    body_of,
+    body_of_notice,
+    problem_json,
+    thread_json,
+    timestamp,
+)
 
 WHEN = 1_800_000_000_123_456
 THREAD = ThreadContext(
@@ -249,3 +259,31 @@ def test_the_thread_says_what_is_known_of_it() -> None:
     thread = json.loads(body_of_notice(msgspec.structs.replace(a_notice(), thread=known), WHEN, None))["data"]["thread"]
     assert (thread["protocol"], thread["state"], thread["effect"]) == ("issue-credential/2.0", "offer-sent", "ended")
     assert "role" not in thread
+
+
+class _Data(msgspec.Struct):
+    problem: msgspec.Raw
+    thread: msgspec.Raw
+
+
+class _Body(msgspec.Struct):
+    data: _Data
+
+
+_known = st.none() | st.sampled_from(["", "x", "é"])
+_threads = st.builds(
+    ThreadContext, thread_id=_known, depth=st.integers(0, 2), count=st.integers(0, 2), codes=st.lists(st.just("e.p")),
+    parents=st.lists(st.just("p")), first_seen=st.integers(0, WHEN), last_seen=st.integers(0, WHEN), role=_known,
+    found_by=_known, trust=_known, job=_known,
+)  # fmt: skip
+
+
+@given(problems, _threads)
+def test_a_notice_says_of_problem_and_thread_what_any_other_notification_does(
+    problem: Problem, thread: ThreadContext
+) -> None:
+    notice = msgspec.structs.replace(a_notice(problem), thread=thread)
+    told = msgspec.json.decode(body_of_notice(notice, WHEN, None, limit=1 << 30), type=_Body).data
+    deterministic = msgspec.json.Encoder(order="deterministic").encode
+    assert bytes(told.problem) == deterministic(problem_json(problem))
+    assert bytes(told.thread) == deterministic(thread_json(thread))

@@ -11,11 +11,11 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tocsin.connectors.egress.proxy import NO_PROXY, Proxy
 from tocsin.connectors.redaction import Redaction
 from tocsin.connectors.sinks import sink_kinds
 from tocsin.connectors.sinks.memory import MemoryConfig
 from tocsin.connectors.sinks.webhook import WebhookConfig
-from tocsin.connectors.sinks.webhook.proxy import NO_PROXY, Proxy
 from tocsin.connectors.webhooks import new_key_pair
 from tocsin.streams.rules.config import Endpoint, Route, RuleBook, default_rulebook
 from tocsin.streams.rules.match import Match
@@ -56,7 +56,8 @@ def test_the_example_loads_without_a_finding() -> None:
     }
     assert check_rulebook(EXAMPLE, variables) == []
     book = load_rulebook(EXAMPLE, variables)
-    assert list(book.endpoints) == ["issuer-team", "wallet-desk", "terminal", "ann", "operators", "peer-agent"]
+    endpoints = ("issuer-team", "wallet-desk", "terminal", "ann", "operators", "peer-agent", "holder-agents")
+    assert tuple(book.endpoints) == endpoints
     assert book.default_endpoint == "operators"
     assert [route.name for route in book.routes] == ["issuing", "resources", "wallets"]
     assert len(webhook(book, "issuer-team").secrets) == 2
@@ -146,7 +147,8 @@ routes:
             "endpoints:\n  memory: {sink: memory, kep: 1}\ndefault_route: memory\n",
             [
                 "2: endpoints.memory.kep is not a key that there is "
-                "(expected one of sink, keep, audience, body, language, delivery; did you mean keep?)"
+                "(expected one of sink, keep, audience, body, language, delivery, peer, connection, ends_connections; "
+                "did you mean keep?)"
             ],
             id="a key of an endpoint that is named like a sink",
         ),

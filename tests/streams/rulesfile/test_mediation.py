@@ -28,7 +28,7 @@ def shown(folder: Path, section: str, table: object = TABLE) -> list[str]:
     return [str(finding).replace(f"{folder}/", "") for finding in check_rulebook(file, {})]
 
 
-ONE_OF = "expected a JSON file, or one of identus-mediator, identus-agent"
+ONE_OF = "expected a JSON file, or one of identus-mediator, identus-agent, tocsin-didcomm"
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ ONE_OF = "expected a JSON file, or one of identus-mediator, identus-agent"
             [
                 f"rules.yaml:4: the table identus-mediatr cannot be used ({ONE_OF})",
                 "identus-mediatr:1: the table cannot be read: No such file or directory "
-                "(name a file, or one of identus-mediator, identus-agent)",
+                "(name a file, or one of identus-mediator, identus-agent, tocsin-didcomm)",
             ],
             id="no such table",
         ),

@@ -14,7 +14,7 @@ from tocsin.streams.rules.config import Grouping, Inhibition, RuleBook, Silence,
 from tocsin.streams.rules.match import Match
 from tocsin.streams.rules.policies import EscalationPolicy, LoopLimits, Repeat, Step, TimeoutPolicy
 from tocsin.streams.rules.values import DAY, HOUR, LONGEST, MINUTE, SECOND, read_duration, read_instant
-from tocsin.streams.rulesfile import check_rulebook, load_rulebook
+from tocsin.streams.rulesfile import RulesFileError, check_rulebook, load_rulebook, load_wallets
 
 TOP = "endpoints:\n  desk: {sink: memory}\ndefault_route: desk\n"
 
@@ -29,6 +29,26 @@ def shown(folder: Path, text: str, own: tuple[str, ...] = ()) -> list[str]:
     file = folder / "rules.yaml"
     file.write_text(TOP + text)
     return [str(finding).removeprefix(f"{file}:") for finding in check_rulebook(file, {}, own)]
+
+
+WALLETS = """tenants:
+  acme: {wallets: [w-1, w-2], wallet: agent}
+  beta: {wallets: [w-3], wallet: w-3}
+  gamma: {wallet: both}
+  delta: {wallet: both}
+"""
+
+
+def test_wallets(tmp_path: Path) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text(TOP + WALLETS)
+    assert load_wallets(file) == {"w-1": "acme", "w-2": "acme", "agent": "acme", "w-3": "beta"}
+    assert load_wallets(None) == {}
+    text = "tenants:\n  acme: {wallets: [w-1]}\n  beta:\n    wallets:\n      - w-2\n      - w-1\n"
+    (said,) = shown(tmp_path, text)
+    assert said.startswith("9: the tenant acme has the same wallet")
+    with pytest.raises(RulesFileError, match="has the same wallet"):
+        load_wallets(file)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +130,7 @@ tenants:
 
 
 def test_limits_that_are_off_are_all_that_may_be_0(tmp_path: Path) -> None:
-    never = {"identical", "connection_window", "ping_pong_window", "tenant_window"}
+    never = {"identical", "connection_window", "ping_pong_window", "tenant_window", "claimed_window"}
     zeros = {name: 0 for name in LoopLimits.__struct_fields__ if name not in never}
     assert book(tmp_path, f"limits: {zeros}\n").limits == LoopLimits.off()
     assert all(shown(tmp_path, f"limits: {{{name}: 0}}\n") for name in never)
@@ -384,7 +404,7 @@ WHERE = "match: {code: e}, from: 2026-01-01T00:00:00Z"
         pytest.param(
             "tenants: {acme: {limit: {}}}",
             "4: tenants.acme.limit is not a key that there is (expected one of limits, timeouts, language, redaction, "
-            "wallet; did you mean limits?)",
+            "wallet, wallets; did you mean limits?)",
             id="a tenant's section that is misspelt",
         ),
     ],

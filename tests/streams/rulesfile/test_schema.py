@@ -45,6 +45,9 @@ UNSHOWN = {
     "password",
     "resolves",
     "ca_file",
+    "ends_connections",
+    "keys",
+    "passphrase",
 }
 """Keys that the example names in a comment, or leaves out on purpose."""
 

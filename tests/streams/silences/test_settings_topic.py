@@ -20,10 +20,10 @@ from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.processes.lifecycle import beside
 from tocsin.streams.settings import Settings
 from tocsin.streams.silences import settings_topic
-from tocsin.streams.silences.settings_topic import SettingsTopic, TopicsMissing
+from tocsin.streams.silences.settings_topic import SettingsTopic
 from tocsin.streams.silences.silences import Silences
 from tocsin.streams.silences.subscriptions import key_of
-from tocsin.streams.topics import apply
+from tocsin.streams.topics import TopicsMissing, apply
 
 
 async def test_missing_topics_are_named_at_once(bootstrap: str, prefix: str, caplog: pytest.LogCaptureFixture) -> None:

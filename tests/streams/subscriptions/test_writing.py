@@ -9,9 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from tocsin.connectors.commands import SubscriptionRefusal, SubscriptionRefused
+from tocsin.connectors.egress.proxy import Proxy
 from tocsin.connectors.sealing import SealKeys
 from tocsin.connectors.sinks.webhook import WebhookConfig
-from tocsin.connectors.sinks.webhook.proxy import Proxy
 from tocsin.connectors.webhooks import for_receivers
 from tocsin.schemas.codec import decode, encode
 from tocsin.schemas.events import SubscriptionSet

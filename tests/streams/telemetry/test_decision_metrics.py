@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from tocsin.connectors.metrics.making import Meters
 from tocsin.schemas import events
 from tocsin.schemas.events import (
     EscalationAcknowledged,
@@ -24,8 +25,9 @@ from tocsin.schemas.events import (
 from tocsin.streams.engine.fold import Folded
 from tocsin.streams.rules.decision import PROBLEMS, Emit
 from tocsin.streams.silences.silences import Silences
+from tocsin.streams.telemetry import counting
 from tocsin.streams.telemetry.engine_metrics import watch_silences
-from tocsin.streams.telemetry.metrics import OUTCOME_OF, WorkerMetrics
+from tocsin.streams.telemetry.metrics import WorkerMetrics
 
 COMMON: dict[str, Any] = {"event_id": "e", "tenant": "acme", "occurred_at": 1, "recorded_at": 1}
 CASE = COMMON | {"case": "c"}
@@ -60,7 +62,7 @@ COUNTED: dict[str, tuple[Event, str, str, float]] = {
 @pytest.mark.parametrize(("event", "metric", "label", "count"), COUNTED.values(), ids=list(COUNTED))
 def test_counted(event: Event, metric: str, label: str, count: float) -> None:
     registry = CollectorRegistry()
-    metrics = WorkerMetrics(registry)
+    metrics = WorkerMetrics(Meters(registry))
     metrics.written(_Rules(), 0, Folded(taken=1, decisions=[Emit(PROBLEMS, "c", event)]))  # type: ignore[arg-type]
     found = {
         next(iter(sample.labels.values())): sample.value
@@ -72,12 +74,13 @@ def test_counted(event: Event, metric: str, label: str, count: float) -> None:
     assert sum(found.values()) == count
 
 
-def test_every_event_of_the_topic_problems_is_counted() -> None:
-    assert OUTCOME_OF.keys() == {name for name, kind in events.EVENTS.items() if kind.__module__.endswith(".problems")}
+def test_every_event_of_the_topics_problems_and_escalations_is_counted() -> None:
+    wanted = (".problems", ".escalations")
+    assert counting.SEEN.keys() >= {kind for kind in events.EVENTS.values() if kind.__module__.endswith(wanted)}
 
 
 def test_silences_are_shown() -> None:
     registry = CollectorRegistry()
     silences = Silences()
-    watch_silences(registry, lambda: silences.in_force)
+    watch_silences(Meters(registry), lambda: silences.in_force)
     assert registry.get_sample_value("tocsin_silences") == 0

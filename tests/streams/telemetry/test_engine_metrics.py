@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import inf
 from types import SimpleNamespace
 
 from aiokafka import TopicPartition
 from prometheus_client import CollectorRegistry, generate_latest
 
+from tocsin.connectors.metrics.making import Meters
 from tocsin.streams.engine.audit import TimerCensus
 from tocsin.streams.engine.lag import Lag
 from tocsin.streams.engine.phase import Trouble
+from tocsin.streams.rules.delivery.gate import HELD_PEER
 from tocsin.streams.rules.state import EndpointRow
-from tocsin.streams.rules.state.counted import OPEN_CASES, PENDING_DELIVERIES
+from tocsin.streams.rules.state.counted import ACTIVE_ESCALATIONS, OPEN_CASES, PENDING_DELIVERIES
 from tocsin.streams.telemetry.engine_metrics import (
+    AGE_NAMES,
     CountedRows,
     DispatchLag,
     EndpointMetrics,
     HaltedPartitions,
-    LagMetrics,
+    PartitionMetrics,
     TimerMetrics,
 )
 
@@ -57,29 +61,61 @@ def test_a_halted_partition_is_named_with_its_reason() -> None:
 
 def test_the_lag_of_each_partition() -> None:
     lags = {TopicPartition("t.inbox", 3): Lag(7, 1.5), TopicPartition("t.inbox", 4): Lag()}
-    engine = SimpleNamespace(tasks=dict.fromkeys(lags, SimpleNamespace(agent="decide")), lag=lags.__getitem__)
+    engine = SimpleNamespace(
+        tasks=dict.fromkeys(lags, SimpleNamespace(agent="decide", moved_at=inf)), lag=lags.__getitem__
+    )
     registry = CollectorRegistry()
-    registry.register(LagMetrics(engine))  # type: ignore[arg-type]
+    registry.register(PartitionMetrics(engine))  # type: ignore[arg-type]
     samples = [line for line in generate_latest(registry).decode().splitlines() if not line.startswith("#")]
     assert samples == [
         'tocsin_consumer_lag_records{agent="decide",partition="3"} 7.0',
         'tocsin_consumer_lag_records{agent="decide",partition="4"} 0.0',
         'tocsin_consumer_lag_seconds{agent="decide",partition="3"} 1.5',
         'tocsin_consumer_lag_seconds{agent="decide",partition="4"} 0.0',
+        'tocsin_partition_idle_seconds{agent="decide",partition="3"} 0.0',
+        'tocsin_partition_idle_seconds{agent="decide",partition="4"} 0.0',
     ]
 
 
-def test_open_cases_and_the_oldest_pending_delivery() -> None:
+MINUTE = 60_000_000
+
+
+def test_what_the_auditors_counted() -> None:
     census = {"decide": TimerCensus(), "deliver": TimerCensus()}
     registry = CollectorRegistry()
     engine = SimpleNamespace(timers=census.__getitem__)
-    registry.register(CountedRows(engine, lambda: 90_000_000))  # type: ignore[arg-type]
-    names = ("tocsin_cases_open", "tocsin_deliveries_pending", "tocsin_delivery_oldest_pending_seconds")
+    now = 100 * MINUTE
+    registry.register(CountedRows(Meters(registry), engine, lambda: now))  # type: ignore[arg-type]
+    names = ("tocsin_case_oldest_open_seconds", "tocsin_deliveries_pending", "tocsin_delivery_oldest_pending_seconds")
     assert [registry.get_sample_value(name) for name in names] == [0, 0, 0]
-    census["decide"].count(OPEN_CASES, 5, 7)
-    for since in (60_000_000, 30_000_000, 80_000_000):
-        census["deliver"].count(PENDING_DELIVERIES, since)
-    assert [registry.get_sample_value(name) for name in names] == [7, 3, 60]
+    for age in (1, 2, 5, 6, 99):
+        census["decide"].count(OPEN_CASES, now - age * MINUTE, now)
+    census["decide"].count(ACTIVE_ESCALATIONS, 1, now)
+    for since in (now - 30_000_000, now - MINUTE, now - 10_000_000):
+        census["deliver"].count(PENDING_DELIVERIES, since, now)
+    for kind in ("breaker one", "breaker one", "rate one", "breaker a name with spaces"):
+        census["deliver"].count(f"{HELD_PEER} {kind}", 1, now)
+    assert [registry.get_sample_value(name) for name in names] == [99 * 60, 3, 60]
+    cases = {age: registry.get_sample_value("tocsin_cases_open", {"age": age}) for age in AGE_NAMES}
+    assert cases == {"5m": 3, "1h": 1, "1d": 1, "7d": 0, "older": 0}
+    assert registry.get_sample_value("tocsin_escalations_active") == 1
+    assert registry.get_sample_value("tocsin_timeouts_learned") == 0
+    held = [line for line in generate_latest(registry).decode().splitlines() if "peers_held_back{" in line]
+    assert held == [
+        'tocsin_endpoint_peers_held_back{by="breaker",endpoint="one"} 2.0',
+        'tocsin_endpoint_peers_held_back{by="rate",endpoint="one"} 1.0',
+        'tocsin_endpoint_peers_held_back{by="breaker",endpoint="a name with spaces"} 1.0',
+    ]
+
+
+def test_the_census_of_several_partitions_is_added_up() -> None:
+    one, other = TimerCensus(), TimerCensus()
+    one.count(OPEN_CASES, 5, 10)
+    other.count(OPEN_CASES, 3, 10)
+    other.count(OPEN_CASES, 4, 10 * 24 * 60 * MINUTE)
+    one.add(other)
+    assert (one.kinds[OPEN_CASES].oldest, one.kinds[OPEN_CASES].ages) == (3, [2, 0, 0, 0, 1])
+    assert other.kinds[OPEN_CASES].rows == 2
 
 
 def test_the_lag_of_a_dispatcher() -> None:
@@ -102,7 +138,7 @@ def test_endpoints_that_take_nothing_are_gauged_and_others_are_not() -> None:
     tasks = [SimpleNamespace(row=lambda key: None), SimpleNamespace(row=rows.get)]
     registry, engine = CollectorRegistry(), SimpleNamespace(tasks_of=lambda agent: tasks)
     names = ["off", "failing", "hiccup", "well", "dead", "busy", "slow", "idle"]
-    registry.register(EndpointMetrics(engine, lambda: names, lambda: 50))  # type: ignore[arg-type]
+    registry.register(EndpointMetrics(Meters(registry), engine, lambda: names, lambda: 50))  # type: ignore[arg-type]
     samples = [line for line in generate_latest(registry).decode().splitlines() if not line.startswith("#")]
     assert samples == [
         'tocsin_endpoint_state{endpoint="off",state="disabled"} 1.0',

@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 from prometheus_client import CollectorRegistry, generate_latest
 
+from tocsin.connectors.metrics.bounds import Bounds, Caps
+from tocsin.connectors.metrics.making import Meters
 from tocsin.streams.rules.policies import LoopLimits
 from tocsin.streams.telemetry.tenant_metrics import TenantMetrics
 
@@ -22,11 +24,12 @@ def test_tenants_over_half_of_a_limit_are_named_and_no_others() -> None:
         rows={"large": 501, "half": 50, "more": 51, "": 1}, open={"large": 900, "half": 5, "more": 6, "a" * 5000: 3}
     )
     tasks = {0: held(counts), 1: held(None), 2: SimpleNamespace(state=lambda: None)}
+    registry = CollectorRegistry()
     metrics = TenantMetrics(
+        Meters(registry),
         SimpleNamespace(tasks=tasks),  # type: ignore[arg-type]
         lambda tenant: limits.get(tenant, LoopLimits(tenant_rows=100, tenant_cases=10)),
     )
-    registry = CollectorRegistry()
     registry.register(metrics)
     samples = [line for line in generate_latest(registry).decode().splitlines() if not line.startswith("#")]
     assert samples[:3] == [
@@ -41,7 +44,10 @@ def test_tenants_over_half_of_a_limit_are_named_and_no_others() -> None:
 def test_a_scrape_of_many_tenants_at_their_limit_is_bounded() -> None:
     counts = SimpleNamespace(rows={f"tenant-{number}": number + 10 for number in range(100_000)}, open={})
     tasks = {0: held(counts)}
-    metrics = TenantMetrics(SimpleNamespace(tasks=tasks), lambda tenant: LoopLimits(tenant_rows=10))  # type: ignore[arg-type]
+    meters = Meters(CollectorRegistry(), Bounds(Caps(metrics_tenants=20)))
+    engine = SimpleNamespace(tasks=tasks)
+    metrics = TenantMetrics(meters, engine, lambda tenant: LoopLimits(tenant_rows=10))  # type: ignore[arg-type]
     rows, cases = metrics.collect()
-    assert (len(rows.samples), len(cases.samples)) == (1000, 0)
+    assert (len(rows.samples), len(cases.samples)) == (21, 0)
     assert rows.samples[0].labels == {"tenant": "tenant-99999"}
+    assert rows.samples[-1].labels == {"tenant": "other"}

@@ -15,15 +15,20 @@ from tocsin.connectors.dialects.refused_members import unreadable
 from tocsin.connectors.publish.reporting import Origin, event_id
 from tocsin.schemas.events import CHOICES, CommandIssued, CommandKind
 
+MEMBERS = ("by", "why", "until", "for", "choice", "instead_of")
+"""What the document of a command may have."""
+
 
 class Wish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The members of a command's document. `until` and `for` say the same in two ways."""
+    """The members of a command's document. `until` and `for` say the same in two ways; `instead_of` is whoever has the
+    case that is taken over."""
 
     by: str | None = None
     why: str | None = None
     until: str | None = None
     span: str | None = field(default=None, name="for")
     choice: str | None = None
+    instead_of: str | None = None
 
 
 def command_issued(
@@ -61,9 +66,8 @@ def command_issued(
 
 
 def _wish(document: Mapping[str, object]) -> Wish:
-    strange = document.keys() - {"by", "why", "until", "for", "choice"}
-    if strange:
-        raise Unreadable(UnreadableReason.WRONG_TYPE, expected="only the members by, why, until, for, choice")
+    if document.keys() - MEMBERS:
+        raise Unreadable(UnreadableReason.WRONG_TYPE, expected=f"only the members {', '.join(MEMBERS)}")
     try:
         return msgspec.convert(document, Wish)
     except msgspec.ValidationError as error:
@@ -80,6 +84,11 @@ def _until(kind: CommandKind, wish: Wish, now: int) -> int | None:
 
 
 def _choice(kind: CommandKind, wish: Wish) -> str | None:
+    """What is chosen; of an acknowledgement, whom the case is taken over from."""
+    if kind is CommandKind.ACKNOWLEDGE and wish.choice is None:
+        return None if wish.instead_of is None else who(wish.instead_of)
+    if wish.instead_of is not None:
+        raise Unreadable(UnreadableReason.WRONG_TYPE, "/instead_of", f"no such member: {kind} takes nothing over")
     if kind is not CommandKind.CHOOSE:
         if wish.choice is not None:
             raise Unreadable(UnreadableReason.WRONG_TYPE, "/choice", f"no choice: {kind} has none")

@@ -34,5 +34,6 @@ ODD: dict[str, dict[str, Any]] = {
     "a large number": {"body": b"1" * 10_000},
     "odd numbers": {"attempt": -1, "replay": 2**63, "occurred_at": -(2**62), "recorded_at": 2**62},
     "a broken trace": {"traceparent": "x\r\ny", "tracestate": "\ud800"},
+    "an odd peer": {"peer": "did:\r\nx", "own": "\ud800", "connection": "\N{SNOWMAN}" * 300},
 }
 """Attempts that no sink may stumble over: what differs from a usual one."""

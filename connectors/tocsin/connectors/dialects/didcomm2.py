@@ -143,7 +143,8 @@ def write(problem: Problem) -> dict[str, object]:
     if escalate_to:
         body["escalate_to"] = escalate_to
     message: dict[str, object] = {"type": MESSAGE_TYPE, "pthid": thread, "body": body}
-    own = problem.thread_id_derived or problem.thread_id in (thread, problem.message_id)
+    own = problem.thread_id_derived or problem.thread_id == problem.message_id
+    own = own or (problem.dialect != NAME and problem.thread_id == thread)  # what was in a thread of v2 stays in it
     named = {"id": problem.message_id, "thid": None if own else problem.thread_id}
     more = {name: usable_id(ident) for name, ident in named.items()} | {"ack": list(problem.ack)}
     message |= {name: value for name, value in more.items() if value}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Literal
 
 OLD_PREFIX = "did:sov:BzCbsNYhMrjHiqZDTUASHg;spec/"
 NEW_PREFIX = "https://didcomm.org/"
@@ -12,6 +13,17 @@ MAX_TYPE = 1024
 """Characters of a message type; a longer one has no protocol here."""
 REPORT = "problemreport"
 """The plain name of the message that is a problem report, in whatever protocol."""
+
+SINCE_V2 = {
+    "actionmenu": 2, "basicmessage": 2, "coordinatemediation": 2, "issuecredential": 3, "messagepickup": 3,
+    "outofband": 2, "presentproof": 3, "questionanswer": 2, "reportproblem": 2, "routing": 2,
+    "trustping": 2, "userprofile": 2,
+}  # fmt: skip
+"""Protocols of both versions of DIDComm -> the major version from which on they are of DIDComm v2 (didcomm.org)."""
+ONLY_V1 = frozenset(
+    {"connection", "connections", "didexchange", "didrotate", "notification", "revocationnotification", "signature"}
+)
+"""Protocols that DIDComm v2 does not have."""
 
 _MESSAGE_TYPE = re.compile(r"[^\s/]+:.*/[0-9]+\.[0-9]+(?:\.[0-9]+)?/[^/\s]+")
 _PIURI = re.compile(
@@ -41,6 +53,19 @@ def parse_piuri(text: str) -> tuple[str, int, str] | None:
     """Protocol (plain), major version and message (plain, perhaps empty) of a PIURI or message type; None if it is
     neither. The host is not looked at: `did:sov:...;spec/` and `https://didcomm.org/` name the same protocols."""
     return _parse(text) if len(text) <= MAX_TYPE else None
+
+
+def didcomm_version(message_type: str | None) -> Literal[1, 2] | None:
+    """The version of DIDComm of which a message of this type is, as far as its type says it; None for protocols that
+    both versions have, or of which nothing is known."""
+    found = parse_piuri(message_type) if message_type else None
+    if found is None or message_type is None:
+        return None
+    name, major, _ = found
+    if message_type.startswith(OLD_PREFIX) or name in ONLY_V1:
+        return 1
+    since = SINCE_V2.get(name)
+    return None if since is None else 2 if major >= since else 1
 
 
 def plain(name: str) -> str:

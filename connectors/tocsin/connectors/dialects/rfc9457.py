@@ -1,7 +1,8 @@
 """RFC 9457 problem details, `application/problem+json` (docs/requirements.md#b1-32).
 
 A member of the wrong type is ignored, as RFC 9457 section 3.1 demands, flagged, and kept as an extension. `code` is the
-`type` verbatim; the severity is always error, unless the type begins `w.` (docs/requirements.md#b1-5).
+`type` verbatim, or, of a document whose type says nothing (`about:blank`, or none), its member `code`; the severity is
+always error, unless the code begins `w.` (docs/requirements.md#b1-5).
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ def read(document: object) -> Problem | NotAProblem:
     texts = {name: _text(document, name, violations) for name in _TEXTS}
     status = _status(document.get("status"), violations)
     code = texts["type"] or BLANK
+    own = _own_code(document) if code == BLANK else None
+    code = own or code
     if len(code) > MAX_CODE_LENGTH:
         raise Unreadable(UnreadableReason.TOO_LONG, "/type", f"at most {MAX_CODE_LENGTH} characters")
     taken = {name for name in _KNOWN if document.get(name) in (None, "") or texts.get(name) is not None}
@@ -53,7 +56,7 @@ def read(document: object) -> Problem | NotAProblem:
         conformant=not violations,
         violations=violations,
         code=code,
-        code_key=_key(code, status),
+        code_key=_key(code, status) if own is None else fold_code(own),
         category=parsed.category,
         severity=parsed.severity,
         scope=parsed.scope,
@@ -151,6 +154,14 @@ def _status(value: object, violations: list[Violation]) -> int | None:
         return status
     violations.append(Violation(rule="status-invalid", pointer="/status"))
     return None
+
+
+def _own_code(document: dict[str, object]) -> str | None:
+    """The extension `code`, by which many services say what is wrong beside a type that says nothing; None for what is
+    no code."""
+    said = document.get("code")
+    said = said.strip() if isinstance(said, str) else ""
+    return said if 0 < len(said) <= MAX_CODE_LENGTH else None
 
 
 def _key(code: str, status: int | None) -> str:

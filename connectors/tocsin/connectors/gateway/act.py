@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Protocol
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter
@@ -19,13 +20,14 @@ from starlette.responses import HTMLResponse, Response
 
 from tocsin.connectors.catalogue.languages import accepted
 from tocsin.connectors.commands import command_issued
-from tocsin.connectors.gateway.act_page import Outcome, page
+from tocsin.connectors.gateway.act_page import KnownCase, Outcome, offered, page
 from tocsin.connectors.gateway.answers import StoredCommands
+from tocsin.connectors.gateway.audited import note
 from tocsin.connectors.gateway.body import read_body
 from tocsin.connectors.gateway.config import GatewayConfig
 from tocsin.connectors.gateway.inbox import Inbox
 from tocsin.connectors.gateway.problems import KAFKA_AWAY, RATE_LIMITED, REFUSED_BY_KAFKA, refusal_of
-from tocsin.connectors.gateway.rates import TenantRates
+from tocsin.connectors.gateway.rates import Payer, TenantRates
 from tocsin.connectors.people.action_links import (
     ACTIONS,
     OPEN,
@@ -74,6 +76,14 @@ MAX_FORM = 1000
 """Bytes of a form: it says again what it is for."""
 
 
+class KnownCasePort(Protocol):
+    """Where it is known what a case is, and who has it; the store in a running bus."""
+
+    async def known(self, tenant: str, case: str) -> KnownCase | None:
+        """What is known of a tenant's case; None when that cannot be said now."""
+        ...
+
+
 def act_routes(
     config: GatewayConfig,
     inbox: Inbox,
@@ -81,8 +91,10 @@ def act_routes(
     stored: StoredCommands | None,
     links: ActionLinks | None,
     now: Callable[[], int] = lambda: time.time_ns() // 1000,
+    cases: KnownCasePort | None = None,
 ) -> APIRouter:
-    """The routes; without `links` every link is one that is not known here. `now` gives microseconds."""
+    """The routes; without `links` every link is one that is not known here. `now` gives microseconds.
+    With `cases` the page says what it is about, and who has it."""
     router = APIRouter(include_in_schema=False)
     behind = _Behind(inbox, rates, stored, links, now)
 
@@ -92,7 +104,8 @@ def act_routes(
         found = behind.answer_of(token)
         if isinstance(found, Outcome):
             return _shown(request, None, found)
-        return _shown(request, found, None, behind.buttons(found))
+        known = None if cases is None else await cases.known(found.tenant, found.case)
+        return _shown(request, found, None, behind.buttons(found, known), known)
 
     @router.post(f"{PATH}{{token}}")
     async def act(request: Request, token: str) -> Response:
@@ -100,13 +113,16 @@ def act_routes(
         found = behind.answer_of(token)
         if isinstance(found, Outcome):
             return _shown(request, None, found)
+        note(request, tenant=found.tenant, who=found.by, target=found.case)
         try:
             form = await read_body(request, config)
             outcome = await behind.done(found, form)
         except Exception as error:
             kind = refusal_of(error).kind
             outcome = _OF_REFUSAL.get(kind.name, Outcome("no_answer", kind.status))
-        return _shown(request, found, outcome)
+        known = None if cases is None else await cases.known(found.tenant, found.case)
+        again = known is not None and known.status == "acknowledged" and outcome.says == "already_so"
+        return _shown(request, found, outcome, behind.buttons(found, known) if again else {}, known)
 
     return router
 
@@ -135,20 +151,25 @@ class _Behind:
         except LinkRefused:
             return Outcome("unknown", 404)
 
-    def buttons(self, found: Answer) -> dict[str, str]:
+    def buttons(self, found: Answer, known: KnownCase | None) -> dict[str, str]:
         """The actions of its page and their tokens, which hold no longer than its own."""
         actions = [each for each in ACTIONS if each != OPEN] if found.action == OPEN else [found.action]
         assert self._links is not None
-        return {action: self._links.token(replace(found, action=action)) for action in actions}
+        return {
+            action: self._links.token(replace(found, action=action)) for action in offered(actions, found.by, known)
+        }
 
     async def done(self, asked: Answer, form: bytes) -> Outcome:
         """Issue the command, and wait. Raises what refuses it. What the form says must be what the link is for."""
-        said = parse_qs(form[:MAX_FORM].decode("ascii", "replace")).get("action", [asked.action])
-        if asked.action == OPEN or said != [asked.action]:
+        said = parse_qs(form[:MAX_FORM].decode("utf-8", "replace"))
+        if asked.action == OPEN or said.get("action", [asked.action]) != [asked.action]:
             return Outcome("other", 403)
-        self._rates.admit(asked.tenant)
-        self._rates.charge_documents(asked.tenant, 1)
+        payer = Payer(asked.tenant)
+        self._rates.admit(payer)
+        self._rates.charge_documents(payer, 1)
         document = {"why": WHY} | ({"for": SNOOZE_FOR} if asked.action == CommandKind.SNOOZE else {})
+        if asked.action == CommandKind.ACKNOWLEDGE and "instead_of" in said:
+            document["instead_of"] = said["instead_of"][-1]
         kind, origin = CommandKind(asked.action), Origin(tenant=asked.tenant)
         event = command_issued(kind, asked.case, document, origin, by=asked.by)
         await self._inbox.store(event)
@@ -158,12 +179,19 @@ class _Behind:
         if answer is None:
             return Outcome("no_answer", 504)
         says, status = _OF_ANSWER.get(answer.outcome, ("refused", 409))
-        return Outcome(says, status, (answer.detail or "") if says == "refused" else "")
+        return Outcome(says, status, (answer.detail or "") if says in ("refused", "done", "already_so") else "")
 
 
 def _shown(
-    request: Request, found: Answer | None, outcome: Outcome | None, buttons: Mapping[str, str] = MappingProxyType({})
+    request: Request,
+    found: Answer | None,
+    outcome: Outcome | None,
+    buttons: Mapping[str, str] = MappingProxyType({}),
+    known: KnownCase | None = None,
 ) -> Response:
     languages = accepted(request.headers.get("accept-language", ""))
     status = 200 if outcome is None else outcome.status
-    return HTMLResponse(page(languages, found, outcome, buttons), status, headers=HEADERS)
+    case_page = request.app.state.pages is not None
+    return HTMLResponse(
+        page(languages, found, outcome, buttons, case_page=case_page, known=known), status, headers=HEADERS
+    )

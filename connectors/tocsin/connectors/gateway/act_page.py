@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from urllib.parse import quote
 
 from msgspec import Struct
 
 from tocsin.connectors.people.action_links import Answer
 from tocsin.connectors.people.neutral import neutral
 from tocsin.connectors.people.words import LANGUAGES, language_of, words_in
+from tocsin.connectors.printable import clipped
 
 MAX_SHOWN = 200
 """Characters of a name, or of a reason."""
@@ -23,6 +25,17 @@ class Outcome(Struct, frozen=True):
     detail: str = ""
 
 
+class KnownCase(Struct, frozen=True, kw_only=True):
+    """What is known of the case of a link: where it stands, who has it if it is acknowledged, and its last report."""
+
+    status: str
+    held_by: str = ""
+    title: str = ""
+    severity: str = ""
+    code: str = ""
+    at: str = ""
+
+
 _TEXTS: dict[str, tuple[str, str, str, str, str]] = {
     "ask": (
         "Nothing has been done yet: press the button.",
@@ -30,6 +43,27 @@ _TEXTS: dict[str, tuple[str, str, str, str, str]] = {
         "Rien n'est encore fait : appuyez sur le bouton.",
         "Aún no se ha hecho nada: pulse el botón.",
         "아직 아무 일도 하지 않았습니다. 버튼을 누르세요.",
+    ),
+    "held": (
+        "{} has it already.",
+        "{} hat es schon übernommen.",
+        "{} s'en occupe déjà.",
+        "{} ya se ocupa de ello.",
+        "{} 님이 이미 맡았습니다.",
+    ),
+    "over": (
+        "It is resolved: there is nothing to do.",
+        "Es ist gelöst: Es gibt nichts zu tun.",
+        "C'est résolu : il n'y a rien à faire.",
+        "Está resuelto: no hay nada que hacer.",
+        "해결되었습니다. 할 일이 없습니다.",
+    ),
+    "take_over": (
+        "Take it over from {}",
+        "Von {} übernehmen",
+        "Prendre la relève de {}",
+        "Relevar a {}",
+        "{} 님에게서 넘겨받기",
     ),
     "done": ("Done.", "Erledigt.", "C'est fait.", "Hecho.", "완료했습니다."),
     "already_so": (
@@ -106,37 +140,82 @@ _TEXTS: dict[str, tuple[str, str, str, str, str]] = {
 
 _PAGE = """<!doctype html><html lang="{language}"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex"><style>
+:root {{ color-scheme: light dark; background: Canvas; color: CanvasText }} a {{ color: inherit }}
 body {{ font: 18px/1.5 system-ui, sans-serif; max-width: 30rem; margin: 2rem auto; padding: 0 1rem;
-  color-scheme: light dark; overflow-wrap: anywhere }}
+  overflow-wrap: anywhere }}
 button {{ font: inherit; width: 100%; padding: 1rem; margin: .5rem 0; border-radius: .5rem; cursor: pointer }}
 dt {{ font-weight: bold }} dd {{ margin: 0 0 .5rem }}
 </style></head><body><h1>{title}</h1>{body}</body></html>"""
 
-_BUTTON = """<form method="post" action="{path}"><input type="hidden" name="action" value="{action}">
+_BUTTON = """<form method="post" action="{path}"><input type="hidden" name="action" value="{action}">{more}
 <button type="submit">{label}</button></form>"""
 
 
 def page(
-    languages: Sequence[str], answer: Answer | None, outcome: Outcome | None, buttons: Mapping[str, str]
-) -> str:  # fmt: skip
+    languages: Sequence[str],
+    answer: Answer | None,
+    outcome: Outcome | None,
+    buttons: Mapping[str, str],
+    *,
+    case_page: bool = False,
+    known: KnownCase | None = None,
+) -> str:
     """The page in the first of these languages that there is. `answer` is what the link does, None for one that is not
-    known; `outcome` what came of it, None before anything was done; `buttons` are actions and their tokens."""
+    known; `outcome` what came of it, None before anything was done; `buttons` are actions and their tokens.
+    `known` is what is known of the case. With `case_page` the case leads to its page, which asks who wants to see it to
+    sign in."""
     language = language_of(languages)
     words, place = words_in(languages), LANGUAGES.index(language)
-    says = _TEXTS["ask" if outcome is None else outcome.says][place]
-    body = [f"<p>{escape(says)}</p>"]
+    says = _TEXTS[_standing(known) if outcome is None else outcome.says][place]
+    body = [*_about(known, words), f"<p>{escape(says.format(_holder(known)))}</p>"]
     if outcome is not None and outcome.detail:
         body.append(f"<p>{escape(neutral(outcome.detail, MAX_SHOWN))}</p>")
     if answer is not None:
         facts = ((words["case"], answer.case), (words["tenant"], answer.tenant), (words["by"], answer.by))
-        shown = "".join(
-            f"<dt>{escape(name)}</dt><dd>{escape(neutral(value, MAX_SHOWN))}</dd>" for name, value in facts
-        )  # fmt: skip
+        said = [escape(neutral(value, MAX_SHOWN)) for _, value in facts]
+        if case_page:
+            said[0] = f'<a href="../cases/{quote(answer.case, safe="")}">{said[0]}</a>'
+        names = [escape(name) for name, _ in facts]
+        shown = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in zip(names, said, strict=True))
         body.append(f"<dl>{shown}</dl>")
-    # relative: whatever proxy stands before the gateway, under whatever path, it is the one that was asked
-    body += [
-        _BUTTON.format(path=escape(token), action=escape(action), label=escape(words[action]))
-        for action, token in buttons.items()
-    ]
+    # relative, as the case: whatever proxy stands before the gateway, under whatever path, it is the one that was asked
+    holder = _holder(known) if answer is not None else ""
+    for action, token in buttons.items():
+        label, more = words[action], ""
+        if action == "acknowledge" and holder:
+            label = _TEXTS["take_over"][place].format(holder)
+            more = f'<input type="hidden" name="instead_of" value="{escape(known.held_by if known else "")}">'
+        body.append(_BUTTON.format(path=escape(token), action=escape(action), label=escape(label), more=more))
     title = "Tocsin" if answer is None else f"Tocsin: {words[answer.action]}"
     return _PAGE.format(language=language, title=escape(title), body="".join(body))
+
+
+def offered(actions: Sequence[str], by: str, known: KnownCase | None) -> list[str]:
+    """Those of the actions that there is something to do by: none for a resolved case, and nobody takes what is
+    theirs."""
+    if known is None:
+        return list(actions)
+    if known.status == "resolved":
+        return []
+    return [action for action in actions if action != "acknowledge" or _holder(known) == "" or known.held_by != by]
+
+
+def _standing(known: KnownCase | None) -> str:
+    """The text for who looks."""
+    if known is not None and known.status == "resolved":
+        return "over"
+    return "held" if _holder(known) else "ask"
+
+
+def _holder(known: KnownCase | None) -> str:
+    held = known is not None and known.status == "acknowledged"
+    return neutral(known.held_by, MAX_SHOWN) if known is not None and held else ""
+
+
+def _about(known: KnownCase | None, words: Mapping[str, str]) -> list[str]:
+    if known is None:
+        return []
+    title = escape(neutral(known.title or known.code, MAX_SHOWN))
+    said = (words.get(known.severity, words["unknown"]), known.code, known.at)
+    more = escape(clipped(", ".join(one for one in said if one), MAX_SHOWN))
+    return [f"<p><strong>{title}</strong><br>{more}</p>"]

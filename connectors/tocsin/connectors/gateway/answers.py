@@ -16,6 +16,7 @@ from starlette.responses import Response
 from tocsin.connectors.commands import span_of
 from tocsin.connectors.dialects import Unreadable
 from tocsin.connectors.gateway.config import GatewayConfig
+from tocsin.connectors.gateway.kind import Kind
 from tocsin.connectors.gateway.problems import (
     BAD_WAIT,
     COMMAND_REFUSED,
@@ -23,10 +24,9 @@ from tocsin.connectors.gateway.problems import (
     MEDIA_TYPE,
     NO_ANSWER,
     NO_SUCH_CASE,
-    Kind,
     Refusal,
 )
-from tocsin.connectors.gateway.request import REFUSED, TENANT_PARAMETER, read_head
+from tocsin.connectors.gateway.request import READ_REFUSED, TENANT_PARAMETER, read_head
 from tocsin.schemas.events import CommandAnswered, CommandOutcome
 
 LONGEST_WAIT = 30.0
@@ -153,12 +153,12 @@ class StoredCommands:
 def answer_routes(config: GatewayConfig, stored: StoredCommands) -> APIRouter:
     """The route that tells what became of a command."""
     router = APIRouter()
-    missing: dict[int | str, dict[str, Any]] = {404: ANSWERED[404], 400: REFUSED[400]}
+    missing: dict[int | str, dict[str, Any]] = {**READ_REFUSED, 404: ANSWERED[404]}
 
     @router.get("/v1/commands/{command}", responses=missing, openapi_extra={"parameters": [TENANT_PARAMETER]})
     async def status(request: Request, command: str) -> Response:
         """What became of a command: done, already_so, kept, not_found, refused; or pending."""
-        found = stored.status(command, read_head(request, config, body=False).tenant)
+        found = stored.status(command, read_head(request, body=False).tenant)
         if found is None:
             raise Refusal(COMMAND_UNHEARD_OF)
         return _json(found, 200)

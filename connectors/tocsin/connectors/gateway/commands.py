@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.connectors.commands import command_issued
+from tocsin.connectors.commands.command import MEMBERS
 from tocsin.connectors.gateway.answers import ANSWERED, WAIT_PARAMETER, StoredCommands, wait_of
 from tocsin.connectors.gateway.config import GatewayConfig
 from tocsin.connectors.gateway.examples import COMMAND
@@ -29,7 +30,7 @@ _SUMMARIES = {
 }
 _BODY = {
     "type": "object",
-    "properties": {name: {"type": "string"} for name in ("by", "why", "until", "for", "choice")},
+    "properties": {name: {"type": "string"} for name in MEMBERS},
     "additionalProperties": False,
 }
 
@@ -62,8 +63,8 @@ def _route(
     async def take(request: Request, target: str) -> Response:
         within = wait_of(request)
         head, document, by = await read_command(request, config)
-        rates.admit(head.tenant)
-        rates.charge_documents(head.tenant, 1)
+        rates.admit(head.payer)
+        rates.charge_documents(head.payer, 1)
         with refusals():
             event = command_issued(kind, target.removeprefix("urn:uuid:"), document, head.origin(), by=by)
         keyed = None if head.idempotency_key is None else msgspec.json.encode([document, by])
@@ -77,8 +78,8 @@ def _route(
             if refusal.kind is not NO_SUCH_CASE or within is None or kind is CommandKind.CHOOSE:
                 raise
             case = await stored.case_of(event.target, head.tenant, within)
-            if case is None:
-                raise
+            if case is None or case == event.target:
+                raise  # by its own case it would be kept, or refused, once more
         with refusals():
             event = command_issued(kind, case, document, head.origin().within("case"), by=by)
         await inbox.store(event)

@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tocsin.connectors.gateway.kind import Kind
 from tocsin.connectors.gateway.metrics import GatewayMetrics
 from tocsin.connectors.gateway.problems import (
     FOREIGN_HOST,
     FOREIGN_ORIGIN,
     HEAD_TOO_LARGE,
     MALFORMED_REQUEST,
-    Kind,
     Refusal,
     refuse,
 )

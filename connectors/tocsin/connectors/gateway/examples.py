@@ -90,6 +90,17 @@ def activity_of(media_type: str) -> dict[str, Any]:
 COMMAND = {"by": "ann", "why": "on it"}
 """The example of an answer to a case; each kind may need more."""
 
+KEY: Content = {
+    "application/json": {
+        "schema": _object(
+            ("name", "scopes"), name=_TEXT, scopes={"type": "array", "items": _TEXT}, tenant=_TEXT, until=_TEXT,
+            rate={"type": "integer"}, by=_TEXT, **{"for": _TEXT},
+        ),
+        "example": {"name": "the issuer of acme", "scopes": ["publish"], "for": "90d", "by": "ann"},
+    }
+}  # fmt: skip
+"""Of POST /v1/keys."""
+
 SILENCE: Content = {
     "application/json": {
         "schema": _object(

@@ -20,7 +20,7 @@ from tocsin.connectors.gateway.beside import BesideTheLoop
 from tocsin.connectors.gateway.documents import Document
 from tocsin.connectors.gateway.metrics import GatewayMetrics
 from tocsin.connectors.gateway.problems import Refusal, refusals
-from tocsin.connectors.gateway.rates import MAX_TENANTS, Rate, TenantRates
+from tocsin.connectors.gateway.rates import MAX_TENANTS, Payer, Rate, TenantRates
 from tocsin.connectors.redaction import Redactions, default_of, redact_document
 
 log = logging.getLogger(__name__)
@@ -106,8 +106,8 @@ class IgnoredDocuments:
 
     def _has_room(self, tenant: str) -> bool:
         try:
-            self._of_tenant.charge_documents(tenant, 1)
-            self._of_all.charge_documents("", 1)
+            self._of_tenant.charge_documents(Payer(tenant), 1)
+            self._of_all.charge_documents(Payer(""), 1)
         except Refusal:
             self._count_not_kept(tenant, 1)
             return False

@@ -97,7 +97,7 @@ def ingest_routes(
         """Publish a problem, or a batch of them (a JSON array, or NDJSON), in any known dialect. What the documents do
         not say of their context may be said beside them: `?record_id=`, `Tocsin-Record-Id:`, or in an envelope
         `{"context": {"record_id": ...}, "document": ...}`."""
-        head = read_head(request, config)
+        head = read_head(request)
         context, request_id = context_of(request), request_id_of(request)
         return await intake.answer(
             request, msgspec.structs.replace(head, context=context, request_id=request_id), problem_from
@@ -106,7 +106,7 @@ def ingest_routes(
     @router.post("/v1/activity", status_code=202, responses=ACCEPTED, openapi_extra=activity)
     async def publish_activity(request: Request) -> Response:
         """Publish what was observed: a message, a change of a record, a job, a connection."""
-        return await intake.answer(request, read_head(request, config, known=NOT_TEXT), activity_from)
+        return await intake.answer(request, read_head(request, known=NOT_TEXT), activity_from)
 
     return router
 
@@ -132,12 +132,12 @@ class Intake:
     async def answer(self, request: Request, head: RequestHead, make: MakeEvent) -> Response:
         """The answer to one request. Raises Refusal."""
         config, rates, beside = self._config, self._rates, self._beside
-        rates.admit(head.tenant)
+        rates.admit(head.payer)
         body = await read_body(request, config)
-        rates.charge_bytes(head.tenant, len(body))
+        rates.charge_bytes(head.payer, len(body))
         head = keyed_by_webhook(head, request, body)
         count = await beside.do(len(body), count_documents, body, head, config)
-        rates.charge_documents(head.tenant, count)
+        rates.charge_documents(head.payer, count)
         held_by(request).take(documents=count)
         read = await beside.do(len(body) + count * A_DOCUMENT, read_documents, body, head, config, make)
         if isinstance(read, list):

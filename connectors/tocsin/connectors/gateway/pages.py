@@ -8,7 +8,10 @@ from html import escape
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from starlette.responses import HTMLResponse, Response
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from tocsin.connectors.gateway.accepting import prefers_page
 
 METHODS = ("get", "post", "put", "delete")
 POLICY = {
@@ -33,19 +36,24 @@ when Kafka has them:</p>
 <li><a href="readyz">whether it is ready</a></li></ul>"""
 
 
-def page_routes(app: FastAPI) -> APIRouter:
-    """The routes; `app` is asked for its OpenAPI document."""
+def page_of(title: str, content: str) -> str:
+    """A page; the title is text, the content HTML."""
+    return _HEAD.format(title=escape(title)) + content
+
+
+def page_routes(app: FastAPI, home_page: str | None = None) -> APIRouter:
+    """The routes; `app` is asked for its OpenAPI document. A browser is sent to the `home_page`, if there is one."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/")
-    async def home() -> Response:
-        return HTMLResponse(_HEAD.format(title="Tocsin") + HOME, headers=POLICY)
+    async def home(request: Request) -> Response:
+        if home_page is not None and prefers_page(request):
+            return RedirectResponse(home_page, 303, headers={"vary": "accept"})
+        return HTMLResponse(page_of("Tocsin", HOME), headers=POLICY)
 
     @router.get("/docs")
     async def documentation() -> Response:
-        return HTMLResponse(
-            _HEAD.format(title="Tocsin: the gateway") + "".join(_operations(app.openapi())), headers=POLICY
-        )
+        return HTMLResponse(page_of("Tocsin: the gateway", "".join(_operations(app.openapi()))), headers=POLICY)
 
     return router
 

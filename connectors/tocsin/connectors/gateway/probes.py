@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from fastapi import APIRouter
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from tocsin.connectors.gateway.body import read_body
 from tocsin.connectors.gateway.config import GatewayConfig
+from tocsin.connectors.metrics.making import exposed
 from tocsin.schemas.registry import Registry, answer
 
 Ready = Callable[[], Awaitable[bool | str]]
@@ -27,12 +27,12 @@ def probe_routes(ready: Ready, registry: CollectorRegistry | None) -> APIRouter:
     """The routes for probes and, unless `registry` is shown elsewhere (None), for Prometheus."""
     router = APIRouter()
 
-    @router.get("/healthz")
+    @router.get("/healthz", response_class=PlainTextResponse)
     async def healthz() -> Response:
         """200 as long as the process answers."""
         return PlainTextResponse("ok\n")
 
-    @router.get("/readyz", responses={503: {"description": "Not ready, and why"}})
+    @router.get("/readyz", response_class=PlainTextResponse, responses={503: {"description": "Not ready, and why"}})
     async def readyz() -> Response:
         """200 when events can be stored; else 503 and the reason."""
         reason = await _reason(ready)
@@ -43,10 +43,11 @@ def probe_routes(ready: Ready, registry: CollectorRegistry | None) -> APIRouter:
     if registry is None:
         return router
 
-    @router.get("/metrics")
-    async def metrics() -> Response:
+    @router.get("/metrics", response_class=PlainTextResponse, responses={401: {}, 403: {}})
+    async def metrics(request: Request) -> Response:
         """The metrics of this process, for Prometheus."""
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+        body, media_type = exposed(registry, request.headers.get("accept"))
+        return Response(body, headers={"content-type": media_type})
 
     return router
 

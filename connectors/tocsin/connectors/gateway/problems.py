@@ -8,11 +8,14 @@ from contextlib import contextmanager
 from http import HTTPStatus
 
 import msgspec
-from msgspec import Struct
 from starlette.responses import Response
 
 from tocsin.connectors.dialects import Unreadable, UnreadableReason
 from tocsin.connectors.dialects.reading import SYNTAX_REASONS
+from tocsin.connectors.gateway.access_kinds import ACCESS_KINDS
+from tocsin.connectors.gateway.ask_kinds import ASK_KINDS
+from tocsin.connectors.gateway.kind import Kind
+from tocsin.connectors.gateway.source_kinds import SOURCE_KINDS
 from tocsin.connectors.publish import KafkaAway, NothingToPublish, PublishFailed, PublishUnconfirmed, TopicMissing
 from tocsin.schemas.errors import Unencodable, UnencodableReason
 from tocsin.schemas.ids import new_event_id
@@ -21,17 +24,6 @@ log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:tocsin:problem:"
-
-
-class Kind(Struct, frozen=True):
-    """One entry of the catalogue. `name` ends the type URI and is a metric label; `retry_after` is in seconds."""
-
-    name: str
-    status: int
-    title: str
-    detail: str
-    retry_after: int | None = None
-    close: bool = False
 
 
 MALFORMED = Kind("malformed", 400, "The body cannot be parsed", "The body must be a JSON document in UTF-8.")
@@ -95,7 +87,7 @@ METHOD_NOT_ALLOWED = Kind(
     "method-not-allowed",
     405,
     "Method not allowed",
-    "This path takes what the Allow header says: problems, for one, are posted (POST), not fetched.",
+    "This path takes the methods that the Allow header names; /docs shows every path.",
 )
 TOO_MANY_SILENCES = Kind(
     "too-many-silences", 409, "Too many silences", "End one before another is made, or make one that says more."
@@ -106,6 +98,12 @@ SUBSCRIPTIONS_CLOSED = Kind(
     "Not from there",
     "Endpoints are made from the bus's own machine, without a proxy, while the gateway has no other name than that; or "
     "as TOCSIN_SUBSCRIPTIONS says. The command line (tocsin endpoint add) needs neither.",
+)
+OPERATORS_ONLY = Kind(
+    "operators-only",
+    403,
+    "It is the operator's",
+    "It is of the rules file, or of the bus itself: only who may see every tenant may do that.",
 )
 NO_SUBSCRIPTION = Kind("no-subscription", 404, "No such subscription", "The tenant has no subscription of this name.")
 SUBSCRIPTION_REFUSED = Kind("subscription-refused", 409, "Nothing was done", "It cannot be done: see detail.")
@@ -137,8 +135,24 @@ HEAD_TOO_LARGE = Kind(
 BUSY = Kind("busy", 503, "Too much is being taken in at the moment", "Repeat the request.", retry_after=1, close=True)
 UNSUPPORTED = Kind("unsupported-media-type", 415, "Unsupported media type", "The media type is not known here.")
 UNSUPPORTED_ENCODING = Kind(
-    "unsupported-encoding", 415, "Unsupported content encoding", "Only gzip and identity are understood."
+    "unsupported-encoding",
+    415,
+    "Unsupported content encoding",
+    "One of those in supported is understood, and not one inside another.",
 )
+NOT_AN_ENVELOPE = Kind(
+    "not-an-envelope",
+    400,
+    "Not a DIDComm message",
+    "It is neither an encrypted nor a signed envelope of DIDComm v2, nor one of Aries (RFC 0019).",
+)
+NOT_TAKEN = Kind(
+    "not-taken",
+    400,
+    "Not taken",
+    "It did not open here, or nothing proves who sent it; which of the two is not told to anybody.",
+)
+TOO_MANY_RECIPIENTS = Kind("too-many-recipients", 413, "Too many recipients", "Send it to fewer keys at a time.")
 NOT_VALID = Kind("not-valid", 422, "The document is not valid", "The document was parsed but breaks its dialect.")
 NOT_A_PROBLEM = Kind("not-a-problem", 422, "Not a problem", "The document reports no problem, so no event was made.")
 NONE_ACCEPTED = Kind("none-accepted", 422, "No item was accepted", "See the items.")
@@ -165,23 +179,27 @@ REFUSED_BY_KAFKA = Kind(
 KINDS = {
     kind.name: kind
     for kind in (
+        *ACCESS_KINDS, *ASK_KINDS, *SOURCE_KINDS,
         MALFORMED, BAD_ENCODING, BAD_TENANT, BAD_KEY, BAD_CONTEXT, BAD_CLOUD_EVENT, UNKNOWN_DIALECT, NOT_FOUND,
         METHOD_NOT_ALLOWED, TOO_SLOW, TOO_LARGE, TOO_MANY, UNSUPPORTED, UNSUPPORTED_ENCODING, NOT_VALID, NOT_A_PROBLEM,
         NONE_ACCEPTED, INTERNAL, UNCONFIRMED, KAFKA_AWAY, REFUSED_BY_KAFKA, TOO_MANY_SILENCES, MALFORMED_REQUEST,
         FOREIGN_ORIGIN, NOT_FROM_A_FORM, FOREIGN_HOST, KEY_REUSED, RATE_LIMITED, HEAD_TOO_LARGE, BUSY,
-        SUBSCRIPTIONS_CLOSED, NO_SUBSCRIPTION, SUBSCRIPTION_REFUSED, NO_SEAL_KEY,
+        SUBSCRIPTIONS_CLOSED, NO_SUBSCRIPTION, SUBSCRIPTION_REFUSED, NO_SEAL_KEY, OPERATORS_ONLY,
         NO_SUCH_CASE, COMMAND_UNHEARD_OF, COMMAND_REFUSED, NO_ANSWER, BAD_WAIT,
+        NOT_AN_ENVELOPE, NOT_TAKEN, TOO_MANY_RECIPIENTS,
     )
 }  # fmt: skip
 """The whole catalogue by name."""
 
 
 class Refusal(Exception):
-    """The request, or one item of a batch, is refused as `kind`; `more` are extension members, or another `detail`."""
+    """The request, or one item of a batch, is refused as `kind`; `more` are extension members, or another `detail`.
+    `headers` are what the client of one route looks for besides."""
 
     def __init__(self, kind: Kind, **more: object) -> None:
         super().__init__(kind.name)
         self.kind = kind
+        self.headers: dict[str, str] = {}
         self.more = {name: value for name, value in more.items() if value not in (None, "")}
 
     def document(self) -> dict[str, object]:
@@ -207,12 +225,14 @@ def of_http_status(status: int) -> Kind:
 
 def refuse(refusal: Refusal, headers: dict[str, str] | None = None) -> Response:
     """The response of a refusal, with Retry-After where it helps, and Connection: close where the body was not read."""
-    kind, extra = refusal.kind, dict(headers or {})
+    kind, extra = refusal.kind, {"cache-control": "no-store", **refusal.headers, **(headers or {})}
     retry_after = refusal.more.get("retry_after", kind.retry_after)
     if retry_after is not None:
         extra["retry-after"] = str(retry_after)
     if kind.close:
         extra["connection"] = "close"
+    if kind.challenge is not None:
+        extra["www-authenticate"] = kind.challenge
     body = msgspec.json.encode(refusal.document())
     return Response(body, kind.status, headers=extra, media_type=MEDIA_TYPE)
 

@@ -15,12 +15,13 @@ from tocsin.connectors.dialects import AUTO, DIALECT_OF_MEDIA_TYPE, DIALECTS, Un
 from tocsin.connectors.dialects.context import ProblemContext
 from tocsin.connectors.dialects.json_text import parse_json
 from tocsin.connectors.dialects.table import ALIASES
+from tocsin.connectors.gateway.admission import caller_of, payer_of
 from tocsin.connectors.gateway.body import read_body
 from tocsin.connectors.gateway.config import GatewayConfig
+from tocsin.connectors.gateway.credentials import KEY_HEADER
 from tocsin.connectors.gateway.problems import (
     BAD_CLOUD_EVENT,
     BAD_KEY,
-    BAD_TENANT,
     MEDIA_TYPE,
     NOT_FROM_A_FORM,
     UNKNOWN_DIALECT,
@@ -28,6 +29,7 @@ from tocsin.connectors.gateway.problems import (
     Refusal,
     refusals,
 )
+from tocsin.connectors.gateway.rates import Payer
 from tocsin.connectors.publish import Origin
 from tocsin.connectors.publish.reporting import TENANT
 from tocsin.connectors.tracing import trace
@@ -46,7 +48,7 @@ NO_TYPE_DETAIL = "There is no Content-Type: add -H 'content-type: application/js
 
 BY_HEADER = "tocsin-by"
 """Who issues a command, unless its document says so."""
-NO_FORM_SENDS = (BY_HEADER, "tocsin-tenant", "idempotency-key")
+NO_FORM_SENDS = (BY_HEADER, "tocsin-tenant", "idempotency-key", "authorization", KEY_HEADER)
 """Headers that a page elsewhere cannot make a browser send without asking us first, which is refused."""
 
 CLOUD_EVENT_SCOPE = "cloudevent"
@@ -64,8 +66,13 @@ KEY_PARAMETER = {"name": "Idempotency-Key", "in": "header", "schema": _SHORT}
 BY_PARAMETER = {"name": "Tocsin-By", "in": "header", "schema": _SHORT}
 REFUSED: dict[int | str, dict[str, Any]] = {
     status: {"description": "Refused", "content": {MEDIA_TYPE: {}}}
-    for status in (400, 403, 408, 413, 415, 421, 422, 429, 431, 503)
+    for status in (400, 401, 403, 408, 413, 415, 421, 422, 429, 431, 503)
 }
+READ_REFUSED: dict[int | str, dict[str, Any]] = {
+    status: {"description": "Refused; a browser gets a page", "content": {MEDIA_TYPE: {}, "text/html": {}}}
+    for status in (400, 401, 403, 404, 421, 429, 431, 503)
+}
+"""The refusals of every route that only reads."""
 ACCEPTED: dict[int | str, dict[str, Any]] = {202: {"description": "Kafka has acknowledged it"}, **REFUSED}
 """The answers of every route that stores events."""
 
@@ -75,6 +82,7 @@ class RequestHead(Struct, frozen=True, kw_only=True):
     names one; `context` and `request_id` (X-Request-ID) are about every problem of the body."""
 
     tenant: str
+    payer: Payer
     dialect: str
     media_type: str
     idempotency_key: str | None
@@ -101,22 +109,22 @@ class RequestHead(Struct, frozen=True, kw_only=True):
 
 def read_head(
     request: Request,
-    config: GatewayConfig,
     *,
     body: bool = True,
     known: tuple[str, ...] = KNOWN,
     more_dialects: tuple[str, ...] = (),
 ) -> RequestHead:
-    """The head of a request. Raises Refusal: a tenant, key, dialect or media type that cannot be, or is not `known`
-    here; `more_dialects` are taken by this route alone. Without a `body` the media type is not looked at: many clients
-    send one all the same."""
+    """The head of a request. Raises Refusal: an idempotency key, dialect or media type that cannot be, or is not
+    `known` here; `more_dialects` are taken by this route alone. Without a `body` the media type is not looked at: many
+    clients send one all the same."""
     parents, states = request.headers.getlist("traceparent"), request.headers.getlist("tracestate")
     found = trace(parents[0] if len(parents) == 1 else None, ",".join(states))
     media_type = _media_type(request, known) if body else JSON
     own = _idempotency_key(request)
     key, scope = (own, ()) if own is not None else _cloud_event_key(request, media_type)
     return RequestHead(
-        tenant=_tenant(request, config),
+        tenant=caller_of(request).tenant,
+        payer=payer_of(request),
         dialect=_dialect(request, more_dialects),
         media_type=media_type,
         idempotency_key=key,
@@ -141,7 +149,7 @@ async def read_command(request: Request, config: GatewayConfig) -> tuple[Request
     """The request of a command or a silence: its head, its document (no body is an empty one), and who issues it by the
     header. Raises Refusal."""
     body = await read_body(request, config)
-    head = read_head(request, config, body=bool(body), known=(JSON,))
+    head = read_head(request, body=bool(body), known=(JSON,))
     if not body and not any(name in request.headers for name in NO_FORM_SENDS) and not _is_json(request):
         raise Refusal(NOT_FROM_A_FORM)
     with refusals():
@@ -149,16 +157,6 @@ async def read_command(request: Request, config: GatewayConfig) -> tuple[Request
         if not isinstance(document, dict):
             raise Unreadable(UnreadableReason.WRONG_TYPE, expected="an object")
     return head, document, request.headers.get(BY_HEADER)
-
-
-def _tenant(request: Request, config: GatewayConfig) -> str:
-    said = {*request.query_params.getlist("tenant"), *request.headers.getlist("tocsin-tenant")}
-    if len(said) > 1:
-        raise Refusal(BAD_TENANT)
-    tenant = said.pop() if said else config.default_tenant
-    if not TENANT.fullmatch(tenant):
-        raise Refusal(BAD_TENANT)
-    return tenant
 
 
 def _dialect(request: Request, more: tuple[str, ...]) -> str:
@@ -177,6 +175,14 @@ def _unsupported(request: Request, known: tuple[str, ...]) -> Refusal:
     if request.headers.get("content-type", "").strip().lower().startswith(FORM):
         more["detail"] = FORM_DETAIL
     return Refusal(UNSUPPORTED, **more)
+
+
+def media_type_of(request: Request, known: tuple[str, ...]) -> str:
+    """The media type of a request's body, without parameters. Raises Refusal for one that is not `known`, unless none
+    is: any is taken then."""
+    if known:
+        return _media_type(request, known)
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _media_type(request: Request, known: tuple[str, ...]) -> str:

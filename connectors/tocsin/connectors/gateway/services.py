@@ -23,6 +23,7 @@ from tocsin.connectors.gateway.examples import DECIDE, READ, UNWRAP
 from tocsin.connectors.gateway.inbox import Inbox
 from tocsin.connectors.gateway.problems import NOT_VALID, Refusal, refusal_of, refusals
 from tocsin.connectors.gateway.rates import TenantRates
+from tocsin.connectors.gateway.recording import InboxPublisher
 from tocsin.connectors.gateway.request import (
     REFUSED,
     TENANT_PARAMETER,
@@ -39,11 +40,10 @@ from tocsin.connectors.mediation import (
     UnknownScenario,
     load_table,
 )
-from tocsin.connectors.publish import EventPublisher, InboxEvent, Receipt
+from tocsin.connectors.publish import EventPublisher
 from tocsin.connectors.publish.reading import CODE, read_facts
 from tocsin.connectors.web5 import HttpAnswer, MalformedAnswer, NotAnAnswer, Reply, Web5Failed, unwrap
 from tocsin.connectors.web5.reply import RESPONSE_HEADER
-from tocsin.schemas.events import ProblemReported
 from tocsin.schemas.ids import new_event_id
 
 MAX_CLASSES = 64
@@ -83,7 +83,7 @@ def service_routes(config: GatewayConfig, inbox: Inbox, rates: TenantRates) -> A
     async def read(request: Request) -> Response:
         """Read a problem document, or a bare code (`?dialect=code`), and publish nothing."""
         is_code = request.query_params.get("dialect") == CODE
-        head = read_head(request, config, body=not is_code, more_dialects=(CODE,))
+        head = read_head(request, body=not is_code, more_dialects=(CODE,))
         raw = await _body(request, config, head, rates)
         with refusals():
             by_type = AUTO if is_code else DIALECT_OF_MEDIA_TYPE.get(head.media_type, AUTO)
@@ -92,7 +92,7 @@ def service_routes(config: GatewayConfig, inbox: Inbox, rates: TenantRates) -> A
     @router.post("/v1/unwrap", responses=_answers("The reply in the answer"), openapi_extra=_UNWRAP)
     async def unwrap_answer(request: Request) -> Response:
         """Take the reply out of what a Web5 server answered; 422 when there is none in it."""
-        head = read_head(request, config, body=False)
+        head = read_head(request, body=False)
         raw = await _body(request, config, head, rates)
         with refusals():
             try:
@@ -106,35 +106,21 @@ def service_routes(config: GatewayConfig, inbox: Inbox, rates: TenantRates) -> A
         """Decide what a mediator or agent does about a scenario or an exception, and record it. The report for the peer
         is in `document`, to be packed and sent by the caller; `recorded` says whether the bus has it."""
         head, document, _ = await read_command(request, config)
-        rates.admit(head.tenant)
-        rates.charge_documents(head.tenant, 1)
+        rates.admit(head.payer)
+        rates.charge_documents(head.payer, 1)
         with refusals():
             try:
                 trouble = msgspec.convert(document, Trouble)
             except msgspec.ValidationError as error:
                 raise unreadable(error, Trouble) from None
             request_id = trouble.request_id or request.headers.get("x-request-id") or head.idempotency_key
-            return _json(_decided(await _handle(trouble, request_id, _Recorder(inbox, head))))
+            recorder = InboxPublisher(inbox, head.tenant, head.traceparent, head.tracestate)
+            return _json(_decided(await _handle(trouble, request_id, recorder)))
 
     return router
 
 
-class _Recorder(EventPublisher):
-    """Records through the inbox, for the request's tenant and trace."""
-
-    def __init__(self, inbox: Inbox, head: RequestHead) -> None:
-        self.tenant = head.tenant
-        self._inbox, self._head = inbox, head
-
-    async def send(self, event: InboxEvent) -> Receipt:
-        if isinstance(event, ProblemReported):
-            trace = {name: getattr(self._head, name) for name in ("traceparent", "tracestate")}
-            event = msgspec.structs.replace(event, **trace)
-        await self._inbox.store(event)
-        return Receipt(event_id=event.event_id, partition=-1, offset=-1)  # the inbox does not tell where
-
-
-async def _handle(trouble: Trouble, request_id: str | None, recorder: _Recorder) -> Handled:
+async def _handle(trouble: Trouble, request_id: str | None, recorder: EventPublisher) -> Handled:
     if trouble.table not in TABLES:
         raise Refusal(NOT_VALID, pointer="/table", expected=f"one of {', '.join(TABLES)}")
     what = trouble.scenario if trouble.error is None else _exception(trouble.error)
@@ -209,10 +195,10 @@ def _no_reply(failed: Web5Failed) -> Refusal:
 
 
 async def _body(request: Request, config: GatewayConfig, head: RequestHead, rates: TenantRates) -> bytes:
-    rates.admit(head.tenant)
+    rates.admit(head.payer)
     raw = await read_body(request, config)
-    rates.charge_bytes(head.tenant, len(raw))
-    rates.charge_documents(head.tenant, 1)
+    rates.charge_bytes(head.payer, len(raw))
+    rates.charge_documents(head.payer, 1)
     return raw
 
 

@@ -13,7 +13,6 @@ from starlette.responses import Response
 
 from tocsin.connectors.commands import Made, SubscriptionRefusal, SubscriptionRefused, who
 from tocsin.connectors.gateway.config import GatewayConfig
-from tocsin.connectors.gateway.door import LOOPBACK, host_of
 from tocsin.connectors.gateway.problems import (
     NO_SEAL_KEY,
     NO_SUBSCRIPTION,
@@ -32,9 +31,6 @@ COMMON = [TENANT_PARAMETER, BY_PARAMETER]
 Asked = Callable[[Request], Awaitable[tuple[RequestHead, dict[str, Any], str]]]
 """The head of a request that is let in, its document, and who asks."""
 
-
-FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
-"""Headers of proxies: who asks through one may be anywhere."""
 
 LONGEST_STEP = 40.0
 """Seconds that a whole request may take: longer than any wait."""
@@ -87,22 +83,17 @@ class SubscriptionPort(Protocol):
 
 
 async def asked(config: GatewayConfig, rates: TenantRates, request: Request) -> tuple[RequestHead, dict[str, Any], str]:
-    let_in(request, config)
+    let_in(config)
     head, document, by = await read_command(request, config)
-    rates.admit(head.tenant)
-    rates.charge_documents(head.tenant, 1)
+    rates.admit(head.payer)
+    rates.charge_documents(head.payer, 1)
     with refusals():
         return head, document, who(text_of(document.pop("by", None)) or by or request.query_params.get("by"))
 
 
-def let_in(request: Request, config: GatewayConfig) -> None:
-    if config.subscriptions == "on":
-        return
-    near = request.client is not None and request.client.host in LOOPBACK
-    # HTTP/1.0 is what a proxy speaks that says nothing of itself (nginx, unless told otherwise), and hardly a client
-    direct = request.scope.get("http_version") != "1.0" and not any(one in request.headers for one in FORWARDED)
-    named = host_of(f"//{request.headers.get('host', '')}") in LOOPBACK
-    if config.subscriptions == "off" or not (near and direct and named):
+def let_in(config: GatewayConfig) -> None:
+    """Raises Refusal while no endpoints are made over HTTP."""
+    if not config.subscriptions:
         raise Refusal(SUBSCRIPTIONS_CLOSED)
 
 

@@ -1,7 +1,7 @@
 """/v1/subscriptions: webhooks made, changed, tried and ended while the bus runs, of the tenant's own.
 
-There are no logins yet: unless the operator's setting says otherwise, only who asks from this machine, and not through
-a proxy, is let in. A tenant sees nothing of another's, but that a name is taken.
+They send a tenant's problems anywhere: making one needs the scope `admin`. A tenant sees nothing of another's, but that
+a name is taken.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from tocsin.connectors.gateway.answers import ANSWERED, WAIT_PARAMETER, StoredCo
 from tocsin.connectors.gateway.config import GatewayConfig
 from tocsin.connectors.gateway.examples import SUBSCRIPTION
 from tocsin.connectors.gateway.keys import UsedKeys
+from tocsin.connectors.gateway.page_port import shown
 from tocsin.connectors.gateway.problems import (
     MEDIA_TYPE,
     refusals,
@@ -94,19 +95,19 @@ def subscription_routes(
     @router.get("/v1/subscriptions", responses=REFUSED, openapi_extra={"parameters": [TENANT_PARAMETER]})
     async def every(request: Request) -> Response:
         """The tenant's subscriptions and how they stand; never a secret."""
-        let_in(request, config)
-        tenant = read_head(request, config, body=False).tenant
+        let_in(config)
+        tenant = read_head(request, body=False).tenant
         async with doing():
-            return as_json({"subscriptions": await subscriptions.every(tenant)})
+            return shown(request, "subscriptions", {"subscriptions": await subscriptions.every(tenant)})
 
     @router.get(PATH, responses=_MISSING, openapi_extra={"parameters": [TENANT_PARAMETER]})
     async def one(request: Request, name: str) -> Response:
         """A subscription and how it stands: enabled, failing, unverified, disabled, removed, shadowed (by the rules
         file), or unknown."""
-        let_in(request, config)
-        tenant = read_head(request, config, body=False).tenant
+        let_in(config)
+        tenant = read_head(request, body=False).tenant
         async with doing():
-            return as_json(await subscriptions.shown(name, tenant))
+            return shown(request, "subscription", await subscriptions.shown(name, tenant))
 
     @router.put(
         PATH,
@@ -127,8 +128,8 @@ def subscription_routes(
     @router.delete(PATH, responses=_MISSING, openapi_extra={"parameters": COMMON})
     async def end(request: Request, name: str) -> Response:
         """End a subscription: nothing more is sent, and what waits for it ends in the dead letters."""
-        let_in(request, config)
-        head = read_head(request, config, body=False)
+        let_in(config)
+        head = read_head(request, body=False)
         with refusals():
             by = who(request.query_params.get("by") or request.headers.get(BY_HEADER))
         async with doing():
@@ -163,7 +164,7 @@ def _acting_routes(
     async def test(request: Request, name: str) -> Response:
         """Send it a signed ping, now and once, and say what came back; `taken` says whether it took it."""
         head, _, _ = await ask(request)
-        tests.charge_documents(head.tenant, 1)
+        tests.charge_documents(head.payer, 1)
         async with doing():
             return as_json(veiled(msgspec.to_builtins(await subscriptions.try_one(name, head.tenant))))
 

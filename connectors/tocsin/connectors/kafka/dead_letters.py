@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+from aiokafka import ConsumerRecord
+
 Headers = tuple[tuple[str, bytes | None], ...]
 """As Kafka has them: a value may be null."""
 
@@ -13,8 +15,16 @@ CONNECT_PREFIX = "__connect.errors."
 CUT_HEADER = "tocsin.cut"
 """On a letter that is not whole: which parts were cut, with the bytes and the SHA-256 of each as it was."""
 
+REPLAYED_OF, PURGED_OF = "tocsin.replayed-of", "tocsin.purged-of"
+"""The headers of a record of `dead` that is no letter, but a note of letters before it."""
+
 KEPT_OF_VALUE, KEPT_OF_KEY, KEPT_OF_HEADERS = 1024 * 1024, 4 * 1024, 64 * 1024
 """Bytes that are kept of each part of a larger one."""
+
+
+def is_note(record: ConsumerRecord) -> bool:
+    """Whether this record of `dead` is no letter."""
+    return any(name in (REPLAYED_OF, PURGED_OF) for name, _ in record.headers)
 
 
 def within_bounds(

@@ -63,7 +63,8 @@ Dispatch = Callable[[Handled], Awaitable[None]]
 
 class Mediation:
     """A table at work in a mediator or agent. `escalate_to` is the deployment's address for complaints (T5), `replays`
-    the store of `seen`."""
+    the store of `seen`; `left_to` is what the record says of a report that is not sent here without a `dispatch`;
+    messages of more bytes than `keep` are not kept."""
 
     def __init__(
         self,
@@ -75,6 +76,8 @@ class Mediation:
         service: str | None = None,
         dispatch: Dispatch | None = None,
         replays: SeenIds | None = None,
+        left_to: str = "by the caller",
+        keep: int = MAX_KEPT_MESSAGE,
     ) -> None:
         self.table = table
         self.publisher = publisher
@@ -83,6 +86,7 @@ class Mediation:
         self.service = service
         self.dispatch = dispatch
         self.replays = replays
+        self.left_to, self.keep = left_to, keep
 
     async def seen(
         self, encrypted: bytes | str, context: Context | None = None, *, request_id: str | None = None
@@ -132,7 +136,7 @@ class Mediation:
         if handled.decision.synchronous:
             return handled, "in the same exchange, by the caller"
         if self.dispatch is None:
-            return handled, "by the caller"
+            return handled, self.left_to
         try:
             await self.dispatch(handled)
         except Exception as error:  # whatever the transport raises, the problem must still be recorded
@@ -155,7 +159,7 @@ class Mediation:
             kept["dispatch_error"] = text_of(handled.undispatched)[:MAX_KEPT_TEXT]
         if handled.document is not None:
             kept["report"] = handled.document
-        kept |= _message(encrypted)
+        kept |= _message(encrypted, self.keep)
         problem = _with(handled.problem, kept)
         handled = msgspec.structs.replace(handled, problem=problem)
         return await self._publish(handled, problem, _key(handled, trouble, context))
@@ -163,7 +167,7 @@ class Mediation:
     async def _record_reply(
         self, handled: Handled, trouble: str | BaseException, context: Context, encrypted: bytes | str | None
     ) -> Handled:
-        more = {f"mediation.{name}": text for name, text in (_error(trouble) | _message(encrypted)).items()}
+        more = {f"mediation.{name}": text for name, text in (_error(trouble) | _message(encrypted, self.keep)).items()}
         activity = reply_observed(
             handled.decision,
             context,
@@ -248,9 +252,9 @@ def _error(trouble: str | BaseException) -> dict[str, str]:
     return {"error": _class(trouble), "error_text": text_of(trouble)[:MAX_KEPT_TEXT]}
 
 
-def _message(encrypted: bytes | str | None) -> dict[str, str]:
+def _message(encrypted: bytes | str | None, keep: int) -> dict[str, str]:
     """The message as it came, if it is not too large to be kept."""
-    if encrypted is None or len(encrypted) > MAX_KEPT_MESSAGE:
+    if encrypted is None or len(encrypted) > keep:
         return {}
     return {"message_base64": base64.b64encode(_bytes(encrypted)).decode()}
 

@@ -31,7 +31,7 @@ from tocsin.connectors.mediation.table import (
     is_scenario_name,
 )
 
-TABLES = ("identus-mediator", "identus-agent")
+TABLES = ("identus-mediator", "identus-agent", "tocsin-didcomm")
 """The tables that ship with Tocsin."""
 FAMILY = "@"
 """What begins the name of a family of exceptions."""

@@ -105,6 +105,8 @@ def _title(told: Told, words: Words) -> str:
         said = [f"{words['page']} {told.step + 1}", words[severity]]
     elif head in ("again", "digest", "reminder"):
         said.append(words[severity])
+    if told.claimed:
+        said.append(words["claimed"])
     about = neutral(told.title.text, MAX_TITLE) or _code(told.code) or neutral(told.kind, MAX_TITLE)
     return f"{sign} {', '.join(said)}: {about}"
 

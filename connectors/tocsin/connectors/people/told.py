@@ -10,6 +10,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from tocsin.schemas.problem import CLAIMED
+
 ABOUT = ("service", "sender", "wallet", "connection", "thread", "record", "job", "protocol", "state")
 """What a problem may be about, in the order in which people are shown it."""
 
@@ -55,6 +57,8 @@ class Told(Struct, frozen=True, kw_only=True):
     retry_at: str = ""
     cases: tuple[tuple[str, int], ...] = ()
     more: int = 0
+    claimed: bool = False
+    """Nothing proves who says it."""
 
 
 _MEMBERS = frozenset({"type", "timestamp", "data"})
@@ -107,6 +111,7 @@ def told_of(body: object) -> Told | None:
         retry_at=_text(data.get("retry_at")),
         cases=_cases(data.get("cases")),
         more=_number(data.get("more")),
+        claimed=_object(problem.get("source")).get("trust") == CLAIMED,
     )
 
 

@@ -52,6 +52,7 @@ _WORDS: dict[str, tuple[str, str, str, str, str]] = {
     "retry": ("try again", "erneut versuchen", "réessayer", "reintentar", "재시도"),
     "give_up": ("give up", "aufgeben", "abandonner", "abandonar", "포기"),
     "more": ("more", "weitere", "autres", "más", "그 외"),
+    "claimed": ("not proven", "nicht belegt", "non prouvé", "no probado", "입증되지 않음"),
     "replayed": ("Sent again by replay", "Erneut gesendet", "Renvoyé", "Reenviado", "재전송됨"),
     "tenant": ("Tenant", "Mandant", "Locataire", "Inquilino", "테넌트"),
     "case": ("Case", "Fall", "Dossier", "Caso", "케이스"),

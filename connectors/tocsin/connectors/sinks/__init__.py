@@ -20,6 +20,7 @@ from tocsin.connectors.sinks.base import Delivered, Reason, Rejected, RetryLater
 
 SINKS: dict[str, str] = {
     "webhook": "tocsin.connectors.sinks.webhook:WebhookSink",
+    "didcomm": "tocsin.connectors.sinks.didcomm:DidcommSink",
     "notify": "tocsin.connectors.sinks.notify:NotifySink",
     "log": "tocsin.connectors.sinks.log:LogSink",
     "memory": "tocsin.connectors.sinks.memory:MemorySink",

@@ -23,6 +23,7 @@ class MemorySink:
     one for each attempt. Nothing survives the process."""
 
     Config = MemoryConfig
+    tells_peers = "perhaps"
 
     def __init__(self, config: MemoryConfig | None = None) -> None:
         self.config = config or MemoryConfig()

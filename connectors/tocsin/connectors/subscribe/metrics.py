@@ -8,15 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 
-COUNTERS = {
-    "handled": ("tocsin_subscriber_handled", "Events whose handler returned"),
-    "retried": ("tocsin_subscriber_retried", "Calls of a handler that failed and were tried again"),
-    "dead": ("tocsin_subscriber_dead", "Events that became dead letters because of their handler"),
-    "unreadable": ("tocsin_subscriber_unreadable", "Records that are no event, and became dead letters"),
-}
-"""The counter of each fate, and what it says."""
+from tocsin.connectors.metrics.making import read
+
+FATES = ("handled", "retried", "dead", "unreadable")
+"""What becomes of events; each has its counter."""
 
 
 class Read(Protocol):
@@ -51,16 +48,8 @@ class SubscriberMetrics:
     def collect(self) -> Iterator[Metric]:
         """Called at each scrape."""
         group, counts = self._subscriber.group, self._subscriber.counts()
-        lag = GaugeMetricFamily(
-            "tocsin_subscriber_lag_records", "Records that are not done yet", labels=["group", "topic", "partition"]
-        )
-        for (topic, partition), records in self._subscriber.lag().items():
-            lag.add_metric([group, topic, str(partition)], records)
-        yield lag
-        waiting = GaugeMetricFamily("tocsin_subscriber_waiting", "Whether something is waited for", labels=["group"])
-        waiting.add_metric([group], 0 if self._subscriber.trouble() is None else 1)
-        yield waiting
-        for fate, (name, what) in COUNTERS.items():
-            counter = CounterMetricFamily(name, what, labels=["group"])
-            counter.add_metric([group], counts.get(fate, 0))
-            yield counter
+        lags = self._subscriber.lag().items()
+        yield read("tocsin_subscriber_lag_records", {(group, topic, str(at)): records for (topic, at), records in lags})
+        yield read("tocsin_subscriber_waiting", {(group,): 0 if self._subscriber.trouble() is None else 1})
+        for fate in FATES:
+            yield read(f"tocsin_subscriber_{fate}_total", {(group,): counts.get(fate, 0)})

@@ -6,6 +6,7 @@ They are frozen msgspec structs: constructing one does not check types (mypy doe
 from __future__ import annotations
 
 from tocsin.schemas.events.answers import CommandAnswered, CommandOutcome
+from tocsin.schemas.events.audit import AccessAudited, AuditOutcome, CredentialKind
 from tocsin.schemas.events.base import EventBase
 from tocsin.schemas.events.deliveries import (
     DeliveryAttempt,
@@ -48,6 +49,8 @@ from tocsin.schemas.events.problems import (
     TimeoutNoticed,
 )
 from tocsin.schemas.events.settings import (
+    KeySet,
+    KeyUsed,
     Matcher,
     MatchOperator,
     OverrideSet,
@@ -88,6 +91,9 @@ Event = (
     | OverrideSet
     | SchemaInUse
     | CommandAnswered
+    | KeySet
+    | KeyUsed
+    | AccessAudited
 )
 """Any event of the bus."""
 
@@ -124,6 +130,9 @@ EVENTS: dict[str, type[Event]] = {
         OverrideSet,
         SchemaInUse,
         CommandAnswered,
+        KeySet,
+        KeyUsed,
+        AccessAudited,
     )
 }
 """Every event class by its name, which is also the last part of its subject (`io.tocsin.<name>`)."""
@@ -131,14 +140,17 @@ EVENTS: dict[str, type[Event]] = {
 __all__ = [
     "CHOICES",
     "EVENTS",
+    "AccessAudited",
     "ActivityKind",
     "ActivityObserved",
+    "AuditOutcome",
     "Choice",
     "CommandAnswered",
     "CommandIssued",
     "CommandKind",
     "CommandOutcome",
     "ConflictNoticed",
+    "CredentialKind",
     "DeliveryAttempt",
     "DeliveryOutcome",
     "DeliveryRequested",
@@ -153,6 +165,8 @@ __all__ = [
     "EscalationStepped",
     "Event",
     "EventBase",
+    "KeySet",
+    "KeyUsed",
     "MatchOperator",
     "Matcher",
     "Outcome",

@@ -27,7 +27,12 @@ class EndpointCommandKind(StrEnum):
 
 
 class DeliveryRequested(EventBase, frozen=True, kw_only=True):
-    """`endpoint` must be told of the event `about`; strict order within `lane`; `replay` counts repeats on demand."""
+    """`endpoint` must be told of the event `about`; strict order within `lane`; `replay` counts repeats on demand.
+
+    `peer`, `own` and `connection` are set for endpoints that tell a DIDComm peer: its DID (or its key, in DIDComm v1),
+    ours towards it, and the connection between the two, as far as the rules know them. `published_at` (microseconds) is
+    when the problem that is told was published; 0 when that is not known, or something else is told.
+    """
 
     delivery_id: str
     endpoint: str
@@ -38,10 +43,15 @@ class DeliveryRequested(EventBase, frozen=True, kw_only=True):
     body: bytes
     replay: int = 0
     tracestate: str | None = None
+    peer: str | None = None
+    own: str | None = None
+    connection: str | None = None
+    published_at: int = 0
 
 
 class DeliveryOutcome(EventBase, frozen=True, kw_only=True):
-    """How one attempt ended. `retry_after` and `duration` are in microseconds; `status` is the protocol's, if any."""
+    """How one attempt ended. `retry_after` and `duration` are in microseconds; `status` is the protocol's, if any;
+    `message_sha256` that of the envelope which a DIDComm peer was sent: its log has it too."""
 
     delivery_id: str
     endpoint: str
@@ -51,6 +61,7 @@ class DeliveryOutcome(EventBase, frozen=True, kw_only=True):
     retry_after: int | None = None
     status: int | None = None
     duration: int
+    message_sha256: str | None = None
 
 
 class EndpointCommand(EventBase, frozen=True, kw_only=True):
@@ -65,7 +76,10 @@ class EndpointCommand(EventBase, frozen=True, kw_only=True):
 
 
 class DeliveryAttempt(EventBase, frozen=True, kw_only=True):
-    """Try this delivery now; `attempt` counts from 1. At least once: the receiver absorbs repeats by delivery id."""
+    """Try this delivery now; `attempt` counts from 1. At least once: the receiver absorbs repeats by delivery id.
+
+    `peer`, `own`, `connection` and `published_at` are as in `DeliveryRequested`.
+    """
 
     delivery_id: str
     endpoint: str
@@ -76,3 +90,7 @@ class DeliveryAttempt(EventBase, frozen=True, kw_only=True):
     body: bytes
     replay: int = 0
     tracestate: str | None = None
+    peer: str | None = None
+    own: str | None = None
+    connection: str | None = None
+    published_at: int = 0

@@ -69,7 +69,8 @@ class ActivityObserved(EventBase, frozen=True, kw_only=True):
 
 
 class CommandIssued(EventBase, frozen=True, kw_only=True):
-    """A person or a program wants a case acknowledged, resolved, snoozed (`until`) or a choice made (`choice`)."""
+    """A person or a program wants a case acknowledged, resolved, snoozed (`until`) or a choice made (`choice`;
+    of an acknowledgement: whom the case is taken over from)."""
 
     kind: CommandKind
     target: str

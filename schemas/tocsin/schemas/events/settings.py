@@ -91,6 +91,30 @@ class OverrideSet(EventBase, frozen=True, kw_only=True):
     removed: bool = False
 
 
+class KeySet(EventBase, frozen=True, kw_only=True):
+    """An API key of the gateway, by its digest (SHA-256, hexadecimal); never the key itself. Its tenant is `*` for one
+    that may name any tenant. `rate` is documents a second at one gateway; `scopes` that a reader does not know give
+    nothing."""
+
+    key: str
+    name: str
+    digest: str
+    scopes: list[str]
+    created_at: int
+    expires_at: int | None = None
+    rate: int | None = None
+    by: str
+    removed: bool = False
+
+
+class KeyUsed(EventBase, frozen=True, kw_only=True):
+    """An API key was used at `occurred_at`; written now and then, not for each use. It is a setting of its own: it
+    cannot bring back a key that was revoked meanwhile."""
+
+    key: str
+    address: str | None = None
+
+
 class SchemaInUse(EventBase, frozen=True, kw_only=True):
     """A process is about to write with this schema: published before its first write, so older ones can read it."""
 

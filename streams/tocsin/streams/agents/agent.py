@@ -16,6 +16,7 @@ from tocsin.streams.engine.dead import DEAD_TOPIC, dead_headers, dead_letter
 from tocsin.streams.engine.record import TICK, NotYetReadable, Output, Record, Refused, Rows
 from tocsin.streams.engine.row_counts import PerScope
 from tocsin.streams.rules.decision import DeadLetter, Decision
+from tocsin.streams.rules.delivery.gate import held_peer
 from tocsin.streams.rules.state import ROW_VERSION, decode_row, encode_row
 from tocsin.streams.rules.state.counted import counted
 
@@ -64,9 +65,9 @@ class Agent(ABC):
     encode_row = staticmethod(encode_row)
     decode_row = staticmethod(decode_row)
 
-    def counted(self, key: str, data: bytes) -> tuple[str, int] | None:
-        """Open cases, pending deliveries."""
-        return counted(key, data)
+    def counted(self, key: str, data: bytes, now: int) -> tuple[str, int] | None:
+        """Open cases, pending deliveries, peers that are held back, and what else the metrics show."""
+        return held_peer(data, now) if key.startswith("peer_endpoint/") else counted(key, data)
 
     def decode(self, record: Record) -> Any:
         """The event in a record; raises Refused (poison) or NotYetReadable (a newer version of us wrote it)."""

@@ -23,6 +23,7 @@ def acknowledge(
     target: Case,
     by: By,
     why: Why = None,
+    instead_of: Annotated[str | None, typer.Option(help="Take it over from whoever has it: their name.")] = None,
     tenant: Tenant = None,
     idempotency_key: Key = None,
     wait: Wait = PATIENCE,
@@ -30,7 +31,8 @@ def acknowledge(
     url: Url = None,
 ) -> None:
     """Take a case: no further step of its escalation. Waits for what becomes of it."""
-    _issue(Asked("acknowledge", target, {"by": by, "why": why}, tenant, idempotency_key, wait, as_json), url)
+    given = {"by": by, "why": why, "instead_of": instead_of}
+    _issue(Asked("acknowledge", target, given, tenant, idempotency_key, wait, as_json), url)
 
 
 def resolve(

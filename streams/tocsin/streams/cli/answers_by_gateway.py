@@ -10,9 +10,19 @@ from tocsin.streams.cli.asked import Asked, line_of
 from tocsin.streams.cli.options import checked_key
 from tocsin.streams.cli.output import show, show_json
 from tocsin.streams.cli.over_http import Answer, GatewayClient
-from tocsin.streams.processes.exit_codes import CHECK_FAILED, GAVE_UP, UNREACHABLE, USAGE, CommandFailed
+from tocsin.streams.processes.exit_codes import (
+    BAD_CONFIGURATION,
+    CHECK_FAILED,
+    GAVE_UP,
+    UNREACHABLE,
+    USAGE,
+    CommandFailed,
+)
 
-NOT_DONE = {400: USAGE, 404: CHECK_FAILED, 409: CHECK_FAILED, 415: USAGE, 422: USAGE, 504: GAVE_UP}
+NOT_DONE = {
+    400: USAGE, 401: BAD_CONFIGURATION, 403: BAD_CONFIGURATION, 404: CHECK_FAILED, 409: CHECK_FAILED, 415: USAGE,
+    422: USAGE, 504: GAVE_UP,
+}  # fmt: skip
 """The exit code for each status of a command that was not done, or of which nobody knows; for others UNREACHABLE."""
 
 _AT_ONCE = ("0", "0s")

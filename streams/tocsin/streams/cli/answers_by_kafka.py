@@ -18,7 +18,7 @@ from tocsin.streams.processes.exit_codes import CHECK_FAILED, CommandFailed
 from tocsin.streams.processes.finding import Found, case_behind, is_derived, plain
 from tocsin.streams.processes.kafka import reachable
 from tocsin.streams.settings import Settings
-from tocsin.streams.silences.settings_topic import require_topics
+from tocsin.streams.topics import require_topics
 
 
 def issue_by_kafka(asked: Asked) -> None:

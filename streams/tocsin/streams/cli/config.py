@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from enum import StrEnum
 from typing import Annotated, cast
+from urllib.parse import urlsplit
 
 import typer
 
@@ -41,11 +43,26 @@ def run(
 
 
 def _scrape(settings: Settings, as_json: bool) -> None:
-    from tocsin.streams.cli.scrape import scrape_config, targets_of  # what serves metrics takes long to import
+    # what serves metrics takes long to import
+    from tocsin.streams.cli.top.looking import whose
+    from tocsin.streams.processes.gateway import config_of
+    from tocsin.streams.telemetry.registry import bus_of
+    from tocsin.streams.up.scrape import Gateway, scrape_config, targets_of, urls_of
 
     running = running_bus(settings.home)
-    targets = targets_of(settings, cast(dict[str, str], running.get("processes")) if running else None)
+    processes = cast(dict[str, str], running.get("processes")) if running else None
+    targets, urls = targets_of(settings, processes), urls_of(settings, processes)
+    found = asyncio.run(whose({name: url for name, url in urls.items() if url is not None}, bus_of(settings)))
+    targets |= {process: None for process, one in found.items() if one.foreign}
+    notes = {process: one.away for process, one in found.items() if one.away is not None and not one.keyed}
     if as_json:
+        for process, note in notes.items():
+            show_error(f"tocsin: {process}: {urls[process]}: {note}")
         show_json(targets)
-    else:
-        show(scrape_config(targets, settings.prefix))
+        return
+    on_api = processes is None and settings.gateway_metrics_port is None
+    said = found.get("gateway")
+    keyed = (said is not None and said.keyed) or (on_api and config_of(settings).anonymous == "off")
+    gateway = Gateway(keyed, str(urls.get("gateway")).startswith("https:"))
+    noted = {process: f"{urlsplit(str(urls[process])).netloc}: {note}" for process, note in notes.items()}
+    show(scrape_config(targets, settings.prefix, gateway=gateway, notes=noted))

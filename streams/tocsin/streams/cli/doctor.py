@@ -8,9 +8,12 @@ from typing import Annotated
 import typer
 
 from tocsin.connectors.printable import printable
+from tocsin.streams.cli.doctor_access import access_checks
 from tocsin.streams.cli.doctor_checks import Check, Level, local_checks, timer_checks
+from tocsin.streams.cli.doctor_didcomm import didcomm_checks
 from tocsin.streams.cli.doctor_kafka import kafka_checks
 from tocsin.streams.cli.doctor_people import people_checks
+from tocsin.streams.cli.doctor_store import store_checks
 from tocsin.streams.cli.output import show, show_json
 from tocsin.streams.processes.exit_codes import CHECK_FAILED, UNREACHABLE
 from tocsin.streams.settings import SettingsInvalid, load_settings
@@ -43,7 +46,10 @@ async def _examine() -> list[Check]:
     settings = as_running(settings, running_bus(settings.home))
     checks = [Check("settings", Level.OK, f"prefix {settings.prefix}, {settings.partitions} partitions")]
     checks += [Check("settings", Level.WARN, line, "correct or remove it") for line in settings.warnings]
-    checks += local_checks(settings) + people_checks(settings)
+    checks += (
+        local_checks(settings) + access_checks(settings) + people_checks(settings) + await didcomm_checks(settings)
+    )
+    checks += await store_checks(settings)
     timers, kafka = await timer_checks(settings), await kafka_checks(settings)
     said = {check.detail for check in kafka}  # a halted partition tells it by its metrics and by its commits
     return checks + [check for check in timers if check.detail not in said] + kafka

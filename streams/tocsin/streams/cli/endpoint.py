@@ -29,12 +29,12 @@ from tocsin.streams.cli.endpoint_of_file import check_known, endpoints_of_file
 from tocsin.streams.cli.endpoint_ping import ping
 from tocsin.streams.cli.endpoint_running import as_endpoint, made_while_running, running
 from tocsin.streams.cli.endpoint_secret import secret
-from tocsin.streams.cli.endpoint_standing import line_of_standing, standings_of
 from tocsin.streams.cli.options import PATIENCE, AsJson, By, Tenant, Wait, Why, client_settings, usage_error
 from tocsin.streams.cli.outcomes import issued, seconds_of, tell
 from tocsin.streams.cli.output import show, show_error, show_json
 from tocsin.streams.cli.over_http import GatewayClient, Url
 from tocsin.streams.cli.rows import rows_of
+from tocsin.streams.processes.endpoint_standing import ENDPOINT_ROWS, line_of_standing, standings_of
 from tocsin.streams.processes.exit_codes import CHECK_FAILED, UNREACHABLE, USAGE, CommandFailed
 from tocsin.streams.processes.kafka import kafka_unreachable, reachable
 from tocsin.streams.rules.state import EndpointRow
@@ -106,7 +106,7 @@ def list_endpoints(
     url: Url = None,
 ) -> None:
     """List the endpoints: where each comes from, whether it is on, failing, off or removed, since when, what is parked,
-    the last error.
+    how many of the peers whom it tells are held back, the last error.
 
     They are read from the changelog of `deliver`, which is read whole, from `settings`, and from the rules file if one
     is set. With --url: those of the tenant that were made while the bus runs.
@@ -117,7 +117,7 @@ def list_endpoints(
         return
     settings = client_settings()
     names = endpoints_of_file(settings)
-    rows = asyncio.run(rows_of(settings, "deliver", ("endpoint",)))
+    rows = asyncio.run(rows_of(settings, "deliver", ENDPOINT_ROWS))
     made = {one.endpoint: (one.tenant, as_endpoint(one)) for one in asyncio.run(made_while_running(settings))}
     found = [row for _, row in rows if isinstance(row, EndpointRow)]
     for standing in standings_of(names, found, time_ns() // 1000, made):

@@ -10,8 +10,8 @@ import msgspec
 
 from tocsin.connectors.printable import printable
 from tocsin.streams.cli.endpoint_running import made_while_running, unknown
-from tocsin.streams.cli.endpoint_standing import standings_of
 from tocsin.streams.cli.rows import rows_of
+from tocsin.streams.processes.endpoint_standing import ENDPOINT_ROWS, standings_of
 from tocsin.streams.processes.exit_codes import CHECK_FAILED, CommandFailed
 from tocsin.streams.rules.config import Endpoint
 from tocsin.streams.rules.state import EndpointRow
@@ -39,7 +39,7 @@ async def check_known(settings: Settings, name: str) -> None:
 async def shown_of_file(settings: Settings, endpoint: Endpoint) -> dict[str, Any]:
     """One of the rules file, and how it stands by the changelog of `deliver`; of its sink's settings, which may hold
     secrets, none. Raises ServiceUnreachable."""
-    rows = [row for _, row in await rows_of(settings, "deliver", ("endpoint",)) if isinstance(row, EndpointRow)]
+    rows = [row for _, row in await rows_of(settings, "deliver", ENDPOINT_ROWS) if isinstance(row, EndpointRow)]
     mine = [row for row in rows if row.endpoint == endpoint.name]
     standing: dict[str, Any] = msgspec.to_builtins(standings_of({endpoint.name: endpoint}, mine, time_ns() // 1000)[0])
     said = {"sink": endpoint.sink, "audience": endpoint.audience, "body": endpoint.body}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import msgspec
@@ -19,13 +19,23 @@ from tocsin.streams.processes.exit_codes import CHECK_FAILED, UNREACHABLE, Comma
 from tocsin.streams.settings import Settings
 
 
-def ping(name: Name, tenant: Tenant = None, as_json: AsJson = False, url: Url = None) -> None:
-    """Send an endpoint a signed ping, now and once, and say what came back: 0 when it took it, else 1.
+def ping(
+    name: Name,
+    tenant: Tenant = None,
+    as_json: AsJson = False,
+    url: Url = None,
+    peer: Annotated[
+        str | None,
+        typer.Option(metavar="DID", help="Whom it pings, if it tells whoever is the other side (DIDComm)."),
+    ] = None,
+) -> None:
+    """Send an endpoint a signed ping (a DIDComm peer: a trust ping), now and once, and say what came back: 0 when it
+    took it, else 1.
 
     An endpoint of the rules file is tried from here, with the secrets that this shell has (env, file); one that was
     made while the bus runs needs TOCSIN_SEAL_KEY, or --url. Nothing is tried again, and nothing is counted.
     """
-    found = _by_gateway(url, name, tenant) if url is not None else asyncio.run(_from_here(name, tenant))
+    found = _by_gateway(url, name, tenant) if url is not None else asyncio.run(_from_here(name, tenant, peer))
     show_json(found) if as_json else _tell(found)
     if not found["taken"]:
         raise typer.Exit(CHECK_FAILED)
@@ -39,8 +49,9 @@ def _by_gateway(url: str, name: str, tenant: str | None) -> dict[str, Any]:
     return answer.body
 
 
-async def _from_here(name: str, tenant: str | None) -> dict[str, Any]:
+async def _from_here(name: str, tenant: str | None, peer: str | None) -> dict[str, Any]:
     from tocsin.streams.cli.endpoint_running import running, unknown
+    from tocsin.streams.processes.sink_equipment import equipment_of
     from tocsin.streams.rulesfile import load_rulebook
     from tocsin.streams.subscriptions.trying import try_endpoint
 
@@ -48,7 +59,7 @@ async def _from_here(name: str, tenant: str | None) -> dict[str, Any]:
     # an endpoint of the file needs no Kafka to be tried
     book = load_rulebook(settings.rules)
     if name in book.endpoints:
-        return _plain(await try_endpoint(book.endpoints[name], settings.tenant))
+        return _plain(await try_endpoint(book.endpoints[name], settings.tenant, equipment_of(settings).on, peer))
     async with running(client_settings(tenant=tenant)) as (subscriptions, all_of_them):
         held = all_of_them.find(name)
         if held is None:

@@ -26,11 +26,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "worker": ("processes", "The stream worker: decides, and schedules deliveries."),
     "gateway": ("processes", "The HTTP gateway: problems in, schemas and metrics out."),
     "dispatch": ("processes", "The dispatcher: makes the delivery attempts."),
+    "project": ("project", "The projector: fills the store; makes it anew."),
+    "erase": ("erase", "Erase what the store knows of a subject, or of a tenant."),
     "publish": ("publish", "Publish one problem document, or a file of them."),
     "receive": ("receive", "A webhook receiver that verifies and prints."),
     "tail": ("tail", "Watch the events of a topic."),
     "dead": ("dead.commands", "Dead letters: list, stats, show, replay, purge."),
     "replay": ("replay.command", "Send again what an endpoint was sent in a time."),
+    "top": ("top.command", "Watch rates, cases, lag and endpoints in a terminal."),
     "cases": ("cases", "The open cases: how often, since when, who has taken them."),
     "acknowledge": ("answers", "Take a case: no further step of its escalation."),
     "resolve": ("answers", "Say that a case is over."),
@@ -38,6 +41,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "choose": ("answers", "Wait, retry or give up on a reply that does not come."),
     "silence": ("silence", "Silences: add, list, remove."),
     "endpoint": ("endpoint", "Endpoints: list, add, show, test, rotate, switch, remove."),
+    "keys": ("keys", "API keys of the gateway: create, list, revoke, rotate."),
+    "agents": ("agents.command", "Agents' webhooks: check whether they are set right."),
+    "didcomm": ("didcomm", "Our DIDComm keys; a mediator that takes messages for us."),
     "read": ("dialects", "What the reader understands of a problem document."),
     "write": ("dialects", "A canonical problem in another dialect, strictly."),
     "codes": ("codes", "The catalogue of well-known codes: list, show, lint."),
@@ -50,7 +56,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """Name -> (module in `tocsin.streams.cli`, what it does)."""
 
-UNTIL_STOPPED = frozenset({"up", "demo", "broker", "worker", "gateway", "dispatch", "receive"})
+UNTIL_STOPPED = frozenset({"up", "demo", "broker", "worker", "gateway", "dispatch", "project", "receive", "top"})
 """Those that run until SIGINT or SIGTERM, and then end with exit code 0, also while they start."""
 
 EXIT_CODES = (

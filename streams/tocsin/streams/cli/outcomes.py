@@ -16,7 +16,7 @@ from tocsin.streams.cli.output import show, show_error, show_json
 from tocsin.streams.processes.answers_topic import AnswersTopic
 from tocsin.streams.processes.exit_codes import CHECK_FAILED, GAVE_UP
 from tocsin.streams.settings import Settings
-from tocsin.streams.silences.settings_topic import require_topics
+from tocsin.streams.topics import require_topics
 
 HOLDS = (CommandOutcome.DONE, CommandOutcome.ALREADY_SO)
 """Outcomes after which it is as was wanted."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,13 +14,17 @@ from urllib.parse import urlencode, urlsplit
 
 import typer
 
+from tocsin.connectors.kafka_security import SecurityUnusable, secret_of
 from tocsin.connectors.printable import clipped, printable
-from tocsin.streams.processes.exit_codes import UNREACHABLE, USAGE, CommandFailed
+from tocsin.streams.processes.exit_codes import BAD_CONFIGURATION, UNREACHABLE, USAGE, CommandFailed
 
 Url = Annotated[
     str | None,
     typer.Option("--url", envvar="TOCSIN_URL", help="A gateway to ask instead of Kafka: http://host:8700."),
 ]
+
+API_KEY = "TOCSIN_API_KEY"
+"""The variable with the key that is sent: `env:NAME`, `file:PATH`, or the key itself."""
 
 TIMEOUT = 30.0
 """Seconds that one request may take; the gateway answers within 10."""
@@ -70,6 +75,7 @@ class GatewayClient:
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._connection = kind(host, port, timeout=TIMEOUT)
         self._url, self._path, self._tenant = url, parts.path.rstrip("/"), tenant
+        self._credential = credential_for(parts.scheme, host)
 
     def __enter__(self) -> Self:
         return self
@@ -92,7 +98,8 @@ class GatewayClient:
         return self._ask("DELETE", path, headers, None)
 
     def _ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
-        sent = {"accept": "application/json", **({"tocsin-tenant": self._tenant} if self._tenant else {}), **headers}
+        named = {"tocsin-tenant": self._tenant} if self._tenant else {}
+        sent = {"accept": "application/json", **self._credential, **named, **headers}
         for again in reversed(range(TRIES)):
             self._connect()
             try:
@@ -120,6 +127,23 @@ class GatewayClient:
         except OSError as error:
             why = error.strerror or str(error) or type(error).__name__
             raise CommandFailed(UNREACHABLE, f"{self._url} does not answer ({why}): nothing was sent") from None
+
+
+def credential_for(scheme: str, host: str) -> dict[str, str]:
+    """The header of TOCSIN_API_KEY. Raises CommandFailed(78) for one that is none, or that would go in plain text over
+    a network."""
+    given = os.environ.get(API_KEY)
+    if not given:
+        return {}
+    try:
+        key = secret_of(given, "API key")
+        key.encode("ascii")
+    except (SecurityUnusable, UnicodeError) as error:
+        why = str(error) if isinstance(error, SecurityUnusable) else "it is no key"
+        raise CommandFailed(BAD_CONFIGURATION, f"{API_KEY}: {why}") from None
+    if scheme == "http" and host not in ("localhost", "127.0.0.1", "::1"):
+        raise CommandFailed(BAD_CONFIGURATION, f"{API_KEY} is not sent over http to {host}: use https")
+    return {"authorization": f"Bearer {key}"}
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -21,19 +21,19 @@ AsJson = Annotated[bool, typer.Option("--json", help="Say that it is ready as on
 
 def worker(rules: Rules = None, metrics_port: MetricsPort = None, as_json: AsJson = False) -> None:
     """Decide about problems and schedule deliveries, until Ctrl-C. Start more of it to scale."""
-    run_process("worker", located_settings(rules=rules, metrics_port=metrics_port), _print_ready(as_json))
+    run_process("worker", located_settings(rules=rules, metrics_port=metrics_port), print_ready(as_json))
 
 
 def dispatch(rules: Rules = None, metrics_port: MetricsPort = None, as_json: AsJson = False) -> None:
     """Make the delivery attempts, until Ctrl-C. Start more of it to scale."""
-    run_process("dispatch", located_settings(rules=rules, metrics_port=metrics_port), _print_ready(as_json))
+    run_process("dispatch", located_settings(rules=rules, metrics_port=metrics_port), print_ready(as_json))
 
 
 def gateway(
     port: Annotated[int | None, typer.Option(help="The port; 0 = any (TOCSIN_PORT).")] = None, as_json: AsJson = False
 ) -> None:
     """Take problems over HTTP until Ctrl-C: 202 only for what Kafka has acknowledged. Start more of it to scale."""
-    run_process("gateway", located_settings(port=port), _print_ready(as_json))
+    run_process("gateway", located_settings(port=port), print_ready(as_json))
 
 
 def broker(
@@ -48,7 +48,9 @@ def broker(
     asyncio.run(run_broker(settings, port))
 
 
-def _print_ready(as_json: bool) -> OnReady:
+def print_ready(as_json: bool) -> OnReady:
+    """What tells that a process is ready: a line for a person, or one for a script."""
+
     def print_ready(ready: Ready | Recovering) -> None:
         if isinstance(ready, Recovering):
             return  # only `tocsin up` waits for it; the metrics show it to people

@@ -14,8 +14,7 @@ from aiokafka.errors import KafkaError
 from tocsin.connectors.kafka import merge_to_end, offsets_since, open_consumer
 from tocsin.schemas.codec import decode
 from tocsin.schemas.errors import Undecodable
-from tocsin.streams.processes.exit_codes import UNREACHABLE, CommandFailed
-from tocsin.streams.processes.kafka import admin_of, kafka_unreachable, needed_bootstrap
+from tocsin.streams.processes.kafka import kafka_unreachable, needed_bootstrap, places_of
 from tocsin.streams.settings import Settings
 
 Start = Literal["beginning", "now"]
@@ -60,15 +59,6 @@ async def records_of(
                     yield record
     except (KafkaError, TimeoutError) as error:
         raise kafka_unreachable(bootstrap, error) from error
-
-
-async def places_of(settings: Settings, topic: str) -> list[TopicPartition]:
-    """Every partition of a topic. Raises ServiceUnreachable, or CommandFailed(69) when there is no such topic."""
-    async with admin_of(settings) as admin:
-        [described] = await admin.describe_topics([topic])
-    if described["error_code"]:
-        raise CommandFailed(UNREACHABLE, f"Kafka has no topic {topic}: run `tocsin topics apply` (or `tocsin up`)")
-    return [TopicPartition(topic, number) for number in sorted(row["partition"] for row in described["partitions"])]
 
 
 def seen_of(record: ConsumerRecord) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import typer
 from tocsin.connectors.printable import printable
 from tocsin.connectors.webhooks import new_secret
 from tocsin.streams.cli.output import as_typed, show, show_error, show_json
+from tocsin.streams.cli.rules_agents import agents_of
 from tocsin.streams.cli.rules_test import Recorded, Rehearsing, recorded_in, recorded_last_day
 from tocsin.streams.processes.exit_codes import CHECK_FAILED, USAGE, CommandFailed
 from tocsin.streams.processes.rules_watch import own_addresses
@@ -84,12 +85,15 @@ def check(
     too_much = asyncio.run(_last_day(book)) if last_day and book is not None else []
     if as_json:
         extra = {"too_much": too_much} if last_day else {}
-        show_json({"ok": book is not None, "findings": msgspec.to_builtins(findings), **extra})
+        agents = {"agents": agents_of(book)} if book is not None and book.by_didcomm else {}
+        show_json({"ok": book is not None, "findings": msgspec.to_builtins(findings), **agents, **extra})
     else:
         for finding in findings:
             show(printable(str(finding)))
         for line in too_much:
             show(printable(f"{file}: warning: {line} of the last day"))
+        for name, said in ({} if book is None else agents_of(book)).items():
+            show(printable(f"{file}: endpoint {name} {said}"))
         if book is not None:
             show(f"{file}: {len(book.endpoints)} endpoints, {len(book.routes)} routes: good to use")
     raise typer.Exit(CHECK_FAILED if book is None else 0)

@@ -27,6 +27,7 @@ from tocsin.schemas.events import (
     ProblemSuppressed,
 )
 from tocsin.streams.cli.records import records_of
+from tocsin.streams.cli.rules_agents import agents_told
 from tocsin.streams.processes.exit_codes import BAD_INPUT, CommandFailed
 from tocsin.streams.rules.config import DecideConfig
 from tocsin.streams.rules.decision import DELIVERIES, Decision, Emit
@@ -136,7 +137,10 @@ class Tally:
         ]
 
 
-SHOWN = ("reason", "detail", "survivor", "choice", "policy", "step", "why", "count", "by", "endpoints", "endpoint")
+SHOWN = (
+    "reason", "detail", "survivor", "choice", "policy", "step", "why", "count", "by", "endpoints", "endpoint", "peer",
+    "connection", "message_type", "found", "chosen",
+)  # fmt: skip
 """Members of an event that say what was decided."""
 
 
@@ -151,15 +155,15 @@ class Rehearsing:
     def hear(self, recorded: Recorded) -> list[dict[str, Any]]:
         """What an event, and the timers before it, lead to."""
         replay = self._partitions.setdefault(recorded.partition, Replay(self._config))
-        return self._all_effects(replay.hear(recorded.event, recorded.at))
+        return self._all_effects(replay, replay.hear(recorded.event, recorded.at))
 
     def finish(self) -> list[dict[str, Any]]:
         """What the timers of the hour after the last event lead to."""
-        ends = [replay.wait(replay.now + AFTER) for replay in self._partitions.values()]
-        return [effect for decided in ends for effect in self._all_effects(decided)]
+        ends = [(replay, replay.wait(replay.now + AFTER)) for replay in self._partitions.values()]
+        return [effect for replay, decided in ends for effect in self._all_effects(replay, decided)]
 
-    def _all_effects(self, decided: list[Decided]) -> list[dict[str, Any]]:
-        return [effect for one in decided for effect in self._effects(one.event, one.at, one.decisions)]
+    def _all_effects(self, replay: Replay, decided: list[Decided]) -> list[dict[str, Any]]:
+        return [effect for one in decided for effect in self._effects(replay, one)]
 
     def summary(self) -> dict[str, Any]:
         """What became of all problems."""
@@ -182,9 +186,10 @@ class Rehearsing:
             lines.append(f"deliveries: {_counts(tally.endpoints)}")
         return lines
 
-    def _effects(self, event: Event | None, at: int, decisions: list[Decision]) -> Iterator[dict[str, Any]]:
+    def _effects(self, replay: Replay, decided: Decided) -> Iterator[dict[str, Any]]:
+        event, decisions = decided.event, decided.decisions
         self.tally.note(event, decisions)
-        head = {"time": _time(at), "because": "a timer" if event is None else type(event).__name__}
+        head = {"time": _time(decided.at), "because": "a timer" if event is None else type(event).__name__}
         if isinstance(event, ProblemReported):
             head |= {"tenant": event.tenant, "report": event.event_id, "code": event.problem.code}
         for decision in decisions:
@@ -193,6 +198,8 @@ class Rehearsing:
             emitted: EventBase | None = decision.event if isinstance(decision, Emit) else None
             found = {"does": type(emitted).__name__, **self._shown(emitted)} if emitted else {"does": "DeadLetter"}
             yield {**head, **found, "line": _line({**head, **found})}
+        for told in agents_told(replay, event, decisions):
+            yield {**head, **told, "line": _line({**head, **told})}
 
     def _shown(self, emitted: EventBase) -> dict[str, Any]:
         members = {name: getattr(emitted, name) for name in SHOWN if getattr(emitted, name, None) not in (None, "", [])}

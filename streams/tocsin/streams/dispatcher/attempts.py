@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from time import monotonic_ns, time, time_ns
 
@@ -11,10 +10,12 @@ import msgspec
 import structlog
 
 from tocsin.connectors.sinks import Delivered, Reason, Rejected, RetryLater, Sink, SinkOutcome
+from tocsin.connectors.tracing import NO_TRACING, Span, Tracing
 from tocsin.schemas.errors import Undecodable, UndecodableReason
 from tocsin.schemas.events import DeliveryAttempt, DeliveryOutcome, Outcome
 from tocsin.schemas.ids import derived_id
 from tocsin.streams.dispatcher.memory import AttemptMemory, Identity
+from tocsin.streams.dispatcher.turns import Turns
 
 _log = structlog.get_logger("tocsin.dispatch")
 
@@ -36,7 +37,8 @@ def check_names(attempt: DeliveryAttempt) -> None:
 
 
 class Attempts:
-    """Makes attempts, at most `per_endpoint` of an endpoint at the same time, and each only once.
+    """Makes attempts, at most `per_endpoint` of an endpoint (of each peer, where it tells peers) at the same time, and
+    each only once.
 
     `write` returns when an outcome is in Kafka; only then is the attempt remembered.
     """
@@ -45,22 +47,23 @@ class Attempts:
         self,
         sinks: Mapping[str, Sink],
         per_endpoint: int,
-        write: Callable[[DeliveryOutcome], Awaitable[None]],
+        write: Callable[[DeliveryAttempt, DeliveryOutcome], Awaitable[None]],
         failpoint: Callable[[str], None] = lambda place: None,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         self._sinks = sinks
         self._write = write
-        self._failpoint = failpoint
+        self._failpoint, self._tracing = failpoint, tracing
         self.memory = AttemptMemory()
-        # Names in records are without number: those that are no endpoint of ours share one turn, that of no name.
-        self.turns = defaultdict[str, asyncio.Semaphore](lambda: asyncio.Semaphore(per_endpoint))
+        self.turns = Turns(per_endpoint)
         self._under_way: dict[Identity, asyncio.Lock] = {}
 
     async def make(self, attempt: DeliveryAttempt) -> None:
         """Make it when its endpoint has its turn, unless it was made. The same attempt read twice (produced again, or
         after a rebalance) waits for the first. Raises what `write` raises."""
         identity = (attempt.delivery_id, attempt.attempt)
-        async with self.turns[attempt.endpoint if attempt.endpoint in self._sinks else ""]:
+        # A peer that hangs holds no other peer of its endpoint up; what is no endpoint of ours has one turn for all.
+        async with self.turns.of((attempt.endpoint, attempt.peer) if attempt.endpoint in self._sinks else None):
             alone = self._under_way.setdefault(identity, asyncio.Lock())
             try:
                 async with alone:
@@ -71,9 +74,14 @@ class Attempts:
                     self._under_way.pop(identity, None)
 
     async def _make(self, attempt: DeliveryAttempt, identity: Identity) -> None:
-        outcome = await make_attempt(attempt, self._sinks)
+        # what the endpoint makes of it goes on from the attempt
+        span = self._tracing.begin("tocsin attempt", "client", attempt.traceparent, attempt.tracestate)
+        made = attempt if span is None else msgspec.structs.replace(attempt, traceparent=span.traceparent)
+        outcome = await make_attempt(made, self._sinks)
+        if span is not None:
+            _end(span, outcome)
         self._failpoint("sink_answered")
-        await self._write(outcome)
+        await self._write(attempt, outcome)
         self._failpoint("outcome_written")
         self.memory.add(identity, time())
 
@@ -107,7 +115,21 @@ async def make_attempt(attempt: DeliveryAttempt, sinks: Mapping[str, Sink]) -> D
         retry_after=after,
         status=status,
         duration=(monotonic_ns() - started) // 1000,
+        message_sha256=None if outcome is None else outcome.message_sha256,
     )
+
+
+def _end(span: Span, outcome: DeliveryOutcome) -> None:
+    """Say how the attempt of this span ended."""
+    span.attribute("tocsin.tenant", outcome.tenant)
+    span.attribute("tocsin.endpoint", outcome.endpoint)
+    span.attribute("tocsin.delivery_id", outcome.delivery_id)
+    span.attribute("tocsin.attempt", outcome.attempt)
+    span.attribute("tocsin.outcome", outcome.outcome.value)
+    span.attribute("tocsin.reason", outcome.reason)
+    if outcome.status is not None:
+        span.attribute("http.response.status_code", outcome.status)
+    span.end(failed=outcome.outcome is not Outcome.DELIVERED)
 
 
 def _checked(outcome: object) -> SinkOutcome:

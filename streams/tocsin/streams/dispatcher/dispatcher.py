@@ -30,6 +30,7 @@ from tocsin.connectors.kafka import (
 )
 from tocsin.connectors.publish.headers import cloud_event_headers
 from tocsin.connectors.sinks import Sink
+from tocsin.connectors.tracing import NO_TRACING, Tracing
 from tocsin.schemas.codec import decode_as, encode
 from tocsin.schemas.errors import Undecodable, UndecodableReason
 from tocsin.schemas.events import DeliveryAttempt, DeliveryOutcome
@@ -74,9 +75,10 @@ class Dispatcher:
         settings: DispatcherSettings,
         sinks: Mapping[str, Sink],
         book: SchemaBook,
-        on_outcome: Callable[[DeliveryOutcome], None] = lambda outcome: None,
+        on_outcome: Callable[[DeliveryAttempt, DeliveryOutcome], None] = lambda attempt, outcome: None,
         on_dead: Callable[[str], None] = lambda reason: None,
         progress: Progress | None = None,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         self.progress = progress or Progress()
         self._debug = logging.getLogger("tocsin.dispatch").isEnabledFor(logging.DEBUG)
@@ -101,7 +103,7 @@ class Dispatcher:
             max_poll_interval_ms=300_000,
             fetch_max_wait_ms=100,
         )
-        self.attempts = Attempts(sinks, settings.per_endpoint, self._write, self._failpoint)
+        self.attempts = Attempts(sinks, settings.per_endpoint, self._write, self._failpoint, tracing)
         self._recall = Recall(settings.bootstrap, settings.prefix, book, self.attempts.memory)
         self._offsets = Offsets(self._consumer, lambda: self._failpoint("attempt_committed"), self.unreadable.notes)
         self._admission = Admission()
@@ -218,7 +220,7 @@ class Dispatcher:
     async def _skip_asked(self, place: TopicPartition) -> Skip | None:
         return await skip_asked(self._settings.bootstrap, self._settings.prefix, place.topic, place.partition)
 
-    async def _write(self, outcome: DeliveryOutcome) -> None:
+    async def _write(self, attempt: DeliveryAttempt, outcome: DeliveryOutcome) -> None:
         await self._producer.send_and_wait(
             f"{self._settings.prefix}deliveries",
             encode(outcome, book=self._book),
@@ -227,7 +229,7 @@ class Dispatcher:
         )
         if self._debug:
             _log.debug("attempt ended", endpoint=outcome.endpoint, outcome=outcome.outcome.value, reason=outcome.reason)
-        self._on_outcome(outcome)
+        self._on_outcome(attempt, outcome)
 
     async def _commit_regularly(self) -> None:
         while True:

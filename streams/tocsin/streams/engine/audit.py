@@ -6,6 +6,7 @@ holds the loop for longer than that.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -21,6 +22,23 @@ OVERDUE_AFTER = 60_000_000
 """Microseconds after its time at which a timer is overdue: far more than a tick takes."""
 
 
+AGES = tuple(seconds * 1_000_000 for seconds in (300, 3600, 86_400, 7 * 86_400))
+"""Microseconds up to which what is counted is of one age; the last age has no end."""
+
+
+@dataclass(slots=True)
+class Counted:
+    """Rows of one kind: since when the oldest is there (microseconds), and how many there are of each age."""
+
+    oldest: int = 0
+    ages: list[int] = field(default_factory=lambda: [0] * (len(AGES) + 1))
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return sum(self.ages)
+
+
 @dataclass(slots=True)
 class TimerCensus:
     """What one round found: timers that wait, of these overdue ones; rows whose timer's rule failed for good; timers
@@ -30,13 +48,16 @@ class TimerCensus:
     overdue: int = 0
     failed: int = 0
     repaired: int = 0
-    kinds: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """How many rows there are of each kind that the rule set counts, and since when the oldest is there."""
+    kinds: dict[str, Counted] = field(default_factory=dict)
+    """The rows of each kind that the rule set counts."""
 
-    def count(self, kind: str, since: int, rows: int = 1) -> None:
-        """Add rows of one kind, the oldest of them `since` (microseconds)."""
-        before, oldest = self.kinds.get(kind, (0, since))
-        self.kinds[kind] = before + rows, min(oldest, since)
+    def count(self, kind: str, since: int, now: int) -> None:
+        """Add a row of one kind that is there `since` (microseconds)."""
+        found = self.kinds.get(kind)
+        if found is None:
+            found = self.kinds[kind] = Counted(oldest=since)
+        found.oldest = min(found.oldest, since)
+        found.ages[bisect_left(AGES, now - since)] += 1
 
     def add(self, other: TimerCensus) -> None:
         """Add the counts of another partition."""
@@ -44,15 +65,17 @@ class TimerCensus:
         self.overdue += other.overdue
         self.failed += other.failed
         self.repaired += other.repaired
-        for kind, (rows, oldest) in other.kinds.items():
-            self.count(kind, oldest, rows)
+        for kind, more in other.kinds.items():
+            found = self.kinds.get(kind, Counted(oldest=more.oldest))
+            ages = [mine + theirs for mine, theirs in zip(found.ages, more.ages, strict=True)]
+            self.kinds[kind] = Counted(min(found.oldest, more.oldest), ages)
 
 
 class Auditor:
     """Examines the rows of one owner, round after round. `last` is what the last whole round found."""
 
     def __init__(
-        self, rows: RowStore, counted: Callable[[str, bytes], tuple[str, int] | None] = lambda key, data: None
+        self, rows: RowStore, counted: Callable[[str, bytes, int], tuple[str, int] | None] = lambda key, data, now: None
     ) -> None:
         """`counted` as of `RuleSet`."""
         self._rows, self._counted = rows, counted
@@ -84,8 +107,8 @@ class Auditor:
         if row is None:
             return
         census.failed += row.timer_failed
-        if not row.deleted and (found := self._counted(key, row.payload)) is not None:
-            census.count(*found)
+        if not row.deleted and (found := self._counted(key, row.payload, now)) is not None:
+            census.count(*found, now)
         if row.due is None:
             return
         if not row.deleted:

@@ -14,11 +14,12 @@ from msgspec import Struct
 from tocsin.streams.engine.dead import RecentDead
 from tocsin.streams.engine.mark import Mark
 from tocsin.streams.engine.outbox import OutboxRecord, decode_outbox, encode_outbox
-from tocsin.streams.engine.record import Record
+from tocsin.streams.engine.record import Headers, Record
 from tocsin.streams.engine.rows import RowStore
 
 OWNER_HEADER = "o"
 _ROW = b"r"
+_ROW_BYTE = _ROW[0]
 _MARK = b"m"
 _OUTBOX = b"b"
 _DEAD = b"d"
@@ -87,17 +88,29 @@ class Replay:
     recent_dead: RecentDead = field(default_factory=RecentDead)
     void_keys: set[str] = field(default_factory=set)
     void_records: int = 0
+    _valid: Headers | None = None
+    """The headers of the last record that was no void one: nearly always those of the next one, too."""
 
     def read(self, record: Record) -> None:
+        key = record.key
+        if record.headers == self._valid and key and key[0] == _ROW_BYTE:
+            name = key[1:].decode("utf-8", "replace")
+            self.rows.load(name, record.value)
+            if self.void_keys:
+                self.void_keys.discard(name)
+            return
         owner = owner_of(record)
         if is_owner_record(record):
             if owner is not None and record.value == owner:
-                self.owner = owner
-            return
-        if owner is None or (self.owner is not None and owner != self.owner):
+                self.owner, self._valid = owner, None
+        elif owner is None or (self.owner is not None and owner != self.owner):
             self._void(record)
-            return
-        self._apply(record)
+        else:
+            self._valid = record.headers
+            if row_key(record) is None:
+                self._apply(record)
+            else:
+                self.read(record)
 
     def _void(self, record: Record) -> None:
         self.void_records += 1
@@ -106,11 +119,7 @@ class Replay:
             self.void_keys.add(key)
 
     def _apply(self, record: Record) -> None:
-        key = row_key(record)
-        if key is not None:
-            self.rows.load(key, record.value)
-            self.void_keys.discard(key)
-        elif record.key == _MARK:
+        if record.key == _MARK:
             self.mark = None if record.value is None else Mark.decode(record.value)
         elif record.key == _OUTBOX and record.value is not None:
             self.outbox = decode_outbox(record.value)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections import Counter as Tally
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from time import monotonic, time_ns
 from typing import Any
 
@@ -16,9 +16,9 @@ from aiokafka.errors import IllegalStateError
 
 from tocsin.streams.engine import audit
 from tocsin.streams.engine.audit import TimerCensus
-from tocsin.streams.engine.dead import DeadLetterLimit
+from tocsin.streams.engine.engine_settings import EngineSettings
 from tocsin.streams.engine.failpoints import failpoint_from
-from tocsin.streams.engine.fold import Folded, Limits
+from tocsin.streams.engine.fold import Folded
 from tocsin.streams.engine.kafka_log import KafkaLog, record_from
 from tocsin.streams.engine.lag import Lag, Lags
 from tocsin.streams.engine.partition import Names, PartitionWriter
@@ -26,34 +26,13 @@ from tocsin.streams.engine.phase import Phase
 from tocsin.streams.engine.ports import WorkerLog
 from tocsin.streams.engine.readiness import by_topic, standing_still
 from tocsin.streams.engine.record import RuleSet
+from tocsin.streams.engine.setbacks import Setbacks
 from tocsin.streams.engine.spoken import Spoken
 from tocsin.streams.engine.task import PartitionTask
-from tocsin.streams.engine.ticking import HEARTBEAT
 from tocsin.streams.engine.transport import FetchedBatch
 from tocsin.streams.engine.watchdog import Watchdog
 
 _log = structlog.get_logger("tocsin.engine")
-
-
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
-    """How the engine runs; times are in seconds.
-
-    `heartbeat`: while timers are pending, a partition hears a tick at least so often; twice as long a silence is an
-    outage (`RuleSet.resumed`). It is the same for all workers of a group.
-    """
-
-    bootstrap: str
-    prefix: str
-    limits: Limits = field(default_factory=Limits)
-    dead_letters: DeadLetterLimit = field(default_factory=DeadLetterLimit)
-    failpoint: str | None = None
-    tick_interval: float = 0.1
-    stop_within: float = 10.0
-    stall_after: float = 30.0
-    fatal_after: float = 180.0
-    retry_delay: float = 1.0
-    heartbeat: float = HEARTBEAT
 
 
 def wall_clock() -> int:
@@ -255,6 +234,7 @@ class Engine:
             seek,
             self._clock,
             on_written=written,
+            setbacks=Setbacks(self._settings.retry_delay, rules.name, self._settings.watched),
             retry_delay=self._settings.retry_delay,
             heartbeat=self._settings.heartbeat,
         )

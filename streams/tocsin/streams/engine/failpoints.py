@@ -42,7 +42,13 @@ GATEWAY_FAILPOINTS = (
     "subscription_enabled",
     "subscription_given_up",
 )
-FAILPOINTS = ENGINE_FAILPOINTS + DISPATCHER_FAILPOINTS + COMMAND_FAILPOINTS + GATEWAY_FAILPOINTS
+PROJECTOR_FAILPOINTS = (
+    "rows_made",
+    "rows_written",
+    "offsets_written",
+    "batch_taken",
+)
+FAILPOINTS = PROJECTOR_FAILPOINTS + ENGINE_FAILPOINTS + DISPATCHER_FAILPOINTS + COMMAND_FAILPOINTS + GATEWAY_FAILPOINTS
 
 
 def failpoint_from(environment: str | None) -> Callable[[str], None]:

@@ -131,9 +131,9 @@ class RuleSet(Protocol):
     def released(self, rows: Rows) -> None:
         """These rows are not ours any more: nothing of them may be kept."""
 
-    def counted(self, key: str, data: bytes) -> tuple[str, int] | None:
-        """For the metrics: what kind of thing the encoded row is, and since when (microseconds); None for most. It is
-        asked for every row twice a minute and never raises."""
+    def counted(self, key: str, data: bytes, now: int) -> tuple[str, int] | None:
+        """For the metrics: what kind of thing the encoded row is at `now`, and since when (microseconds); None for
+        most. It is asked for every row twice a minute and never raises."""
 
     def encode_row(self, row: Any) -> bytes:
         """A row as bytes of format `row_version`."""

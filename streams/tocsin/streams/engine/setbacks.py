@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import monotonic
 
 from tocsin.streams.engine.dead import DeadLetterLimitReached
 from tocsin.streams.engine.partition import Superseded
@@ -45,16 +46,30 @@ def setback_of(error: Exception) -> Setback:
     return Setback(Phase.HALTED, "unexpected", named, unexpected=True)
 
 
-class Setbacks:
-    """The failures of one partition since it last wrote something; `delay` is the shortest wait, in seconds."""
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Who is told, by agent, how many seconds a recovery took, and of each set-back."""
 
-    def __init__(self, delay: float) -> None:
+    recovered: Callable[[str, float], None]
+    set_back: Callable[[str], None]
+
+
+NOT_WATCHED = Watched(lambda agent, seconds: None, lambda agent: None)
+
+
+class Setbacks:
+    """The failures of one partition of an agent since it last wrote something; `delay` is the shortest wait, in
+    seconds."""
+
+    def __init__(self, delay: float, agent: str = "", watched: Watched = NOT_WATCHED) -> None:
         self._delay = delay
+        self._agent, self._watched = agent, watched
         self._count = self._in_vain = 0
 
     def failed(self) -> None:
         """One failure more."""
         self._count += 1
+        self._watched.set_back(self._agent)
 
     def over(self) -> None:
         """Something was written: the next failure is the first again."""
@@ -75,9 +90,11 @@ class Setbacks:
     @contextmanager
     def recovery(self, changelog_is_read: Callable[[], bool]) -> Iterator[None]:
         """Around one recovery: one that fails although the whole changelog was read was in vain."""
+        started = monotonic()
         try:
             yield
         except Exception:
             self._in_vain += changelog_is_read()
             raise
         self._in_vain = 0
+        self._watched.recovered(self._agent, monotonic() - started)

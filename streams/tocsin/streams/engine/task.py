@@ -51,6 +51,7 @@ class PartitionTask:
         clock: Callable[[], int],
         *,
         on_written: Callable[[int, Folded], None] = lambda partition, folded: None,
+        setbacks: Setbacks | None = None,
         retry_delay: float = 1.0,
         heartbeat: float = HEARTBEAT,
     ) -> None:
@@ -60,8 +61,7 @@ class PartitionTask:
         self._still = Standstill(rules.input_topic, partition)
         self.agent = rules.name
         self.next_offset: int | None = None
-        self.epoch = 0
-        self.moved_at = monotonic()
+        self.epoch, self.moved_at = 0, monotonic()
         self.stalled = False
         self.settled = False  # True once the first take-over is done or needs a person: the worker may be ready
         self._rules, self._kafka, self._new_writer = rules, log, writer
@@ -75,7 +75,7 @@ class PartitionTask:
         )
         self._auditor: Auditor | None = None
         self._doubt, self._expected = False, 0
-        self._setbacks = Setbacks(retry_delay)
+        self._setbacks = setbacks or Setbacks(retry_delay)
         self._writer: PartitionWriter | None = None
         self._task: asyncio.Task[None] | None = None
         self._log = _log.bind(agent=rules.name, partition=partition)

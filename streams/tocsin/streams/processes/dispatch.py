@@ -16,9 +16,9 @@ from tocsin.streams.dispatcher.progress import Progress
 from tocsin.streams.processes.kafka import kafka_unreachable, needed_bootstrap
 from tocsin.streams.processes.kafka_watch import KafkaWatch, Metadata
 from tocsin.streams.processes.lifecycle import OnReady, Ready, beside, check_host, ignore_hangups
-from tocsin.streams.processes.links import links_of
 from tocsin.streams.processes.open_sinks import OpenSinks
 from tocsin.streams.processes.rules_watch import WatchedRules
+from tocsin.streams.processes.sink_equipment import equipment_of
 from tocsin.streams.rules.config import RuleBook
 from tocsin.streams.settings import Settings
 from tocsin.streams.silences.settings_topic import SettingsTopic
@@ -27,7 +27,8 @@ from tocsin.streams.subscriptions.live_rules import LiveRules
 from tocsin.streams.telemetry.engine_metrics import DispatchLag, HaltedPartitions
 from tocsin.streams.telemetry.metrics import DispatchMetrics
 from tocsin.streams.telemetry.probes import DISPATCH_PORT, all_notes, first_of, serve_probes
-from tocsin.streams.telemetry.registry import process_registry
+from tocsin.streams.telemetry.registry import count_unhandled, process_meters
+from tocsin.streams.telemetry.tracing import open_tracing
 
 LOOK_EVERY = 0.1
 """Seconds between two looks at whether the subscriptions changed."""
@@ -38,30 +39,34 @@ async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready
     ignore_hangups()
     bootstrap = needed_bootstrap(settings)
     check_host(settings)
-    registry = process_registry("dispatch")
-    rules = WatchedRules(settings, registry)
+    meters = process_meters("dispatch", settings)
+    count_unhandled(meters)
+    rules = WatchedRules(settings, meters)
     book = SchemaBook()
     subscriptions = Subscriptions()
     live = LiveRules(rules, subscriptions, seal_keys_of(settings.seal_key))
     following = SettingsTopic(bootstrap, settings.prefix, book, "dispatch", subscriptions=subscriptions)
-    metrics = DispatchMetrics(registry)
+    metrics = DispatchMetrics(meters)
     ready = asyncio.Event()
     watch = KafkaWatch(bootstrap, Metadata(bootstrap, [f"{settings.prefix}attempts", f"{settings.prefix}deliveries"]))
     progress = Progress()
     running: list[Dispatcher] = []
-    registry.register(
+    meters.registry.register(
         HaltedPartitions(lambda: [("dispatch", why) for each in running for why in each.unreadable.troubles().values()])
     )
-    registry.register(DispatchLag(lambda: running[0].lags() if running else {}))
+    meters.registry.register(DispatchLag(lambda: running[0].lags() if running else {}))
+    under_way = meters.gauge("tocsin_attempts_under_way")()
+    under_way.set_function(lambda: sum(len(each.running) for each in running))
     async with AsyncExitStack() as opened:
-        sinks = await opened.enter_async_context(OpenSinks(rules.book, links_of(settings)))
+        tracing = await opened.enter_async_context(open_tracing("dispatch", settings, meters))
+        sinks = await opened.enter_async_context(OpenSinks(rules.book, equipment_of(settings)))
         rules.on_new = partial(_change, live, sinks)
         try:
             url = await opened.enter_async_context(
                 serve_probes(
                     settings.host,
                     settings.metrics_port,
-                    registry,
+                    meters.registry,
                     first_of(watch.not_ready, progress.not_ready),
                     all_notes(
                         rules.note, following.note, live.note, lambda: running[0].unreadable.note() if running else None
@@ -84,6 +89,7 @@ async def run_dispatch_process(settings: Settings, stop: asyncio.Event, on_ready
                 metrics.outcome,
                 metrics.dead,
                 progress,
+                tracing,
             )
             running.append(dispatcher)
             async with (

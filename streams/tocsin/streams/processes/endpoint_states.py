@@ -15,7 +15,7 @@ from tocsin.schemas.errors import TocsinError
 from tocsin.streams.engine.changelog import Replay, is_owner_record, row_key
 from tocsin.streams.engine.kafka_log import record_from
 from tocsin.streams.engine.rows import RowStore
-from tocsin.streams.rules.state import ROW_VERSION, EndpointRow, decode_row, encode_row
+from tocsin.streams.rules.state import ROW_VERSION, EndpointRow, PeerEndpointRow, decode_row, encode_row
 from tocsin.streams.topology import topic_name
 
 WITHIN = 5.0
@@ -24,7 +24,7 @@ WITHIN = 5.0
 PAUSE = 0.5
 """Seconds between two looks."""
 
-_ENDPOINTS = "endpoint/"
+_ENDPOINTS = ("endpoint/", "peer_endpoint/")
 
 
 class EndpointStates:
@@ -47,6 +47,11 @@ class EndpointStates:
 
     async def rows(self) -> dict[str, EndpointRow] | None:
         """The rows by endpoint as they stand now, None when they cannot be read in time."""
+        found = await self.all_rows()
+        return None if found is None else {one.endpoint: one for one in found if not isinstance(one, PeerEndpointRow)}
+
+    async def all_rows(self) -> list[EndpointRow] | None:
+        """The same, with those of the peers whom endpoints tell."""
         try:
             async with asyncio.timeout(WITHIN), self._turn:
                 if monotonic() - self._looked_at > PAUSE:
@@ -55,7 +60,7 @@ class EndpointStates:
         except (KafkaError, TimeoutError, TocsinError):
             return None
         found = (replay.rows.get(key) for replay in self._replays.values() for key, _ in replay.rows.items())
-        return {row.endpoint: row for row in found if isinstance(row, EndpointRow)}
+        return [row for row in found if isinstance(row, EndpointRow)]
 
     async def _look(self) -> None:
         if self._consumer is None:

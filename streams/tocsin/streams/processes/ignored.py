@@ -5,16 +5,13 @@ It is no record of a topic that died: nothing replays it, and it does not count 
 
 from __future__ import annotations
 
-import asyncio
 from types import TracebackType
 from typing import Self
 
-from aiokafka.errors import KafkaError
-
 from tocsin.connectors.gateway import IgnoredDocument
-from tocsin.connectors.kafka import BatchProducer, TopicNotThere
-from tocsin.connectors.publish import KafkaAway, PublishUnconfirmed, TopicMissing
+from tocsin.connectors.kafka import BatchProducer
 from tocsin.streams.engine.dead import CONNECT_PREFIX, DEAD_TOPIC, GATEWAY_STAGE, NOT_A_PROBLEM, REASON_HEADER
+from tocsin.streams.processes.storing import stored
 from tocsin.streams.topology import topic_name
 
 MAX_NAME = 255
@@ -40,21 +37,10 @@ class IgnoredToDead:
 
     async def keep(self, document: IgnoredDocument) -> None:
         """Store it. Raises PublishUnconfirmed, or KafkaAway or TopicMissing: nothing was sent."""
-        sent = False
-        try:
-            async with asyncio.timeout(self._deadline):
-                producer = await self._producer.started()
-                sent = True
-                await producer.send_and_wait(
-                    self._topic, document.raw, key=document.tenant.encode(), headers=headers_of(document)
-                )
-        except TopicNotThere:
-            raise TopicMissing("", self._topic) from None
-        except (KafkaError, TimeoutError, OSError) as error:
-            if sent:
-                self._producer.replace()
-                raise PublishUnconfirmed("") from error
-            raise KafkaAway("") from error
+        await stored(
+            self._producer, self._topic, document.raw, key=document.tenant.encode(), headers=headers_of(document),
+            deadline=self._deadline,
+        )  # fmt: skip
 
 
 def headers_of(document: IgnoredDocument) -> list[tuple[str, bytes]]:

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import create_conn
@@ -14,6 +15,7 @@ from aiokafka.errors import AuthenticationFailedError, BrokerResponseError, Kafk
 
 from tocsin.connectors.kafka import Kafka, client_options, open_admin
 from tocsin.schemas.errors import TocsinError
+from tocsin.streams.processes.exit_codes import UNREACHABLE, CommandFailed
 from tocsin.streams.settings import Settings
 
 
@@ -120,3 +122,12 @@ async def _listens(bootstrap: str, timeout: float) -> bool:
     with suppress(OSError):
         await writer.wait_closed()
     return True
+
+
+async def places_of(settings: Settings, topic: str) -> list[TopicPartition]:
+    """Every partition of a topic. Raises ServiceUnreachable, or CommandFailed(69) when there is no such topic."""
+    async with admin_of(settings) as admin:
+        [described] = await admin.describe_topics([topic])
+    if described["error_code"]:
+        raise CommandFailed(UNREACHABLE, f"Kafka has no topic {topic}: run `tocsin topics apply` (or `tocsin up`)")
+    return [TopicPartition(topic, number) for number in sorted(row["partition"] for row in described["partitions"])]

@@ -56,6 +56,7 @@ RunProcess = Callable[[Settings, asyncio.Event, OnReady], Awaitable[None]]
 PROCESSES = {
     "worker": "tocsin.streams.processes.worker:run_worker_process",
     "dispatch": "tocsin.streams.processes.dispatch:run_dispatch_process",
+    "project": "tocsin.streams.processes.project:run_project_process",
     "gateway": "tocsin.streams.processes.gateway:run_gateway_process",
 }
 """Name of each process -> the coroutine function that runs it, imported when it is run."""

@@ -68,4 +68,6 @@ def _of_endpoints(book: RuleBook, subscriptions: tuple[Subscription, ...]) -> di
     policies = {name: endpoint.delivery for name, endpoint in book.endpoints.items()}
     endpoints = frozenset(policies)
     of_operators = endpoints.difference(one.name for one in subscriptions)
-    return {"endpoints": endpoints, "policies": policies, "of_operators": of_operators}
+    recipients = {name: book.endpoints[name].recipient for name in book.by_didcomm}
+    by_peer = frozenset(name for name, one in recipients.items() if one is not None and one.is_other_side)
+    return {"endpoints": endpoints, "policies": policies, "of_operators": of_operators, "by_peer": by_peer}

@@ -4,6 +4,7 @@ A changed endpoint gets a new sink as soon as all new sinks are open; its old on
 has begun are over. An endpoint that is gone has no sink: what is still to be delivered there is tried again
 (`endpoint_unknown`) until the endpoint is back, or the attempts are used up. One that a tenant made takes the attempts
 of that tenant alone: what was meant for whoever had the name before ends in the dead letters, and is sent to nobody.
+Not at its first attempt: the rules file may have taken the name, and a worker have read that sooner than this process.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from types import TracebackType
 
 import structlog
 
-from tocsin.connectors.people.action_links import ActionLinks, with_links
-from tocsin.connectors.sinks import Reason, Rejected, Sink, SinkOutcome, make_sink
+from tocsin.connectors.sinks import Reason, Rejected, RetryLater, Sink, SinkOutcome, make_sink
 from tocsin.schemas.events import DeliveryAttempt
+from tocsin.streams.processes.sink_equipment import SinkEquipment
 from tocsin.streams.rules.config import Endpoint, RuleBook
 
 CLOSE_WITHIN = 60.0
@@ -40,7 +41,9 @@ class _InUse:
 
     async def deliver(self, attempt: DeliveryAttempt) -> SinkOutcome:
         if self.tenant is not None and attempt.tenant != self.tenant:
-            return Rejected(reason=Reason.OTHER_TENANT)
+            # A first attempt may be for an endpoint of the rules file that this process has not read of yet.
+            answer = RetryLater if attempt.attempt == 1 else Rejected
+            return answer(reason=Reason.OTHER_TENANT)
         self._running += 1
         self._idle.clear()
         try:
@@ -64,9 +67,9 @@ class _InUse:
 class OpenSinks(Mapping[str, Sink]):
     """Every endpoint's sink by name, open inside `async with`; `change` follows the rules."""
 
-    def __init__(self, book: RuleBook, links: ActionLinks | None = None) -> None:
-        """`links` are for sinks whose readers are people."""
-        self._book, self._links = book, links
+    def __init__(self, book: RuleBook, equipment: SinkEquipment | None = None) -> None:
+        """`equipment` is what each sink is given before it is opened."""
+        self._book, self._equipment = book, equipment or SinkEquipment()
         self._open: dict[str, _InUse] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()
@@ -118,7 +121,7 @@ class OpenSinks(Mapping[str, Sink]):
                 if before is not None and (before.endpoint, before.tenant) == (endpoint, tenant):
                     continue
                 try:
-                    sink = with_links(make_sink(endpoint.sink, endpoint.settings), self._links)
+                    sink = self._equipment.on(make_sink(endpoint.sink, endpoint.settings))
                     opened[name] = _InUse(endpoint, await sink.__aenter__(), tenant)
                 except Exception as error:
                     if name not in made:

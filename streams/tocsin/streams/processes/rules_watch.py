@@ -16,8 +16,8 @@ from hashlib import sha256
 from time import time
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from tocsin.connectors.metrics.making import Meters
 from tocsin.streams.processes.lifecycle import on_hangup
 from tocsin.streams.rules.config import RuleBook, default_rulebook
 from tocsin.streams.rulesfile import Finding, RulesFileError, read_content, read_rules
@@ -40,7 +40,7 @@ OnNew = Callable[[RuleBook], Awaitable[None]]
 class WatchedRules:
     """The rules of `settings.rules`; `book` is what holds now. Raises RulesFileError when the first cannot be used."""
 
-    def __init__(self, settings: Settings, registry: CollectorRegistry) -> None:
+    def __init__(self, settings: Settings, meters: Meters) -> None:
         self._path, self._own = settings.rules, own_addresses(settings)
         self.on_new: OnNew | None = None
         self._seen = self._candidate = _UNTAKEN
@@ -48,16 +48,9 @@ class WatchedRules:
         self._refused: list[Finding] = []
         self._untaken: str | None = None
         self._asked = asyncio.Event()
-        self._loaded = Gauge(
-            "tocsin_rules_loaded_timestamp_seconds", "When the rules in force were loaded.", registry=registry
-        )
-        self._failures = Counter(
-            "tocsin_rules_reload_failures", "Changed rules files that could not be used.", registry=registry
-        )
-        taken = Gauge(
-            "tocsin_rules_last_reload_ok", "1 when the rules file as it is now is in force, else 0.", registry=registry
-        )
-        taken.set_function(lambda: self.note() is None)
+        self._loaded = meters.gauge("tocsin_rules_loaded_timestamp_seconds")()
+        self._failures = meters.counter("tocsin_rules_reload_failures_total")()
+        meters.gauge("tocsin_rules_last_reload_ok")().set_function(lambda: self.note() is None)
         self._loaded.set(time())
 
     def note(self) -> str | None:

@@ -9,11 +9,13 @@ from time import monotonic
 import faust
 from aiokafka.errors import KafkaError
 
+from tocsin.connectors.tracing import NO_TRACING
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.agents.decide import DecideAgent
 from tocsin.streams.agents.deliver import DeliverAgent
 from tocsin.streams.engine.dead import DeadLetterLimit
-from tocsin.streams.engine.engine import Engine, EngineSettings
+from tocsin.streams.engine.engine import Engine
+from tocsin.streams.engine.engine_settings import EngineSettings
 from tocsin.streams.engine.fold import Folded
 from tocsin.streams.engine.record import RuleSet
 from tocsin.streams.engine.worker import FatalWorker, build_app, run_worker
@@ -31,8 +33,9 @@ from tocsin.streams.telemetry.decision_lines import log_decisions
 from tocsin.streams.telemetry.engine_metrics import watch_endpoints, watch_engine, watch_silences
 from tocsin.streams.telemetry.metrics import WorkerMetrics
 from tocsin.streams.telemetry.probes import WORKER_PORT, all_notes, first_of, serve_probes
-from tocsin.streams.telemetry.registry import process_registry
+from tocsin.streams.telemetry.registry import count_unhandled, process_meters
 from tocsin.streams.telemetry.tenant_metrics import TenantMetrics
+from tocsin.streams.telemetry.tracing import open_tracing, trace_decisions
 
 REPORT_EVERY = 10.0
 """Seconds between two reports of a worker that recovers; far below `up.member.READY_WITHIN`."""
@@ -43,8 +46,9 @@ async def run_worker_process(settings: Settings, stop: asyncio.Event, on_ready: 
     ignore_hangups()
     bootstrap = needed_bootstrap(settings)
     check_host(settings)
-    registry = process_registry("worker")
-    rules = WatchedRules(settings, registry)
+    meters = process_meters("worker", settings)
+    count_unhandled(meters)
+    rules = WatchedRules(settings, meters)
     book = SchemaBook()
     silences, subscriptions = Silences(), Subscriptions()
     live = LiveRules(rules, subscriptions, sealed=True)
@@ -52,7 +56,7 @@ async def run_worker_process(settings: Settings, stop: asyncio.Event, on_ready: 
         DecideAgent(LiveConfig(settings, live, lambda: silences.in_force, live.wanted), settings.prefix, book),
         DeliverAgent(LiveDeliverConfig(live, live.wanted), settings.prefix, book),
     )
-    metrics = WorkerMetrics(registry)
+    metrics = WorkerMetrics(meters)
     fatal: list[str] = []
 
     def give_up(reason: str) -> None:
@@ -61,6 +65,8 @@ async def run_worker_process(settings: Settings, stop: asyncio.Event, on_ready: 
 
     def written(rule_set: RuleSet, partition: int, folded: Folded) -> None:
         metrics.written(rule_set, partition, folded)
+        if tracing is not NO_TRACING:
+            trace_decisions(tracing, rule_set, folded)
         log_decisions(rule_set, partition, folded)
 
     engine = Engine(
@@ -70,14 +76,15 @@ async def run_worker_process(settings: Settings, stop: asyncio.Event, on_ready: 
             settings.prefix,
             dead_letters=DeadLetterLimit(settings.dead_letter_limit, settings.dead_letter_window),
             failpoint=os.environ.get("TOCSIN_FAILPOINT"),
+            watched=metrics.watched(),
         ),
         on_written=written,
         on_fatal=give_up,
     )
-    watch_engine(registry, engine)
-    registry.register(TenantMetrics(engine, lambda tenant: rules.book.limits_of(tenant)))
-    watch_silences(registry, lambda: silences.in_force)
-    watch_endpoints(registry, engine, lambda: live.book.endpoints)
+    watch_engine(meters, engine)
+    meters.registry.register(TenantMetrics(meters, engine, lambda tenant: rules.book.limits_of(tenant)))
+    watch_silences(meters, lambda: silences.in_force)
+    watch_endpoints(meters, engine, lambda: live.book.endpoints)
     following = SettingsTopic(bootstrap, settings.prefix, book, "worker", silences, subscriptions)
     note = all_notes(engine.note, rules.note, following.note, live.note)
     watch = KafkaWatch(bootstrap, Metadata(bootstrap, engine.topics()))
@@ -85,7 +92,10 @@ async def run_worker_process(settings: Settings, stop: asyncio.Event, on_ready: 
     app = build_app(f"{settings.prefix}worker", engine, agents, bootstrap, settings.prefix, settings.session_timeout)
     try:
         async with (
-            serve_probes(settings.host, settings.metrics_port, registry, not_ready, note, usual=WORKER_PORT) as url,
+            open_tracing("worker", settings, meters) as tracing,
+            serve_probes(
+                settings.host, settings.metrics_port, meters.registry, not_ready, note, usual=WORKER_PORT
+            ) as url,
             following,
             beside(rules.watch()),
             beside(watch.run()),

@@ -1,6 +1,7 @@
 """What a person or a program wants done with a case or a time-out: acknowledge, snooze, resolve, choose.
 
-A command that comes before what it is about is kept until that comes.
+A command that comes before what it is about is kept until that comes. One about a case that is known, and of which
+nobody was told or will be by a digest, is refused: kept, it would strike a later report, of which nobody heard either.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from tocsin.schemas.events import (
     TimeoutNoticed,
 )
 from tocsin.schemas.ids import derived_id
-from tocsin.streams.rules.answers import DONE, Answer, already, answered, refused
+from tocsin.streams.rules.answers import DONE, Answer, already, answered, done, refused
 from tocsin.streams.rules.context.threads import MAX_TEXT, clip
 from tocsin.streams.rules.decision import BUS, ESCALATIONS, PROBLEMS, Decision, Emit
 from tocsin.streams.rules.derive import about
@@ -40,6 +41,9 @@ CASE_COMMANDS = 8
 MAX_WHY = 1024
 """Characters of a reason that a kept command remembers."""
 
+_UNTOLD = "nobody was told of it, so there is nothing to {}; whoever wants to hear nothing of it silences it"
+_VERBS = {CommandKind.ACKNOWLEDGE: "acknowledge", CommandKind.RESOLVE: "resolve", CommandKind.SNOOZE: "put off"}
+
 SNOOZE_LIMIT = EscalationPolicy(name="", steps=()).snooze_limit
 """The longest snooze of a case without an escalation, microseconds."""
 
@@ -50,7 +54,8 @@ def command(turn: Turn, issued: CommandIssued) -> None:
 
     Kept for `config.kept_ttl` when there is no such case yet; a later command on the same target takes the place of a
     kept one, unless that resolves. What cannot be carried out ever, and what gives way, is dead-lettered. Nothing
-    follows from a command that was obeyed before, or that asks for what is so already.
+    follows from a command that was obeyed before, or that asks for what is so already. A case of which nobody was told
+    since a silence or the rules want it so is refused; a case beyond a limit is not remembered.
     """
     if issued.kind is CommandKind.UNKNOWN:
         _refuse(turn, "command_not_supported", "a command of a newer kind", issued, of_record=True)
@@ -84,7 +89,7 @@ def _on_case(turn: Turn, issued: CommandIssued, case_id: str) -> Answer | None:
     key = turn.cases.key(case_id)
     case = turn.cases.get(key)
     if case is None:
-        return None
+        return refused(_UNTOLD.format(_VERBS[issued.kind])) if _nobody_told(turn, case_id) else None
     if issued.event_id in case.commands:
         return already("this very command was carried out before")
     case = msgspec.structs.replace(case, commands=(*case.commands, issued.event_id)[-CASE_COMMANDS:])
@@ -98,16 +103,25 @@ def _case_of(turn: Turn, issued: CommandIssued) -> str:
     return issued.target if seen is None else seen.case
 
 
+def _nobody_told(turn: Turn, case_id: str) -> bool:
+    """Whether the case is known, and nobody was told of it."""
+    seen = turn.seen.find(case_id)
+    return seen is not None and seen.untold and turn.cases.find(case_id) is None
+
+
 def _is_known(turn: Turn, issued: CommandIssued) -> bool:
     return issued.kind is not CommandKind.CHOOSE and turn.seen.find(issued.target) is not None
 
 
 def _acknowledge(turn: Turn, issued: CommandIssued, case_id: str, case: CaseRow) -> Answer:
-    """Somebody has taken the case: no further step. Nothing follows if it is taken or resolved already."""
-    standing = case.standing(turn.now)
-    if standing in ("acknowledged", "resolved"):
-        return already(f"the case is {standing} already")
-    _keep_case(turn, case_id, msgspec.structs.replace(case, status="acknowledged", until=None, by=issued.by[:MAX_TEXT]))
+    """Somebody has taken the case: no further step. Who was first has it: nothing follows for who comes later, unless
+    they say that they take it over from just that one (`choice`), so that no two believe that it is theirs."""
+    standing, by = case.standing(turn.now), issued.by[:MAX_TEXT]
+    held_by = case.by if standing == "acknowledged" else ""
+    takes_over = bool(held_by) and issued.choice == held_by != by
+    if standing == "resolved" or (standing == "acknowledged" and not takes_over):
+        return already(f"the case is {standing} already" + (f", by {held_by}" if held_by else ""))
+    _keep_case(turn, case_id, msgspec.structs.replace(case, status="acknowledged", until=None, by=by))
     key = turn.escalations.key(case_id)
     row = turn.escalations.get(key)
     if row is not None and row.status != "ended":
@@ -115,7 +129,7 @@ def _acknowledge(turn: Turn, issued: CommandIssued, case_id: str, case: CaseRow)
         turn.escalations.put(key, taken, max(turn.now + 1, case.last_seen + turn.config.case_ttl))
     common = about(issued, derived_id("acknowledged", case_id, issued.event_id), turn.now)
     turn.emit(ESCALATIONS, case_id, EscalationAcknowledged(**common, case=case_id, by=issued.by, why=issued.why))
-    return DONE
+    return done(f"taken over from {held_by}") if held_by else DONE
 
 
 def _snooze(turn: Turn, issued: CommandIssued, case_id: str, case: CaseRow) -> Answer:
@@ -230,7 +244,9 @@ def _apply(turn: Turn, key: str) -> KeptCommand | None:
 def _carry_out_kept(turn: Turn, kept: KeptCommand) -> bool:
     issued = _issued(kept)
     done = _carry_out(turn, issued)
-    if done and issued.kind is CommandKind.SNOOZE and (issued.until or 0) <= turn.now:
+    if done and issued.kind is not CommandKind.CHOOSE and _nobody_told(turn, _case_of(turn, issued)):
+        turn.dead_letter("command_without_case", "its report came, and nobody was told of it", issued)
+    elif done and issued.kind is CommandKind.SNOOZE and (issued.until or 0) <= turn.now:
         turn.dead_letter("command_too_late", "the snooze was over when its case came", issued)
     return done
 
@@ -273,16 +289,4 @@ def _kept(issued: CommandIssued) -> KeptCommand:
 
 
 def _issued(kept: KeptCommand) -> CommandIssued:
-    return CommandIssued(
-        event_id=kept.event_id,
-        tenant=kept.tenant,
-        kind=CommandKind(kept.kind),
-        target=kept.target,
-        by=kept.by,
-        why=kept.why,
-        occurred_at=kept.occurred_at,
-        recorded_at=kept.recorded_at,
-        traceparent=kept.traceparent,
-        until=kept.until,
-        choice=kept.choice,
-    )
+    return CommandIssued(**msgspec.structs.asdict(kept) | {"kind": CommandKind(kept.kind)})

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Struct, field
 
 from tocsin.connectors.catalogue.languages import DEFAULT
 from tocsin.connectors.dialects.table import WRITTEN
-from tocsin.connectors.redaction import Kind, Redaction
+from tocsin.connectors.redaction import Redaction
+from tocsin.connectors.secret_shapes import Kind
 from tocsin.connectors.sections import NOT_IN_FILE, Listed, ReadAs, Section, Text
 from tocsin.streams.rules.match import Match
 from tocsin.streams.rules.policies import DeliveryPolicy, EscalationPolicy, LoopLimits, TimeoutPolicy
@@ -42,7 +44,16 @@ NOTIFICATIONS = frozenset({NOTIFICATION, CLOUD_EVENTS})
 """Bodies that can say whatever there is to tell: digests, ends of cases and the like."""
 
 BODIES = (NOTIFICATION, CLOUD_EVENTS, IDENTUS, *WRITTEN)
-"""What may be the body of an endpoint."""
+"""What may be the body of an endpoint, unless it tells a DIDComm agent."""
+
+AUTO = "auto"
+"""The body of an endpoint that tells a DIDComm agent: whichever dialect that agent understands."""
+
+BODIES_BY_DIDCOMM = (AUTO, "didcomm-2.0", "aries-1.0", "hipe")
+"""What may be its body."""
+
+OTHER_SIDE = "other_side"
+"""In a rules file: the peer is whoever is the other side of the connection that a report is about."""
 
 NOT_FOR_PEERS = frozenset({NOTIFICATION, CLOUD_EVENTS, IDENTUS})
 """Bodies that say more than a peer may know."""
@@ -145,6 +156,21 @@ class TenantRules(Struct, frozen=True, kw_only=True):
     """What an Identus agent calls this tenant's wallet."""
 
 
+class Recipient(Struct, frozen=True, kw_only=True):
+    """Whom an endpoint tells by DIDComm: the agent with this DID (or key), the other side of this connection, or, where
+    neither is said, the other side of the connection that a report is about."""
+
+    did: str | None = None
+    connection: str | None = None
+    ends_connections: bool = False
+    """Whether a report may be sent as `connection/1.0/problem-report`, which ends the connection, if it came so."""
+
+    @property
+    def is_other_side(self) -> bool:
+        """Whether it is another agent for each report."""
+        return self.did is None and self.connection is None
+
+
 class Endpoint(Struct, frozen=True, kw_only=True):
     """One destination. `sink` is the kind of its sink and `settings` the sink's Config, which may hold secrets: it
     shows in no repr and no log."""
@@ -160,6 +186,9 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     unless its readers are people."""
     explained: bool = False
     """Its readers are people, to whom everything is explained: in English, where no language is said."""
+
+    recipient: Recipient | None = None
+    """Whom it tells, if it does so by DIDComm."""
 
     delivery: DeliveryPolicy = DeliveryPolicy()
     """When it is tried again, how fast and in which order it is delivered to, when it is left alone."""
@@ -193,7 +222,13 @@ class RuleBook(Struct, frozen=True, kw_only=True):
     tenants: Mapping[str, TenantRules] = {}
     redaction: Redaction = Redaction()
     proxy: Struct | None = None
-    """Of webhooks that name none (a `sinks.webhook.proxy.Proxy`); those of the file have it already."""
+    """Of webhooks that name none (a `egress.proxy.Proxy`); those of the file have it already."""
+    by_didcomm: frozenset[str] = frozenset()
+    """The endpoints that tell by DIDComm: found, not given."""
+
+    def __post_init__(self) -> None:
+        found = frozenset(name for name, one in self.endpoints.items() if one.recipient is not None)
+        msgspec.structs.force_setattr(self, "by_didcomm", found)
 
     def notification_readers(self, names: Iterable[str]) -> tuple[str, ...]:
         """Those of these endpoints that can be told anything but a single problem: a peer knows no such thing, and

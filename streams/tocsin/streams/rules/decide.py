@@ -37,9 +37,11 @@ from tocsin.streams.rules.escalation.raising import escalate, follow
 from tocsin.streams.rules.escalation.recovering import recovered_by
 from tocsin.streams.rules.escalation.stepping import escalation_due, still_named
 from tocsin.streams.rules.notify import notify_of_problem
+from tocsin.streams.rules.peers.learning import learn
 from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.stages import (
     audience,
+    claimed_limit,
     connection_budget,
     context,
     exchange,
@@ -50,6 +52,7 @@ from tocsin.streams.rules.stages import (
     mute,
     ping_pong,
     replay,
+    retrying,
     route,
     same_event,
     silence,
@@ -86,6 +89,10 @@ STAGES: tuple[Stage, ...] = (
     # What was going on?
     Stage(context.judge),
     Stage(close_by_problem),
+    # What does it say of the peer that wrote it?
+    Stage(learn),
+    # Is it being mended?
+    Stage(retrying.judge, retrying.after, of_reports_only=True),
     # Does it go round in circles?
     Stage(hops.judge, of_reports_only=True),
     Stage(replay.judge, replay.after, of_reports_only=True),
@@ -94,6 +101,8 @@ STAGES: tuple[Stage, ...] = (
     Stage(ping_pong.judge, after_limit=ping_pong.after_limit, of_reports_only=True),
     Stage(exchange.judge, after_limit=exchange.after_limit, of_reports_only=True),
     Stage(identical.judge, identical.after, of_reports_only=True),
+    # Does somebody whom nothing proves say too much?
+    Stage(claimed_limit.judge, after_limit=claimed_limit.after_limit, of_reports_only=True),
     # Has its tenant too much already?
     Stage(tenant_limit.judge, after_limit=tenant_limit.after_limit, of_reports_only=True),
     # Does anybody want to know now?
@@ -125,6 +134,7 @@ TIMERS: Mapping[type, Callable[[Turn, str, Any], None]] = {
     state.ExpectationRow: expectation_due,
     state.KeptCommand: kept_due,
     state.ReminderRow: reminders.reminder_due,
+    state.TriesRow: retrying.tries_due,
 }
 """Row -> what its timer does. The timer of any other row is the time to forget it, if it was not used meanwhile."""
 
@@ -145,6 +155,7 @@ def decide_event(turn: Turn, event: Event) -> list[Decision]:
             apply_kept_choice(turn, event)
             apply_kept_to(turn, turn.decisions)
             connection_budget.reset_by(turn, event)
+            retrying.note_progress(turn, event)
             note_side(turn, event)
             recovered_by(turn, event, observe(turn, event))
         case CommandIssued():
@@ -257,6 +268,7 @@ def _used_until(turn: Turn, key: str, row: object) -> int | None:
             state.ThreadRow()
             | state.ReferenceRow()
             | state.ConnectionRow()
+            | state.ReaderRow()
             | state.ThreadErrorsRow()
             | state.ConnectionErrorsRow()
         ):

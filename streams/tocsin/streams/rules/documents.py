@@ -16,7 +16,7 @@ from tocsin.connectors.dialects.table import FREE_TEXT
 from tocsin.connectors.dialects.template import interpolate
 from tocsin.schemas.errors import TocsinError
 from tocsin.schemas.problem import Http, Item, Problem, Source
-from tocsin.streams.rules.facts import REPORT_DIALECTS
+from tocsin.streams.rules.facts import MAX_DIGITS, REPORT_DIALECTS, is_stated
 from tocsin.streams.rules.identity import shortened
 from tocsin.streams.rules.trust import is_high
 
@@ -49,10 +49,17 @@ def can_say(problem: Problem, dialect: str) -> bool:
     return document_of(problem, dialect) is not None
 
 
-def document_of(problem: Problem, dialect: str, instance: str | None = None, limit: int = MAX_DOCUMENT) -> bytes | None:
+def document_of(
+    problem: Problem,
+    dialect: str,
+    instance: str | None = None,
+    limit: int = MAX_DOCUMENT,
+    message_type: str | None = None,
+) -> bytes | None:
     """The problem as a strict document, at most `limit` bytes; None when the dialect cannot say it so. The same problem
     always gives the same bytes. `instance` (`urn:uuid:<event id>`) is the RFC 9457 id of this occurrence, where it has
-    none, and its UUID the id of a message that has none."""
+    none, and its UUID the id of a message that has none; `message_type` is that of the message, where the dialect's
+    writer does not choose it."""
     if instance is not None and problem.message_id is None and dialect in REPORT_DIALECTS:
         problem = msgspec.structs.replace(problem, message_id=instance.removeprefix("urn:uuid:"))
     if dialect == "rfc9457" and instance is not None:
@@ -61,7 +68,10 @@ def document_of(problem: Problem, dialect: str, instance: str | None = None, lim
         problem = msgspec.structs.replace(problem, http=http)
     for cut in (_whole, _bare, _nameless):
         try:
-            document = _encoded(write_document(cut(problem), dialect))
+            written = write_document(cut(problem), dialect)
+            if message_type is not None:
+                written["@type" if "@type" in written else "type"] = message_type
+            document = _encoded(written)
         except Unwritable:
             return None
         except (TocsinError, ValueError, RecursionError):
@@ -70,6 +80,26 @@ def document_of(problem: Problem, dialect: str, instance: str | None = None, lim
         if len(document) <= limit:
             return document
     return None
+
+
+def as_new_message(problem: Problem) -> Problem:
+    """The problem without the message in which it came: in a message of ours it has another id."""
+    if problem.message_id is None:
+        return problem
+    own = problem.thread_id_derived or problem.thread_id == problem.message_id
+    thread_id = None if own else problem.thread_id
+    return msgspec.structs.replace(problem, message_id=None, thread_id=thread_id, thread_id_derived=False)
+
+
+def in_thread(problem: Problem, thread: str | None, otherwise: str | None = None) -> Problem:
+    """The problem as one of this thread, where it names none itself: only its context knows it; `otherwise` stands for
+    a thread of which nobody knows."""
+    if is_stated(problem) or problem.parent_thread_id:
+        return problem
+    found = thread if thread not in (None, problem.thread_id) else problem.thread_id or otherwise
+    if found is None or found == problem.thread_id:
+        return problem
+    return msgspec.structs.replace(problem, thread_id=found, thread_id_derived=False)
 
 
 def _encoded(document: dict[str, object]) -> bytes:
@@ -207,4 +237,10 @@ def _bare(problem: Problem) -> Problem:
             type=http.type, title=shortened(http.title, MAX_PEER_TEXT), status=http.status, instance=http.instance
         ),
         source=Source(protocol=problem.source.protocol),
+        extensions={name: text for name, text in problem.extensions.items() if _is_place(name, text)},
     )
+
+
+def _is_place(name: str, text: str) -> bool:
+    """Whether an extension says the place of a message in its thread, as a number."""
+    return name.rpartition(".")[2] in ("seqnum", "sender_order") and text.isdigit() and len(text) < MAX_DIGITS

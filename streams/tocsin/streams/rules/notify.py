@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from tocsin.connectors.tracing import trace
 from tocsin.schemas.events import DeliveryRequested, EventBase
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem
+from tocsin.streams.rules.addressee import Addressee
 from tocsin.streams.rules.bodies import Bodies
 from tocsin.streams.rules.context.threads import clip
 from tocsin.streams.rules.decision import DELIVERIES
@@ -16,7 +19,9 @@ from tocsin.streams.rules.derive import about as common_fields
 from tocsin.streams.rules.documents import for_peer
 from tocsin.streams.rules.limit_notice import limit_notice_for_peer
 from tocsin.streams.rules.notification import CONTENT_TYPE, MAX_BODY, Notice, body_of, body_of_notice
-from tocsin.streams.rules.report import Report
+from tocsin.streams.rules.peers.addressing import addressees_of
+from tocsin.streams.rules.peers.learning import note_told
+from tocsin.streams.rules.report import NOBODY, Report
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.wording import wording_of
 
@@ -32,8 +37,11 @@ def request_delivery(
     thread: str | None,
     content_type: str = CONTENT_TYPE,
     tracestate: str | None = None,
+    to: Addressee | None = None,
+    published_at: int = 0,
 ) -> None:
-    """Ask for one delivery of `body`, in the lane of the thread, in the trace of `cause` and its state `tracestate`.
+    """Ask for one delivery of `body`, in the lane of the thread, in the trace of `cause` and its state `tracestate`; to
+    the DIDComm agent `to`, if the endpoint tells one. `published_at` is when the problem was, if it tells of one.
 
     `about` is the id of the event that is told; with the endpoint it makes the delivery's id, so that the same thing
     told twice is delivered once.
@@ -49,7 +57,10 @@ def request_delivery(
         content_type=content_type,
         body=body,
         tracestate=tracestate,
+        published_at=published_at,
     )
+    if to is not None:
+        request = msgspec.structs.replace(request, peer=to.peer, own=to.own, connection=clip(to.connection))
     turn.emit(DELIVERIES, endpoint, request)
 
 
@@ -82,11 +93,15 @@ def notify(
             said["wording"] = wording_of(about_problem, languages, None)
         return body_of(kind, cause.occurred_at, said, limit)
 
+    by_didcomm = turn.config.book.by_didcomm if problem is not None else ()
+    addressees = addressees_of(turn, told, None, problem) if by_didcomm else NOBODY
     bodies = Bodies(
         turn.config.book, cause.tenant, limit, notification, about=about, occurred_at=cause.occurred_at,
-        public_url=turn.config.public_url, problem=problem,
+        public_url=turn.config.public_url, problem=problem, addressees=addressees, lane=thread,
     )  # fmt: skip
-    _request_all(turn, cause, told, bodies, about=about, case=case, thread=thread, tracestate=tracestate)
+    _request_all(
+        turn, cause, told, bodies, about=about, case=case, thread=thread, tracestate=tracestate, addressees=addressees
+    )
 
 
 def notify_of_problem(turn: Turn, report: Report, notice: Notice) -> None:
@@ -108,12 +123,17 @@ def notify_of_problem(turn: Turn, report: Report, notice: Notice) -> None:
     bodies = Bodies(
         turn.config.book, report.tenant, limit, notification,
         about=report.event.event_id, occurred_at=report.event.occurred_at, public_url=turn.config.public_url,
-        problem=report.problem, thread=notice.thread, for_peers=for_peers,
+        problem=report.problem, thread=notice.thread, for_peers=for_peers, addressees=report.addressees,
+        lane=report.thread,
     )  # fmt: skip
     _request_all(
         turn, notice, report.endpoints, bodies, about=report.event.event_id, case=notice.case, thread=report.lane,
-        tracestate=notice.tracestate,
+        tracestate=notice.tracestate, addressees=report.addressees, published_at=report.event.recorded_at,
     )  # fmt: skip
+    for name, to in report.addressees.items():
+        if name in report.endpoints and not to.alone:
+            own = report.problem.message_id if to.keeps_id and not report.over_limit else None
+            note_told(turn, report, to, own or report.event.event_id)
 
 
 def _request_all(
@@ -126,13 +146,16 @@ def _request_all(
     case: str | None,
     thread: str | None,
     tracestate: str | None,
+    addressees: Mapping[str, Addressee],
+    published_at: int = 0,
 ) -> None:
     for name in endpoints:
         body = bodies.of(name)
         if body is not None:
             request_delivery(
                 turn, cause, name, body.content, about=about, case=case, thread=thread, content_type=body.content_type,
-                tracestate=tracestate,
+                tracestate=tracestate, to=addressees.get(name) if addressees else None,
+                published_at=published_at,
             )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ from tocsin.streams.rules.values import (
     Uris,
 )
 
-_NEVER_ZERO = ("identical", "connection_window", "ping_pong_window", "tenant_window")
+_NEVER_ZERO = ("identical", "connection_window", "ping_pong_window", "claimed_window", "tenant_window")
 """What only says how another threshold counts."""
 
 
@@ -56,6 +56,8 @@ class LoopLimits(Section, frozen=True, kw_only=True):
     peer_thread: Annotated[Count, "What a peer is told of one thread, at most."] = 10
     peer_hour: Annotated[Count, "What a peer is told in an hour, at most."] = 60
     hops: Annotated[Count, "How many buses a problem may have passed."] = 8
+    claimed: Annotated[Count, "Reports that nothing proves, over one connection or of none that is known."] = 10
+    claimed_window: Annotated[Span, "... within this time, then one limit notice and silence until it is over."] = HOUR
     tenant_cases: Annotated[Count, "Open cases of a tenant, then one limit notice and no new case."] = 100_000
     tenant_window: Annotated[Span, "... and another limit notice after this time."] = HOUR
     tenant_rows: Annotated[

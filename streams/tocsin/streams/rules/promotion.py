@@ -15,6 +15,7 @@ from tocsin.streams.rules.decision import PROBLEMS
 from tocsin.streams.rules.derive import about
 from tocsin.streams.rules.report import Report, case_id
 from tocsin.streams.rules.state import CaseRow
+from tocsin.streams.rules.trust import is_claimed
 from tocsin.streams.rules.turn import Turn
 
 
@@ -52,6 +53,8 @@ def _codes_around(turn: Turn, report: Report) -> list[str]:
     """The warnings on the report's thread, on the one above (in DIDComm v2 a warning counts on the thread in which it
     occurred, and the reply to it is in a thread of its own below that), and on that of the report that it answers (in
     DIDComm v1 a reply names the warning's `@id` as its thread or its parent)."""
+    if is_claimed(report.problem):
+        return []
     codes = [*report.context.codes]
     for thread in (*report.context.parents[:1], report.thread):
         if not thread or thread == report.context.thread_id:

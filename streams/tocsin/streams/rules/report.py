@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
 import msgspec
 from msgspec import Struct
 
@@ -9,9 +12,11 @@ from tocsin.connectors.dialects.codes import fold_code
 from tocsin.schemas.events import ProblemReported, ThreadContext
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem
+from tocsin.streams.rules.addressee import Addressee
 from tocsin.streams.rules.config import Route
 from tocsin.streams.rules.facts import NO_CONTEXT, Facts, is_stated
 from tocsin.streams.rules.state import ThreadRow
+from tocsin.streams.rules.trust import apart, is_apart, is_claimed
 from tocsin.streams.rules.verdict import Limit, Reason, Verdict
 
 
@@ -34,6 +39,10 @@ class Waiting(Struct, frozen=True, kw_only=True):
     interval: int = 0
 
 
+NOBODY: Mapping[str, Addressee] = {}
+"""No endpoint tells by DIDComm."""
+
+
 class Report:
     """One report with what was found out about it so far.
 
@@ -52,8 +61,9 @@ class Report:
     """
 
     __slots__ = (
-        "case", "context", "counted", "endpoints", "event", "facts", "identity", "left_out", "limit", "matched",
-        "over_limit", "peer", "problem", "reported", "reported_case", "subscribed", "tenant", "thread", "waiting",
+        "addressees", "case", "context", "counted", "endpoints", "event", "facts", "identity", "left_out", "limit",
+        "matched", "over_limit", "peer", "problem", "reported", "reported_case", "subscribed", "tenant",
+        "thread", "waiting",
     )  # fmt: skip
 
     def __init__(self, event: ProblemReported, case: str | None = None, context: ThreadContext = NO_CONTEXT) -> None:
@@ -70,6 +80,7 @@ class Report:
         self.endpoints: tuple[str, ...] = ()
         self.over_limit: tuple[str, ...] = ()
         self.left_out = ""
+        self.addressees: Mapping[str, Addressee] = NOBODY
         self.explain(context)
 
     def explain(self, context: ThreadContext) -> None:
@@ -92,7 +103,8 @@ class Report:
     def lane(self) -> str | None:
         """The thread in whose order its notifications are delivered: the one of its budgets, else that of its own
         message."""
-        return self.thread or self.problem.thread_id
+        lane = self.thread or self.problem.thread_id
+        return apart(lane) if lane and is_claimed(self.problem) and not is_apart(lane) else lane
 
     @property
     def telling(self) -> list[Matched]:
@@ -114,17 +126,46 @@ def _thread_of(problem: Problem, context: ThreadContext) -> str | None:
 
 
 def case_of(event: ProblemReported) -> str:
-    """The id of a report's case: one for each code of a thread, and one for each report without a thread. It never
-    changes; what becomes known later is added to the case.
+    """The id of a report's case: one for each code of a thread; without a thread one for what is alike, and one for
+    each report that names a message or a record. It never changes; what becomes known later is added to the case.
 
     A report that is in no thread but its own message's is about its parent thread: in DIDComm v2 that is the one in
     which the problem occurred, and the same problem again is the same case.
     """
     problem = event.problem
     thread = problem.thread_id if is_stated(problem) else problem.parent_thread_id or problem.thread_id
-    return case_id(event.tenant, thread or event.event_id, problem.code_key or fold_code(problem.code))
+    about = thread or _instead_of_a_thread(event)
+    if is_claimed(problem):
+        about = apart(about)
+    return case_id(event.tenant, about, problem.code_key or fold_code(problem.code))
+
+
+_RUN, _DIGIT = re.compile(r"[0-9a-f-]+", re.IGNORECASE), re.compile(r"[0-9]")
+_LOOKED_AT = 4096
+"""Characters of a text that tell whether two reports are alike."""
+
+
+def _without_numbers(text: str) -> str:
+    """A text without its numbers, ids and times: what differs between two reports of the same problem. Each run of
+    hexadecimal digits is looked at twice, whatever strangers wrote: one expression for both looks is quadratic."""
+    return _RUN.sub(lambda run: "0" if _DIGIT.search(run[0]) else run[0], text[:_LOOKED_AT])
+
+
+def _instead_of_a_thread(event: ProblemReported) -> str:
+    """What two reports without a thread have in common if they are about the same: who reports what of whom, in the
+    same words but for numbers and ids. One that names a message or a record has nothing in common with another."""
+    problem, source = event.problem, event.problem.source
+    named = source.record_id or problem.message_sha256 or problem.request_id
+    if named or problem.ack or problem.context_ids:
+        return event.event_id
+    told = _without_numbers(problem.text_template or problem.text or "")
+    about = (
+        source.service, source.wallet, source.connection, source.sender, source.record_type, source.job,
+        problem.severity, problem.scope, problem.impact, told,
+    )  # fmt: skip
+    return derived_id("alike", *(one or "" for one in about))
 
 
 def case_id(tenant: str, thread: str, code_key: str) -> str:
-    """The case of a thread (or of the report's own event id, when it is in none) and a code as it is compared."""
+    """The case of a thread (or of what stands for it, where there is none) and a code as it is compared."""
     return derived_id("case", tenant, thread, code_key)

@@ -18,12 +18,14 @@ from tocsin.streams.rules.state import (
     KeptCommand,
     LatencyRow,
     PeerRow,
+    ReaderRow,
     ReferenceRow,
     ReminderRow,
     ReplayRow,
     SeenRow,
     ThreadErrorsRow,
     ThreadRow,
+    TriesRow,
 )
 from tocsin.streams.rules.state.keys import key_part
 from tocsin.streams.rules.state.tables import ContextTable, Table
@@ -40,7 +42,8 @@ class Turn:
     __slots__ = (
         "cases", "config", "connection_errors", "connections", "decisions", "digests", "errors",
         "escalations", "expectations", "inhibitions", "kept", "latencies", "limits", "now", "peers",
-        "references", "reminders", "replays", "rows", "scope", "seen", "tenant", "thread_errors", "threads",
+        "readers", "references", "reminders", "replays", "rows", "scope", "seen", "tenant", "thread_errors", "threads",
+        "tries",
     )  # fmt: skip
 
     def __init__(self, rows: Rows, now: int, config: DecideConfig, tenant: str) -> None:
@@ -56,12 +59,14 @@ class Turn:
         self.kept = Table(self, KeptCommand, "kept")
         self.latencies = Table(self, LatencyRow, "latency")
         self.peers = Table(self, PeerRow, "peer")
+        self.readers = ContextTable(self, ReaderRow, "reader")
         self.references = ContextTable(self, ReferenceRow, "reference")
         self.reminders = Table(self, ReminderRow, "reminder")
         self.replays = Table(self, ReplayRow, "replay")
         self.seen = Table(self, SeenRow, "seen")
         self.thread_errors = Table(self, ThreadErrorsRow, "thread_errors")
         self.threads = ContextTable(self, ThreadRow, "thread")
+        self.tries = Table(self, TriesRow, "tries")
         self.begin(now, config, tenant, key_part(tenant))
 
     def begin(self, now: int, config: DecideConfig, tenant: str, scope: str) -> None:

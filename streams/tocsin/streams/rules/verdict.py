@@ -18,6 +18,8 @@ class Reason(StrEnum):
     """Its event id came before with another body, and the first one stands."""
     HOPS = "hops"
     """It has passed too many buses."""
+    RETRYING = "retrying"
+    """Whoever reports it tries again by itself, and says how often it will."""
     REPLAYED = "replayed"
     """The same ciphertext with the same code came before."""
     THREAD_MUTED = "thread_muted"
@@ -28,6 +30,8 @@ class Reason(StrEnum):
     """Problems of its category go to and fro between the same two parties."""
     EXCHANGE = "exchange"
     """Two parties answer each other's reports with reports, of whatever code and thread."""
+    CLAIMED_LIMIT = "claimed_limit"
+    """Nothing proves who says it, and too many such reports were told within the hour."""
     TENANT_LIMIT = "tenant_limit"
     """As many cases of its tenant are open as may be, and it would open one more."""
     IDENTICAL = "identical"
@@ -50,11 +54,17 @@ class Reason(StrEnum):
         """Whether a rule of the file decides it; the others are the limits that hold for everybody."""
         return self not in _BY_A_LIMIT
 
+    @property
+    def told_later(self) -> bool:
+        """Whether a digest follows, which tells of it: until then what people want of it waits."""
+        return self in (Reason.IDENTICAL, Reason.MUTED, Reason.GROUPED)
+
 
 _BY_A_LIMIT = frozenset(
     {
         Reason.SAME_EVENT_ID, Reason.CONFLICT, Reason.HOPS, Reason.REPLAYED, Reason.THREAD_MUTED,
         Reason.CONNECTION_ERRORS, Reason.PING_PONG, Reason.EXCHANGE, Reason.TENANT_LIMIT, Reason.IDENTICAL,
+        Reason.CLAIMED_LIMIT,
     }
 )  # fmt: skip
 
@@ -67,12 +77,13 @@ class Limit(StrEnum):
     PING_PONG = "ping_pong"
     EXCHANGE = "exchange"
     PEER_THREAD = "peer_thread"
+    CLAIMED = "claimed"
     TENANT_CASES = "tenant_cases"
 
     @property
     def of_one_thread(self) -> bool:
         """Whether the thread by which it is crossed is to blame."""
-        return self is not Limit.TENANT_CASES
+        return self not in (Limit.TENANT_CASES, Limit.CLAIMED)
 
 
 class Verdict(Struct, frozen=True, kw_only=True):

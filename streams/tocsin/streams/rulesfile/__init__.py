@@ -9,6 +9,7 @@ from tocsin.streams.rulesfile.loading import (
     load_mediation,
     load_redactions,
     load_rulebook,
+    load_wallets,
     read_content,
     read_rules,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "load_mediation",
     "load_redactions",
     "load_rulebook",
+    "load_wallets",
     "read_content",
     "read_rules",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 
@@ -24,6 +25,7 @@ def build(model: RulesModel, endpoints: dict[str, Endpoint], proxy: Struct | Non
     _check_name("endpoint", "endpoints", model.default_route.endpoint, model.endpoints, ("default_route",), findings)
     timeouts = _timeouts(model.timeouts, (TimeoutPolicy(),), ("timeouts",), findings)
     _check_silences(model, findings)
+    wallets_of(model, findings)
     return RuleBook(
         endpoints=endpoints,
         default_endpoint=model.default_route.endpoint,
@@ -146,6 +148,19 @@ def _tenants(model: RulesModel, timeouts: tuple[TimeoutPolicy, ...], findings: F
         )
         for name, own in model.tenants.items()
     }
+
+
+def wallets_of(model: RulesModel, findings: Findings) -> Mapping[str, str]:
+    """The tenant of each wallet that the file names: in `wallets`, where two tenants with the same one are an error;
+    else as the `wallet` of what one tenant is told."""
+    found: dict[str, str] = {}
+    for tenant, own in model.tenants.items():
+        for number, wallet in enumerate(own.wallets):
+            if found.setdefault(wallet, tenant) != tenant:
+                message = f"the tenant {found[wallet]} has the same wallet"
+                findings.error(("tenants", tenant, "wallets", number), message, remedy="leave it with one of them")
+    told = Counter(own.wallet for own in model.tenants.values())
+    return {own.wallet: tenant for tenant, own in model.tenants.items() if own.wallet and told[own.wallet] == 1} | found
 
 
 def redaction_of(model: RulesModel, tenant: str) -> Redaction:

@@ -4,27 +4,22 @@ each sink asked whether it could work."""
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 from pydantic import Field, GetCoreSchemaHandler, TypeAdapter, create_model
 from pydantic_core import CoreSchema, core_schema
 
+from tocsin.connectors.egress.proxy import Proxy, ProxyInFile
 from tocsin.connectors.secrets import SecretSources
 from tocsin.connectors.sections import Section, Strict, file_model
 from tocsin.connectors.sinks import SinkMisconfigured, make_sink, sink_class, sink_kinds
-from tocsin.connectors.sinks.webhook.proxy import Proxy, ProxyInFile
-from tocsin.streams.rules.config import BODIES, NOTIFICATION, Endpoint
+from tocsin.streams.rules.config import AUTO, NOTIFICATION, Endpoint
 from tocsin.streams.rules.policies import DeliveryPolicy
 from tocsin.streams.rules.values import LANGUAGES, Languages, Name
 from tocsin.streams.rulesfile.finding import Findings
-
-Audience = Literal["owner", "peer", "operator"]
-if TYPE_CHECKING:
-    Body = str
-else:
-    Body = Literal[*BODIES]
+from tocsin.streams.rulesfile.recipients import Audience, Body, ByDidcomm, audience_of, recipient_of
 
 
 class _OfKind(Strict):
@@ -48,10 +43,17 @@ ADDRESSED = tuple(_Addressed.model_fields)
 def endpoint_model(kind: str) -> type[Strict]:
     """What an endpoint of this sink may say: the settings of the sink, and whose it is. Raises SinkMisconfigured."""
     config = sink_class(kind).Config
-    bases = (_Addressed, file_model(config), _OfKind)
+    by_didcomm = (ByDidcomm,) if tells_of(kind) is not None else ()
+    bases = (*by_didcomm, _Addressed, file_model(config), _OfKind)
     name = f"{config.__name__.removesuffix('Config')}Model"
     fields: dict[str, Any] = {"sink": (Literal[kind], ...)}
     return create_model(name, __base__=bases, __doc__=config.__doc__, __module__=config.__module__, **fields)
+
+
+def tells_of(kind: str) -> str | None:
+    """Whether a sink tells DIDComm agents: `always`, `perhaps`, or never (None). Raises SinkMisconfigured."""
+    found: str | None = getattr(sink_class(kind), "tells_peers", None)
+    return found
 
 
 class _AnyEndpoint:
@@ -64,7 +66,7 @@ class _AnyEndpoint:
     def _choice(self, kind: str, handler: GetCoreSchemaHandler) -> CoreSchema:
         try:
             config, model = sink_class(kind).Config, endpoint_model(kind)
-            explained = getattr(sink_class(kind), "explains", False)
+            explained, tells = getattr(sink_class(kind), "explains", False), tells_of(kind)
         except SinkMisconfigured as unusable:  # of another package, and only an error if an endpoint wants it
             context = {"message": str(unusable), "expected": "", "remedy": "correct or remove the package"}
             never = core_schema.literal_schema([kind])
@@ -80,14 +82,18 @@ class _AnyEndpoint:
             settings = config(**said)
             if isinstance(settings, Section):
                 settings = settings.checked()
+            recipient = recipient_of(found, tells)
+            audience = audience_of(found, recipient)
             # a peer does not know our notification, and is told in its own protocol
-            body = found.body or ("didcomm-2.0" if found.audience == "peer" else NOTIFICATION)
+            otherwise = AUTO if recipient is not None else "didcomm-2.0" if audience == "peer" else NOTIFICATION
+            body = found.body or otherwise
             return Endpoint(
                 name="",
                 sink=kind,
                 settings=settings,
-                audience=found.audience,
+                audience=audience,
                 body=body,
+                recipient=recipient,
                 language=tuple(found.language),
                 delivery=found.delivery,
                 explained=explained,

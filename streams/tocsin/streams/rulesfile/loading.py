@@ -10,11 +10,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from tocsin.connectors.egress.proxy import Proxy
 from tocsin.connectors.redaction import Redactions, default_of
 from tocsin.connectors.secrets import SecretSources
-from tocsin.connectors.sinks.webhook.proxy import Proxy
 from tocsin.streams.rules.config import Endpoint, RuleBook, default_rulebook
-from tocsin.streams.rulesfile.build import build, redaction_of
+from tocsin.streams.rulesfile.build import build, redaction_of, wallets_of
 from tocsin.streams.rulesfile.checking import check_whole
 from tocsin.streams.rulesfile.document import MAX_BYTES, Unusable, read_document
 from tocsin.streams.rulesfile.endpoints import endpoints_of, proxy_of
@@ -117,14 +117,28 @@ def endpoint_names(path: str | FilePath | None) -> frozenset[str]:
 def load_redactions(path: str | FilePath | None) -> Redactions:
     """What a rules file says of secrets in the events of each tenant, for a publisher: no secret of the file itself is
     looked up. Raises RulesFileError."""
+    return default_of if path is None else partial(redaction_of, _read_alone(path)[0])
+
+
+def load_wallets(path: str | FilePath | None) -> Mapping[str, str]:
+    """The tenant of each wallet that a rules file names: no secret of the file is looked up. Raises RulesFileError."""
     if path is None:
-        return default_of
+        return {}
+    model, findings = _read_alone(path)
+    wallets = wallets_of(model, findings)
+    if findings.failed:
+        raise RulesFileError(findings.in_order())
+    return wallets
+
+
+def _read_alone(path: str | FilePath) -> tuple[RulesModel, Findings]:
+    """What a file says, without what it refers to."""
     findings = Findings(str(path))
     data = _data(read_content(path), findings)
     model = None if findings.failed else _model(data, findings)
     if model is None:
         raise RulesFileError(findings.in_order())
-    return partial(redaction_of, model)
+    return model, findings
 
 
 def _data(data: bytes | OSError, findings: Findings) -> Any:

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from tocsin.connectors.egress.proxy import ProxyInFile
 from tocsin.connectors.redaction import Redaction
 from tocsin.connectors.sections import Listed, Strict, Text, file_model
-from tocsin.connectors.sinks.webhook.proxy import ProxyInFile
 from tocsin.streams.rules.config import Inhibition, RedactionInFile, Route, Silence, TimeOfWeek
 from tocsin.streams.rules.policies import EscalationPolicy, LoopLimits, TimeoutPolicy
 from tocsin.streams.rules.values import LANGUAGES, MAX_ENDPOINTS, Languages, Name
@@ -28,7 +28,9 @@ class DefaultRouteModel(Strict):
 class MediationModel(Strict):
     """The scenario table that the mediators and agents of this deployment follow."""
 
-    table: Text = Field(description="identus-mediator, identus-agent, or a JSON file; relative to the rules file.")
+    table: Text = Field(
+        description="identus-mediator, identus-agent, tocsin-didcomm, or a JSON file; relative to the rules file."
+    )
     column: Text = Field(default="current", description="The column whose choices hold, such as current or roadmap.")
     escalate_to: Text | None = Field(default=None, description="URI that every report names for escalation.")
 
@@ -56,6 +58,9 @@ class TenantModel(Strict):
     language: Languages = Field(default=(), description=f"{LANGUAGES} For endpoints that have none of their own.")
     redaction: RedactionInFile | None = Field(default=None, description="Instead of the file's own.")
     wallet: Text | None = Field(default=None, description="Its walletId for endpoints whose body is identus.")
+    wallets: Annotated[tuple[Text, ...], Listed(max_length=1000)] = Field(
+        default=(), description="Wallets of agents with many (walletId, x-wallet-id) whose webhooks are its."
+    )
 
 
 class RulesModel(Strict):

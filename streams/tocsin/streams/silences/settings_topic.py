@@ -1,4 +1,5 @@
-"""The topic `settings`: the schemas that each process writes with, for the others to read; silences, subscriptions.
+"""The topic `settings`: the schemas that each process writes with, for the others to read; silences,
+subscriptions, API keys.
 
 For rolling upgrades (docs/architecture.md#topics), a process publishes the schemas that it writes before its first
 write; a reader that meets an unknown schema id looks here, and waits until it is there.
@@ -15,22 +16,25 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
-from tocsin.connectors.kafka import open_admin, open_consumer, open_producer, read_to_end
+from tocsin.connectors.access import ApiKeys
+from tocsin.connectors.kafka import open_consumer, open_producer, read_to_end
 from tocsin.connectors.publish.headers import cloud_event_headers
 from tocsin.connectors.redaction import redacted
 from tocsin.schemas.codec import decode, encode
-from tocsin.schemas.errors import SchemaRefused, TocsinError, Undecodable, UndecodableReason
-from tocsin.schemas.events import Event, SchemaInUse, SilenceSet, SubscriptionSet
+from tocsin.schemas.errors import SchemaRefused, Undecodable, UndecodableReason
+from tocsin.schemas.events import Event, KeySet, KeyUsed, OverrideSet, SchemaInUse, SilenceSet, SubscriptionSet
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.silences.silences import Silences
 from tocsin.streams.silences.subscriptions import SubscriptionBroken, Subscriptions, key_of, place_of
-from tocsin.streams.topology import TOPICS, topic_name
+from tocsin.streams.topics import require_topics
+from tocsin.streams.topology import topic_name
 
 _log = structlog.get_logger("tocsin.settings")
 
 BUS = "tocsin"
 SILENCE = "silence/"
+KEY, KEY_USED = "key/", "key-used/"
 AGAIN_AFTER = 1.0
 """Seconds after which a topic that could not be read is read again."""
 
@@ -44,32 +48,9 @@ OnBroken = Callable[[bytes, bytes, int, str], Awaitable[None]]
 """Called with key, value, offset and reason of a record that cannot be what it says, once it was read."""
 
 
-class TopicsMissing(TocsinError):
-    """Kafka answers, but the bus's topics are not there: never made, or TOCSIN_PREFIX is another one. Exit code 69."""
-
-    exit_code = 69
-
-    def __init__(self, topics: list[str]) -> None:
-        super().__init__(
-            f"topics are missing: {', '.join(topics)}; run: tocsin topics apply (or correct TOCSIN_PREFIX)"
-        )
-        self.topics = topics
-
-
-async def require_topics(bootstrap: str, prefix: str) -> None:
-    """Check that every topic of the map exists: Kafka clients would wait for a missing one for ever, and log it ten
-    thousand times a second. Raises TopicsMissing or KafkaError."""
-    names = [topic_name(prefix, spec.name) for spec in TOPICS]
-    async with open_admin(bootstrap) as admin:
-        found = set(await admin.list_topics())
-    missing = [name for name in names if name not in found]
-    if missing:
-        raise TopicsMissing(missing)
-
-
 class SettingsTopic:
-    """Follows `settings` into a SchemaBook, `silences` and `subscriptions`. Open it before the first read or write of
-    anything else.
+    """Follows `settings` into a SchemaBook, `silences`, `subscriptions` and `keys`. Open it before the first read or
+    write of anything else.
 
     A broken record changes nothing: it is logged, noted, and `on_broken` is told of one that came while it was open.
     """
@@ -86,6 +67,7 @@ class SettingsTopic:
     ) -> None:
         self.silences = Silences() if silences is None else silences
         self.subscriptions = Subscriptions() if subscriptions is None else subscriptions
+        self.keys = ApiKeys()
         self._on_broken = on_broken
         self._broken: list[tuple[bytes, bytes, int, str]] = []
         self._broken_at: dict[bytes, str] = {}
@@ -185,6 +167,9 @@ class SettingsTopic:
             else:
                 self._note_broken(key, value, offset, undecodable.reason.value)
             return
+        self._apply_event(key, event, offset)
+
+    def _apply_event(self, key: bytes, event: Event, offset: int) -> None:
         if isinstance(event, SilenceSet):
             self.silences.learn(event)
         elif isinstance(event, SubscriptionSet):
@@ -199,12 +184,16 @@ class SettingsTopic:
                         "subscription not taken: another one came first", endpoint=event.endpoint, offset=offset,
                         so_far=self._not_taken,
                     )  # fmt: skip
+        elif isinstance(event, KeySet | KeyUsed):
+            self.keys.learn(event)
         elif isinstance(event, SchemaInUse):
             self._apply_schema(event)
 
     def _forget(self, key: str) -> None:
         place = place_of(key)
-        if place is None:
+        if key.startswith(KEY):
+            self.keys.forget(key.removeprefix(KEY))
+        elif place is None:
             self.silences.forget(key.removeprefix(SILENCE))
         else:
             self.subscriptions.forget(*place)
@@ -276,6 +265,18 @@ class SettingsTopic:
             for key in [*void, *self.subscriptions.ended()]:
                 await producer.send_and_wait(self._topic, None, key=key.encode())
         return holds
+
+    async def put_key(self, event: KeySet | KeyUsed) -> None:
+        """Make or revoke a key, or tell its use: returns once Kafka has it and it was read back. Raises KafkaError,
+        KafkaTimeoutError (not read back) or Unencodable."""
+        kind = KEY if isinstance(event, KeySet) else KEY_USED
+        async with open_producer(self._bootstrap) as producer:
+            await self._read_back(await self._put(producer, kind + event.key, event))
+
+    async def put_override(self, event: OverrideSet) -> None:
+        """Set a value: returns once Kafka has it. Raises KafkaError or Unencodable."""
+        async with open_producer(self._bootstrap) as producer:
+            await self._put(producer, f"override/{event.override}", event)
 
     async def _read_back(self, offset: int) -> None:
         try:

@@ -96,6 +96,11 @@ class Silences:
         now = time_ns() // 1000
         return tuple(one for one in self._events.values() if one.ends_at > now)
 
+    def expired(self) -> tuple[SilenceSet, ...]:
+        """Those that ended by themselves within KEPT_AFTER_END."""
+        now = time_ns() // 1000
+        return tuple(one for one in self._events.values() if one.ends_at <= now < one.ends_at + KEPT_AFTER_END)
+
     def ended(self) -> list[str]:
         """The silences that ended so long ago that their records may be tombstoned: at most MAX_TOMBSTONES."""
         now = time_ns() // 1000

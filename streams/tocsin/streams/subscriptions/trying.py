@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import monotonic, time_ns
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from tocsin.connectors.sinks import Delivered, Rejected, RetryLater, SinkMisconfigured, SinkOutcome, make_sink
+from tocsin.connectors.didcomm.faults import KeysUnusable
+from tocsin.connectors.sinks import Delivered, Rejected, RetryLater, Sink, SinkMisconfigured, SinkOutcome, make_sink
+from tocsin.connectors.sinks.didcomm import DidcommConfig
+from tocsin.connectors.sinks.didcomm.choosing import ping as didcomm_ping
 from tocsin.connectors.sinks.webhook import WebhookConfig
 from tocsin.connectors.sinks.webhook.ownership import NotProven, prove
 from tocsin.connectors.sinks.webhook.ping import PING, ping, signal
@@ -39,16 +44,25 @@ class Tried(Struct, frozen=True, kw_only=True, omit_defaults=True):
     why: str | None = None
 
 
-async def try_endpoint(endpoint: Endpoint, tenant: str) -> Tried:
-    """Send one ping to an endpoint of any sink, once. Never raises for what the other side does."""
+async def try_endpoint(
+    endpoint: Endpoint, tenant: str, equip: Callable[[Sink], Sink] = lambda sink: sink, peer: str | None = None
+) -> Tried:
+    """Send one ping to an endpoint of any sink, once. Never raises for what the other side does. `equip` gives a sink
+    what the process has for it; `peer` is whom a sink that tells DIDComm peers pings, if the endpoint names nobody."""
     if isinstance(endpoint.settings, WebhookConfig):
         return await _webhook(endpoint, endpoint.settings, tenant)
     started, now = monotonic(), time_ns() // 1000
+    attempt = _attempt(endpoint, tenant, now)
+    if isinstance(endpoint.settings, DidcommConfig):
+        peer = peer or (None if endpoint.recipient is None else endpoint.recipient.did)
+        if peer is None:
+            return _unsent(endpoint, started, "it tells whoever is the other side: name one with --peer")
+        attempt = _to_peer(attempt, peer, endpoint.body)
     try:
-        sink = make_sink(endpoint.sink, endpoint.settings)
+        sink = equip(make_sink(endpoint.sink, endpoint.settings))
         async with sink:
-            outcome = await sink.deliver(_attempt(endpoint, tenant, now))
-    except SinkMisconfigured as wrong:
+            outcome = await sink.deliver(attempt)
+    except (SinkMisconfigured, KeysUnusable) as wrong:
         return _unsent(endpoint, started, str(wrong))
     except Exception as error:  # of a sink of another package; its text may hold a secret
         return _unsent(endpoint, started, f"the sink {endpoint.sink} failed ({type(error).__name__})")
@@ -88,6 +102,12 @@ def _unsent(endpoint: Endpoint, started: float, why: str, status: int | None = N
         endpoint=endpoint.name, sink=endpoint.sink, taken=False, outcome="not_sent",
         seconds=round(monotonic() - started, 3), why=why, status=status,
     )  # fmt: skip
+
+
+def _to_peer(attempt: DeliveryAttempt, peer: str, body: str) -> DeliveryAttempt:
+    """The same for a peer: a trust ping, in the version that the endpoint's body or the peer's name says."""
+    of_v1 = body in ("aries-1.0", "hipe") or not peer.startswith("did:")
+    return replace(attempt, peer=peer, body=didcomm_ping(attempt.event_id, 1 if of_v1 else 2))
 
 
 def _attempt(endpoint: Endpoint, tenant: str, now: int) -> DeliveryAttempt:

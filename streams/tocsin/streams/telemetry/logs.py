@@ -13,7 +13,7 @@ import structlog
 from tocsin.connectors.redaction import redact_text
 from tocsin.streams.telemetry.repeats import Repeats
 
-QUIET = ("aiokafka", "faust", "mode", "asyncio", "uvicorn", "aiohttp", "kafka", "tocsin.streams.engine")
+QUIET = ("aiokafka", "alembic", "faust", "mode", "asyncio", "uvicorn", "aiohttp", "kafka", "tocsin.streams.engine")
 """Loggers whose lines below WARNING are dropped; Faust logs as the module that made its app (ours is tocsin.engine)."""
 NEVER = ("Unclosed AIOKafka", "Timer commit is overlapping")
 """Parts of lines of libraries that are always dropped: about what a failed start leaves open, and a commit that waits

@@ -5,18 +5,20 @@ from __future__ import annotations
 import errno
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 
 import aiohttp
 import structlog
 from aiohttp import web
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
+
+from tocsin.connectors.metrics.making import exposed
 
 _log = structlog.get_logger("tocsin")
 
-WORKER_PORT, DISPATCH_PORT = 8701, 8702
-"""The usual ports of a worker and a dispatcher; the gateway's is that of its API."""
+WORKER_PORT, DISPATCH_PORT, PROJECT_PORT = 8701, 8702, 8703
+"""The usual ports of a worker, a dispatcher and a projector; the gateway's is that of its API."""
 
 Readiness = Callable[[], str | None]
 """None when ready, else the reason, in words for an operator."""
@@ -69,7 +71,8 @@ async def serve_probes(
         return web.json_response({"ready": True} if noted is None else {"ready": True, "note": noted})
 
     async def metrics(request: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        body, media_type = exposed(registry, request.headers.get("Accept"))
+        return web.Response(body=body, headers={"Content-Type": media_type})
 
     app = web.Application()
     app.add_routes([web.get("/healthz", healthy), web.get("/readyz", ready), web.get("/metrics", metrics)])
@@ -90,11 +93,15 @@ async def serve_probes(
 
 
 async def scrape(urls: Iterable[str]) -> list[Sample]:
-    """Every sample of every URL. Raises aiohttp.ClientError, TimeoutError."""
+    """Every sample of every URL, but for one that asks for a credential: a gateway that is open to nobody. Raises
+    aiohttp.ClientError, TimeoutError."""
     samples: list[Sample] = []
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
         for url in urls:
             async with session.get(url) as answer:
+                if answer.status == HTTPStatus.UNAUTHORIZED:
+                    continue
+                answer.raise_for_status()
                 text = await answer.text()
             for family in text_string_to_metric_families(text):
                 samples += [(sample.name, sample.labels, sample.value) for sample in family.samples]

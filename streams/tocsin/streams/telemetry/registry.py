@@ -1,23 +1,50 @@
-"""The registry of a process's metrics, with what every process has: its release, and what it uses of the machine."""
+"""The metrics that every process has: its release, what it uses of the machine, errors that nobody took."""
 
 from __future__ import annotations
 
+import asyncio
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
-from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
+from prometheus_client import CollectorRegistry, ProcessCollector
+
+from tocsin.connectors.catalogue import Catalogue
+from tocsin.connectors.metrics.bounds import Bounds, Caps
+from tocsin.connectors.metrics.making import Meters
+from tocsin.streams.settings import Settings
 
 
-def process_registry(process: str) -> CollectorRegistry:
-    """A new registry with `tocsin_build_info` and `process_*` (CPU, memory, open files; on Linux)."""
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    build = Gauge(
-        "tocsin_build_info", "1; the release that runs, and as which process.", ["process", "version", "python"],
-        registry=registry,
-    )  # fmt: skip
-    build.labels(process, release(), platform.python_version()).set(1)
-    return registry
+def process_meters(process: str, settings: Settings | None = None) -> Meters:
+    """New metrics, bounded as the settings say, with `tocsin_build_info` and `process_*` (CPU, memory, open files; on
+    Linux)."""
+    meters = Meters(CollectorRegistry(), None if settings is None else bounds_of(settings))
+    ProcessCollector(registry=meters.registry)
+    bus = bus_of(settings or Settings())
+    meters.gauge("tocsin_build_info")(process, release(), platform.python_version(), bus).set(1)
+    return meters
+
+
+def bus_of(settings: Settings) -> str:
+    """The name of the bus in metrics."""
+    return settings.prefix.rstrip(".")
+
+
+def bounds_of(settings: Settings) -> Bounds:
+    """What the labels of a process show, as the settings say; the codes of the catalogue always."""
+    caps = Caps(**{name: getattr(settings, name) for name in Caps.__struct_fields__})
+    return Bounds(caps, {"code": frozenset(entry.code for entry in Catalogue.load().entries)})
+
+
+def count_unhandled(meters: Meters) -> None:
+    """Count what the running event loop tells because nobody else took it; it is logged as before."""
+    errors = meters.counter("tocsin_unhandled_errors_total")()
+
+    def unhandled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        errors.inc()
+        loop.default_exception_handler(context)
+
+    asyncio.get_running_loop().set_exception_handler(unhandled)
 
 
 def release() -> str:

@@ -17,7 +17,7 @@ from tocsin.streams.processes.exit_codes import GAVE_UP
 from tocsin.streams.settings import Settings
 from tocsin.streams.up.process import Child
 
-READY_WITHIN = 90.0
+READY_WITHIN = 240.0
 """Seconds that a process may take to be ready, counted anew each time it reports that it still recovers."""
 STOP_WITHIN = 35.0
 KILL_WITHIN = 5.0

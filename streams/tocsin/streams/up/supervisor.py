@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
 
@@ -16,15 +17,17 @@ from tocsin.streams.processes.kafka import admin_of, any_answers
 from tocsin.streams.processes.links import links_of
 from tocsin.streams.processes.rules_watch import own_addresses
 from tocsin.streams.rulesfile import load_rulebook
-from tocsin.streams.settings import WITHOUT_SECURITY, Settings, without_user
+from tocsin.streams.setting_values import without_user
+from tocsin.streams.settings import WITHOUT_SECURITY, Settings
 from tocsin.streams.topics import ChangeKind, apply
 from tocsin.streams.up.broker import BrokerUnavailable, EmbeddedBroker
 from tocsin.streams.up.home import HomeLock
 from tocsin.streams.up.keys import made_seal_key, with_link_key
 from tocsin.streams.up.member import FIRST_DELAY, LONGEST_DELAY, Member
 
-DRAIN_ORDER = ("gateway", "worker", "dispatch")
-"""First no new input, then the decisions are written, then the attempts that they ask for are made."""
+DRAIN_ORDER = ("gateway", "worker", "dispatch", "project")
+"""First no new input, then the decisions are written, then the attempts that they ask for are made; the store has the
+rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ def metrics_port_of(process: str, settings: Settings) -> int | None:
     """The port of a process's metrics under `tocsin up`: two processes cannot have the same. Where the API may be
     anywhere, several buses may run, and the metrics may be anywhere, too."""
     if settings.metrics_port:
-        return settings.metrics_port + (process == "dispatch")
+        return settings.metrics_port + {"dispatch": 1, "project": 2}.get(process, 0)
     return 0 if settings.port == 0 else settings.metrics_port
 
 
@@ -91,7 +94,7 @@ class Bus:
         for change in changes:
             if change.kind is not ChangeKind.MISSING:
                 self._progress(f"topic {change.topic}: {change.detail}")
-        self._progress("starting worker, dispatch and gateway")
+        self._progress("starting worker, dispatch, project and gateway")
         self.members = {
             name: Member(
                 name,
@@ -101,7 +104,10 @@ class Bus:
                 self._stdout if name == "dispatch" else None,
             )
             for name in DRAIN_ORDER
+            if name != "project" or find_spec("sqlalchemy") is not None
         }
+        if "project" not in self.members:
+            self._progress("without a store: tocsin[store] is not installed")
         await self._start_all()
         self._watching += [asyncio.create_task(member.watch()) for member in self.members.values()]
         where = Where(

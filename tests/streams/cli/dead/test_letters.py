@@ -15,9 +15,9 @@ from tocsin.connectors.subscribe.reading import FOR_GROUP
 from tocsin.schemas.codec import decode, encode
 from tocsin.schemas.events import DeliveryRequested
 from tocsin.streams.cli.dead.filters import wanted
-from tocsin.streams.cli.dead.letter import Opened, line_of
-from tocsin.streams.cli.dead.replaying import record_to_write, refusals
 from tocsin.streams.engine.dead import CUT_HEADER, dead_headers
+from tocsin.streams.processes.dead.letter import Opened, line_of
+from tocsin.streams.processes.dead.replaying import record_to_write, refusals
 from tocsin.streams.processes.exit_codes import CommandFailed
 from tocsin.streams.settings import Settings
 

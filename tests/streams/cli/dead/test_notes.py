@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from tests.streams.cli.dead.letters import REPORT, died, record_of
 from tocsin.streams.cli.dead.filters import wanted
-from tocsin.streams.cli.dead.index import Index, Stretch
-from tocsin.streams.cli.dead.letter import Opened
-from tocsin.streams.cli.dead.notes import PURGED_OF, REPLAYED_OF, is_note, noted, notes_of
-from tocsin.streams.cli.dead.offsets import Offsets, ranges_of
 from tocsin.streams.cli.dead.purging import Purge, purges
+from tocsin.streams.processes.dead.index import Index, Stretch
+from tocsin.streams.processes.dead.letter import Opened
+from tocsin.streams.processes.dead.notes import PURGED_OF, REPLAYED_OF, is_note, noted, notes_of
+from tocsin.streams.processes.dead.offsets import Offsets, ranges_of
 
 SOME = st.sets(st.integers(90, 170))
 

@@ -18,9 +18,9 @@ from tocsin.schemas.events import (
     SchemaInUse,
     SilenceSet,
 )
-from tocsin.streams.cli.dead.letter import Opened
-from tocsin.streams.cli.dead.origins import STAGES
-from tocsin.streams.cli.dead.replaying import refusals
+from tocsin.streams.processes.dead.letter import Opened
+from tocsin.streams.processes.dead.origins import STAGES
+from tocsin.streams.processes.dead.replaying import refusals
 from tocsin.streams.settings import Settings
 from tocsin.streams.topology import TOPICS
 

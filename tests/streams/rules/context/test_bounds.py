@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.harness.fuzzing import examples
 from tocsin.schemas.events import ActivityKind, ThreadContext
 from tocsin.streams.rules.state import THREAD_CODES, WAITING, ReferenceRow, ThreadRow, encode_row
 
@@ -65,7 +66,7 @@ PROBLEM = st.fixed_dictionaries(
 EVENTS = st.lists(st.tuples(st.just("activity"), ACTIVITY) | st.tuples(st.just("problem"), PROBLEM), max_size=25)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(100, 300))
 @given(EVENTS)
 def test_there_is_always_a_context_and_rows_stay_small(
     new_rows: type[DictRows], new_world: type[World], events: list[tuple[str, dict[str, Any]]]

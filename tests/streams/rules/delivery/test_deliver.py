@@ -48,6 +48,9 @@ def a_request(delivery_id: str = "d1", lane: str | None = None, endpoint: str = 
         about="r",
         content_type="application/json",
         body=b"{}",
+        peer="did:peer:2.theirs",
+        own="did:peer:2.ours",
+        connection="with them",
     )
 
 
@@ -106,6 +109,7 @@ def test_a_request_is_attempted_at_once_with_everything_it_carried(rows: DictRow
     assert (attempt.delivery_id, attempt.attempt, attempt.lane, attempt.body) == ("d1", 1, "acme/t", b"{}")
     assert (attempt.about, attempt.tenant, attempt.traceparent) == ("r", "acme", "00-1-2-01")
     assert attempt.cause == "request of d1"
+    assert (attempt.peer, attempt.own, attempt.connection) == ("did:peer:2.theirs", "did:peer:2.ours", "with them")
 
 
 def test_a_delivered_one_is_done_and_forgotten_later(rows: DictRows) -> None:
@@ -182,6 +186,29 @@ def test_the_schedule_to_its_end(rows: DictRows) -> None:
         decided = run_timers(rows, now)
     assert decided == [("d1", "exhausted")]
     assert run_timers(rows, now + DAY) == []
+
+
+@pytest.mark.parametrize("how", ["tried again", "held in its lane", "lost", "replayed"])
+def test_whom_it_tells_stays_the_same_however_it_comes_to_be_attempted(rows: DictRows, how: str) -> None:
+    deliver(a_request("d0" if how == "held in its lane" else "d1", lane="acme/t"), rows, NOW, CONFIG)
+    match how:
+        case "tried again":
+            assert outline(deliver(an_outcome(), rows, NOW, CONFIG)) == []
+            decided = fire(str(rows.next_due(NOW + HOUR)), rows, NOW + HOUR, CONFIG)
+        case "held in its lane":
+            assert deliver(a_request("d1", lane="acme/t"), rows, NOW, CONFIG) == []
+            decided = deliver(an_outcome("d0", outcome=Outcome.DELIVERED), rows, NOW, CONFIG)
+        case "lost":
+            decided = fire(str(rows.next_due(NOW + HOUR)), rows, NOW + HOUR, CONFIG)
+        case _:
+            (dead,) = deliver(an_outcome(outcome=Outcome.REJECTED), rows, NOW, CONFIG)
+            assert isinstance(dead, DeadLetter)
+            assert isinstance(dead.event, DeliveryRequested)
+            decided = deliver(dead.event, rows, NOW + HOUR, CONFIG)
+    (attempt,) = [one.event for one in decided if isinstance(one, Emit)]
+    assert isinstance(attempt, DeliveryAttempt)
+    assert attempt.delivery_id == "d1"
+    assert (attempt.peer, attempt.own, attempt.connection) == ("did:peer:2.theirs", "did:peer:2.ours", "with them")
 
 
 def test_a_dead_letter_holds_what_is_needed_to_try_again(rows: DictRows) -> None:

@@ -20,6 +20,7 @@ from hypothesis.stateful import (
 )
 from msgspec.structs import replace
 
+from tests.harness.fuzzing import examples
 from tests.harness.unanswered import deliver
 from tocsin.schemas.events import (
     DeliveryAttempt,
@@ -54,7 +55,7 @@ CONFIG = DeliverConfig(
 )
 ENDPOINTS = st.sampled_from(["owner", "owner", "owner", "desk"])
 LANES = st.sampled_from(["acme/t", "acme/t", "acme/t", "acme/u", None])
-EXAMPLES = 150
+EXAMPLES = examples(50, 150)
 GAPS = st.sampled_from([0, SECOND, 6 * SECOND, MINUTE, 6 * MINUTE, HOUR, 2 * DAY])
 HINTS = st.sampled_from([None, 0, MINUTE, 3 * DAY])
 

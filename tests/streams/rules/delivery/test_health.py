@@ -90,6 +90,17 @@ def failing(rows: DictRows) -> Endpoint:
     return endpoint
 
 
+def test_what_is_not_sent_for_it_is_of_another_tenant_says_nothing_of_the_endpoint(rows: DictRows) -> None:
+    one = Endpoint(rows)
+    for _ in range(2 * FAILURES):
+        one.attempt(Outcome.REJECTED, "other_tenant")
+        one.wait(3600)
+    assert FAILING not in one.said
+    assert DISABLED not in one.said
+    state = rows.get("endpoint/owner")
+    assert state is None or (isinstance(state, EndpointRow) and not state.failures and not state.last_error)
+
+
 def test_one_that_fails_is_told_once(rows: DictRows) -> None:
     endpoint = failing(rows)
     assert endpoint.said == [FAILING]

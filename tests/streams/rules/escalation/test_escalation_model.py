@@ -15,6 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from tests.harness.fuzzing import examples
 from tocsin.schemas.events import (
     EscalationAcknowledged,
     EscalationCancelled,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from tests.streams.rules.conftest import DictRows
     from tests.streams.rules.escalation.conftest import Bus
 
-EXAMPLES = 150
+EXAMPLES = examples(50, 150)
 GAPS = st.sampled_from([0, SECOND, MINUTE, 2 * MINUTE, 5 * MINUTE, HOUR, 6 * HOUR])
 ORDER = [(cycle, step, repeat) for cycle in (0, 1) for step, repeat in ((0, 0), (0, 1), (1, 0))]
 PAUSE = {(0, 0): 5 * MINUTE, (0, 1): 2 * MINUTE, (1, 0): 10 * MINUTE}

@@ -21,6 +21,7 @@ from tocsin.streams.engine.record import Halt
 from tocsin.streams.rules.state import (
     ROW_VERSION,
     CaseRow,
+    ConnectionRow,
     DeliveryRow,
     DigestCase,
     DigestRow,
@@ -30,6 +31,7 @@ from tocsin.streams.rules.state import (
     FinishedRow,
     KeptCommand,
     LaneRow,
+    PeerRow,
     Row,
     RowUnreadable,
     SeenRow,
@@ -67,6 +69,15 @@ OLD: list[tuple[int, Row, str]] = [
         DeliveryRow("d", "e", "t", "v", "l", "c", "a", "m", b"b", 1, 2, 3, "u", "p", "parked", 4, 5, "r", "n", 6),
         "dc0015a864656c6976657279a164a165a174a176a16ca163a161a16dc40162010203a175a170a67061726b65640405a172a16e06",
     ),
+    (
+        5,
+        DeliveryRow(
+            "d", "e", "t", "v", "l", "c", "a", "m", b"b", 1, 2, 3, "u", "p", "parked", 4, 5, "r", "n", 6, "s", 7, 8
+        ),
+        "dc0018a864656c6976657279a164a165a174a176a16ca163a161a16dc40162010203a175a170a67061726b65640405a172a16e06a1730708",
+    ),
+    (5, ConnectionRow(1, "high", 2, 3), "95aa636f6e6e656374696f6e01a4686967680203"),
+    (5, PeerRow(1, 2, 3, True), "95a470656572010203c3"),
     (3, CaseRow(1, "a", "b", "open", 2, 3, "s"), "9ea46361736501a161a162a46f70656e0203a17390a0a7756e6b6e6f776ec0c090"),
     (
         3,
@@ -130,6 +141,13 @@ def test_every_kind_has_golden_bytes_of_this_format() -> None:
     golden = json.loads(FILE.read_text("utf-8"))
     assert golden["version"] == ROW_VERSION
     assert set(golden["rows"]) == {kind.__name__ for kind in KINDS}
+
+
+def test_a_field_that_comes_later_is_the_last_of_every_kind_that_has_it() -> None:
+    """Rows are arrays: what a kind adds to the fields of another would be moved by that one's next field."""
+    derived = [kind for kind in KINDS for base in kind.__mro__[1:] if base in KINDS]
+    assert derived
+    assert [kind for kind in derived if kind.__struct_fields__ != kind.__mro__[1].__struct_fields__] == []
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=[kind.__name__ for kind in KINDS])

@@ -1,7 +1,7 @@
 """The webhook sink: one POST per attempt, signed by Standard Webhooks, bounded in time and in what it reads.
 
 At least once: after a lost answer the attempt is repeated with the same `webhook-id` and the same body. What it never
-does stands in `transport`.
+does stands in `egress.transport`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from typing import Self
 
 from aiohttp.abc import AbstractResolver
 
+from tocsin.connectors.egress.transport import NotOpen
 from tocsin.connectors.http_outcomes import of_error, of_status
 from tocsin.connectors.sinks.base import Reason, Rejected, RetryLater, SinkOutcome
 from tocsin.connectors.sinks.webhook.config import WebhookConfig, check_headers, check_secrets
 from tocsin.connectors.sinks.webhook.ownership import Gate, origin_header
 from tocsin.connectors.sinks.webhook.signing import signed_headers
-from tocsin.connectors.sinks.webhook.transport import NotOpen, Transport
+from tocsin.connectors.sinks.webhook.transport import WebhookTransport
 from tocsin.connectors.tracing import trace
 from tocsin.schemas.events import DeliveryAttempt
 
@@ -40,7 +41,7 @@ class WebhookSink:
         name_servers: AbstractResolver | None = None,
     ) -> None:
         """Raises SinkMisconfigured. `now` gives microseconds since the epoch, `name_servers` looks names up."""
-        self._transport = Transport(config, name_servers)
+        self._transport = WebhookTransport(config, name_servers)
         check_headers(config.headers)
         check_secrets(config.secrets)
         self._config, self._now = config, now
@@ -72,7 +73,7 @@ class WebhookSink:
         except ValueError:
             return Rejected(reason=Reason.UNACCEPTABLE)
         try:
-            answer = await self._transport.send("POST", headers, attempt.body)
+            answer = await self._transport.ask("POST", headers, attempt.body)
         except NotOpen:
             return RetryLater(reason=Reason.SINK_FAILED)
         except Exception as error:

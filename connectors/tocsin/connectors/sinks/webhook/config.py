@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
@@ -11,15 +10,14 @@ from msgspec import Meta, field
 from msgspec.structs import replace
 from yarl import URL
 
+from tocsin.connectors.egress.addresses import outgoing_url
+from tocsin.connectors.egress.certificates import CaFile
+from tocsin.connectors.egress.proxy import ProxyInFile
 from tocsin.connectors.secrets import Secret
 from tocsin.connectors.sections import NOT_IN_FILE, Listed, Section, Text
 from tocsin.connectors.sinks.base import SinkMisconfigured
-from tocsin.connectors.sinks.webhook.addresses import http_url, refuse_private
-from tocsin.connectors.sinks.webhook.proxy import ProxyInFile
 from tocsin.connectors.webhooks import signing_key
 
-MAX_CA_FILE = 256 * 1024
-"""Bytes of a file of certificates."""
 RESERVED_HEADERS = frozenset(
     {
         "host",
@@ -55,18 +53,6 @@ def _header_value(value: str) -> None:
         raise ValueError("a header's value is one line of printable ASCII")
 
 
-def _certificates(pem: str) -> None:
-    try:
-        trusting(pem)
-    except (ssl.SSLError, ValueError):
-        raise ValueError("a CA file holds certificates in PEM") from None
-
-
-def trusting(pem: str) -> ssl.SSLContext:
-    """TLS that takes only certificates which one of these has signed. Raises ssl.SSLError, ValueError."""
-    return ssl.create_default_context(cadata=pem)
-
-
 class WebhookConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A webhook: a signed POST (Standard Webhooks). Exactly one of secret, secret_env and secret_file is needed."""
 
@@ -89,11 +75,9 @@ class WebhookConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         "Sent with each request; a value is a text, {env: NAME} or {file: PATH}.",
     ] = field(default_factory=dict)
     proxy: Annotated[ProxyInFile, "Through which it is reached, instead of the file's own; none: directly."] = None
-    ca_file: Annotated[
-        Annotated[str, Secret("file", _certificates, "PEM: BEGIN CERTIFICATE ...", name="CA", limit=MAX_CA_FILE)]
-        | None,
-        "PEM file of who signs its certificate, instead of whom the system trusts.",
-    ] = None
+    ca_file: Annotated[CaFile | None, "PEM file of who signs its certificate, instead of whom the system trusts."] = (
+        None
+    )
     ownership: Annotated[
         Literal["none", "options", "challenge"],
         "How the receiver must agree before it gets anything: OPTIONS (CloudEvents), or by repeating a challenge.",
@@ -128,16 +112,9 @@ class WebhookConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 def checked_url(config: WebhookConfig) -> URL:
     """Where a webhook goes. Raises SinkMisconfigured."""
     try:
-        url = http_url(config.url)
-        if url.user is not None or url.password is not None or url.fragment:
-            raise ValueError("must have neither a user, a password nor a fragment")
-        if not config.allow_private and (url.scheme != "https" or url.port != 443):
-            raise ValueError("must be https on port 443, unless allow_private is set")
-        if not config.allow_private:
-            refuse_private(url)
+        return outgoing_url(config.url, private=config.allow_private)
     except ValueError as error:
         raise SinkMisconfigured("webhook", "url", str(error)) from None
-    return url
 
 
 def check_headers(headers: Mapping[str, str]) -> None:

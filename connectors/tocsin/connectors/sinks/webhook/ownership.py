@@ -24,11 +24,12 @@ from hmac import compare_digest
 
 from msgspec import Struct
 
+from tocsin.connectors.egress.transport import Answer
 from tocsin.connectors.http_outcomes import of_error
 from tocsin.connectors.sinks.base import Reason, RetryLater
 from tocsin.connectors.sinks.webhook.config import WebhookConfig
 from tocsin.connectors.sinks.webhook.ping import exchange, signal
-from tocsin.connectors.sinks.webhook.transport import Answer, Transport
+from tocsin.connectors.sinks.webhook.transport import WebhookTransport
 from tocsin.connectors.webhooks import CHALLENGE
 from tocsin.schemas.ids import new_event_id
 
@@ -57,11 +58,11 @@ class NotProven(Struct, frozen=True, kw_only=True):
 async def prove(config: WebhookConfig) -> Proven | NotProven:
     """Ask a webhook in the way that its setting `ownership` names; Proven at once when that is `none`. Never raises for
     what the other side does; raises SinkMisconfigured for settings that cannot work, and CancelledError."""
-    async with Transport(config) as transport:
+    async with WebhookTransport(config) as transport:
         return await prove_over(transport, config)
 
 
-async def prove_over(transport: Transport, config: WebhookConfig) -> Proven | NotProven:
+async def prove_over(transport: WebhookTransport, config: WebhookConfig) -> Proven | NotProven:
     """The same over an open transport."""
     try:
         return await _ASK[config.ownership](transport, config)
@@ -69,12 +70,12 @@ async def prove_over(transport: Transport, config: WebhookConfig) -> Proven | No
         return NotProven(why=f"it was asked, and there was no answer ({of_error(error).reason.value})")
 
 
-async def _nothing(transport: Transport, config: WebhookConfig) -> Proven | NotProven:
+async def _nothing(transport: WebhookTransport, config: WebhookConfig) -> Proven | NotProven:
     return Proven()
 
 
-async def _options(transport: Transport, config: WebhookConfig) -> Proven | NotProven:
-    answer = await transport.send("OPTIONS", dict(config.headers) | origin_header(config))
+async def _options(transport: WebhookTransport, config: WebhookConfig) -> Proven | NotProven:
+    answer = await transport.ask("OPTIONS", dict(config.headers) | origin_header(config))
     allowed = answer.headers.get("WebHook-Allowed-Origin", "").strip()
     if not 200 <= answer.status < 300:
         return NotProven(why=f"it answered OPTIONS with {answer.status}", status=answer.status)
@@ -86,7 +87,7 @@ async def _options(transport: Transport, config: WebhookConfig) -> Proven | NotP
     return Proven(rate=int(rate) if rate.isascii() and rate.isdigit() and 0 < len(rate) < 10 and int(rate) else None)
 
 
-async def _challenge(transport: Transport, config: WebhookConfig) -> Proven | NotProven:
+async def _challenge(transport: WebhookTransport, config: WebhookConfig) -> Proven | NotProven:
     challenge, webhook_id = secrets.token_urlsafe(32), new_event_id()
     answer = await exchange(transport, config, webhook_id, signal(CHALLENGE, webhook_id, "", "", challenge=challenge))
     if isinstance(answer, RetryLater):
@@ -121,7 +122,7 @@ class Gate:
     """Stands before the deliveries of one open sink: closed until its receiver has agreed. `clock` is in seconds."""
 
     def __init__(
-        self, transport: Transport, config: WebhookConfig, clock: Callable[[], float] = time.monotonic
+        self, transport: WebhookTransport, config: WebhookConfig, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._transport, self._config, self._clock = transport, config, clock
         self._holds_until = self._ask_at = float("-inf")

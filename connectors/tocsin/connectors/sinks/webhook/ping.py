@@ -9,12 +9,13 @@ from typing import Any
 from msgspec import Struct
 
 from tocsin.connectors.dialects.notification import PING as PING
+from tocsin.connectors.egress.transport import Answer, NotOpen
 from tocsin.connectors.http_outcomes import of_error, of_status
 from tocsin.connectors.publish.headers import rfc3339
 from tocsin.connectors.sinks.base import Delivered, Reason, RetryLater, SinkOutcome
 from tocsin.connectors.sinks.webhook.config import WebhookConfig
 from tocsin.connectors.sinks.webhook.signing import signed_headers
-from tocsin.connectors.sinks.webhook.transport import Answer, NotOpen, Transport
+from tocsin.connectors.sinks.webhook.transport import WebhookTransport
 from tocsin.schemas.ids import new_event_id
 
 SHOWN = 1000
@@ -46,7 +47,7 @@ async def ping(config: WebhookConfig, *, endpoint: str = "", tenant: str = "") -
     cannot work, and CancelledError. Sent once: nothing is tried again."""
     started, webhook_id = time.monotonic(), new_event_id()
     body = signal(PING, webhook_id, endpoint, tenant)
-    async with Transport(config) as transport:
+    async with WebhookTransport(config) as transport:
         answer = await exchange(transport, config, webhook_id, body)
     seconds = time.monotonic() - started
     if isinstance(answer, RetryLater):
@@ -70,11 +71,13 @@ def signal(kind: str, webhook_id: str, endpoint: str, tenant: str, **more: Any) 
     return json.dumps({"type": kind, "timestamp": rfc3339(_now()), "data": data}).encode()
 
 
-async def exchange(transport: Transport, config: WebhookConfig, webhook_id: str, body: bytes) -> Answer | RetryLater:
+async def exchange(
+    transport: WebhookTransport, config: WebhookConfig, webhook_id: str, body: bytes
+) -> Answer | RetryLater:
     """The answer to one signed POST with the first 4 * SHOWN bytes of its body, or why there was none."""
     headers = signed_headers(config, webhook_id, _now(), body, "application/json")
     try:
-        return await transport.send("POST", headers | {"tocsin-attempt": "1"}, body, keep=4 * SHOWN)
+        return await transport.ask("POST", headers | {"tocsin-attempt": "1"}, body, keep=4 * SHOWN)
     except NotOpen:
         return RetryLater(reason=Reason.SINK_FAILED)
     except Exception as error:

@@ -12,9 +12,9 @@ import typer
 from tocsin.connectors.commands import who
 from tocsin.connectors.dialects import Unreadable
 from tocsin.connectors.printable import clipped, printable
-from tocsin.streams.cli.dead.index import Index, by_reason, by_refusal
 from tocsin.streams.cli.options import usage_error
 from tocsin.streams.cli.output import show, show_error, show_json
+from tocsin.streams.processes.dead.index import Index, by_reason, by_refusal
 from tocsin.streams.processes.exit_codes import CHECK_FAILED, USAGE, CommandFailed
 
 

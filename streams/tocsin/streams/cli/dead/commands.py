@@ -14,16 +14,17 @@ import typer
 from tocsin.connectors.printable import clipped, printable
 from tocsin.connectors.publish.headers import rfc3339
 from tocsin.streams.cli.dead.asking import confirmed, outcome, user
-from tocsin.streams.cli.dead.filters import Limit, Replayed, Wanted, filtered
-from tocsin.streams.cli.dead.index import Count, Index, Refusal, letters_of
-from tocsin.streams.cli.dead.letter import Opened, line_of
+from tocsin.streams.cli.dead.filters import Limit, Replayed, filtered
 from tocsin.streams.cli.dead.purging import carry_out, purges
-from tocsin.streams.cli.dead.replaying import Written, refusals, write_again, write_one
 from tocsin.streams.cli.options import client_settings
 from tocsin.streams.cli.output import show, show_error, show_json
 from tocsin.streams.cli.progress import bar
 from tocsin.streams.cli.records import seen_of
 from tocsin.streams.engine.dead import GATEWAY_STAGE, NOT_A_PROBLEM
+from tocsin.streams.processes.dead.index import Count, Index, Refusal, letters_of
+from tocsin.streams.processes.dead.letter import Opened, line_of
+from tocsin.streams.processes.dead.replaying import Written, refusals, write_again, write_one
+from tocsin.streams.processes.dead.wanted import Wanted
 from tocsin.streams.processes.exit_codes import BAD_INPUT, CHECK_FAILED, GAVE_UP, USAGE, CommandFailed
 from tocsin.streams.processes.lifecycle import stop_on_signals, unless
 from tocsin.streams.settings import Settings

@@ -13,8 +13,8 @@ from aiokafka.admin import RecordsToDelete
 from aiokafka.structs import TopicPartition
 
 from tocsin.connectors.kafka import open_producer
-from tocsin.streams.cli.dead.index import Index
-from tocsin.streams.cli.dead.notes import PURGED_OF, notes_of
+from tocsin.streams.processes.dead.index import Index
+from tocsin.streams.processes.dead.notes import PURGED_OF, notes_of
 from tocsin.streams.processes.kafka import admin_of, needed_bootstrap
 from tocsin.streams.settings import Settings
 from tocsin.streams.topology import topic_name

@@ -23,7 +23,6 @@ from tocsin.schemas.events import CommandAnswered, DeliveryRequested, EndpointCo
 from tocsin.schemas.ids import new_event_id
 from tocsin.streams.cli.dead.asking import user
 from tocsin.streams.cli.dead.filters import wanted
-from tocsin.streams.cli.dead.index import letters_of
 from tocsin.streams.cli.endpoint_of_file import check_known
 from tocsin.streams.cli.moments import window
 from tocsin.streams.cli.options import Why, client_settings, usage_error
@@ -33,6 +32,7 @@ from tocsin.streams.cli.progress import bar
 from tocsin.streams.cli.replay.log import Asked, Plan, log_of
 from tocsin.streams.cli.replay.narrowed import continued, noted
 from tocsin.streams.cli.replay.sending import Sending, Sent, following
+from tocsin.streams.processes.dead.index import letters_of
 from tocsin.streams.processes.exit_codes import CHECK_FAILED, GAVE_UP, UNREACHABLE, USAGE, CommandFailed
 from tocsin.streams.processes.kafka import reachable
 from tocsin.streams.processes.lifecycle import stop_on_signals, unless

@@ -28,11 +28,10 @@ from tocsin.schemas.events import (
     Event,
     Outcome,
 )
-from tocsin.streams.cli.dead.filters import code_fits
-from tocsin.streams.cli.dead.letter import problem_in
-from tocsin.streams.cli.records import places_of
+from tocsin.streams.processes.dead.letter import problem_in
+from tocsin.streams.processes.dead.wanted import code_fits
 from tocsin.streams.processes.exit_codes import BAD_INPUT, USAGE, CommandFailed
-from tocsin.streams.processes.kafka import kafka_unreachable, needed_bootstrap
+from tocsin.streams.processes.kafka import kafka_unreachable, needed_bootstrap, places_of
 from tocsin.streams.rules.values import DAY, HOUR
 from tocsin.streams.settings import Settings
 from tocsin.streams.topology import topic_name

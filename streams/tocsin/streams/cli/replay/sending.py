@@ -23,12 +23,12 @@ from tocsin.connectors.publish.headers import cloud_event_headers
 from tocsin.schemas.codec import decode, encode
 from tocsin.schemas.errors import Undecodable
 from tocsin.schemas.events import DeliveryOutcome, DeliveryRequested, Outcome
-from tocsin.streams.cli.dead.letter import Opened
-from tocsin.streams.cli.dead.replaying import sent_again
-from tocsin.streams.cli.records import places_of
 from tocsin.streams.cli.replay.log import EndpointLog
 from tocsin.streams.engine.dead import DEAD_TOPIC
 from tocsin.streams.engine.failpoints import failpoint_from
+from tocsin.streams.processes.dead.letter import Opened
+from tocsin.streams.processes.dead.replaying import sent_again
+from tocsin.streams.processes.kafka import places_of
 from tocsin.streams.settings import Settings
 from tocsin.streams.topology import topic_name
 

@@ -22,10 +22,13 @@ from tocsin.streams.rules.context.interaction import (
     answered,
     apply_problem,
 )
+from tocsin.streams.rules.context.parties import parties_in
+from tocsin.streams.rules.context.record_states import is_later
 from tocsin.streams.rules.context.references import (
     RETRY_OF,
     Reference,
     Waited,
+    changes_record,
     point,
     references_of,
     thread_of,
@@ -44,15 +47,17 @@ from tocsin.streams.rules.context.threads import (
 from tocsin.streams.rules.decision import PROBLEMS
 from tocsin.streams.rules.derive import about
 from tocsin.streams.rules.state import CaseRow, ConnectionRow, ThreadRow
+from tocsin.streams.rules.trust import is_apart, unmarked
 from tocsin.streams.rules.turn import Turn
 
 
 class Noted(Struct, frozen=True):
-    """What an activity made of the row of its thread."""
+    """What an activity made of the row of its thread, and whether its record came into another state."""
 
     thread_id: str
     before: ThreadRow
     after: ThreadRow
+    changes_record: bool
 
 
 def observe(turn: Turn, activity: ActivityObserved) -> Noted | None:
@@ -69,6 +74,7 @@ def observe(turn: Turn, activity: ActivityObserved) -> Noted | None:
     before = turn.threads.get(key) or ThreadRow(clip(thread_id) or "", None, now, now)
     row = _noted(before, activity, thread_id, now)
     row = _after_message(turn, row, before, activity)
+    changes = changes_record(turn, activity, before)
     waited = point(turn, activity, named, thread_id)
     if row.activity:
         if not before.activity:
@@ -78,7 +84,7 @@ def observe(turn: Turn, activity: ActivityObserved) -> Noted | None:
     else:
         row = _still_waiting(row, waited)
     turn.threads.keep(key, row, now + turn.config.thread_ttl)
-    return Noted(thread_id, before, row)
+    return Noted(thread_id, before, row, changes)
 
 
 def _note_connection(turn: Turn, activity: ActivityObserved) -> None:
@@ -90,8 +96,10 @@ def _note_connection(turn: Turn, activity: ActivityObserved) -> None:
     key = turn.connections.key(activity.connection)
     known = turn.connections.get(key)
     trust = clip(activity.trust)
+    theirs, own = parties_in(activity)
     opened = activity.kind is ActivityKind.CONNECTION_OPENED
-    if trust is None and not opened and (known is None or now - known.last_seen < ttl // 8):
+    told = trust is not None or opened or _names_others(known, theirs, own)
+    if not told and (known is None or now - known.last_seen < ttl // 8):
         return
     known = known or ConnectionRow(now)
     row = msgspec.structs.replace(
@@ -99,8 +107,18 @@ def _note_connection(turn: Turn, activity: ActivityObserved) -> None:
         last_seen=now,
         trust=trust or known.trust,
         opened_at=activity.occurred_at if opened and known.opened_at is None else known.opened_at,
+        theirs=theirs or known.theirs,
+        own=own or known.own,
+        reported=known.reported and theirs is None,
     )
     turn.connections.keep(key, row, now + ttl)
+
+
+def _names_others(known: ConnectionRow | None, theirs: str | None, own: str | None) -> bool:
+    """Whether these sides of a connection are others than are known."""
+    if known is None or known.reported:
+        return theirs is not None or own is not None
+    return theirs not in (None, known.theirs) or own not in (None, known.own)
 
 
 def _noted(row: ThreadRow, activity: ActivityObserved, own: str, now: int) -> ThreadRow:
@@ -120,21 +138,27 @@ def _noted(row: ThreadRow, activity: ActivityObserved, own: str, now: int) -> Th
             )
         message_id, message_type = clip(activity.message_id), clip(activity.message_type) or message_type
         retry_of, retry_sent = clip(activity.detail.get(RETRY_OF)), activity.kind is ActivityKind.MESSAGE_SENT
-    record_type, record_id, record_state = row.record_type, row.record_id, row.record_state
-    if activity.record_id:
-        other = record_id != clip(activity.record_id)
-        record_type = clip(activity.record_type) or (None if other else record_type)
-        record_id = clip(activity.record_id)
-        record_state = clip(activity.record_state) or (None if other else record_state)
+    record = row.record_type, row.record_id, row.record_state, row.record_at
+    if activity.record_id and is_later(
+        activity.occurred_at, clip(activity.record_state), row.record_at, row.record_state
+    ):
+        other = row.record_id != clip(activity.record_id)
+        record = (
+            clip(activity.record_type) or (None if other else row.record_type),
+            clip(activity.record_id),
+            clip(activity.record_state) or (None if other else row.record_state),
+            activity.occurred_at,
+        )
     return msgspec.structs.replace(
         row,
         parent=parent,
         last_seen=now,
         last_message_id=message_id,
         last_message_type=message_type,
-        record_type=record_type,
-        record_id=record_id,
-        record_state=record_state,
+        record_type=record[0],
+        record_id=record[1],
+        record_state=record[2],
+        record_at=record[3],
         activity=row.activity + 1,
         connection=clip(activity.connection) or row.connection,
         job=clip(activity.job) or row.job,
@@ -198,7 +222,8 @@ def _explain(
             thread=context_from(turn, row, row, stated),
         )
         turn.emit(PROBLEMS, case, explained)
-        row = msgspec.structs.replace(after, codes=with_code(after.codes, known.code))
+        if not is_apart(known.lane):
+            row = msgspec.structs.replace(after, codes=with_code(after.codes, known.code))
     return row
 
 
@@ -207,7 +232,7 @@ def _first_of_each(waited: Iterable[Waited]) -> dict[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
     for one in waited:
         for case, report in one.waiting:
-            found.setdefault(case, (report, one.by))
+            found.setdefault(unmarked(case), (report, one.by))
     return found
 
 
@@ -217,16 +242,17 @@ def _still_waits(turn: Turn, known: CaseRow, case: str, by: str, thread_id: str 
         return True
     key = turn.threads.key(known.thread)
     own = None if known.thread == thread_id else turn.threads.get(key)
-    if own is None or all(waiting != case for waiting, _ in own.waiting):
+    if own is None or all(unmarked(waiting) != case for waiting, _ in own.waiting):
         return False
-    others = tuple(pair for pair in own.waiting if pair[0] != case)
+    others = tuple(pair for pair in own.waiting if unmarked(pair[0]) != case)
     turn.threads.replace(key, msgspec.structs.replace(own, waiting=others))
     return True
 
 
 def _effect_of(activity: ActivityObserved, case: CaseRow, row: ThreadRow) -> tuple[ProblemEffect | None, ThreadRow]:
-    """What the case's last problem does to the interaction: nothing when this activity happened after it."""
-    if activity.occurred_at > case.last_seen:
+    """What the case's last problem does to the interaction: nothing when this activity happened after it, or
+    it was only claimed."""
+    if activity.occurred_at > case.last_seen or is_apart(case.lane):
         return None, row
     try:
         severity = Severity(case.severity)

@@ -42,6 +42,16 @@ def remember_report(turn: Turn, problem: Problem, thread: str | None) -> None:
             turn.references.keep(turn.references.key(_KIND, one), row, turn.now + turn.config.thread_ttl)
 
 
+def remember_sent(turn: Turn, message_id: str, thread: str | None) -> None:
+    """A message of ours tells a peer of a problem in `thread`: what names the message, by whichever of its ids, is
+    about that thread, and the message itself is ours."""
+    if not linkable(message_id) or not linkable(thread) or message_id == thread:
+        return
+    for kind in (_KIND, "message", "own"):
+        row = ReferenceRow(None if kind == "own" else thread, turn.now)
+        turn.references.keep(turn.references.key(kind, message_id), row, turn.now + turn.config.thread_ttl)
+
+
 def remember_ignored(turn: Turn, problem: Problem) -> None:
     """The message of a report that changes nothing: told as activity, it changes nothing either."""
     if problem.message_id is not None and linkable(problem.message_id):

@@ -33,6 +33,7 @@ from tocsin.streams.rules.context.threads import (
 )
 from tocsin.streams.rules.facts import is_stated
 from tocsin.streams.rules.state import ThreadRow
+from tocsin.streams.rules.trust import is_claimed, marked
 from tocsin.streams.rules.turn import Turn
 
 
@@ -58,11 +59,11 @@ def enrich(turn: Turn, event: ProblemReported, case: str) -> tuple[ThreadContext
     alone = names_only_its_thread(problem)
     found = find(turn, problem, own, alone)
     if found is None and not alone:
-        wait(turn, problem, case, event.event_id)
+        wait(turn, problem, marked(case) if is_claimed(problem) else case, event.event_id)
     place = _place(event, case, own, found, turn.now)
     protocol = _stated_protocol(problem)
     effect, after = None, place.affected
-    if place.thread_id is not None or protocol is not None:
+    if (place.thread_id is not None or protocol is not None) and not is_claimed(problem):
         effect, after = apply_problem(place.affected, problem.severity, problem.scope, problem.code)
     by = found.by if found is not None else "thread" if own is not None else None
     stated = _stated(turn, problem, place, found, by, protocol, effect, alone)
@@ -83,6 +84,12 @@ def _place(event: ProblemReported, case: str, own: ThreadRow | None, found: Foun
         named = linkable(problem.parent_thread_id, thread_id)
         parent = named if led_to is None or named is not None else linkable(led_to, thread_id)
     apart = None if led_to in (None, thread_id) else led
+    waiting, claimed = row.waiting, is_claimed(problem)
+    if not row.activity and apart is None:
+        waiting = with_waiting(waiting, marked(case) if claimed else case, event.event_id)
+    if claimed:
+        row = msgspec.structs.replace(row, last_seen=now, waiting=waiting)
+        return _Place(thread_id, row, thread_id, row) if apart is None else _Place(thread_id, row, led_to, apart)
     row = msgspec.structs.replace(
         row,
         parent=parent,
@@ -90,7 +97,7 @@ def _place(event: ProblemReported, case: str, own: ThreadRow | None, found: Foun
         last_seen=now,
         codes=with_code(row.codes, problem.code[:MAX_CODE]),
         connection=row.connection or clip(problem.source.connection),
-        waiting=row.waiting if row.activity or apart is not None else with_waiting(row.waiting, case, event.event_id),
+        waiting=waiting,
     )
     return _Place(thread_id, row, thread_id, row) if apart is None else _Place(thread_id, row, led_to, apart)
 
@@ -147,6 +154,6 @@ def _keep(turn: Turn, problem: Problem, place: _Place, after: ThreadRow, key: st
     if key is None or not named:
         key = turn.threads.key(place.thread_id)
     turn.threads.keep(key, row, turn.now + turn.config.thread_ttl)
-    if not named:
+    if not named and not is_claimed(problem):
         point_report(turn, problem.thread_id or problem.message_id, place.thread_id)
     return row

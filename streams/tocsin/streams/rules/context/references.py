@@ -15,6 +15,7 @@ from msgspec import Struct
 from tocsin.schemas.events import ActivityObserved
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.context.interaction import DIRECTIONS
+from tocsin.streams.rules.context.record_states import is_later
 from tocsin.streams.rules.context.threads import (
     MAX_TEXT,
     Waiting,
@@ -203,14 +204,26 @@ def _pointed(one: Reference, row: ReferenceRow, activity: ActivityObserved, thre
     thread = linkable(thread_id) or row.thread_id
     if thread_id is not None and one.kind != "record":
         return msgspec.structs.replace(row, thread_id=thread, waiting=())
+    news = is_later(activity.occurred_at, clip(activity.record_state), row.record_at, row.record_state)
     return msgspec.structs.replace(
         row,
         thread_id=thread,
         waiting=(),
         connection=clip(activity.connection) or row.connection,
-        record_state=clip(activity.record_state) or row.record_state,
+        record_state=clip(activity.record_state) or row.record_state if news else row.record_state,
         job=clip(activity.job) or row.job,
+        record_at=max(row.record_at, activity.occurred_at if one.kind == "record" else 0),
     )
+
+
+def changes_record(turn: Turn, activity: ActivityObserved, row: ThreadRow) -> bool:
+    """Whether a record comes into another state, by what is known of this very record: the clock of another one on the
+    thread of `row` says nothing of it."""
+    named, state = _record(turn, activity.record_type, activity.record_id), clip(activity.record_state)
+    known = turn.references.get(named.key) if named is not None else row
+    if known is None:
+        return True
+    return state != known.record_state and is_later(activity.occurred_at, state, known.record_at, known.record_state)
 
 
 def names_only_its_thread(problem: Problem) -> bool:

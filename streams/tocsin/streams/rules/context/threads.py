@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tocsin.schemas.events import ThreadContext
 from tocsin.streams.rules.state import THREAD_CODES, WAITING, CaseRow, ThreadRow
-from tocsin.streams.rules.trust import lower_trust
+from tocsin.streams.rules.trust import is_apart, lower_trust
 from tocsin.streams.rules.turn import Turn
 
 MAX_PARENTS = 16
@@ -40,11 +40,15 @@ def with_code(codes: tuple[str, ...], code: str) -> tuple[str, ...]:
 
 
 def with_waiting(waiting: Waiting, case: str, report: str) -> Waiting:
-    """One more problem that waits; of each case only its latest report does."""
+    """One more problem that waits; of each case only its latest report does. WAITING of the claimed ones (`case` is
+    then marked) do, and as many others: none of one kind takes the place of another."""
     if not waiting:
         return ((case, report),)
     others = [pair for pair in waiting if pair[0] != case]
-    return (*others, (case, report))[-WAITING:]
+    alike = [pair for pair in others if is_apart(pair[0]) is is_apart(case)]
+    if len(alike) >= WAITING:
+        others.remove(alike[0])
+    return (*others, (case, report))
 
 
 def keep_thread(turn: Turn, thread_id: str, row: ThreadRow) -> None:

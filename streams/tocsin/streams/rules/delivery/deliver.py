@@ -45,6 +45,7 @@ from tocsin.streams.rules.delivery.health import (
     note_deaths,
     note_failure,
     note_gone,
+    note_other_tenant,
     note_removed,
     note_success,
     tell_deaths,
@@ -53,7 +54,7 @@ from tocsin.streams.rules.delivery.progress import keep_progress, note_progress,
 from tocsin.streams.rules.delivery.replaying import renewed, replay_noted, taken_up
 from tocsin.streams.rules.delivery.row_events import misplaced
 from tocsin.streams.rules.delivery.schedule import DeliverConfig, hold_limit, retry_at
-from tocsin.streams.rules.state import DeliveryRow, DispatchRow, EndpointRow, LaneRow
+from tocsin.streams.rules.state import DeliveryRow, DispatchRow, EndpointRow, LaneRow, PeerEndpointRow
 from tocsin.streams.rules.state.deliveries import EndpointStatus
 
 
@@ -121,7 +122,8 @@ def _outcome(deliveries: Deliveries, outcome: DeliveryOutcome) -> None:
     if row is None or not _counts(outcome, row):
         return
     note_progress(deliveries, row)
-    state = deliveries.endpoints.find()
+    deliveries.at(row)
+    state = deliveries.found()
     if state is not None and row.state == "in_flight":
         deliveries.heard(state)
     if outcome.outcome is Outcome.DELIVERED:
@@ -131,6 +133,7 @@ def _outcome(deliveries: Deliveries, outcome: DeliveryOutcome) -> None:
     else:
         _failed(deliveries, outcome, replace(renewed(row, deliveries.now), last_reason=outcome.reason))
     if state is not None and state.waiting:
+        deliveries.at(row)  # who had the next turn in its lane may be another peer
         deliveries.go_on()
 
 
@@ -145,12 +148,15 @@ def _delivered(deliveries: Deliveries, row: DeliveryRow) -> None:
 def _failed(deliveries: Deliveries, outcome: DeliveryOutcome, row: DeliveryRow) -> None:
     detail = outcome.reason if outcome.status is None else f"{outcome.reason} ({outcome.status})"
     if outcome.outcome is Outcome.REJECTED and outcome.reason == Reason.GONE:
-        if deliveries.state().status == "enabled":
+        if not deliveries.peer and deliveries.state().status == "enabled":
             deliveries.disable()
             note_gone(deliveries)
         deliveries.dead_letter(row, "gone", detail)
     else:
-        note_failure(deliveries, outcome, detail)
+        if outcome.reason == Reason.OTHER_TENANT:
+            note_other_tenant(deliveries)
+        else:
+            note_failure(deliveries, outcome, detail)
         if outcome.outcome is not Outcome.REJECTED and _wait(deliveries, outcome, row):
             return
         deliveries.dead_letter(row, "rejected" if outcome.outcome is Outcome.REJECTED else "exhausted", detail)
@@ -209,6 +215,7 @@ def _steer(deliveries: Deliveries, command: EndpointCommand) -> Answer:
 
 def _delivery_due(deliveries: Deliveries, key: str, row: DeliveryRow) -> None:
     """The hold, the retry or the lease of a delivery is over."""
+    deliveries.at(row)
     if row.state == "in_flight":
         _lease_over(deliveries, row)
     elif row.state == "held" and deliveries.policy.hold_time is None and _is_held_back(deliveries):
@@ -222,8 +229,8 @@ def _delivery_due(deliveries: Deliveries, key: str, row: DeliveryRow) -> None:
 
 def _is_held_back(deliveries: Deliveries) -> bool:
     """Whether deliveries wait for the endpoint, and not only for each other: that is not the time of any of them."""
-    state = deliveries.endpoints.find()
-    return state is not None and (state.waiting > 0 or gate.holds_back(state, deliveries.now))
+    state, whole = deliveries.found(), deliveries.whole()
+    return whole.waiting > 0 or (state is not None and (state.waiting > 0 or gate.holds_back(state, deliveries.now)))
 
 
 def _lease_over(deliveries: Deliveries, row: DeliveryRow) -> None:
@@ -231,19 +238,20 @@ def _lease_over(deliveries: Deliveries, row: DeliveryRow) -> None:
     waits for its turn, behind what an endpoint takes slower than it comes. While the breaker is open that is done as
     seldom as it lets probes through, and while the endpoint is disabled not at all, but the outcome of an attempt that
     was made may still come."""
-    endpoint, config = deliveries.state(), deliveries.config
+    state, endpoint, config = deliveries.state(), deliveries.whole(), deliveries.config
     again = replace(row, leases=row.leases + 1)
     if endpoint.status == "enabled" and waits_its_turn(deliveries, row):
         deliveries.await_outcome(again, row.asked_at + config.max_lease)
     elif endpoint.status == "enabled":
-        if deliveries.may_ask_again(endpoint):
+        if deliveries.may_ask_again(state):
             deliveries.attempt(row, row.attempt, again.leases)
         else:
             deliveries.await_outcome(row)
     elif endpoint.status == "disabled" and deliveries.now - endpoint.since < config.disabled_limit:
         deliveries.await_outcome(again)
     else:
-        deliveries.heard(endpoint)
+        if deliveries.found() is not None:
+            deliveries.heard(state)
         deliveries.dead_letter(row, f"endpoint_{endpoint.status}")
         deliveries.leave_lane(row)
 
@@ -255,6 +263,12 @@ def _lane_due(deliveries: Deliveries, key: str, lane: LaneRow) -> None:
 def _endpoint_due(deliveries: Deliveries, key: str, endpoint: EndpointRow) -> None:
     deliveries.endpoints.put(key, endpoint, None)  # this timer is spent: what is kept from now on sets the next
     tell_deaths(deliveries)
+    deliveries.go_on()
+
+
+def _peer_due(deliveries: Deliveries, key: str, peer: PeerEndpointRow) -> None:
+    deliveries.peer = peer.peer
+    deliveries.endpoints.put(key, peer, None)
     deliveries.go_on()
 
 
@@ -280,6 +294,7 @@ TIMERS: Mapping[type[object], Callable[[Deliveries, str, Any], None]] = {
     DeliveryRow: _delivery_due,
     LaneRow: _lane_due,
     EndpointRow: _endpoint_due,
+    PeerEndpointRow: _peer_due,
     DispatchRow: _dispatch_due,
 }
 """What the timer of each kind of row does; any other row is deleted."""

@@ -12,15 +12,15 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from tocsin.streams.engine.record import Rows
-from tocsin.streams.rules.decision import ATTEMPTS, DELIVERIES, DeadLetter, Decision, Emit
+from tocsin.streams.rules.decision import ATTEMPTS, DELIVERIES, DeadLetter, Emit
 from tocsin.streams.rules.delivery import gate
+from tocsin.streams.rules.delivery.endpoint_rows import EndpointRows
+from tocsin.streams.rules.delivery.looks import forgotten_from, next_look, parked_until
 from tocsin.streams.rules.delivery.row_events import attempt_of, request_of
-from tocsin.streams.rules.delivery.schedule import DeliverConfig, digest_at, forgotten_at
-from tocsin.streams.rules.state import DeliveryRow, EndpointRow, FinishedRow, LaneRow, QueuedRow
+from tocsin.streams.rules.delivery.schedule import forgotten_at
+from tocsin.streams.rules.state import DeliveryRow, EndpointRow, FinishedRow, LaneRow, PeerEndpointRow, QueuedRow
 from tocsin.streams.rules.state.deliveries import EndpointStatus
-from tocsin.streams.rules.state.keys import key_part, row_key
-from tocsin.streams.rules.state.tables import Table
+from tocsin.streams.rules.state.keys import row_key
 
 _OVERHEAD = 1024
 """What a delivery counts against the budget of an event besides the bytes of its body."""
@@ -31,37 +31,14 @@ def delivery_key(endpoint: str, delivery_id: str) -> str:
     return row_key("delivery", endpoint, delivery_id)
 
 
-class Deliveries:
-    """The deliveries of one endpoint during one event or timer. `now` is in microseconds; `decisions` are written in
-    their order. `scope` is the endpoint as row keys spell it. It may be used for one event after another of the same
-    rows (`turn_to`): its tables are then made once."""
+class Deliveries(EndpointRows):
+    """The deliveries of one endpoint during one event or timer."""
 
-    __slots__ = (
-        "_moved", "config", "decisions", "died", "endpoint", "endpoints", "finished", "lanes", "now", "pending",
-        "policy", "queue", "rows", "scope",
-    )  # fmt: skip
+    __slots__ = ()
 
-    def __init__(self, rows: Rows, now: int, config: DeliverConfig, endpoint: str) -> None:
-        self.rows = rows
-        self.pending = Table(self, DeliveryRow, "delivery")
-        self.finished = Table(self, FinishedRow, "delivery")
-        self.lanes = Table(self, LaneRow, "lane")
-        self.endpoints = Table(self, EndpointRow, "endpoint")
-        self.queue = Table(self, QueuedRow, "queued")
-        self.turn_to(now, config, endpoint)
-
-    def turn_to(self, now: int, config: DeliverConfig, endpoint: str) -> None:
-        """Turn to the next event or timer; the decisions are a new list."""
-        self.now, self.config, self.endpoint = now, config, endpoint
-        self.scope = key_part(endpoint)
-        self.policy = config.policies.get(endpoint) or config.policy
-        self.decisions: list[Decision] = []
-        self.died: list[str] = []
-        self._moved = 0
-
-    def state(self) -> EndpointRow:
-        """The endpoint's row, or that of an enabled one."""
-        return self.endpoints.find() or EndpointRow(self.endpoint, "enabled", self.now)
+    def moved(self, row: DeliveryRow) -> None:
+        """Count a delivery against what one event may move."""
+        self._moved += len(row.body) + _OVERHEAD
 
     @property
     def over_budget(self) -> bool:
@@ -75,9 +52,12 @@ class Deliveries:
     def begin(self, row: DeliveryRow) -> bool:
         """Make the next attempt of a delivery whose turn it is, or park it while its endpoint is to get nothing; False
         when it is dead: its endpoint was removed, or its time is over."""
+        self.at(row)
         if self.is_over(row):
             return False
-        state = self.endpoints.find()
+        if self.peer and self.whole().status != "enabled":
+            self.peer = ""
+        state = self.found()
         if state is None:
             if self.policy.rate is None:
                 self.attempt(row, row.attempt + 1)
@@ -109,7 +89,7 @@ class Deliveries:
         row = replace(row, attempt=number, leases=leases, asked_at=self.now, state="in_flight", next_parked=None)
         self.put(row, self.now + self._lease(row))
         self.decisions.append(Emit(ATTEMPTS, row.endpoint, attempt_of(row)))
-        self._moved += len(row.body) + _OVERHEAD
+        self.moved(row)
 
     def await_outcome(self, row: DeliveryRow, until: int | None = None) -> None:
         """Give attempt number `row.attempt` the time of a lease, doubled for each lease before it, `until` at most."""
@@ -122,51 +102,26 @@ class Deliveries:
     def park(self, row: DeliveryRow, state: EndpointRow) -> None:
         """Put a delivery at the end of its endpoint's queue."""
         self.put(replace(row, state="parked", next_parked=None), None)
-        self.queue.put(self.queue.key(str(state.tail)), QueuedRow(row.delivery_id), None)
+        self.queue.put(self.place(state.tail), QueuedRow(row.delivery_id), None)
         since = state.parked_since if state.waiting else self.now
         self.keep(replace(state, tail=state.tail + 1, waiting=state.waiting + 1, parked_since=since))
 
     def keep(self, state: EndpointRow) -> None:
         """Keep the endpoint's row with its timer, or forget it when there is nothing to say of it. A timer that is set
         for earlier stays: when it fires, it is set anew."""
-        key = self.endpoints.key()
+        key = self.key()
         told = state.failures or state.told or state.dead or state.missed or state.digested_at
         parked = state.waiting or state.parked is not None
         well = state.status == "enabled" and not told and gate.is_idle(state, self.policy, self.now)
-        if not parked and (well or (state.status == "removed" and self._forgotten_at(state) <= self.now)):
+        over = state.status == "removed" or isinstance(state, PeerEndpointRow)
+        if not parked and (well or (over and forgotten_from(state, self.config, self.now) <= self.now)):
             self.endpoints.delete(key)
             return
-        due = self._next_look(state)
+        due = next_look(state, self.policy, self.config, self.now)
         before = self.endpoints.due(key)
         if due is not None and before is not None and before <= due:
             due = before
         self.endpoints.put(key, state, due)
-
-    def _next_look(self, state: EndpointRow) -> int | None:
-        soon, dues = self.now + self.config.step_pause, list[int]()
-        if state.waiting and state.status == "enabled":
-            look = (
-                soon if gate.has_room(state, self.policy) else self.now + self.config.lease
-            )  # an outcome comes before
-            dues.append(max(look, gate.opens_at(state, self.policy, self.now)))
-        elif state.waiting:
-            dues.append(max(soon, self._parked_until(state)) if state.status == "disabled" else soon)
-        elif state.status == "removed":
-            dues.append(max(soon, self._forgotten_at(state)))
-        elif state.throttled_until > self.now:
-            dues.append(state.throttled_until)
-        if state.digested_at:
-            dues.append(max(soon, digest_at(state)))
-        return min(dues, default=None)
-
-    def _parked_until(self, state: EndpointRow) -> int:
-        return max(state.since, state.parked_since) + self.config.disabled_limit
-
-    def _forgotten_at(self, state: EndpointRow) -> int:
-        known = self.config.endpoints  # one that the rules have would be sent something again
-        if known is None or self.endpoint in known:
-            return self.now + self.config.disabled_limit
-        return state.forget_at or state.since + self.config.disabled_limit
 
     def set_status(self, status: EndpointStatus) -> None:
         """Enable, disable or remove the endpoint; `go_on` does what follows for parked deliveries."""
@@ -178,12 +133,12 @@ class Deliveries:
 
     def go_on(self) -> None:
         """Treat the deliveries in the endpoint's queue as its status and its gate say, a step at a time."""
-        found = self.endpoints.find()
+        found, peer = self.found(), self.peer
         if found is None:
             return
         state = self._queued(found)
         while state.waiting and not self.over_budget and self._may_go(state):
-            key = self.queue.key(str(state.head))
+            key = self.place(state.head)
             place = self.queue.get(key)
             self.queue.delete(key)
             state = replace(state, head=state.head + 1, waiting=state.waiting - 1)
@@ -191,21 +146,30 @@ class Deliveries:
             if row is None or row.state != "parked":
                 continue
             self._unpark(row, state)
+            self.peer = peer
             state = self.state()
         self.keep(replace(state, head=0, tail=0) if state.head == state.tail else state)
 
     def _may_go(self, state: EndpointRow) -> bool:
         """Whether the first in the queue leaves it now, be it to die."""
+        if self.peer and self.whole().status != "enabled":
+            return True
         if state.status == "disabled":
-            return self._parked_until(state) <= self.now
+            return parked_until(state, self.config) <= self.now
         return state.status == "removed" or (self._may_be_sent(state) and gate.has_room(state, self.policy))
 
     def _unpark(self, row: DeliveryRow, state: EndpointRow) -> None:
-        self.endpoints.replace(self.endpoints.key(), state)
+        self.endpoints.replace(self.key(), state)
+        before = self.peer
+        self.at(row)
         if state.status != "enabled":
             self.dead_letter(row, f"endpoint_{state.status}")
+        elif self.peer != before or (self.peer and self.whole().status != "enabled"):
+            self.moved(row)
+            if self.begin(row):  # from the queue of the endpoint to that of its peer, or the other way
+                return
         elif not self.is_over(row):
-            self.endpoints.replace(self.endpoints.key(), gate.let_go(state, self.policy, self.now))
+            self.endpoints.replace(self.key(), gate.let_go(state, self.policy, self.now))
             self.attempt(row, row.attempt + 1)
             return
         self.leave_lane(row)
@@ -219,9 +183,9 @@ class Deliveries:
             state = replace(state, parked=None if row is None else row.next_parked)
             if row is not None:
                 self.put(replace(row, next_parked=None), None)
-                self.queue.put(self.queue.key(str(state.tail)), QueuedRow(row.delivery_id), None)
+                self.queue.put(self.place(state.tail), QueuedRow(row.delivery_id), None)
                 state = replace(state, tail=state.tail + 1)
-                self._moved += len(row.body) + _OVERHEAD
+                self.moved(row)
         return replace(state, waiting=max(state.waiting, state.tail - state.head))
 
     def may_ask_again(self, state: EndpointRow) -> bool:
@@ -235,7 +199,7 @@ class Deliveries:
 
     def heard(self, state: EndpointRow) -> None:
         """An attempt that was in flight had its outcome, or is waited for no longer."""
-        self.endpoints.replace(self.endpoints.key(), gate.answered(state, self.policy, self.now))
+        self.endpoints.replace(self.key(), gate.answered(state, self.policy, self.now))
 
     def disable(self) -> None:
         """Make no more attempts at the endpoint; its deliveries are parked as their turns come."""
@@ -264,7 +228,7 @@ class Deliveries:
 
     def _close(self, row: DeliveryRow, finished: FinishedRow) -> None:
         self.finished.put(self.finished.key(row.delivery_id), finished, self.now + self.config.finished_ttl)
-        self._moved += len(row.body) + _OVERHEAD
+        self.moved(row)
 
     def leave_lane(self, row: DeliveryRow) -> None:
         """Take a finished delivery out of its lane; if it had the turn, the next one has it."""

@@ -15,14 +15,20 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
 from msgspec.structs import replace
 
 from tocsin.connectors.outcomes import Reason
 from tocsin.schemas.events import DeliveryOutcome, Outcome
 from tocsin.streams.rules.delivery.schedule import MAX_RETRY_AFTER
 from tocsin.streams.rules.policies import DeliveryPolicy
-from tocsin.streams.rules.state import EndpointRow
+from tocsin.streams.rules.state import EndpointRow, PeerEndpointRow
 from tocsin.streams.rules.values import RateLimit
+
+HELD_PEER = "held_peer"
+"""What the row of a peer counts as that gets less than there is; followed by what holds it back, and the endpoint."""
+
+_peer = msgspec.msgpack.Decoder(PeerEndpointRow)
 
 OVERLOADED = frozenset((429, 502, 503, 504))
 """The HTTP statuses by which an endpoint, and not a delivery, asks for a pause (Standard Webhooks 1.0.0, and 503 of RFC
@@ -95,6 +101,12 @@ def is_refusal(outcome: DeliveryOutcome) -> bool:
     return rejected or outcome.reason == Reason.CLIENT_ERROR
 
 
+def not_asked(state: EndpointRow, now: int) -> EndpointRow:
+    """Nothing was sent, for a reason of the delivery's own, which says nothing of the other side: a probe that it was
+    is the next one's."""
+    return replace(state, breaker="open", probe_at=now) if state.breaker == "half_open" else state
+
+
 def went_wrong(state: EndpointRow, policy: DeliveryPolicy, now: int, outcome: DeliveryOutcome) -> EndpointRow:
     """An attempt went wrong in a way that may pass. Enough in a row, no answer between them, open the breaker, and some
     answers are a pause for the whole endpoint."""
@@ -123,6 +135,16 @@ def held_by(state: EndpointRow, now: int) -> Literal["breaker", "throttle", "rat
     if state.throttled_until > now:
         return "throttle"
     return "rate" if state.waiting and (state.under_way or state.answered) else None
+
+
+def held_peer(data: bytes, now: int) -> tuple[str, int] | None:
+    """For the metrics: by what the peer of an encoded row is held back, with the endpoint, and since when."""
+    try:
+        state = _peer.decode(data)
+    except msgspec.MsgspecError:
+        return None
+    by = held_by(state, now)
+    return None if by is None else (f"{HELD_PEER} {by} {state.endpoint}", state.since)
 
 
 def is_idle(state: EndpointRow, policy: DeliveryPolicy, now: int) -> bool:

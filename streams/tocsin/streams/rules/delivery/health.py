@@ -13,6 +13,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
+from tocsin.connectors.outcomes import Reason
 from tocsin.schemas.events import CommandIssued, CommandKind, DeliveryOutcome, Outcome, ProblemReported
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem, Severity, Source
@@ -50,18 +51,36 @@ UNTOLD = frozenset(("gone", "endpoint_removed"))
 """Why a delivery may die without being told of: it was told of its endpoint, or a person wanted it."""
 
 
+OF_ONE = frozenset((Reason.UNACCEPTABLE, Reason.NO_PEER, Reason.NO_KEY, Reason.NO_SERVICE))
+"""Why a DIDComm peer was sent nothing, when that is the delivery's own matter, which says who tells and in which form:
+one tenant's must not hold up another's at a peer."""
+
+
+def note_other_tenant(deliveries: Deliveries) -> None:
+    """Nothing was sent, since it is not this tenant's to send: that is no failure of the endpoint."""
+    state = deliveries.found()
+    if state is not None:
+        deliveries.keep(gate.not_asked(state, deliveries.now))
+
+
 def note_failure(deliveries: Deliveries, outcome: DeliveryOutcome, error: str) -> None:
-    """An attempt went wrong. That is told after a while; an endpoint that took nothing for much longer is disabled."""
+    """An attempt went wrong. That is told after a while; an endpoint that took nothing for much longer is disabled. Not
+    of one of the peers that an endpoint tells: that it is away is its own matter, and what died is told together."""
     state, now, policy = deliveries.state(), deliveries.now, deliveries.policy
     since = now if state.failing_since is None else state.failing_since
     state = replace(state, failures=state.failures + 1, failing_since=since, last_error=error[:MAX_ERROR])
     if gate.is_refusal(outcome):
         state = gate.has_read(state)
+    elif deliveries.peer and outcome.status is None and outcome.reason in OF_ONE:
+        state = gate.not_asked(state, now)
     elif outcome.outcome is not Outcome.REJECTED:
         state = gate.went_wrong(state, policy, now, outcome)
+    if deliveries.peer:
+        deliveries.keep(replace(state, since=now))
+        return
     often = state.failures >= FAILURES and state.status == "enabled"
     if often and 0 < policy.disabled_after <= now - since:
-        deliveries.endpoints.replace(deliveries.endpoints.key(), state)
+        deliveries.endpoints.replace(deliveries.endpoints.own_key(), state)
         deliveries.disable()
         state = deliveries.state()
         hours = (now - since) // HOUR
@@ -80,7 +99,7 @@ def note_failure(deliveries: Deliveries, outcome: DeliveryOutcome, error: str) -
 
 def note_success(deliveries: Deliveries) -> None:
     """An attempt went well: what was told of the endpoint is over, unless it was switched off meanwhile."""
-    state = deliveries.endpoints.find()
+    state = deliveries.found()
     if state is None:
         return
     if state.status != "enabled":
@@ -112,6 +131,7 @@ def note_deaths(deliveries: Deliveries) -> None:
     """Deliveries died in this event: they are counted, and told of unless others were told of a short time ago."""
     if deliveries.config.operators is None:
         return
+    deliveries.peer = ""
     state = deliveries.state()
     dead = sum(reason not in UNTOLD for reason in deliveries.died)
     if state.status != "removed":

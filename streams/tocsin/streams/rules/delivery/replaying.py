@@ -78,4 +78,8 @@ def _row(request: DeliveryRequested, now: int, ended: FinishedRow) -> DeliveryRo
         attempt=ended.attempt,
         earlier=ended.attempt,
         tracestate=request.tracestate,
+        peer=request.peer,
+        own=request.own,
+        connection=request.connection,
+        published_at=request.published_at,
     )

@@ -26,6 +26,10 @@ def attempt_of(row: DeliveryRow) -> DeliveryAttempt:
         body=row.body,
         replay=row.replay,
         tracestate=row.tracestate,
+        peer=row.peer,
+        own=row.own,
+        connection=row.connection,
+        published_at=row.published_at,
     )
 
 
@@ -47,6 +51,10 @@ def request_of(row: DeliveryRow) -> DeliveryRequested:
         body=row.body,
         replay=max(row.replay, row.again),
         tracestate=row.tracestate,
+        peer=row.peer,
+        own=row.own,
+        connection=row.connection,
+        published_at=row.published_at,
     )
 
 

@@ -85,5 +85,8 @@ class DeliverConfig(Struct, frozen=True, kw_only=True):
     """The names that the rules file has; None: not known, so that any name may be steered."""
     of_operators: frozenset[str] = frozenset()
     """Those of them that no tenant made while the bus runs: what is written for a subscription steers none of them."""
+    by_peer: frozenset[str] = frozenset()
+    """Those that tell whoever is the other side of a DIDComm connection: what is learned of one such peer (breaker,
+    throttle, rate) holds for that one alone."""
     operators: str | None = None
     """The tenant of what the bus reports of its endpoints; None: nothing is reported."""

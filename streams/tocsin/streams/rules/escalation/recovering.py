@@ -8,9 +8,11 @@ from tocsin.connectors.dialects.codes import fold_code
 from tocsin.connectors.dialects.message_types import is_report
 from tocsin.schemas.events import ActivityObserved, CommandIssued, CommandKind
 from tocsin.schemas.ids import derived_id
+from tocsin.schemas.problem import MAX_RETRIES
 from tocsin.streams.protocols import Direction
 from tocsin.streams.rules.context.activity import Noted
 from tocsin.streams.rules.context.interaction import DIRECTIONS, completes
+from tocsin.streams.rules.context.record_states import is_completed
 from tocsin.streams.rules.context.threads import known_thread
 from tocsin.streams.rules.decision import BUS, INBOX, Emit
 from tocsin.streams.rules.derive import about
@@ -21,9 +23,6 @@ from tocsin.streams.rules.turn import Turn
 RECOVERED = "recovered"
 """Why the bus resolves such a case."""
 
-COMPLETED = frozenset({"complete", "completed", "done"})
-"""States of a record with which its thread completes, in whatever case."""
-
 
 def recovered_by(turn: Turn, activity: ActivityObserved, noted: Noted | None) -> None:
     """An activity was noted on a thread: the cases of the thread are over if it completes with that, or if a message
@@ -32,7 +31,7 @@ def recovered_by(turn: Turn, activity: ActivityObserved, noted: Noted | None) ->
         return
     before, after, direction = noted.before, noted.after, DIRECTIONS.get(activity.kind)
     if direction is None:
-        if (activity.record_state or "").casefold() in COMPLETED and activity.record_state != before.record_state:
+        if noted.changes_record and is_completed(activity.record_state):
             recover(turn, activity, [noted.thread_id])
     elif is_report(activity.message_type):
         return
@@ -43,19 +42,31 @@ def recovered_by(turn: Turn, activity: ActivityObserved, noted: Noted | None) ->
 
 
 def recover(turn: Turn, cause: ActivityObserved, threads: Iterable[str]) -> None:
-    """Ask for the end of the cases of these threads (or of messages in them) that have an escalation which goes on: by
-    the same command as a person's, so that whatever ends with a case ends here too."""
+    """Ask for the end of the cases of these threads (or of messages in them) that have an escalation which goes on, or
+    say that something was given up which is done now: by the same command as a person's, so that whatever ends with a
+    case ends here too."""
     asked = {one.event.event_id for one in turn.decisions if isinstance(one, Emit)}
     for named in threads:
         thread_id, row = known_thread(turn, named)
         for code in dict.fromkeys((*(row.codes if row is not None else ()), MAX_ERRORS)):
             case = case_id(turn.tenant, thread_id, fold_code(code))
-            escalation = turn.escalations.find(case)
             event_id = derived_id("recovered", case, cause.event_id)
-            if escalation is None or escalation.status == "ended" or event_id in asked:
+            if event_id in asked or not (_pages(turn, case) or (code == MAX_RETRIES and _is_open(turn, case))):
                 continue
             asked.add(event_id)
             over = CommandIssued(
                 **about(cause, event_id, turn.now), kind=CommandKind.RESOLVE, target=case, by=BUS, why=RECOVERED
             )
             turn.emit(INBOX, cause.tenant, over)
+
+
+def _pages(turn: Turn, case: str) -> bool:
+    """Whether the case has an escalation that goes on."""
+    escalation = turn.escalations.find(case)
+    return escalation is not None and escalation.status != "ended"
+
+
+def _is_open(turn: Turn, case: str) -> bool:
+    """Whether somebody was told of the case, and it is not over."""
+    row = turn.cases.find(case)
+    return row is not None and row.status != "resolved"

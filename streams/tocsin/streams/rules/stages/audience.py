@@ -7,21 +7,19 @@ resources (`me.res`) on our own side; a peer's own shortage is the peer's to men
 
 from __future__ import annotations
 
-from typing import Literal
-
-import msgspec
-
-from tocsin.streams.rules.config import RuleBook
+from tocsin.schemas.problem import Problem
+from tocsin.streams.rules.bodies import message_of
+from tocsin.streams.rules.config import Endpoint, RuleBook
 from tocsin.streams.rules.context.sides import side_of
 from tocsin.streams.rules.documents import can_say, for_peer
 from tocsin.streams.rules.facts import REPORT_DIALECTS, is_shortage
 from tocsin.streams.rules.limit_notice import is_limit_notice
+from tocsin.streams.rules.peers.addressing import addressees_of
+from tocsin.streams.rules.peers.budget import silence, spend
 from tocsin.streams.rules.promotion import promotable
 from tocsin.streams.rules.report import Report
-from tocsin.streams.rules.state import PeerRow
 from tocsin.streams.rules.trust import is_trusted
 from tocsin.streams.rules.turn import Turn
-from tocsin.streams.rules.values import HOUR
 from tocsin.streams.rules.verdict import Limit, Reason
 
 
@@ -46,9 +44,7 @@ def note_limit_of_peer(turn: Turn, report: Report) -> None:
     """A peer that says that its limit of errors is crossed has ended the thread: it is told nothing more of that thread
     (DIDComm v2, "Cascading Problems"). The others go on being told."""
     if report.problem.dialect in REPORT_DIALECTS and is_limit_notice(report.problem):
-        key, until = _thread_key(turn, report), turn.now + turn.config.thread_ttl
-        row = _row(turn, key, until)
-        turn.peers.keep(key, msgspec.structs.replace(row, silent=True), row.until)
+        silence(turn, report)
 
 
 def audience_of(name: str, book: RuleBook) -> str:
@@ -91,17 +87,20 @@ def _named(turn: Turn, report: Report) -> tuple[str, ...]:
 def _choose(turn: Turn, report: Report, named: tuple[str, ...]) -> None:
     """Of the endpoints that are named, those that may be told."""
     book = turn.config.book
+    if book.by_didcomm:
+        report.addressees = addressees_of(turn, named, report)
     peers = [name for name in named if audience_of(name, book) == "peer"]
     if not peers:
         report.endpoints = named
         return
-    report.left_out = _why_not(turn, report)
+    report.left_out = why_not(turn, report)
     sayable: tuple[str, ...] = ()
     if not report.left_out:
         told = for_peer(report.problem, report.context.trust)
-        sayable = tuple(name for name in peers if can_say(told, book.endpoints[name].body))
-        report.left_out = "" if sayable else "the dialect cannot say it"
-    match _spend(turn, report) if sayable else "":
+        known = [name for name in peers if name not in book.by_didcomm or name in report.addressees]
+        sayable = tuple(name for name in known if _can_tell(report, told, book.endpoints[name]))
+        report.left_out = "" if sayable else "the dialect cannot say it" if known else "nobody knows the peer's DID"
+    match spend(turn, report) if sayable else "":
         case "limit_notice":
             report.over_limit = sayable
         case "silent":
@@ -109,37 +108,17 @@ def _choose(turn: Turn, report: Report, named: tuple[str, ...]) -> None:
     report.endpoints = tuple(name for name in named if name not in peers or name in sayable)
 
 
-def _why_not(turn: Turn, report: Report) -> str:
+def _can_tell(report: Report, told: Problem, endpoint: Endpoint) -> bool:
+    to = report.addressees.get(endpoint.name)
+    if to is None:
+        return can_say(told, endpoint.body)
+    return message_of(told, to, report.thread, report.event.event_id) is not None
+
+
+def why_not(turn: Turn, report: Report) -> str:
     if report.limit is Limit.TENANT_CASES:
         return "what a tenant has here is not the peer's to know"
     # An error that raises a warning of theirs is the one answer they are owed (DIDComm v2, "Replying to Warnings").
     if report.problem.dialect in REPORT_DIALECTS and next(promotable(turn, report), None) is None:
         return "a report is not answered with a report"
     return "" if is_trusted(report.context.trust) else "trust"
-
-
-def _spend(turn: Turn, report: Report) -> Literal["told", "limit_notice", "silent"]:
-    """Count one more on the budgets of the peer's hour and of the thread; `limit_notice`: one is crossed just now."""
-    limits, until = turn.limits, turn.now + turn.config.thread_ttl
-    hour_key, thread_key = turn.peers.key("hour", report.peer or ""), _thread_key(turn, report)
-    hour, thread = _row(turn, hour_key, turn.now + HOUR), _row(turn, thread_key, until)
-    if hour.silent or thread.silent:
-        return "silent"
-    hour_over = bool(limits.peer_hour) and hour.count >= limits.peer_hour
-    over = hour_over or (bool(limits.peer_thread) and thread.count >= limits.peer_thread)
-    hour = msgspec.structs.replace(hour, count=hour.count + 1, silent=hour_over)
-    turn.peers.keep(hour_key, hour, hour.until)
-    silent = over or is_limit_notice(report.problem)
-    thread = msgspec.structs.replace(thread, count=thread.count + 1, until=until, silent=silent)
-    turn.peers.keep(thread_key, thread, thread.until)
-    return "limit_notice" if over else "told"
-
-
-def _thread_key(turn: Turn, report: Report) -> str:
-    # What has no thread is counted as one thread: a peer could otherwise be told without end.
-    return turn.peers.key("thread", report.peer or "", report.thread or report.problem.thread_id or "")
-
-
-def _row(turn: Turn, key: str, until: int) -> PeerRow:
-    row = turn.peers.get(key)
-    return row if row is not None and turn.now < row.until else PeerRow(0, turn.now, until)

@@ -18,6 +18,7 @@ from tocsin.streams.rules.facts import REPORT_DIALECTS
 from tocsin.streams.rules.limit_notice import limit_notice
 from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.state import CONNECTION_CODES, CodeErrors, ConnectionErrorsRow
+from tocsin.streams.rules.trust import is_claimed
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.verdict import Limit, Outcome, Reason, Verdict
 
@@ -65,8 +66,10 @@ def reset_by(turn: Turn, activity: ActivityObserved) -> None:
 
 
 def _connection_of(report: Report) -> str | None:
-    """The connection of whose counter this is one more; _NOBODY for a peer's report of which nothing is known; None for
-    what is counted otherwise, or has no other side."""
+    """The connection of whose counter this is one more; _NOBODY for a peer's report of which nothing is known, or is
+    proven; None for what is counted otherwise, or has no other side."""
+    if is_claimed(report.reported.problem):
+        return _NOBODY
     connection = clip(report.facts.get("connection"))
     if connection is not None or report.thread is not None or report.peer is not None:
         return connection

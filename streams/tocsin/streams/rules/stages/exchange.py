@@ -16,6 +16,7 @@ from tocsin.streams.rules.facts import REPORT_DIALECTS
 from tocsin.streams.rules.limit_notice import limit_notice
 from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.state import ErrorsRow
+from tocsin.streams.rules.trust import is_claimed
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.verdict import Limit, Outcome, Reason, Verdict
 
@@ -52,6 +53,8 @@ def after_limit(turn: Turn, report: Report, outcome: Outcome) -> None:
 def _key(turn: Turn, report: Report) -> str | None:
     """The key of the row of these two; None when it is not known who they are."""
     source = report.reported.problem.source
+    if is_claimed(report.reported.problem):
+        return None
     if source.sender is not None and source.recipients:
         return turn.errors.key("exchange", "", *sorted((party(source.sender), party(source.recipients[0]))))
     connection = report.context.connection or source.connection

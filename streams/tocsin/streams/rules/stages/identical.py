@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache, partial
 from hashlib import sha256
 
 import msgspec
@@ -11,7 +12,7 @@ from tocsin.schemas.problem import Severity
 from tocsin.streams.rules.context.references import MAX_IDS
 from tocsin.streams.rules.context.sides import side_of
 from tocsin.streams.rules.digest import Window, hold_back, open_window, window_of
-from tocsin.streams.rules.facts import FIELDS, is_shortage, protocol_of
+from tocsin.streams.rules.facts import FIELDS, Facts, is_shortage, protocol_of
 from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.verdict import Outcome, Reason, Verdict
@@ -42,8 +43,18 @@ def after(turn: Turn, report: Report, outcome: Outcome) -> None:
 
 def group_of(turn: Turn, report: Report, fields: tuple[str, ...]) -> str:
     """The digest's group of all that is identical in these fields."""
-    values = [_VALUES[name](turn, report) if name in _VALUES else FIELDS[name](report.facts) for name in fields]
+    values = [value(turn, report) for value in _values_of(fields)]
     return f"identical/{sha256(_encode(values)).hexdigest()[:32]}"
+
+
+@lru_cache(maxsize=256)
+def _values_of(fields: tuple[str, ...]) -> tuple[Callable[[Turn, Report], object], ...]:
+    """What gives the value of each of these fields."""
+    return tuple([_VALUES.get(name) or partial(_fact, FIELDS[name]) for name in fields])
+
+
+def _fact(field: Callable[[Facts], str | None], turn: Turn, report: Report) -> object:
+    return field(report.facts)
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -9,6 +9,7 @@ from tocsin.streams.rules.context.threads import clip
 from tocsin.streams.rules.limit_notice import limit_notice
 from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.state import ErrorsRow
+from tocsin.streams.rules.trust import is_claimed
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.verdict import Limit, Outcome, Reason, Verdict
 
@@ -50,7 +51,7 @@ def _key(turn: Turn, report: Report) -> str | None:
     """The key of the row of these two and this category; None when it is not known who they are."""
     problem = report.reported.problem
     source, category = problem.source, problem.category or problem.code_key or problem.code
-    if source.sender is None:
+    if source.sender is None or is_claimed(problem):
         return None
     if source.recipients:
         first, second = sorted((party(source.sender), party(source.recipients[0])))

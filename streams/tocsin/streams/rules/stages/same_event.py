@@ -64,11 +64,23 @@ def repeated(turn: Turn, report: Report, verdict: Verdict) -> None:
 
 
 def after(turn: Turn, report: Report, outcome: Outcome) -> None:
-    """Remember the report by its id; one that was told for longer, since those who were told may answer by it."""
+    """Remember the report by its id; one that was told for longer, since those who were told may answer by it.
+
+    A case of which nobody was told since a rule wants it so is remembered as that; not one beyond a limit: a flood must
+    leave little."""
     event, window, told = report.reported, turn.config.dedupe_window, outcome.suppressed is None
     seen = SeenRow(digest_of(event), turn.now, report.case, outcome.represented_by)
-    due = turn.now + (max(window, turn.config.kept_ttl) if told else window)
-    turn.seen.put(turn.seen.key(event.event_id), seen, due)
+    answerable_for = max(window, turn.config.kept_ttl)
+    turn.seen.put(turn.seen.key(event.event_id), seen, turn.now + (answerable_for if told else window))
+    reason = None if outcome.suppressed is None else outcome.suppressed.reason
+    if reason is None or not reason.by_a_rule_of_the_file or turn.cases.find(report.case) is not None:
+        return
+    key = turn.seen.key(report.case)
+    if reason.told_later:
+        turn.seen.delete(key)
+    else:
+        # As old as dedupe knows nothing of: it says nothing of a report that has this id.
+        turn.seen.put(key, SeenRow("", turn.now - window, report.case, ""), turn.now + answerable_for)
 
 
 def digest_of(report: ProblemReported) -> str:

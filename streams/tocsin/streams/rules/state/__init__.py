@@ -14,14 +14,15 @@ from tocsin.schemas.errors import TocsinError
 from tocsin.streams.engine.record import Halt
 from tocsin.streams.engine.row_counts import PerScope
 from tocsin.streams.rules.state.cases import CaseRow, CaseStatus, KeptCommand, ReminderRow, SeenRow, is_open
-from tocsin.streams.rules.state.context import THREAD_CODES, WAITING, ConnectionRow, ReferenceRow, ThreadRow
-from tocsin.streams.rules.state.counted import counted
+from tocsin.streams.rules.state.context import THREAD_CODES, WAITING, ConnectionRow, ReaderRow, ReferenceRow, ThreadRow
+from tocsin.streams.rules.state.counted import is_open_case
 from tocsin.streams.rules.state.deliveries import (
     DeliveryRow,
     DispatchRow,
     EndpointRow,
     FinishedRow,
     LaneRow,
+    PeerEndpointRow,
     QueuedRow,
 )
 from tocsin.streams.rules.state.escalation import EscalationRow
@@ -36,6 +37,7 @@ from tocsin.streams.rules.state.loops import (
     ErrorsRow,
     ReplayRow,
     ThreadErrorsRow,
+    TriesRow,
 )
 from tocsin.streams.rules.state.routing import InhibitRow, InhibitSource, PeerRow
 from tocsin.streams.rules.state.timeouts import ExpectationRow, GapsRow, LatencyRow
@@ -68,8 +70,10 @@ __all__ = [
     "KeptCommand",
     "LaneRow",
     "LatencyRow",
+    "PeerEndpointRow",
     "PeerRow",
     "QueuedRow",
+    "ReaderRow",
     "ReferenceRow",
     "ReminderRow",
     "ReplayRow",
@@ -78,12 +82,13 @@ __all__ = [
     "SeenRow",
     "ThreadErrorsRow",
     "ThreadRow",
+    "TriesRow",
     "decode_row",
     "encode_row",
     "row_key",
 ]
 
-ROW_VERSION = 5
+ROW_VERSION = 6
 """The format that `encode_row` writes."""
 
 
@@ -99,6 +104,7 @@ Row = (
     | KeptCommand
     | ReferenceRow
     | ConnectionRow
+    | ReaderRow
     | ReplayRow
     | DigestRow
     | ConnectionErrorsRow
@@ -116,7 +122,9 @@ Row = (
     | LaneRow
     | DispatchRow
     | EndpointRow
+    | PeerEndpointRow
     | QueuedRow
+    | TriesRow
 )
 """Any row."""
 
@@ -124,7 +132,7 @@ TENANT_ROWS = PerScope(
     scope_of,
     "case",
     lambda row: isinstance(row, CaseRow) and is_open(row.status),
-    lambda key, data: counted(key, data) is not None,
+    is_open_case,
 )
 """What is counted of the rows of `decide`: those of each tenant, and its open cases: all that are not resolved."""
 

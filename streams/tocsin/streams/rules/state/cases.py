@@ -16,13 +16,21 @@ def is_open(status: str) -> bool:
 
 
 class SeenRow(Struct, frozen=True, array_like=True, tag="seen", gc=False):
-    """`seen/<tenant>/<event id>`: a report was decided at `at`; `represented_by` is the event that stands for it."""
+    """`seen/<tenant>/<event id>`: a report was decided at `at`; `represented_by` is the event that stands for it.
+
+    `seen/<tenant>/<case>` is there for a case that is known and of which nobody was told, and will not be told by a
+    digest: nothing represents it."""
 
     digest: str
     at: int
     case: str
     represented_by: str
     repeats: int = 0
+
+    @property
+    def untold(self) -> bool:
+        """Whether it stands for a case of which nobody was told."""
+        return not self.digest and not self.represented_by
 
 
 class CaseRow(Struct, frozen=True, array_like=True, tag="case", gc=False):

@@ -18,7 +18,8 @@ class DeliveryRow(Struct, frozen=True, array_like=True, tag="delivery", gc=False
     or, from before format 5, on its stack: `next_parked` is the one below it there.
     `earlier` (since format 2): how many of the attempts were made before it died and was replayed. `tracestate`, and
     `asked_at` (microseconds), when the attempt that is in flight was last asked for: since format 4. So is `again`, the
-    number of a replay that was asked for while an attempt was in flight; 0 is none.
+    number of a replay that was asked for while an attempt was in flight; 0 is none. Since format 6: `peer`, `own`,
+    `connection` and `published_at`, as in the request.
     """
 
     delivery_id: str
@@ -44,6 +45,10 @@ class DeliveryRow(Struct, frozen=True, array_like=True, tag="delivery", gc=False
     tracestate: str | None = None
     asked_at: int = 0
     again: int = 0
+    peer: str | None = None
+    own: str | None = None
+    connection: str | None = None
+    published_at: int = 0
 
 
 class FinishedRow(Struct, frozen=True, array_like=True, tag="finished", gc=False):
@@ -94,7 +99,7 @@ class EndpointRow(Struct, frozen=True, array_like=True, tag="endpoint", gc=False
     `missed` is how many since it last took something, `digests` how often that was told since then, at `digested_at`
     for the last time. `unanswered` is how many attempts went wrong since it last answered one, be it by a refusal.
     Of those that waited, `let_go` are under way; so many more than the first few may be: `room`. A
-    removed one is kept until `forget_at`.
+    removed one is kept until `forget_at`. Since format 6: `peer`, of a PeerEndpointRow.
     """
 
     endpoint: str
@@ -122,3 +127,10 @@ class EndpointRow(Struct, frozen=True, array_like=True, tag="endpoint", gc=False
     let_go: int = 0
     room: int = 0
     forget_at: int = 0
+    peer: str = ""
+
+
+class PeerEndpointRow(EndpointRow, frozen=True, array_like=True, tag="peer_endpoint", gc=False):
+    """`peer_endpoint/<endpoint>/<peer>`: the same of one of the peers that an endpoint tells, whoever that is. It is
+    always enabled: only the endpoint as a whole is switched off. Kept while anything waits, and for a time after a
+    failure. It has no fields of its own: one that EndpointRow gets later would change their places."""

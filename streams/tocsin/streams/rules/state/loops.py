@@ -61,6 +61,25 @@ class DigestRow(Struct, frozen=True, array_like=True, tag="digest", gc=False):
     case: str = ""
 
 
+class TriesRow(Struct, frozen=True, array_like=True, tag="tries", gc=False):
+    """`tries/<tenant>/record|thread|case/<id>`: a failure that its reporter tries to mend by itself, of which nobody is
+    told: `left` tries at `said_at` (by the reporter's clock), the first one at `since`; the record was in `state`.
+
+    When nothing more is heard by `until`, `problem` (as rules.problem_bytes writes it; empty: there is nothing to tell)
+    of `report` is reported again. Since format 6.
+    """
+
+    tenant: str
+    left: int
+    said_at: int
+    since: int
+    until: int
+    state: str | None = None
+    report: str = ""
+    problem: bytes = b""
+    traceparent: str | None = None
+
+
 class ThreadErrorsRow(Struct, frozen=True, array_like=True, tag="thread_errors", gc=False):
     """`thread_errors/<tenant>/<thread id>`: problems that are about this thread without being in it (a DIDComm v2
     report with a `pthid` and no `thid`), and the limit notice. What is in the thread itself, its own row counts."""

@@ -28,9 +28,11 @@ class InhibitRow(Struct, frozen=True, array_like=True, tag="inhibit", gc=False):
 
 class PeerRow(Struct, frozen=True, array_like=True, tag="peer", gc=False):
     """`peer/<tenant>/thread|hour/<peer>[/<thread>]`: what a peer was told, of one thread or since `since`; forgotten at
-    `until` (microseconds). `silent`: it had the limit notice."""
+    `until` (microseconds). `silent`: it had the limit notice, or answered a report with a report. Since format 6:
+    `told_as`, the family of the last message in which it was told, where that was chosen for it."""
 
     count: int
     since: int
     until: int
     silent: bool = False
+    told_as: str = ""

@@ -20,22 +20,26 @@ class Table(Generic[R]):
         self._holder, self._row, self._kind = holder, row, kind
         self._rows: Rows = holder.rows
 
-    def key(self, *ids: str) -> str:
+    def key(self, one: str, *others: str) -> str:
         """The key of the row of these ids."""
-        own = ids[0] if len(ids) == 1 else "/".join(ids)
-        if "%" in own or len(own) > MAX_KEY_PART or ("/" in own and own.count("/") >= len(ids)) or not ids:
-            return "/".join((self._kind, self._holder.scope, *map(key_part, ids)))
+        own = f"{one}/{'/'.join(others)}" if others else one
+        if "%" in own or len(own) > MAX_KEY_PART or ("/" in own and own.count("/") > len(others)):
+            return "/".join((self._kind, self._holder.scope, *map(key_part, (one, *others))))
         # Nothing to escape, as mostly; and this is called many times for each event.
         return f"{self._kind}/{self._holder.scope}/{own}"
+
+    def own_key(self) -> str:
+        """The key of the one row that the scope itself has."""
+        return f"{self._kind}/{self._holder.scope}"
 
     def get(self, key: str) -> R | None:
         """The row, or None when there is none."""
         row = self._rows.get(key)
         return row if type(row) is self._row else None
 
-    def find(self, *ids: str) -> R | None:
+    def find(self, one: str, *others: str) -> R | None:
         """The row of these ids, where its key is not needed."""
-        row = self._rows.get(self.key(*ids))
+        row = self._rows.get(self.key(one, *others) if others else self.key(one))
         return row if type(row) is self._row else None
 
     def due(self, key: str) -> int | None:

@@ -41,6 +41,7 @@ from tocsin.streams.rules.timeouts.learning import (
 )
 from tocsin.streams.rules.timeouts.noticing import case_of, notice
 from tocsin.streams.rules.timeouts.replies import policy_for, wants_reply
+from tocsin.streams.rules.trust import is_claimed
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.values import DAY, MINUTE
 
@@ -78,7 +79,7 @@ def close_by_problem(turn: Turn, report: Report) -> None:
     which its ids led. Not one after which the thread goes on (a warning, or as its protocol says), our own included:
     the reply is still to come. What was given up stays so, or a reply after all would not end its case."""
     context, problem = report.context, report.problem
-    if problem.severity is Severity.WARNING or context.effect == Effect.CONTINUES:
+    if problem.severity is Severity.WARNING or context.effect == Effect.CONTINUES or is_claimed(problem):
         return
     threads = [problem.thread_id, context.thread_id]
     if context.found_by not in (None, "thread"):

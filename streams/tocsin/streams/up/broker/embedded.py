@@ -34,7 +34,7 @@ from tocsin.streams.up.broker.home import BrokerHome
 from tocsin.streams.up.broker.jars import read_lock
 from tocsin.streams.up.process import Child
 
-START_TIMEOUT = 60.0
+START_TIMEOUT = 180.0
 STOP_TIMEOUT = 20.0
 KILL_TIMEOUT = 10.0
 

@@ -1,0 +1,1 @@
+"""The DIDComm agents that are told: who they are, what they understand, and how that is learned."""

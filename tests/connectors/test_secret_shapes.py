@@ -1,0 +1,125 @@
+"""What looks like a secret in a text or by its name, and what does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from tocsin.connectors.access.api_keys import new_key
+from tocsin.connectors.redaction import gone_through, might_hold_secret, redact_text, redact_value
+from tocsin.connectors.secret_shapes import is_secret_name
+
+SECRET_NAMES = (
+    "db_password", "db_passwd", "DB-Password", "userPassword", "PGPASSWORD", "user_token", "csrf_token", "csrfToken",
+    "secretKey", "secret_key", "AccountKey", "AZURE_STORAGE_KEY", "wallet_key", "x-api-key", "Set-Cookie",
+    "clientSecret", "aws_secret_access_key", "http.request.Authorization", "pwd", "passphrase",
+)  # fmt: skip
+OTHER_NAMES = (
+    "token_type", "token_count", "tokens", "password_policy", "code_key", "public_key", "key_id", "key", "tokenizer",
+    "keyboard", "monkey", "recordKey", "verkey", "secrets_found", "cookie_policy", "cwd", "authorization_server",
+    "token.id",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SECRET_NAMES)
+def test_a_name_that_ends_in_a_secrets_word_is_one(name: str) -> None:
+    assert is_secret_name(name)
+    assert redact_value({name: "x"}) == {name: "[redacted value]"}
+
+
+@pytest.mark.parametrize("name", OTHER_NAMES)
+def test_a_name_that_only_holds_such_a_word_is_none(name: str) -> None:
+    assert not is_secret_name(name)
+    assert redact_value({name: "x"}) == {name: "x"}
+
+
+GITHUB, STRIPE, SLACK = "ghp_" + "S3kret" * 6, "sk_live_" + "S3kret" * 4, "xoxb-1234567890-" + "S3kret" * 3
+AWS = "AKIA" + "IOSFODNN7EXAMPLE", "S3kret" * 6 + "abcd"
+KEY = new_key().text
+LEAKS = {
+    "a header with a key": ("x-api-key: S3kret", "x-api-key: [redacted value]"),
+    "a scheme": ("Authorization: Token S3kret-", "Authorization: Token [redacted credentials]"),
+    "another scheme": ("Authorization: ApiKey S3kret-!", "Authorization: ApiKey [redacted credentials]"),
+    "no scheme": ("Authorization: S3kret", "Authorization: [redacted credentials]"),
+    "a header in a dict": ("{'Authorization': 'Token S3kret'}", "{'Authorization': 'Token [redacted credentials]'}"),
+    "a cookie in a dict": ("{'Cookie': 'sid=S3kret; a=S3kret'}", "{'Cookie': '[redacted value]'}"),
+    "bytes": ("{'password': b'S3kret'}", "{'password': b'[redacted value]'}"),
+    "a list": ("{'password': ['S3kret', 'S3kret']}", "{'password': [redacted value]}"),
+    "an object": ('{"password":{"value":{"a":"S3kret"}},"n":1}', '{"password":[redacted value],"n":1}'),
+    "a colon": ("pwd: S3kret", "pwd: [redacted value]"),
+    "a colon and no blank": ("token:S3kret", "token:[redacted value]"),
+    "a colon and quotes": ("apiKey: 'secretword'", "apiKey: '[redacted value]'"),
+    "an option": ("run --db-password S3kret x", "run --db-password [redacted value] x"),
+    "an option with quotes": ("run --password 'some words' x", "run --password '[redacted value]' x"),
+    "a user of curl": ("curl -u bob:S3kret https://x", "curl -u bob:[redacted value] https://x"),
+    "an element": ("<password>some words</password>", "<password>[redacted value]</password>"),
+    "an arrow": ("password=>S3kret", "password=>[redacted value]"),
+    "a blank in quotes": ("password='S3kret with S3kret' x", "password='[redacted value]' x"),
+    "a quote in quotes": ('password="a\\"S3kret" x', 'password="[redacted value]" x'),
+    "a text quoted twice": (
+        '"{\\"token\\": \\"a\\\\\\"S3kret\\", \\"n\\": 1}"',
+        '"{\\"token\\": \\"[redacted value]\\", \\"n\\": 1}"',
+    ),
+    "a quote that does not end": ("password='S3kret with S3kret", "password='[redacted value]"),
+    "a key of storage": ("AccountKey=S3kret==;a", "AccountKey=[redacted value];a"),
+    "a key by its name": ("AZURE_STORAGE_KEY=S3kret wallet_key=x12", None),
+    "a word before a secret that seems to be its value": ("Authorization: password: S3kret", None),
+    "a token of GitHub": (f"token {GITHUB}", "token [redacted API key]"),
+    "a fine token of GitHub": ("github_pat_11S3kret_S3kretS3kretS3kret", "[redacted API key]"),
+    "a key of Stripe": (f"({STRIPE})", "([redacted API key])"),
+    "a token of Slack": (SLACK, "[redacted API key]"),
+    "a key of AWS and the secret beside it": (" ".join(AWS), "[redacted API key]"),
+    "a key of ours": (f"key {KEY}.", "key [redacted API key]."),
+}
+
+
+@pytest.mark.parametrize("row", LEAKS)
+def test_a_secret_is_taken_out(row: str) -> None:
+    text, wanted = LEAKS[row]
+    found = redact_text(text)
+    assert "S3kret" not in found
+    assert wanted in (None, found)
+    assert redact_text(found) == found
+    assert might_hold_secret(text.encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "token expired",
+        "token: expired",
+        "access token: 401 Unauthorized",
+        "unexpected token: 'end' at line 3",
+        "Authorization failed: scope missing",
+        "Authorization: scope missing",
+        "Authorization: Bearer missing",
+        "password: wrong, and the secret: unknown",
+        "the option --password is required, --token must be set",
+        "token: did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK",
+        "the key did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK is unknown",
+        "no private key for did:sov:C805sNYhMrjHiqZDTUASHg#key-1",
+        "verkey 8HH5gYEeNc3z7PYXmd54d4x6qAfCNrqQqEB3nS7Zfu7K of the token holder",
+        "thread 7c9de639-c51c-4d60-ab95-103fa613c805 has no token",
+        "e.p.trust.crypto: no secret, and password e.p.trust",
+        "token_type: Bearer7, token_count=12345, public_key=abc123",
+        "ghp_ and xoxb- and AKIA are how keys begin",
+        "tocsin_gateway_requests_total is a metric",
+        "sudo -u root ls a:b",
+        "<token/> and <password></password>",
+    ],
+)
+def test_what_is_said_of_secrets_stays(text: str) -> None:
+    assert gone_through(text) is text
+
+
+BEGINNINGS = (
+    "token:", "token: ", "password='", 'password="\\', "password=[", "password=[(", "--a-a-a-", "--token ", "-u a",
+    " -u a:", "authorization:", "Authorization: a ", "token>", "<password>a", "ghp_", "AKIA", "xoxb-", "'\\",
+    "tocsin_a_",
+        "token'", "token=\\", "token='\\\\",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("beginning", BEGINNINGS)
+def test_a_text_that_begins_many_secrets_is_gone_through_once(beginning: str) -> None:
+    """A scan to the end for each beginning would stand for an hour: `tests/connectors/test_redaction.py`."""
+    gone_through(f"{beginning * (250_000 // len(beginning))} a")
