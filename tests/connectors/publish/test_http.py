@@ -338,7 +338,7 @@ async def test_in_plain_threads(gateway: Gateway, tmp_path: Path) -> None:
 
     await asyncio.to_thread(work)
     codes = [event.problem.code for event in gateway.reported]
-    assert sorted(codes) == ["e.p.x", "e.p.y"], "in any order: both may wait in the spool, and leave it beside each other"
+    assert sorted(codes) == ["e.p.x", "e.p.y"], "in any order: both may leave the spool at once"
 
 
 def over_tls(server: ScriptedGateway, authority: trustme.CA) -> None:
