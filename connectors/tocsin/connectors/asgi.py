@@ -9,19 +9,17 @@ the server, which logs it as ever. The answer tells nothing of it but the event'
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from tocsin.connectors import sdk
+from tocsin.connectors.sdk.requests import MAX_ID, MAX_TRACE, PROBLEM_JSON, problem_document, told_of, usable
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-MAX_ID, MAX_PATH = 255, 1024
 
 
 class ProblemMiddleware:
@@ -59,21 +57,16 @@ def _asked(scope: Scope) -> dict[str, str]:
     """Method and path, without its query: the template (`/pages/{page}`), where the framework says which it was."""
     template = getattr(scope.get("route"), "path", None)
     path = template if isinstance(template, str) else f"{scope.get('path', '')}"
-    return {"method": str(scope.get("method", "WEBSOCKET")), "path": path[:MAX_PATH]}
+    return told_of(scope.get("method", "WEBSOCKET"), path)
 
 
-def _header(scope: Scope, wanted: bytes, longest: int = 2 * MAX_ID) -> str | None:
+def _header(scope: Scope, wanted: bytes, longest: int = MAX_TRACE) -> str | None:
     found = [value for name, value in scope.get("headers", ()) if name.lower() == wanted]
-    said = found[0].decode("latin-1") if len(found) == 1 else ""
-    usable = said.isascii() and said.isprintable() and len(said) <= longest and any(map(str.isalnum, said))
-    return said if usable else None
+    return usable(found[0].decode("latin-1"), longest) if len(found) == 1 else None
 
 
 async def _answer(event_id: str | None, send: Send) -> None:
-    document = {"type": "about:blank", "title": "Internal Server Error", "status": 500}
-    if event_id is not None:
-        document["instance"] = f"urn:uuid:{event_id}"
-    body = json.dumps(document).encode()
-    headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]
+    body = problem_document(event_id)
+    headers = [(b"content-type", PROBLEM_JSON.encode()), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 500, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -8,7 +8,6 @@ to the server's log (`wsgi.errors`). The answer tells nothing of it but the even
 
 from __future__ import annotations
 
-import json
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -16,12 +15,10 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from tocsin.connectors import sdk
+from tocsin.connectors.sdk.requests import MAX_ID, MAX_TRACE, PROBLEM_JSON, problem_document, told_of, usable
 
 Environ = dict[str, Any]
 App = Callable[[Environ, Any], Iterable[bytes]]
-
-PROBLEM_JSON = "application/problem+json"
-MAX_ID, MAX_TRACE, MAX_PATH = 255, 510, 1024
 
 
 class ProblemMiddleware:
@@ -107,19 +104,11 @@ class _Body:
             close()
 
 
-def problem_document(event_id: str | None) -> bytes:
-    """What is answered: nothing of the error but the event's id."""
-    document: dict[str, object] = {"type": "about:blank", "title": "Internal Server Error", "status": 500}
-    if event_id is not None:
-        document["instance"] = f"urn:uuid:{event_id}"
-    return json.dumps(document).encode()
-
-
 def asked(environ: Environ, template: str | None = None) -> dict[str, str]:
     """Method and path, without its query: the template (`/pages/<page>`), where the framework says which it was."""
     path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
     said = path.encode("latin-1", "replace").decode("utf-8", "replace") if template is None else template
-    return {"method": str(environ.get("REQUEST_METHOD", "")), "path": said[:MAX_PATH]}
+    return told_of(environ.get("REQUEST_METHOD", ""), said)
 
 
 @contextmanager
@@ -139,9 +128,7 @@ def _enter(around: ExitStack, environ: Environ) -> None:
 
 
 def _header(environ: Environ, name: str, longest: int) -> str | None:
-    said = str(environ.get(name) or "")
-    usable = said.isascii() and said.isprintable() and len(said) <= longest and any(map(str.isalnum, said))
-    return said if usable else None
+    return usable(str(environ.get(name) or ""), longest)
 
 
 def _answer(

@@ -14,7 +14,8 @@ from werkzeug.exceptions import InternalServerError
 
 from tocsin.connectors import sdk
 from tocsin.connectors.hooks.harmless import harmless
-from tocsin.connectors.wsgi import PROBLEM_JSON, ProblemMiddleware, asked, problem_document
+from tocsin.connectors.sdk.requests import PROBLEM_JSON, problem_document
+from tocsin.connectors.wsgi import ProblemMiddleware, asked
 
 
 def watch_flask(app: Flask, *, answer: bool = True) -> None:
