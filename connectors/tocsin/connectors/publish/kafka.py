@@ -153,9 +153,8 @@ class Publisher(EventPublisher):
         try:
             if self._backlog is not None:
                 return await self._send_or_spool(record)
-            if self._all_partitions and self._room.try_enter(
-                len(value)
-            ):  # as most often: no coroutine more than needed
+            # As most often: no coroutine more than needed.
+            if self._all_partitions and self._room.try_enter(len(value)):
                 return await self._through_lane(record, self._deadlines, asyncio.get_running_loop().time())
             return await self._send_now(record)
         except PublishFailed as failed:
