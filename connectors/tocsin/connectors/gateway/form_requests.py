@@ -30,7 +30,7 @@ from tocsin.connectors.gateway.body import read_body
 from tocsin.connectors.gateway.config import GatewayConfig
 from tocsin.connectors.gateway.cookies import name_in, tell
 from tocsin.connectors.gateway.problems import MALFORMED, Refusal, refuse
-from tocsin.connectors.gateway.request import BY_HEADER, FORM
+from tocsin.connectors.gateway.request import BY_HEADER, FORM, media_type_of
 from tocsin.connectors.gateway.same_origin import from_our_page, own_path
 
 MAX_FORM = 256 * 1024
@@ -82,8 +82,7 @@ class FormRequests:
         if scope["type"] != "http" or scope["method"] != "POST" or scope["path"].startswith(_ELSEWHERE):
             return False
         request = Request(scope)
-        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        return media_type == FORM and from_our_page(request, self._config.hosts) is True
+        return media_type_of(request, ()) == FORM and from_our_page(request, self._config.hosts) is True
 
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[int, bytes]:
         status, body = 500, bytearray()

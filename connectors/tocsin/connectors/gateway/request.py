@@ -117,8 +117,7 @@ def read_head(
     """The head of a request. Raises Refusal: an idempotency key, dialect or media type that cannot be, or is not
     `known` here; `more_dialects` are taken by this route alone. Without a `body` the media type is not looked at: many
     clients send one all the same."""
-    parents, states = request.headers.getlist("traceparent"), request.headers.getlist("tracestate")
-    found = trace(parents[0] if len(parents) == 1 else None, ",".join(states))
+    found = trace_of(request)
     media_type = _media_type(request, known) if body else JSON
     own = _idempotency_key(request)
     key, scope = (own, ()) if own is not None else _cloud_event_key(request, media_type)
@@ -132,6 +131,13 @@ def read_head(
         traceparent=found.get("traceparent"),
         tracestate=found.get("tracestate"),
     )
+
+
+def trace_of(request: Request) -> dict[str, str]:
+    """The members `traceparent` and `tracestate` of a request: of two parents neither counts, and states are
+    joined."""
+    parents, states = request.headers.getlist("traceparent"), request.headers.getlist("tracestate")
+    return trace(parents[0] if len(parents) == 1 else None, ",".join(states))
 
 
 def keyed_by_webhook(head: RequestHead, request: Request, body: bytes) -> RequestHead:

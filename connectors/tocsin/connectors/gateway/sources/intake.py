@@ -31,12 +31,11 @@ from tocsin.connectors.gateway.inbox import Inbox
 from tocsin.connectors.gateway.metrics import GatewayMetrics
 from tocsin.connectors.gateway.problems import Refusal, refusals
 from tocsin.connectors.gateway.rates import Payer, TenantRates
-from tocsin.connectors.gateway.request import media_type_of
+from tocsin.connectors.gateway.request import media_type_of, trace_of
 from tocsin.connectors.gateway.sources.heard_lately import BEGINNING, HeardLately, HeardOnce
 from tocsin.connectors.gateway.sources.tried import Tried, Understood, answer_of, is_settled, is_tried
 from tocsin.connectors.publish import InboxEvent, Origin
 from tocsin.connectors.sources.port import Heard, Message, MessageSource
-from tocsin.connectors.tracing import trace
 from tocsin.schemas.events import ProblemReported
 
 log = logging.getLogger(__name__)
@@ -100,8 +99,7 @@ class SourceIntake:
         return heard
 
     def _message(self, request: Request, source: MessageSource, body: bytes, topic: str, media_type: str) -> Message:
-        caller, headers = caller_of(request), request.headers
-        found = trace(headers.get("traceparent"), headers.get("tracestate"))
+        caller, found = caller_of(request), trace_of(request)
         settled = is_settled(request)
         return Message(
             body=body,

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.connectors.gateway.problems import Refusal, refuse
-from tocsin.connectors.gateway.request import TENANT_PARAMETER
+from tocsin.connectors.gateway.request import TENANT_PARAMETER, media_type_of
 from tocsin.connectors.gateway.source_kinds import NO_METRICS
 from tocsin.connectors.gateway.sources.examples import OTLP_LOGS, OTLP_TRACES, body_of
 from tocsin.connectors.gateway.sources.intake import SourceIntake
@@ -111,7 +111,6 @@ def _answer(request: Request, signal: Signal, heard: list[Heard]) -> Response:
 
 def _written(request: Request, message: Message, status: int, headers: Mapping[str, str] | None = None) -> Response:
     """A message in the form in which the request was."""
-    form = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if form == PROTOBUF:
+    if media_type_of(request, ()) == PROTOBUF:
         return Response(message.SerializeToString(), status, headers, media_type=PROTOBUF)
     return Response(MessageToJson(message, indent=None), status, headers, media_type=JSON)
