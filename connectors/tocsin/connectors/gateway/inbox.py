@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Coroutine, Iterable
 from contextlib import nullcontext
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -17,6 +18,12 @@ from tocsin.connectors.publish import InboxEvent, Receipt
 from tocsin.schemas.events import CommandIssued, ProblemReported
 
 log = logging.getLogger(__name__)
+
+AT_ONCE = 50
+"""How many events of one request are handed over before other requests have their turn."""
+
+Stored = dict[str, object]
+"""What is answered of one event."""
 
 
 class EventPort(Protocol):
@@ -36,7 +43,7 @@ class Inbox:
         self._counts = counts
         self.keys = UsedKeys()
 
-    async def store(self, event: InboxEvent, keyed: bytes | None = None) -> dict[str, object]:
+    async def store(self, event: InboxEvent, keyed: bytes | None = None) -> Stored:
         """Store one event and return the answer; `keyed` is the document whose id was made of an idempotency key.
         Raises Refusal, and nothing else but CancelledError."""
         with nullcontext() if keyed is None else self.keys.use(event.event_id, keyed), refusals():
@@ -47,18 +54,28 @@ class Inbox:
         return _answer(event)
 
 
+async def handed_over(storing: Iterable[Coroutine[Any, Any, Stored]]) -> list[asyncio.Future[Stored]]:
+    """The storing of each event of a request begun, in their order, with pauses for other requests."""
+    begun = list[asyncio.Future[Stored]]()
+    for number, each in enumerate(storing, start=1):
+        begun.append(asyncio.ensure_future(each))
+        if number % AT_ONCE == 0:
+            await asyncio.sleep(0)
+    return begun
+
+
 def _kind(event: InboxEvent) -> str:
     if isinstance(event, ProblemReported):
         return event.problem.dialect
     return "command" if isinstance(event, CommandIssued) else "activity"
 
 
-def _answer(event: InboxEvent) -> dict[str, object]:
+def _answer(event: InboxEvent) -> Stored:
     """The id of the event, the URI of the occurrence unless it is a command, and what the reader forgave (rule and
     pointer)."""
     if isinstance(event, CommandIssued):
         return {"event_id": event.event_id}
-    answer: dict[str, object] = {"event_id": event.event_id, "instance": f"urn:uuid:{event.event_id}"}
+    answer: Stored = {"event_id": event.event_id, "instance": f"urn:uuid:{event.event_id}"}
     if isinstance(event, ProblemReported) and event.problem.violations:
         answer["violations"] = msgspec.to_builtins(event.problem.violations)
     return answer

@@ -30,7 +30,7 @@ from tocsin.connectors.gateway.documents import Document, count_documents, split
 from tocsin.connectors.gateway.examples import PROBLEMS, Content, activity_of
 from tocsin.connectors.gateway.flight import held_by
 from tocsin.connectors.gateway.ignored import IgnoredDocuments
-from tocsin.connectors.gateway.inbox import Inbox
+from tocsin.connectors.gateway.inbox import Inbox, handed_over
 from tocsin.connectors.gateway.metrics import GatewayMetrics
 from tocsin.connectors.gateway.problems import (
     KAFKA_AWAY,
@@ -59,8 +59,6 @@ from tocsin.schemas.events import ActivityKind, ActivityObserved, ProblemReporte
 MakeEvent = Callable[[bytes, Origin], InboxEvent]
 """The event of one document's bytes; raises Unreadable or NothingToPublish."""
 
-AT_ONCE = 50
-"""How many documents of a batch are handed over before other requests have their turn."""
 NOT_TEXT = tuple(media_type for media_type in KNOWN if not media_type.startswith("text/"))
 A_DOCUMENT = 1024
 """What a document counts, in bytes, besides its own when work is weighed: reading even a small one takes a while."""
@@ -146,12 +144,7 @@ class Intake:
 
     async def _store_all(self, documents: list[Read]) -> list[dict[str, object]]:
         """What is answered to each, in their order, which is also that of storing them."""
-        storing = []
-        for number, each in enumerate(documents, start=1):
-            storing.append(asyncio.ensure_future(self._store_or_refuse(*each)))
-            if number % AT_ONCE == 0:
-                await asyncio.sleep(0)
-        return await asyncio.gather(*storing)
+        return await asyncio.gather(*await handed_over(self._store_or_refuse(*each) for each in documents))
 
     async def _store_or_refuse(self, document: Document, read: Made) -> dict[str, object]:
         try:

@@ -27,7 +27,7 @@ from tocsin.connectors.gateway.context import request_id_of
 from tocsin.connectors.gateway.documents import Document
 from tocsin.connectors.gateway.flight import held_by
 from tocsin.connectors.gateway.ignored import IgnoredDocuments
-from tocsin.connectors.gateway.inbox import Inbox
+from tocsin.connectors.gateway.inbox import Inbox, handed_over
 from tocsin.connectors.gateway.metrics import GatewayMetrics
 from tocsin.connectors.gateway.problems import Refusal, refusals
 from tocsin.connectors.gateway.rates import Payer, TenantRates
@@ -40,8 +40,6 @@ from tocsin.schemas.events import ProblemReported
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 50
-"""How many events are handed over before other requests have their turn."""
 BECAME = 20
 """Of how many events of a message it is remembered what they were."""
 READING = 1024
@@ -127,11 +125,8 @@ class SourceIntake:
     async def _store(self, message: Message, source: MessageSource, heard: list[Heard]) -> None:
         """Store every event, in their order, and keep the message where something of it became nothing. All are waited
         for, whatever becomes of one: nothing is stored behind the back of whoever was answered."""
-        storing = []
-        for event in chain.from_iterable(each.events for each in heard):
-            storing.append(asyncio.ensure_future(self._ports.inbox.store(event)))
-            if len(storing) % AT_ONCE == 0:
-                await asyncio.sleep(0)
+        events = chain.from_iterable(each.events for each in heard)
+        storing = await handed_over(map(self._ports.inbox.store, events))
         for stored in await asyncio.gather(*storing, return_exceptions=True):
             if isinstance(stored, BaseException):
                 raise stored
