@@ -6,6 +6,7 @@ import pytest
 
 from tests.connectors.gateway.test_hostile import HEAD, answered, gateway_with
 from tocsin.connectors.gateway import Rate
+from tocsin.connectors.gateway.flight import Room
 from tocsin.connectors.gateway.problems import Refusal
 from tocsin.connectors.gateway.rates import MAX_TENANTS, Payer, TenantRates
 from tocsin.connectors.publish import MemoryPublisher
@@ -118,3 +119,24 @@ async def test_refused_documents_count_too() -> None:
     async with gateway_with(tenant_documents=Rate(0.001, 2)) as port:
         answers = [await answered(port, request) for _ in range(3)]
     assert [answer.split()[1] for answer in answers] == [b"400", b"400", b"429"]
+
+
+# where, what there is no room for, what there is
+CROWDED = {
+    "a batch": ("/v1/problems", b'[{"code":"e.p.x"},{"code":"e.p.y"}]', b'[{"code":"e.p.x"}]'),
+    "a record of an agent that failed": (
+        "/v1/agents/acapy/topic/connections/",
+        b'{"connection_id":"c","state":"abandoned"}',
+        b'{"connection_id":"c","state":"active"}',
+    ),
+}
+
+
+@pytest.mark.parametrize(("path", "large", "small"), CROWDED.values(), ids=CROWDED)
+async def test_what_is_refused_for_want_of_room_costs_nothing(path: str, large: bytes, small: bytes) -> None:
+    head, answers = HEAD.replace(b"/v1/problems", path.encode()), []
+    async with gateway_with(room=Room(documents=1), tenant_documents=Rate(0.001, 2)) as port:
+        for body in (large, large, small, small, small):
+            said = f"connection: close\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+            answers.append(await answered(port, head + said + body))
+    assert [answer.split()[1] for answer in answers] == [b"503", b"503", b"202", b"202", b"429"]

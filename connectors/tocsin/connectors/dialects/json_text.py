@@ -20,6 +20,8 @@ MAX_DEPTH = 32
 """How deep arrays and objects may nest."""
 MAX_MEMBERS = 256
 """How many members one object may have."""
+HOLE = 1
+"""What stands for what cannot be kept, where only that is to be refused: no object, nor anything empty."""
 MAX_DIGITS = 100
 """How many digits an integer may have: beyond any identifier, and far below what makes `int()` slow."""
 
@@ -91,6 +93,38 @@ def parse_carefully(raw: bytes, max_depth: int) -> object:
     return value
 
 
+def parse_with_holes(raw: bytes, *, max_depth: int = MAX_DEPTH) -> object:
+    """The value of a document that holds many others, each of which counts for itself: HOLE stands for what cannot be
+    kept (what nests too deep, an object with a member twice), and texts may hold lone surrogates, also for bytes that
+    are no UTF-8. Raises Unreadable for what is no JSON, and for numbers and objects beyond a limit."""
+    text = without_depths(raw, max_depth).decode("utf-8-sig", "surrogateescape")
+    try:
+        value: object = _WITH_HOLES.decode(text)
+    except json.JSONDecodeError as error:
+        raise Unreadable(UnreadableReason.NOT_JSON, expected="JSON", offset=error.pos) from None
+    return value
+
+
+def without_depths(raw: bytes, max_depth: int) -> bytes:
+    """JSON with HOLE in place of each array and object that nests deeper than that. Raises Unreadable where one has no
+    end."""
+    depth, kept, begun = 0, list[bytes](), 0
+    for match in _STRING_OR_BRACKET.finditer(raw):
+        found = match.group()
+        if found in (b"[", b"{"):
+            depth += 1
+            if depth == max_depth + 1:
+                kept.append(raw[begun : match.start()])
+        elif found in (b"]", b"}"):
+            depth -= 1
+            if depth == max_depth:
+                kept.append(str(HOLE).encode())
+                begun = match.end()
+    if depth > max_depth:
+        raise Unreadable(UnreadableReason.TOO_DEEP, expected=f"at most {max_depth} levels")
+    return b"".join([*kept, raw[begun:]])
+
+
 def count_items(raw: bytes, at_most: int) -> int:
     """How many items a JSON array has, without parsing it, and counted no further than one beyond `at_most`. An empty
     array counts as one; for what is no JSON the number means nothing."""
@@ -148,6 +182,15 @@ def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return members
 
 
+def _members_or_hole(pairs: list[tuple[str, object]]) -> object:
+    try:
+        return _members(pairs)
+    except Unreadable as error:
+        if error.reason is not UnreadableReason.DUPLICATE_MEMBER:
+            raise
+        return HOLE
+
+
 def _integer(digits: str) -> int:
     if len(digits) > MAX_DIGITS:
         raise Unreadable(UnreadableReason.NUMBER_OUT_OF_RANGE, expected=f"at most {MAX_DIGITS} digits")
@@ -170,4 +213,7 @@ _QUOTED = json.encoder.encode_basestring
 _DECODE = msgspec.json.Decoder().decode
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_members, parse_int=_integer, parse_float=_float, parse_constant=_constant
+)
+_WITH_HOLES = json.JSONDecoder(
+    object_pairs_hook=_members_or_hole, parse_int=_integer, parse_float=_float, parse_constant=_constant
 )

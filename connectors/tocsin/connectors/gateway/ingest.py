@@ -135,8 +135,9 @@ class Intake:
         rates.charge_bytes(head.payer, len(body))
         head = keyed_by_webhook(head, request, body)
         count = await beside.do(len(body), count_documents, body, head, config)
-        rates.charge_documents(head.payer, count)
+        # room first: what is refused for want of it costs nobody anything
         held_by(request).take(documents=count)
+        rates.charge_documents(head.payer, count)
         read = await beside.do(len(body) + count * A_DOCUMENT, read_documents, body, head, config, make)
         if isinstance(read, list):
             return _answer_batch(await self._store_all(read))

@@ -6,6 +6,7 @@ Ids of events are made of the bytes, so that a message that is sent again is the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from hashlib import sha256
 
 import msgspec
@@ -18,7 +19,7 @@ OTHER = "other"
 """The kind of a message that a source's table does not have."""
 
 
-class Message(Struct, frozen=True, kw_only=True):
+class Message(Struct, frozen=True, kw_only=True, dict=True):
     """One message of a source, not parsed yet. `headers`: those that its source reads, in small letters. `topic` is
     what the path says of it, `now` the time in microseconds. `wallets`: the tenant of each wallet; empty where the
     tenant is settled (by the path, or by a credential of one tenant)."""
@@ -37,10 +38,15 @@ class Message(Struct, frozen=True, kw_only=True):
             return self
         return msgspec.structs.replace(self, origin=msgspec.structs.replace(self.origin, tenant=tenant))
 
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the body, taken once: a message may be a thousand events."""
+        return sha256(self.body).hexdigest()
+
     def event_id(self, *parts: str) -> str:
         """The id of an event that is made of these bytes: the same whenever they come. `parts` tell the events of one
         message apart, and the messages of different sources."""
-        return derived_id("source", self.origin.tenant, *parts, sha256(self.body).hexdigest())
+        return derived_id("source", self.origin.tenant, *parts, self.digest)
 
 
 class Heard(Struct, frozen=True, kw_only=True):

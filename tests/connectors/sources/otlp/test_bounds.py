@@ -170,6 +170,7 @@ ALONE_JSON: dict[str, Any] = {
     "a severity of no digit that is ASCII": {"severityNumber": "\u0661\u0667"},
     "a time that is none": {"severityNumber": 17, "timeUnixNano": "yesterday"},
     "attributes that are an object": {"severityNumber": 17, "attributes": {"a": 1}},
+    "a name of an attribute that is a list": {"severityNumber": 9, "attributes": [{"key": []}]},
     "two values in one": {"severityNumber": 17, "body": {"stringValue": "a", "intValue": 1}},
     "a record of 256 kB": {"severityNumber": 17, "body": {"stringValue": "x" * MAX_RECORD}},
 }
@@ -180,6 +181,56 @@ def test_a_record_in_json_that_cannot_be_read_is_rejected_alone(content: Any) ->
     document = {"resourceLogs": [{"scopeLogs": [{"logRecords": [{"severityNumber": 17}, content]}]}]}
     export = read(json.dumps(document).encode(), JSON)
     assert (len(export.events), export.rejected) == (1, 1)
+
+
+def deep(levels: int) -> str:
+    """A body in JSON that nests so deep."""
+    return '{"arrayValue":{"values":[' * levels + '{"stringValue":"x"}' + "]}}" * levels
+
+
+# what a record says besides its severity
+HOLED_JSON: dict[str, bytes] = {
+    "values 80 levels deep": f'"body":{deep(27)}'.encode(),
+    "values 100,000 levels deep": f'"body":{deep(33_000)}'.encode(),
+    "100,000 lists": b'"body":{"stringValue":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "half an emoji": rb'"body":{"stringValue":"\ud83d"}',
+    "half an emoji in the name of an attribute": rb'"attributes":[{"key":"\ude00","value":{"intValue":1}}]',
+    "a text that is no UTF-8": b'"body":{"stringValue":"\xff\xfe"}',
+    "a member twice": b'"body":{"stringValue":"a","stringValue":"b"}',
+    "a member twice in the record itself": b'"severityNumber":17',
+}
+
+
+@pytest.mark.parametrize("said", HOLED_JSON.values(), ids=HOLED_JSON)
+def test_a_record_in_json_of_which_a_part_cannot_be_kept_is_rejected_alone(said: bytes) -> None:
+    good = b'{"severityNumber":17,"body":{"stringValue":"\xc3\xa9 \\\\ud83d"}}'
+    records = b",".join([good, b'{"severityNumber":17,' + said + b"}", good.replace(b"17", b'17,"timeUnixNano":"1"')])
+    export = read(b'{"resourceLogs":[{"scopeLogs":[{"logRecords":[%s]}]}]}' % records, JSON)
+    assert (len(export.events), export.rejected, export.counts) == (2, 1, {"log_error": 2, "rejected": 1})
+    assert [event.problem.text for event in export.events.values()] == ["\xe9 \\ud83d"] * 2
+    assert len(export.whys) == 1
+    with pytest.raises(Unreadable):
+        read(b'{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"severityNumber":17,%s}]}]}]}' % said, JSON)
+
+
+@pytest.mark.parametrize("said", HOLED_JSON.values(), ids=HOLED_JSON)
+def test_what_a_record_has_in_a_member_that_is_not_read_spoils_nothing(said: bytes) -> None:
+    if said.startswith(b'"severityNumber'):
+        said = b'"body":{},' + said
+    record = b'{"severityNumber":17,"new":{%s}}' % said
+    export = read(b'{"resourceLogs":[{"scopeLogs":[{"logRecords":[%s]}]}]}' % record, JSON)
+    assert (len(export.events), export.rejected) == (1, 0)
+
+
+@pytest.mark.parametrize("said", HOLED_JSON.values(), ids=HOLED_JSON)
+def test_a_resource_in_json_of_which_a_part_cannot_be_kept_loses_no_record(said: bytes) -> None:
+    resource = b'"attributes":[{"key":"service.name","value":{"stringValue":"s"}},{"key":"k","value":{%s}}]'
+    scoped = b'"scopeLogs":[{"logRecords":[{"severityNumber":17}]}]'
+    if b"attributes" in said or said.startswith(b'"severity'):
+        resource, said = b"%s", b'"attributes":[],"attributes":[]'
+    said = said.removeprefix(b'"body":{').removesuffix(b"}")
+    export = read(b'{"resourceLogs":[{"resource":{%s},%s}]}' % (resource % said, scoped), JSON)
+    assert (len(export.events), export.rejected, len(export.whys)) == (1, 0, 1)
 
 
 def test_unknown_members_and_fields_are_ignored() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from tests.harness.fuzzing import examples
 from tocsin.connectors.dialects import Unreadable
 from tocsin.connectors.publish import InboxEvent, Origin
+from tocsin.connectors.sources import port
 from tocsin.connectors.sources.port import Heard, Message
 from tocsin.connectors.sources.sentry import ENVELOPES, STORE
 from tocsin.connectors.sources.sentry.envelope import MAX_HEADER, MAX_ITEMS, read_envelope
@@ -258,3 +260,18 @@ FEARED: dict[str, bytes] = {
 def test_what_was_feared(raw: bytes) -> None:
     survives(raw)
     survives(HEAD + b'{"type":"event","length":%d}\n' % len(raw) + raw)
+
+
+def test_the_body_of_many_events_without_ids_is_digested_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    digested = list[bytes]()
+
+    def sha256(body: bytes) -> Any:
+        digested.append(body)
+        return hashlib.sha256(body)
+
+    monkeypatch.setattr(port, "sha256", sha256)
+    body = written({}, *[({"type": "event"}, b'{"message":"x"}', True)] * MAX_ITEMS)
+    heard = ENVELOPES.read(message(body))
+    assert isinstance(heard, list)
+    assert len({event.event_id for each in heard for event in each.events}) == MAX_ITEMS
+    assert digested == [body]

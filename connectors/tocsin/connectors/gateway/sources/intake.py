@@ -86,8 +86,9 @@ class SourceIntake:
         heard = found if isinstance(found, list) else [found]
         if is_tried(request):
             raise Tried(answer_of(request, source, message, [_understood(message, each) for each in heard]))
-        self._charge(payer, heard)
+        # room first: what is refused for want of it costs nobody anything
         held_by(request).take(documents=sum(len(each.events) for each in heard))
+        self._charge(payer, heard)
         try:
             await self._store(message, source, heard)
         except Refusal as refusal:

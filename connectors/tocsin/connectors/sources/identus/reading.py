@@ -7,7 +7,6 @@ failure. Its `id` is the same each time, its bytes are not; so the ids of our ev
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -92,7 +91,7 @@ def envelope_of(message: Message) -> Envelope:
         raise Unreadable(UnreadableReason.MISSING_MEMBER, "/type", f"what happened, such as {next(iter(KINDS))}")
     at = read_time(document.get("ts"))[0]
     return Envelope(
-        id=_text(document, "id") or sha256(message.body).hexdigest(),
+        id=_text(document, "id") or message.digest,
         at=at if at is not None and at >= 0 else None,
         type=said,
         wallet=_text(document, "walletId"),

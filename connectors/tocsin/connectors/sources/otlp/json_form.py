@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from opentelemetry.proto.logs.v1.logs_pb2 import SeverityNumber
 
 from tocsin.connectors.dialects import Unreadable, UnreadableReason
-from tocsin.connectors.dialects.json_text import parse_json
+from tocsin.connectors.dialects.json_text import parse_json, parse_with_holes
 from tocsin.connectors.sources.otlp.bounds import FEW, MAX_PARTS, MAX_RECORD, Budget, Group, Parts
 from tocsin.connectors.sources.otlp.signals import Signal
 
@@ -27,6 +27,10 @@ OBJECT = 5
 MAX_DEPTH = 64
 """An attribute lies ten levels deep, and each list within it three more."""
 
+_OF_A_PART = (
+    UnreadableReason.TOO_DEEP, UnreadableReason.LONE_SURROGATE, UnreadableReason.DUPLICATE_MEMBER,
+    UnreadableReason.NOT_UTF8,
+)  # fmt: skip
 _IDS = ("traceId", "spanId")
 _SEVERITIES = frozenset(SeverityNumber.keys())
 _NUMBER = re.compile(r"[0-9]{1,10}")
@@ -37,7 +41,7 @@ def groups(body: bytes, signal: Signal) -> Iterator[Group[Any]]:
     """As those of `wire`. Raises Unreadable."""
     if body.count(b"{") + body.count(b"[") > MAX_OBJECTS:
         raise Unreadable(UnreadableReason.TOO_LARGE, expected=f"at most {MAX_OBJECTS} objects and lists")
-    document = parse_json(body, max_bytes=len(body), max_depth=MAX_DEPTH)
+    document = _document(body, signal)
     parts, (of_export, of_resource, of_scope) = Parts(), signal.groups
     for group in parts.count(_list(document, of_export)):
         for scoped in parts.count(_list(group, of_resource)):
@@ -51,7 +55,10 @@ def message(part: Any, kind: type[Message], signal: Signal, budget: Budget) -> M
         raise Unreadable(UnreadableReason.WRONG_TYPE, expected="an object")
     members = signal.members if kind is signal.record else _NAMED[kind.DESCRIPTOR.name]
     kept = {name: part[name] for name in members if name in part}
-    written = msgspec.json.encode(kept)
+    try:
+        written = msgspec.json.encode(kept)
+    except UnicodeEncodeError:
+        raise Unreadable(UnreadableReason.LONE_SURROGATE, expected="text that UTF-8 can hold") from None
     budget.look(OBJECT * written.count(b"{") + len(written) // FEW)
     if len(written) > MAX_RECORD:
         raise Unreadable(UnreadableReason.TOO_LARGE, expected=f"at most {MAX_RECORD} bytes")
@@ -67,6 +74,19 @@ def message(part: Any, kind: type[Message], signal: Signal, budget: Budget) -> M
     except (ParseError, ValueError, TypeError, AttributeError, RecursionError):
         # what the library says of it quotes the record
         raise Unreadable(UnreadableReason.WRONG_TYPE, expected="members as OTLP/JSON has them") from None
+
+
+def _document(body: bytes, signal: Signal) -> object:
+    """The export; with holes where a part of it cannot be kept, so that only the record is refused in which one is."""
+    try:
+        return parse_json(body, max_bytes=len(body), max_depth=MAX_DEPTH)
+    except Unreadable as error:
+        if error.reason not in _OF_A_PART:
+            raise
+        found = parse_with_holes(body, max_depth=MAX_DEPTH)
+        if not _list(found, signal.groups[0]):
+            raise
+        return found
 
 
 def _list(holder: Any, name: str) -> list[Any]:

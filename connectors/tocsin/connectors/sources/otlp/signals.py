@@ -39,7 +39,12 @@ def _log_might_tell(record: dict[str, Any]) -> bool:
     number, attributes = record.get("severityNumber"), record.get("attributes")
     if type(number) is not int or not 0 < number < ERROR or not isinstance(attributes, list | None):
         return True
-    return any(not isinstance(one, dict) or one.get("key") in EXCEPTION for one in attributes or ())
+    return any(not isinstance(one, dict) or not _is_other(one.get("key")) for one in attributes or ())
+
+
+def _is_other(name: object) -> bool:
+    """Whether this names an attribute that tells no exception; what is no name is left to whoever reads the record."""
+    return isinstance(name, str) and name not in EXCEPTION
 
 
 def _span_might_tell(span: dict[str, Any]) -> bool:
