@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import signal
 import uuid
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -21,6 +22,11 @@ settings.load_profile("tocsin")
 KAFKA_FIXTURES = {"broker", "bootstrap", "own_broker"}
 NAMES_KAFKA = re.compile(r"\b(broker|bootstrap|own_broker|mark\.kafka)\b")
 """Stands in every file of tests that need Kafka."""
+
+
+# A shell starts `make test &` with it ignored, and the processes of tests inherit that: none would end by Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_xdist_auto_num_workers() -> int:
