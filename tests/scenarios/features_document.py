@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from tests.scenarios.scenario_file import FOLDER, Scenario, all_scenarios
+from tests.scenarios.all_scenarios import FOLDER, all_scenarios
 from tocsin.streams.rulesfile.document import read_document
+from tocsin.streams.scenarios.reading import Scenario
 
 ROOT = FOLDER.parents[1]
 FILE = ROOT / "streams" / "FEATURES.md"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tests.scenarios.all_scenarios import all_scenarios
 from tests.scenarios.features_document import FILE, ISSUE, NUMBERS, ROOT, document, module_path, sections, shown_by
-from tests.scenarios.scenario_file import all_scenarios
 
 FEATURES = {number: feature for section in sections() for number, feature in section.features.items()}
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
 import pytest
 
-from tests.scenarios.scenario_file import FOLDER, BadScenario, Scenario, Then, all_scenarios, parse_scenarios
-from tests.scenarios.scenario_matching import differences, fits
-from tests.scenarios.virtual_bus import VirtualBus
+from tests.scenarios.all_scenarios import FOLDER, WatchedBus, all_scenarios
+from tocsin.streams.scenarios.matching import differences, fits
+from tocsin.streams.scenarios.reading import BadScenario, Scenario, Then, parse_scenarios
 
 SCENARIOS = all_scenarios()
 
 
 @pytest.mark.parametrize("scenario", [pytest.param(one, id=f"{one.file}: {one.name}") for one in SCENARIOS])
-def test_scenario(scenario: Scenario, tmp_path: Path) -> None:
-    bus = VirtualBus(scenario, tmp_path)
+def test_scenario(scenario: Scenario) -> None:
+    bus = WatchedBus(scenario)
     wrong = differences(scenario.then, bus.run())
     if wrong is not None:
         pytest.fail(f"{scenario.file}: {scenario.name}\n{wrong}", pytrace=False)
@@ -89,9 +87,9 @@ def test_a_mistake_in_a_file_is_an_error(before: str, after: str, said: str) -> 
         pytest.param("{at: 0s, event: ProblemRepeated}", "0s ProblemRepeated", id="a wrong event"),
     ],
 )
-def test_what_differs_is_shown_side_by_side(tmp_path: Path, changed: str, shown: str) -> None:
+def test_what_differs_is_shown_side_by_side(changed: str, shown: str) -> None:
     (scenario,) = parse_scenarios(GOOD.replace("{at: 0s, event: ProblemOpened}", changed), "x.yaml")
-    wrong = differences(scenario.then, VirtualBus(scenario, tmp_path).run())
+    wrong = differences(scenario.then, WatchedBus(scenario).run())
     assert wrong is not None
     assert shown in wrong
     assert "| 0s ProblemOpened" in wrong

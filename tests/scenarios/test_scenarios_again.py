@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
 import pytest
 
-from tests.scenarios.scenario_file import ACTIVITIES, Given, Scenario, all_scenarios
-from tests.scenarios.scenario_names import Line
-from tests.scenarios.virtual_bus import VirtualBus
+from tests.scenarios.all_scenarios import WatchedBus, all_scenarios
 from tocsin.connectors.dialects import DIALECTS
+from tocsin.streams.scenarios.names import Line
+from tocsin.streams.scenarios.reading import ACTIVITIES, Given, Scenario
 
 REPORTS = ("report", *DIALECTS)
 MESSAGES = (*ACTIVITIES, "activity")
 SCENARIOS = [pytest.param(one, id=f"{one.file}: {one.name}") for one in all_scenarios()]
 
 
-def _run(scenario: Scenario, folder: Path) -> list[Line]:
-    return VirtualBus(scenario, folder).run()
+def _run(scenario: Scenario) -> list[Line]:
+    return WatchedBus(scenario).run()
 
 
 def _said(lines: list[Line]) -> list[tuple[object, ...]]:
@@ -38,19 +36,19 @@ def _twice(given: Given) -> list[Given]:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_what_is_handed_in_twice_counts_once(scenario: Scenario, tmp_path: Path) -> None:
+def test_what_is_handed_in_twice_counts_once(scenario: Scenario) -> None:
     doubled = msgspec.structs.replace(scenario, given=tuple(each for one in scenario.given for each in _twice(one)))
-    assert _said(_run(doubled, tmp_path)) == _said(_run(scenario, tmp_path))
+    assert _said(_run(doubled)) == _said(_run(scenario))
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_a_neighbour_with_the_same_ids_changes_nothing(scenario: Scenario, tmp_path: Path) -> None:
+def test_a_neighbour_with_the_same_ids_changes_nothing(scenario: Scenario) -> None:
     mirrored = [
         msgspec.structs.replace(one, tenant=f"z{one.tenant}", name=one.name and f"z {one.name}")
         for one in scenario.given
         if one.what in REPORTS + MESSAGES
     ]
     both = tuple(sorted((*scenario.given, *mirrored), key=lambda one: one.at))
-    lines = _run(msgspec.structs.replace(scenario, given=both), tmp_path)
+    lines = _run(msgspec.structs.replace(scenario, given=both))
     own = {one.tenant for one in scenario.given}
-    assert _said([line for line in lines if line.tenant in own]) == _said(_run(scenario, tmp_path))
+    assert _said([line for line in lines if line.tenant in own]) == _said(_run(scenario))

@@ -14,6 +14,7 @@ from tocsin.connectors.printable import printable
 from tocsin.connectors.webhooks import new_secret
 from tocsin.streams.cli.output import as_typed, show, show_error, show_json
 from tocsin.streams.cli.rules_agents import agents_of
+from tocsin.streams.cli.rules_scenarios import played
 from tocsin.streams.cli.rules_test import Recorded, Rehearsing, recorded_in, recorded_last_day
 from tocsin.streams.processes.exit_codes import CHECK_FAILED, USAGE, CommandFailed
 from tocsin.streams.processes.rules_watch import own_addresses
@@ -100,22 +101,38 @@ def check(
 
 
 @app.command("test")
-def replay(
+def rehearse(
     file: RulesFile,
     events: Annotated[
-        Path, typer.Option(exists=True, dir_okay=False, readable=True, help="Lines of `tocsin tail inbox --json`.")
-    ],
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, readable=True, help="Lines of `tocsin tail inbox --json`."),
+    ] = None,
+    scenario: Annotated[
+        list[Path] | None,
+        typer.Option(
+            exists=True, dir_okay=False, readable=True, help="A scenario file (docs/scenarios.md); may be repeated."
+        ),
+    ] = None,
     as_json: AsJson = False,
     force: Annotated[
         bool, typer.Option("--force", help="Exit 0 also when a rule suppresses more than half of the problems.")
     ] = False,
 ) -> None:
-    """Say what these rules would do with recorded events, and exit 1 when a rule would suppress most of them."""
+    """Say what these rules would do with recorded events, and exit 1 when a rule would suppress most of them; or
+    whether they notify exactly as scenarios say, and exit 1 when not."""
+    if (events is None) == (not scenario):
+        raise CommandFailed(USAGE, "say what to test the rules with: --events FILE, or --scenario FILE (once or more)")
     book, findings = _read(file)
     if book is None:
         for finding in findings:
             show_error(printable(str(finding)))
         raise typer.Exit(CHECK_FAILED)
+    failed = _rehearse(book, file, events, as_json, force) if events else _play(book, scenario or [], as_json)
+    raise typer.Exit(CHECK_FAILED if failed else 0)
+
+
+def _rehearse(book: RuleBook, file: Path, events: Path, as_json: bool, force: bool) -> bool:
+    """Whether a rule suppresses too much of recorded events."""
     rehearsing = Rehearsing(DecideConfig(book=book))
     show_line = show_json if as_json else lambda effect: show(printable(effect["line"]))
     for recorded in recorded_in(events):
@@ -131,7 +148,20 @@ def replay(
             show(printable(line))
     for line in too_much:
         show_error(printable(f"tocsin: {file}: {line}" + ("" if force else "; is that right? then use --force")))
-    raise typer.Exit(CHECK_FAILED if too_much and not force else 0)
+    return bool(too_much) and not force
+
+
+def _play(book: RuleBook, scenarios: list[Path], as_json: bool) -> bool:
+    """Whether a scenario differs."""
+    failed = 0
+    for one in played(book, scenarios):
+        failed += one.differences is not None
+        if as_json:
+            show_json(one.summary())
+            continue
+        for line in one.lines():
+            show(printable(line))
+    return failed > 0
 
 
 @app.command()

@@ -6,11 +6,11 @@ import asyncio
 import logging
 from typing import Any
 
-from tests.scenarios.scenario_file import BadScenario, Given
-from tests.scenarios.scenario_names import Line
 from tocsin.connectors.mediation import Context, Handled, Mediation, load_table
 from tocsin.connectors.publish import MemoryPublisher
 from tocsin.schemas.events import ProblemReported
+from tocsin.streams.scenarios.names import Line
+from tocsin.streams.scenarios.reading import BadScenario, Given
 
 _KEYS = {"table", "column", "escalate_to", "service"}
 

@@ -1,25 +1,20 @@
 """Scenario files: YAML, checked whole (an unknown key is an error), with times as people write them.
 
-Times count from the scenario's start, `START` (a Friday, 08:00 UTC). The form is explained in README.md beside this.
+Times count from the scenario's start, `START` (a Friday, 08:00 UTC). docs/scenarios.md explains the form.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct, field
 
 from tocsin.connectors.dialects import DIALECTS
 from tocsin.schemas.events import EVENTS
-from tocsin.streams.rulesfile.document import read_document
-
-FOLDER = Path(__file__).parent
-"""Where the files lie, one folder for each topic."""
+from tocsin.streams.rulesfile.document import Unusable, read_document
 
 START = 1_800_000_000_000_000
 """Microseconds since the epoch: Friday 2027-01-15 08:00:00 UTC."""
@@ -59,8 +54,19 @@ _NOT_EVENTS: dict[str, frozenset[str]] = {
     "handled": frozenset({"action", "code", "to", "signed", "synchronous", "why_ignored", "reply_with", "document"}),
     "log": frozenset({"message", "request_id", "msg_sha256"}),
 }
+_MAPPINGS = (*ACTIVITIES, "activity", "command", "silence", "deaf", "rules")
+_NEEDED: dict[str, tuple[str, ...]] = {
+    "command": ("kind", "target"),
+    "deaf": ("since",),
+    "silence": ("silence", "starts_at", "ends_at"),
+}
+"""Texts that cannot be left out."""
+
 _PART = re.compile(r"(\d+)(us|ms|s|m|h|d)")
 _SPAN = re.compile(r"(?:\d+(?:us|ms|s|m|h|d))+")
+
+
+Made = TypeVar("Made", bound=Struct)
 
 
 class BadScenario(Exception):
@@ -98,9 +104,14 @@ class Scenario(Struct, frozen=True, kw_only=True):
     given: tuple[Given, ...]
     then: tuple[Then, ...]
     until: int
+    notified: bool = False
+    """Whether `then` lists the notifications alone, of all that happens."""
     rules: dict[str, Any] | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     mediation: dict[str, Any] | None = None
+
+
+_Lines = dict[tuple[str | int, ...], int]
 
 
 class _File(Struct, frozen=True, forbid_unknown_fields=True):
@@ -111,9 +122,10 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
 
 class _Entry(Struct, frozen=True, forbid_unknown_fields=True):
     name: str
-    features: list[str]
     given: list[dict[str, Any]]
-    then: list[dict[str, Any]]
+    features: list[str] = field(default_factory=list)
+    then: list[dict[str, Any]] | None = None
+    notified: list[dict[str, Any]] | None = None
     why: str = ""
     until: str | None = None
     rules: dict[str, Any] | None = None
@@ -121,46 +133,44 @@ class _Entry(Struct, frozen=True, forbid_unknown_fields=True):
     mediation: dict[str, Any] | None = None
 
 
-@cache
-def all_scenarios() -> tuple[Scenario, ...]:
-    """Every scenario of every file, in the order of the listing. Raises BadScenario."""
-    return tuple(each for path in sorted(FOLDER.glob("*/*.yaml")) for each in read_scenarios(path))
-
-
-def read_scenarios(path: Path) -> list[Scenario]:
-    """The scenarios of one file. Raises BadScenario."""
-    return parse_scenarios(path.read_text("utf-8"), path.relative_to(FOLDER).as_posix())
-
-
 def parse_scenarios(text: str, file: str) -> list[Scenario]:
     """The scenarios in the text of a file. Raises BadScenario with the line of what is wrong."""
-    data, lines = read_document(text)
+    try:
+        data, lines = read_document(text)
+    except Unusable as unusable:
+        raise BadScenario(f"{file}:{unusable.line}: {unusable.message}") from None
     found = _convert(data, _File, f"{file}:1")
-    scenarios = []
-    for number, each in enumerate(found.scenarios):
-        entry = _convert(each, _Entry, f"{file}:{lines[('scenarios', number)]}")
-        given = [
-            _given(one, f"{file}:{lines[('scenarios', number, 'given', place)]}")
-            for place, one in enumerate(entry.given)
-        ]
-        then = [
-            _then(one, f"{file}:{lines[('scenarios', number, 'then', place)]}") for place, one in enumerate(entry.then)
-        ]
-        last = max([*(one.at for one in given), *(one.latest or one.at for one in then)], default=0)
-        scenarios.append(
-            Scenario(
-                file=file,
-                name=entry.name,
-                features=tuple(entry.features),
-                given=tuple(sorted(given, key=lambda one: one.at)),
-                then=tuple(then),
-                until=last if entry.until is None else span(entry.until),
-                rules=entry.rules or found.rules,
-                settings=entry.settings,
-                mediation=entry.mediation or found.mediation,
-            )
+    return [
+        _scenario(_convert(each, _Entry, f"{file}:{lines[('scenarios', number)]}"), found, file, number, lines)
+        for number, each in enumerate(found.scenarios)
+    ]
+
+
+def _scenario(entry: _Entry, found: _File, file: str, number: int, lines: _Lines) -> Scenario:
+    def where(part: str, place: int) -> str:
+        return f"{file}:{lines[('scenarios', number, part, place)]}"
+
+    if (entry.then is None) == (entry.notified is None):
+        where_it_is = f"{file}:{lines[('scenarios', number)]}"
+        raise BadScenario(
+            f"{where_it_is}: a scenario has `notified` (notifications alone) or `then` (all that happens)"
         )
-    return scenarios
+    given = [_given(one, where("given", place)) for place, one in enumerate(entry.given)]
+    then = [_then(one, where("then", place), HEADS) for place, one in enumerate(entry.then or ())]
+    then += [_then(one, where("notified", place), ("notify",)) for place, one in enumerate(entry.notified or ())]
+    last = max([*(one.at for one in given), *(one.latest or one.at for one in then)], default=0)
+    return Scenario(
+        file=file,
+        name=entry.name,
+        features=tuple(entry.features),
+        given=tuple(sorted(given, key=lambda one: one.at)),
+        then=tuple(then),
+        until=last if entry.until is None else span(entry.until),
+        notified=entry.notified is not None,
+        rules=entry.rules or found.rules,
+        settings=entry.settings,
+        mediation=entry.mediation or found.mediation,
+    )
 
 
 def _convert(data: object, kind: type[Any], where: str) -> Any:
@@ -180,15 +190,20 @@ def _given(entry: dict[str, Any], where: str) -> Given:
     allowed = {"context", "encrypted", "request_id"} if what[0] in ("trouble", "exception") else {"traceparent"}
     if set(rest) - allowed:
         raise BadScenario(f"{where}: no such key: {', '.join(sorted(set(rest) - allowed))}")
+    needed = _NEEDED.get(what[0], ())
+    if what[0] in _MAPPINGS and (
+        not isinstance(body, dict) or any(not isinstance(body.get(key), str) for key in needed)
+    ):
+        raise BadScenario(f"{where}: {what[0]} is a mapping" + (f" with {', '.join(needed)}" if needed else ""))
     return Given(at=span(at), what=what[0], body=body, name=name, tenant=tenant, extra=rest)
 
 
-def _then(entry: dict[str, Any], where: str) -> Then:
+def _then(entry: dict[str, Any], where: str, known_heads: tuple[str, ...]) -> Then:
     rest = dict(entry)
     at = rest.pop("at", None)
-    heads = [key for key in rest if key in HEADS]
+    heads = [key for key in rest if key in known_heads]
     if at is None or len(heads) != 1:
-        raise BadScenario(f"{where}: an entry of `then` has `at` and one of {', '.join(HEADS)}")
+        raise BadScenario(f"{where}: an entry here has `at` and one of {', '.join(known_heads)}")
     head = heads[0]
     value = rest.pop(head)
     if head == "event" and value not in EVENTS:
@@ -199,6 +214,17 @@ def _then(entry: dict[str, Any], where: str) -> Then:
         raise BadScenario(f"{where}: {value} has no {', '.join(unknown)}; it has {', '.join(sorted(known))}")
     earliest, dots, latest = str(at).partition("..")
     return Then(at=span(earliest), head=head, value=value, wanted=rest, latest=span(latest) if dots else None)
+
+
+def made(kind: type[Made], members: dict[str, Any]) -> Made:
+    """An event of these members. Raises BadScenario for one that it has not, or that does not fit."""
+    unknown = set(members) - set(kind.__struct_fields__)
+    if unknown:
+        raise BadScenario(f"{kind.__name__} has no {', '.join(sorted(unknown))}")
+    try:
+        return msgspec.convert(members, kind)
+    except msgspec.ValidationError as error:
+        raise BadScenario(f"{kind.__name__}: {error}") from None
 
 
 def span(text: object) -> int:

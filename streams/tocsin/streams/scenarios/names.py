@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from tests.scenarios.scenario_file import START, say_span
 from tocsin.schemas.events import DeliveryRequested, EventBase
 from tocsin.streams.rules.notification import timestamp
+from tocsin.streams.scenarios.reading import START, say_span
 
 _MOMENTS = frozenset({"since", "until", "first_seen", "last_seen", "first_step_at", "retry_at"})
 _SPANS = frozenset({"waited", "expected"})
@@ -64,7 +64,7 @@ class Names:
 def line_of_event(event: EventBase, at: int, names: Names) -> Line:
     """A line for an event of `problems`, `escalations` or `deliveries`."""
     if isinstance(event, DeliveryRequested):
-        return _letter(event, at, names)
+        return _notification(event, at, names)
     kind = type(event).__name__
     fields = msgspec.to_builtins(event)
     assert isinstance(fields, dict)
@@ -86,7 +86,7 @@ def _name_of(kind: str, fields: dict[str, Any], names: Names) -> str:
     return f"{verb} {names.of.get(subject, subject)}".strip()
 
 
-def _letter(request: DeliveryRequested, at: int, names: Names) -> Line:
+def _notification(request: DeliveryRequested, at: int, names: Names) -> Line:
     body = json.loads(request.body)
     fields = {
         "type": body.get("type") if "data" in body else None,

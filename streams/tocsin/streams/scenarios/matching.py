@@ -7,8 +7,8 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from tests.scenarios.scenario_file import Then, is_span, say_span, span
-from tests.scenarios.scenario_names import Line
+from tocsin.streams.scenarios.names import Line
+from tocsin.streams.scenarios.reading import Then, is_span, say_span, span
 
 PRESENT = "..."
 """As a wanted value: anything but nothing."""
@@ -18,9 +18,11 @@ _ALWAYS = ("report", "case", "reason", "survivor", "endpoints", "type", "choice"
 _WIDTH = 76
 
 
-def differences(wanted: Sequence[Then], lines: Sequence[Line]) -> str | None:
-    """None when they agree; else both side by side, a line that differs marked with `!`."""
+def differences(wanted: Sequence[Then], lines: Sequence[Line], *, notified: bool = False) -> str | None:
+    """None when they agree; else both side by side, a line that differs marked with `!`. `notified`: of all that
+    happened, the notifications alone are compared."""
     rows = []
+    lines = [one for one in lines if one.head == "notify"] if notified else lines
     agree = len(wanted) == len(lines)
     for number in range(max(len(wanted), len(lines))):
         want = wanted[number] if number < len(wanted) else None
@@ -63,6 +65,11 @@ def fits(wanted: Any, actual: Any) -> bool:
     if is_span(wanted) and is_span(actual):
         return span(wanted) == span(actual)
     return bool(wanted == actual) and type(wanted) is type(actual)
+
+
+def said(line: Line) -> str:
+    """What happened, in one line."""
+    return _say_line(line, None, ["*"])
 
 
 def _at(fields: Any, path: str) -> Any:

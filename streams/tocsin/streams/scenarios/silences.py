@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
-from tests.scenarios.scenario_file import START, BadScenario, Given, span
 from tocsin.schemas.codec import decode_as, encode
 from tocsin.schemas.events import SilenceSet
 from tocsin.streams.rules.config import Silence
+from tocsin.streams.scenarios.reading import START, Given, made, span
 from tocsin.streams.silences.silences import silence_of
 
 
@@ -18,10 +16,7 @@ def silences_after(known: dict[str, Silence], given: Given, common: dict[str, An
     body = dict(given.body)
     for name in ("starts_at", "ends_at"):
         body[name] = START + span(body.get(name))
-    unknown = set(body) - set(SilenceSet.__struct_fields__)
-    if unknown:
-        raise BadScenario(f"SilenceSet has no {', '.join(sorted(unknown))}")
-    event = msgspec.convert({**common, **body}, SilenceSet)
+    event = made(SilenceSet, {**common, **body})
     event = decode_as(encode(event), SilenceSet)
     known.pop(event.silence, None)
     if not event.removed:
