@@ -18,6 +18,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from contextvars import ContextVar
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
@@ -31,6 +32,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 EXHAUSTED = "e.p.req.max-retries-exceeded"
 """The code of a failure after which nobody tries again."""
+
+
+_ENTERED: ContextVar[tuple[Run, ...]] = ContextVar("tocsin_runs", default=())
 
 
 class GivenUp(Exception):
@@ -63,7 +67,7 @@ class Run:
     ) -> None:
         """`context`: what it works on. `about`: what else is told of it (`queue`)."""
         self.name, self.id = name, run_id or uuid.uuid4().hex
-        self._attempt, self._attempts = attempt, attempts
+        self._attempt, self._attempts = _number(attempt), _number(attempts)
         self._context, self._about = context or {}, about or {}
         self._telling = telling
         self._began = time.monotonic()
@@ -82,7 +86,7 @@ class Run:
         """It starts: until `end`, what is captured in this thread or task belongs to it, and to this trace."""
         self._began = time.monotonic()
         self._around.enter_context(sdk.traced(traceparent, tracestate))
-        self._around.enter_context(sdk.within(job=self.name, **self._context))
+        self._around.enter_context(sdk.within(**{**self._context, "job": self.name}))
         self._observe("job_started", detail={})
 
     def fail(self, error: BaseException, *, again: bool | None = None, expected: bool = False) -> None:
@@ -105,7 +109,7 @@ class Run:
         failed nothing is told here."""
         if failures:
             self.counted(failures, failures)
-            with sdk.within(job=self.name, **self._context):
+            with sdk.within(**{**self._context, "job": self.name}):
                 self.fail(GivenUp(f"Given up, with {failures} failed attempts before: {why}"), again=False)
 
     def cancel(self) -> None:
@@ -139,18 +143,17 @@ class Run:
         if not self._telling.runs:
             return
         about = {"run": self.id, "attempt": self._attempt, "attempts": self._attempts, **self._about, **detail}
-        said = {name: str(value) for name, value in about.items() if value is not None}
+        said = {name: value for name, value in about.items() if value is not None}
         sdk.observe(kind, job=self.name, detail=said, **members)
 
     def _problem(self, error: BaseException, again: bool | None) -> Problem:
         from msgspec.structs import replace
 
         from tocsin.connectors.publish.exception_codes import code_of
-        from tocsin.connectors.publish.exceptions import problem_of_exception
         from tocsin.schemas.problem import Http, Item
 
         used_up = self._is_last and not again
-        made = problem_of_exception(error, code=code_of(error) or EXHAUSTED if used_up else None)
+        made = sdk.problem_of(error, code_of(error) or EXHAUSTED if used_up else None)
         name = type(error).__name__
         http = Http(
             type=f"error:{sdk.service()}:{name}",
@@ -192,12 +195,18 @@ class Job:
     def __enter__(self) -> Run:
         run = self._run(self._name or "job")
         self._runs.append(run)
+        _ENTERED.set((*_ENTERED.get(), run))
         return run.__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._runs.pop().__exit__(kind, error, trace)
+        entered = _ENTERED.get()
+        # That of this thread or task; of any, if the block stands in a generator that others end than began it.
+        run = next((one for one in reversed(entered) if one in self._runs), self._runs[-1])
+        self._runs.remove(run)
+        _ENTERED.set(tuple(one for one in entered if one is not run))
+        run.__exit__(kind, error, trace)
 
     def __call__(self, function: Function) -> Function:
         """The function, each call of which is a run. Raises TypeError for a generator, which has no end of its own."""
@@ -250,6 +259,14 @@ def job(
     if callable(name):
         return Job(None)(name)
     return Job(name, attempt, attempts, tell_retries, **context)
+
+
+def _number(value: object) -> int | None:
+    """Of what a variable of the environment says, too."""
+    try:
+        return None if value is None else int(value)  # type: ignore[call-overload]
+    except (TypeError, ValueError):
+        return None
 
 
 def _text(value: int | None) -> str | None:

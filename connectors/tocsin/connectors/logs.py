@@ -89,25 +89,38 @@ def _problem(record: logging.LogRecord, error: BaseException | None, extra: list
     from msgspec.structs import replace
 
     from tocsin.connectors.publish.exception_codes import code_of_logger
-    from tocsin.connectors.publish.exceptions import problem_of_exception
     from tocsin.connectors.publish.reporting import problem
     from tocsin.schemas.problem import Item, Severity
 
-    said, code = record.getMessage(), getattr(record, CODE, None)
+    said, code = _said(record), getattr(record, CODE, None)
     items = [Item(key="logger", value=record.name), Item(key="level", value=record.levelname), *extra]
     severity = Severity.ERROR if record.levelno >= logging.ERROR else Severity.WARNING
     if error is not None:
-        made = problem_of_exception(error, code=code if isinstance(code, str) else None)
+        made = sdk.problem_of(error, code if isinstance(code, str) else None)
         return replace(made, text=f"{said}: {made.text}", items=[*items, *made.items], severity=severity)
     place = Item(key="logged_at", value=f"{record.filename}:{record.lineno} {record.funcName}")
     usual = code_of_logger(record.name, error=severity is Severity.ERROR)
     noticed_at = int(record.created * 1_000_000)
-    return problem(code or usual, text=said, items=[*items, place], severity=severity, noticed_at=noticed_at)
+    own = code if isinstance(code, str) and code else None
+    return problem(
+        own or usual, text=said or record.name, items=[*items, place], severity=severity, noticed_at=noticed_at
+    )
+
+
+def _said(record: logging.LogRecord) -> str:
+    """The message; what it was to be made of where that fails, as logging itself would only complain."""
+    from tocsin.connectors.publish.texts import MAX_TEXT, cut, sayable, shown
+
+    try:
+        return sayable(cut(record.getMessage()))
+    except Exception:
+        return f"{shown(record.msg, MAX_TEXT, str)} {shown(record.args)}"
 
 
 def _extras(record: logging.LogRecord) -> tuple[dict[str, object], list[Item]]:
-    """What of `extra` is context, and the rest."""
-    from tocsin.connectors.dialects.context import FIELDS
+    """What of `extra` is context, and the rest, as is what could be none."""
+    from tocsin.connectors.dialects.context import FIELDS, is_usable_as
+    from tocsin.connectors.publish.texts import shown, text_of
     from tocsin.schemas.problem import Item
 
     context: dict[str, object] = {}
@@ -115,8 +128,8 @@ def _extras(record: logging.LogRecord) -> tuple[dict[str, object], list[Item]]:
     for name, value in vars(record).items():
         if name in _USUAL or name == CODE:
             continue
-        if name in FIELDS and isinstance(value, str | int):
+        if name in FIELDS and isinstance(value, str | int) and is_usable_as(name, str(value)):
             context[name] = str(value)
         elif len(items) < MAX_EXTRAS:
-            items.append(Item(key=name, value=str(value)[:MAX_EXTRA]))
+            items.append(Item(key=text_of(name, MAX_EXTRA), value=shown(value, MAX_EXTRA, str)))
     return context, items

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tocsin.connectors.publish import MemoryPublisher, exception_codes, problem_code, problem_of_exception
-from tocsin.connectors.publish.exceptions import FIRST_FRAMES, LAST_FRAMES, MAX_LOCAL, MAX_MEMBERS, MAX_NOTES
+from tocsin.connectors.publish.exceptions import FIRST_FRAMES, LAST_FRAMES, MAX_MEMBERS, MAX_NOTES
+from tocsin.connectors.publish.texts import MAX_SHOWN
 from tocsin.schemas.events import ProblemReported
 
 
@@ -110,7 +111,7 @@ def test_variables_that_cannot_be_shown_are_named_by_their_class() -> None:
 
     error = caught(work)
     assert told(error, "awful", variables=True) == ["<Hostile>"]
-    assert len(told(error, "long", variables=True)[0]) == MAX_LOCAL
+    assert len(told(error, "long", variables=True)[0]) == MAX_SHOWN
 
 
 def test_notes_are_told() -> None:

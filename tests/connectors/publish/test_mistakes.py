@@ -10,7 +10,8 @@ import pytest
 from tocsin.connectors.dialects import Unreadable
 from tocsin.connectors.dialects.table import KNOWN_SHAPE
 from tocsin.connectors.publish import MemoryPublisher, Publisher, problem, problem_of_exception
-from tocsin.connectors.publish.exceptions import MAX_CAUSES, MAX_TEXT
+from tocsin.connectors.publish.exceptions import MAX_CAUSES
+from tocsin.connectors.publish.texts import MAX_TEXT
 from tocsin.schemas.events import ProblemReported
 from tocsin.schemas.problem import Item
 from tocsin.streams.rules.documents import for_peer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -180,6 +181,84 @@ def test_a_bus_that_fails_does_not_reach_the_job(memory: Memory) -> None:
     with pytest.raises(Torn), job("nightly", nonsense="x"):
         raise Torn
     assert memory.flushed() == []
+
+
+class Hostile:
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+    __repr__ = __str__
+
+
+# how a job is begun, and what it says of itself
+CLUMSY: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "a detail that fails": ({}, {"done": Hostile()}),
+    "a context that fails": ({"record_id": Hostile()}, {}),
+    "a name twice": ({"job": "another"}, {}),
+    "a context that there is not": ({"recrod_id": "r"}, {}),
+    "a context that can be none": ({"record_id": "a\nb"}, {}),
+    "texts for numbers": ({"attempt": 2, "attempts": "2"}, {}),
+    "no numbers": ({"attempt": "first", "attempts": 2}, {}),
+}
+
+
+@pytest.mark.parametrize(("begun", "said"), CLUMSY.values(), ids=list(CLUMSY))
+def test_a_job_that_is_told_clumsily_runs_and_is_told(
+    memory: Memory, begun: dict[str, Any], said: dict[str, Any]
+) -> None:
+    sdk.init("k:1")
+
+    def work() -> None:
+        with job("nightly", **begun) as run:
+            run.progress("half", **said)
+            raise Torn
+
+    with pytest.raises(Torn):
+        work()
+    kinds = [one[:2] for one in story(memory)]
+    assert kinds == [
+        ("job_started", "nightly"),
+        ("record_changed", "nightly"),
+        ("problem", "nightly"),
+        ("job_finished", "nightly"),
+    ]
+
+
+async def test_one_job_may_stand_around_several_blocks_at_a_time(memory: Memory) -> None:
+    async def work(until: asyncio.Event, fails: bool) -> None:
+        with nightly:
+            await until.wait()
+            if fails:
+                raise Torn
+
+    sdk.init("k:1")
+    nightly, first, second = job("nightly"), asyncio.Event(), asyncio.Event()
+    one, other = asyncio.create_task(work(first, True)), asyncio.create_task(work(second, False))
+    await asyncio.sleep(0)
+    first.set()
+    with pytest.raises(Torn):
+        await one
+    second.set()
+    await other
+    assert len(await asyncio.to_thread(story, memory)) == 5
+    activities = [event.detail for event in memory.events if isinstance(event, ActivityObserved)]
+    begun = [detail["run"] for detail in activities if "outcome" not in detail]
+    ended = [(detail["run"], detail["outcome"]) for detail in activities if "outcome" in detail]
+    assert ended == [(begun[0], "failed"), (begun[1], "done")]
+
+
+def test_a_block_in_a_generator_may_end_in_another_context(memory: Memory) -> None:
+    """As where a framework runs one in threads of a pool, each step with a copy of the context."""
+
+    def steps() -> Iterator[int]:
+        with job("nightly"), sdk.within(record_id="r"), sdk.traced("00-" + "1" * 32 + "-" + "2" * 16 + "-01"):
+            yield 1
+
+    sdk.init("k:1")
+    generator = steps()
+    contextvars.copy_context().run(next, generator)
+    contextvars.copy_context().run(next, generator, None)
+    assert story(memory) == [STARTED, DONE]
 
 
 def test_generators_have_no_end() -> None:

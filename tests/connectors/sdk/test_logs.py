@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tests.connectors.sdk.conftest import Memory
 from tocsin.connectors import sdk
 from tocsin.connectors.logs import MAX_EXTRA, MAX_EXTRAS, ProblemHandler
+from tocsin.connectors.publish.texts import MAX_TEXT
 from tocsin.schemas.events import ProblemReported
 from tocsin.schemas.problem import Problem
 
@@ -104,11 +106,6 @@ def test_the_clients_of_the_bus_are_not_listened_to(memory: Memory, name: str) -
 def test_nothing_reaches_the_service(memory: Memory, logger: logging.Logger, caplog: pytest.LogCaptureFixture) -> None:
     logger.error("before init")
     sdk.init("k:1")
-    logger.propagate = False
-    logger.error("%s", Hostile())
-    logger.error("bad %d", "argument")
-    logger.error("x", extra={"shelf": Hostile()})
-    logger.error("x", extra={"problem_code": 7})
     memory.failure = RuntimeError("a fault of the bus")
     logger.error("lost")
     assert told(memory) == []
@@ -116,6 +113,35 @@ def test_nothing_reaches_the_service(memory: Memory, logger: logging.Logger, cap
     logger.error("well")
     assert [problem.text for problem in told(memory)] == ["well"]
     assert {record.name for record in caplog.records if "published" in record.getMessage()} == {"tocsin.sdk"}
+
+
+# how it is logged; the text and the items that it has then
+CLUMSY: dict[str, tuple[Any, dict[str, Any], str, dict[str, str]]] = {
+    "an argument of another kind": (("bad %d", "argument"), {}, "bad %d ('argument',)", {}),
+    "an argument that fails": (("bad %s", Hostile()), {}, "bad %s ", {}),
+    "a message that fails": ((Hostile(),), {}, "<Hostile> ()", {}),
+    "no message": (("",), {}, "ledger.Books", {}),
+    "a name that is no UTF-8": (("no file %s", "\udcff"), {}, "no file \\udcff", {}),
+    "a member that fails": (("x",), {"shelf": Hostile()}, "x", {"shelf": "<Hostile>"}),
+    "a member that is no UTF-8": (("x",), {"shelf": "\udcff"}, "x", {"shelf": "\\udcff"}),
+    "a code that is none": (("x",), {"problem_code": 7}, "x", {}),
+    "a record that can be none": (("x",), {"record_id": "a\nb"}, "x", {"record_id": "a\nb"}),
+    "a side that there is not": (("x",), {"side": "left"}, "x", {"side": "left"}),
+    "a message without end": (("x" * 3_000_000,), {}, "x" * MAX_TEXT, {}),
+}
+
+
+@pytest.mark.parametrize(("said", "extra", "text", "members"), CLUMSY.values(), ids=list(CLUMSY))
+def test_what_is_logged_clumsily_is_a_problem_all_the_same(
+    memory: Memory, logger: logging.Logger, said: Any, extra: dict[str, Any], text: str, members: dict[str, str]
+) -> None:
+    sdk.init("k:1")
+    logger.propagate = False
+    logger.error(*said, extra=extra)
+    [problem] = told(memory)
+    assert (problem.text or "").startswith(text)
+    assert problem.code == "e.p.me.log.ledger.books"
+    assert members.items() <= items(problem).items()
 
 
 def test_a_record_is_bounded(memory: Memory, logger: logging.Logger) -> None:

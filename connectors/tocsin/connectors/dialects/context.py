@@ -148,6 +148,15 @@ def is_usable(member: str, value: object) -> bool:
     return not violations
 
 
+def is_usable_as(field: str, value: object) -> bool:
+    """Whether a value can be what a field of the context says."""
+    try:
+        _checked(field, value)
+    except Unreadable:
+        return False
+    return True
+
+
 def _stated(problem: Problem, name: str) -> Any:
     return _OF_PROBLEM[name](problem) if name in _OF_PROBLEM else getattr(problem.source, name)
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Iterator
+from itertools import starmap
 from pathlib import PurePath
+from types import FrameType
 
 from tocsin.connectors.dialects.canonical import complete
 from tocsin.connectors.publish.exception_codes import code_of, code_of_class
+from tocsin.connectors.publish.texts import sayable, shown, text_of
 from tocsin.schemas.problem import Http, Item, Problem
 
-MAX_TEXT = 2048
-"""Characters of an exception's text that are told."""
+MAX_NAME = 200
+"""Characters of the name of a class."""
 MAX_CAUSES = 5
 """How far back causes are told."""
 MAX_NOTES = 10
@@ -22,15 +25,15 @@ FIRST_FRAMES, LAST_FRAMES = 5, 20
 """How much of a longer stack is told: where it began, and where it ended."""
 INSTALLED = ("site-packages", "dist-packages")
 """Folders that packages are installed in."""
-MAX_LOCALS, MAX_LOCAL = 20, 200
-"""How many variables are told, by choice, and how many characters of each."""
+MAX_LOCALS = 20
+"""How many variables are told, by choice."""
 
 
 def problem_of_exception(error: BaseException, *, code: str | None = None, variables: bool = False) -> Problem:
     """The problem that an exception is: its code (this one, `problem_code`'s, or `e.p.me.` and its class), with its
     text, where it was raised, its causes, the members of a group, notes and stack as items. `variables`: whether those
     of the function in which it was raised are told, too. Never raises."""
-    name, text = type(error).__name__, _text(error)
+    name, text = text_of(type(error).__name__, MAX_NAME), text_of(error)
     return complete(
         Problem(
             dialect="canonical",
@@ -52,18 +55,6 @@ def problem_of_exception(error: BaseException, *, code: str | None = None, varia
     )
 
 
-def _text(value: object) -> str:
-    try:
-        return _sayable(str(value)[:MAX_TEXT])
-    except Exception:  # an exception whose __str__ fails is still a problem
-        return ""
-
-
-def _sayable(text: str) -> str:
-    """Without lone surrogates, as a file name that is no UTF-8 has them: no event could carry them."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
 def _kind(error: BaseException) -> list[Item]:
     full = _full_name(error)
     return [] if full == type(error).__name__ else [Item(key="exception", value=full)]
@@ -72,17 +63,20 @@ def _kind(error: BaseException) -> list[Item]:
 def _full_name(error: BaseException) -> str:
     kind = type(error)
     full = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    return _sayable(full[:MAX_TEXT])
+    return text_of(full)
 
 
 def _place(error: BaseException) -> list[Item]:
     frames = _frames(error)
-    return [Item(key="raised_at", value=frames[-1])] if frames else []
+    return [Item(key="raised_at", value=_at(*frames[-1]))] if frames else []
 
 
-def _frames(error: BaseException) -> list[str]:
-    walked = traceback.walk_tb(error.__traceback__)
-    return [_sayable(f"{_file(frame.f_code.co_filename)}:{line} {frame.f_code.co_name}") for frame, line in walked]
+def _frames(error: BaseException) -> list[tuple[FrameType, int]]:
+    return list(traceback.walk_tb(error.__traceback__))
+
+
+def _at(frame: FrameType, line: int) -> str:
+    return text_of(f"{_file(frame.f_code.co_filename)}:{line} {frame.f_code.co_name}")
 
 
 def _file(path: str) -> str:
@@ -99,23 +93,17 @@ def _stack(error: BaseException) -> list[Item]:
     frames = _frames(error)
     if len(frames) < 2:
         return []  # where it was raised is told already
-    if len(frames) > FIRST_FRAMES + LAST_FRAMES:
-        left_out = len(frames) - FIRST_FRAMES - LAST_FRAMES
-        frames = [*frames[:FIRST_FRAMES], f"... {left_out} more ...", *frames[-LAST_FRAMES:]]
-    return [Item(key="stack", value="\n".join(frames))]
+    left_out = len(frames) - FIRST_FRAMES - LAST_FRAMES
+    if left_out <= 0:
+        return [Item(key="stack", value="\n".join(starmap(_at, frames)))]
+    first, last = starmap(_at, frames[:FIRST_FRAMES]), starmap(_at, frames[-LAST_FRAMES:])
+    return [Item(key="stack", value="\n".join([*first, f"... {left_out} more ...", *last]))]
 
 
 def _variables(error: BaseException) -> Iterator[Item]:
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    for name, value in list(frames[-1].f_locals.items())[:MAX_LOCALS] if frames else ():
-        yield Item(key=_sayable(name), value=_shown(value))
-
-
-def _shown(value: object) -> str:
-    try:
-        return _sayable(repr(value)[:MAX_LOCAL])
-    except Exception:  # what cannot be shown is one of its class
-        return f"<{type(value).__name__}>"
+    frames = _frames(error)
+    for name, value in list(frames[-1][0].f_locals.items())[:MAX_LOCALS] if frames else ():
+        yield Item(key=sayable(name), value=shown(value))
 
 
 def _notes(error: BaseException) -> list[Item]:
@@ -125,7 +113,7 @@ def _notes(error: BaseException) -> list[Item]:
         return []
     if not isinstance(notes, list):
         return []
-    return [Item(key="note", value=_text(note)) for note in notes[:MAX_NOTES]]
+    return [Item(key="note", value=text_of(note)) for note in notes[:MAX_NOTES]]
 
 
 def _members(error: BaseException) -> list[Item]:
@@ -139,7 +127,7 @@ def _members(error: BaseException) -> list[Item]:
             waiting = [*one.exceptions, *waiting]
             continue
         [at] = [f" at {place.value}" for place in _place(one)] or [""]
-        told.append(Item(key="among", value=f"{_full_name(one)}: {_text(one)}{at}"))
+        told.append(Item(key="among", value=f"{_full_name(one)}: {text_of(one)}{at}"))
     return [*told, Item(key="among", value=f"... and {len(waiting)} more")] if waiting else told
 
 
@@ -149,7 +137,7 @@ def _causes(error: BaseException) -> list[Item]:
     cause = _cause_of(error)
     while cause is not None and id(cause) not in seen and len(found) < MAX_CAUSES:
         seen.add(id(cause))
-        found.append(Item(key="caused_by", value=f"{_full_name(cause)}: {_text(cause)}"))
+        found.append(Item(key="caused_by", value=f"{_full_name(cause)}: {text_of(cause)}"))
         cause = _cause_of(cause)
     return found
 

@@ -12,7 +12,7 @@ class Losses:
     """Counts them; may be used from several threads."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a handler of signals may come in between
         self._lost = self._said = 0
         self._last = "there was no time left"
 

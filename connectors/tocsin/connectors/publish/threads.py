@@ -9,6 +9,7 @@ import logging
 import os
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from types import TracebackType
@@ -55,7 +56,7 @@ class _Running:
         self.loop = asyncio.new_event_loop()
         self.opened: EventPublisher
         self._stop = asyncio.Event()
-        self._gate, self._closed = threading.Lock(), False
+        self._gate, self._closed = threading.RLock(), False
         self._ready: Future[None] = Future()
         self.thread = threading.Thread(target=self._run, name="tocsin-publisher", daemon=True)
         self.thread.start()
@@ -140,9 +141,11 @@ class SyncPublisher:
         _register_exit()
 
     def _begin(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a handler of signals, or a __del__, may publish in between
+        self._starting = False
         self._waiting: dict[Future[Receipt], int] = {}
         self._bytes = 0
+        self._done: deque[int] = deque()
         self._losses = Losses()
 
     def __enter__(self) -> Self:
@@ -170,7 +173,7 @@ class SyncPublisher:
         event = running.publisher.event_of(report, **about)
         size = _weight(event)
         with self._lock:
-            if self._waiting and self._bytes + size > self._max_waiting:
+            if not self._has_room(size):
                 raise NoRoom(event.event_id, "nothing was kept: too many events are not sent yet")
             future = running.send(event, self._losses)
             self._waiting[future] = size
@@ -224,7 +227,13 @@ class SyncPublisher:
             return running
         with self._lock:
             if self._running is None:
-                self._running = _Running(self._publisher())
+                if self._starting:  # by what a handler of signals, in this thread, came in between of
+                    raise NoRoom("", "nothing was kept: the publisher is being started at this moment")
+                self._starting = True
+                try:
+                    self._running = _Running(self._publisher())
+                finally:
+                    self._starting = False
                 self._made = None
             return self._running
 
@@ -233,9 +242,18 @@ class SyncPublisher:
             self._made = self._make()
         return self._made
 
+    def _has_room(self, size: int) -> bool:
+        """Whether so many bytes more may wait. A handler of signals that submits in between makes the count wrong: it
+        is made anew where it matters."""
+        while self._done:
+            self._bytes -= self._done.popleft()
+        if not self._waiting or self._bytes + size > self._max_waiting:
+            self._bytes = sum(list(self._waiting.values()))
+        return not self._waiting or self._bytes + size <= self._max_waiting
+
     def _note_done(self, future: Future[Receipt]) -> None:
-        with self._lock:
-            self._bytes -= self._waiting.pop(future)
+        """In the publisher's thread, which waits for no lock: whoever holds it may be waiting for this thread."""
+        self._done.append(self._waiting.pop(future))
 
 
 def _closed_meanwhile(event: InboxEvent) -> PublishUnconfirmed:

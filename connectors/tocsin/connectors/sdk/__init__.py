@@ -12,7 +12,18 @@ address is given, nothing is published, and a line in the log says so. docs/sdk.
 from __future__ import annotations
 
 from tocsin.connectors.sdk.around import current_context, current_trace, traced, within
-from tocsin.connectors.sdk.client import capture, close, flush, guarded, init, observe, publisher, service, state
+from tocsin.connectors.sdk.client import (
+    capture,
+    close,
+    flush,
+    guarded,
+    init,
+    observe,
+    problem_of,
+    publisher,
+    service,
+    state,
+)
 
 __all__ = [
     "capture",
@@ -23,6 +34,7 @@ __all__ = [
     "guarded",
     "init",
     "observe",
+    "problem_of",
     "publisher",
     "service",
     "state",

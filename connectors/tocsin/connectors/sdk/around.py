@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar, Token
+from typing import Any
 
 from tocsin.connectors.tracing import trace
 
@@ -19,11 +20,12 @@ _CONTEXT: ContextVar[Mapping[str, object] | None] = ContextVar("tocsin_context",
 @contextmanager
 def within(**context: object) -> Iterator[None]:
     """Within the block, what is captured has this context (`job="nightly"`, `record_id="r"`, `request_id="q"`)."""
-    token = _CONTEXT.set({**current_context(), **{name: said for name, said in context.items() if said}})
+    said = {name: value for name, value in context.items() if value or value == 0}
+    token = _CONTEXT.set({**current_context(), **said})
     try:
         yield
     finally:
-        _CONTEXT.reset(token)
+        _reset(_CONTEXT, token)
 
 
 def current_context() -> Mapping[str, object]:
@@ -39,7 +41,13 @@ def traced(traceparent: str | None, tracestate: str | None = None) -> Iterator[N
     try:
         yield
     finally:
-        _TRACE.reset(token)
+        _reset(_TRACE, token)
+
+
+def _reset(variable: ContextVar[Any], token: Token[Any]) -> None:
+    """A block within a generator may end in another context than it began in: there was nothing said there."""
+    with suppress(ValueError):
+        variable.reset(token)
 
 
 def current_trace() -> dict[str, str]:

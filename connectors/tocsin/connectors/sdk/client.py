@@ -13,19 +13,23 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tocsin.connectors.sdk.around import current_context, current_trace
+from tocsin.connectors.sdk.events import observed, reported
 from tocsin.connectors.sdk.settings import Settings, settings_of
 
 if TYPE_CHECKING:
-    from tocsin.connectors.publish import ProblemContext, PublisherStats, Receipt, SyncPublisher
+    from tocsin.connectors.publish import PublisherStats, Receipt, SyncPublisher
     from tocsin.connectors.publish.port import InboxEvent
     from tocsin.connectors.publish.reporting import Report
     from tocsin.schemas.events import ActivityKind
+    from tocsin.schemas.problem import Problem
 
 log = logging.getLogger("tocsin.sdk")
 
-CAPTURED = "__tocsin_event_id__"
-"""The attribute of an exception that was captured: whoever captures it again, farther out, captures nothing."""
+CAPTURED = "__tocsin_captured__"
+"""The attribute of an exception that was captured, with the event's id and when: whoever captures it again, farther
+out, captures nothing."""
+CAPTURED_FOR = 60.0
+"""Seconds after which the same object is another failure: some are made once and raised for ever."""
 FLUSH_WITHIN = 2.0
 
 
@@ -115,7 +119,7 @@ def capture(
     report: Report | None = None,
     *,
     of: BaseException | None = None,
-    items: Mapping[str, str] | None = None,
+    items: Mapping[str, object] | None = None,
     **about: Any,
 ) -> str | None:
     """Publish an exception, a problem (`problem(...)`) or a document; without one, the exception that is being handled.
@@ -129,10 +133,18 @@ def capture(
     error = found if isinstance(found, BaseException) else of
     if error is not None and (captured := _captured(error)) is not None:
         return captured
-    event_id = client.submit(lambda to: _event_of(to, client.settings, found, items or {}, about))
+    event_id = client.submit(lambda to: reported(to, client.settings, client.tell, found, items or {}, about))
     if event_id is not None and error is not None:
         _mark(error, event_id)
     return event_id
+
+
+def problem_of(error: BaseException, code: str | None = None) -> Problem:
+    """The problem that an exception is, with variables if `init` wants them; for hooks."""
+    from tocsin.connectors.publish.exceptions import problem_of_exception
+
+    client = _client
+    return problem_of_exception(error, code=code, variables=client is not None and client.settings.variables)
 
 
 def guarded(work: Callable[[], str | None]) -> str | None:
@@ -151,7 +163,7 @@ def observe(kind: ActivityKind | str, **members: Any) -> str | None:
     client = _client_or_say()
     if client is None:
         return None
-    return client.submit(lambda to: _activity_of(to, kind, members))
+    return client.submit(lambda to: observed(to, kind, members))
 
 
 def flush(timeout: float = FLUSH_WITHIN) -> bool:
@@ -222,53 +234,17 @@ def _publisher_of(settings: Settings, folder: Path | None) -> SyncPublisher:
     return Publisher.sync(checked_address(settings.address), **usual | given)
 
 
-def _event_of(
-    to: SyncPublisher, settings: Settings, report: Report, items: Mapping[str, str], about: Mapping[str, Any]
-) -> InboxEvent:
-    from msgspec.structs import replace
-
-    from tocsin.connectors.publish.exceptions import problem_of_exception
-    from tocsin.schemas.problem import Item, Problem
-
-    if isinstance(report, BaseException):
-        report = problem_of_exception(report, variables=settings.variables)
-    if items and isinstance(report, Problem):
-        report = replace(report, items=[*[Item(key=key, value=value) for key, value in items.items()], *report.items])
-    said: Any = {**current_trace(), **{name: value for name, value in about.items() if value is not None}}
-    return to.event_of(report, **said | {"context": _with_service(about.get("context"), settings.service)})
-
-
-def _with_service(context: ProblemContext | Mapping[str, object] | None, service: str) -> ProblemContext:
-    import msgspec
-
-    from tocsin.connectors.dialects.context import FIELDS, ProblemContext, read_context
-
-    found = context if isinstance(context, ProblemContext) else read_context(context or {})
-    around = {"service": service, **current_context()}
-    missing = {name: str(said) for name, said in around.items() if name in FIELDS and not getattr(found, name)}
-    return msgspec.structs.replace(found, **missing)
-
-
-def _activity_of(to: SyncPublisher, kind: ActivityKind | str, members: Mapping[str, Any]) -> InboxEvent:
-    from tocsin.schemas.events import ActivityKind, ActivityObserved
-    from tocsin.schemas.ids import new_event_id
-
-    now = time.time_ns() // 1000
-    usual: dict[str, Any] = {"event_id": new_event_id(), "tenant": to.tenant, "occurred_at": now, "recorded_at": now}
-    usual["traceparent"] = current_trace().get("traceparent")
-    return ActivityObserved(**usual | dict(members), kind=ActivityKind(kind))
-
-
 def _captured(error: BaseException) -> str | None:
     try:
-        found = getattr(error, CAPTURED, None)
+        event_id, when = getattr(error, CAPTURED, None) or ("", 0.0)
+        recent = 0 <= time.monotonic() - when < CAPTURED_FOR
     except Exception:  # of one that makes its attributes itself
         return None
-    return found if isinstance(found, str) else None
+    return event_id if recent and isinstance(event_id, str) and event_id else None
 
 
 def _mark(error: BaseException, event_id: str) -> None:
     try:
-        setattr(error, CAPTURED, event_id)
+        setattr(error, CAPTURED, (event_id, time.monotonic()))
     except Exception:  # one that takes no attributes is captured as often as somebody does
         log.debug("an exception takes no attributes: %s", type(error))

@@ -13,7 +13,7 @@ from tocsin.connectors.dialects.json_text import json_text
 from tocsin.connectors.dialects.members import escape
 from tocsin.connectors.publish import Origin, problem_reported
 from tocsin.connectors.publish.exception_codes import code_of_class, code_of_logger
-from tocsin.connectors.publish.exceptions import MAX_TEXT
+from tocsin.connectors.publish.texts import MAX_TEXT
 from tocsin.connectors.sources.otlp.occurrence import Occurrence, digest
 from tocsin.connectors.sources.otlp.values import as_text, clipped
 from tocsin.connectors.tracing import trace

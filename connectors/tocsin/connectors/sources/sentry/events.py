@@ -15,7 +15,7 @@ from tocsin.connectors.dialects.canonical import complete
 from tocsin.connectors.dialects.json_text import json_text
 from tocsin.connectors.dialects.values import read_time
 from tocsin.connectors.publish.exception_codes import code_of_class, code_of_logger
-from tocsin.connectors.publish.exceptions import MAX_TEXT
+from tocsin.connectors.publish.texts import MAX_TEXT
 from tocsin.connectors.sources.sentry.lenient import object_of, text_of
 from tocsin.connectors.sources.sentry.stacks import (
     Exceptions,

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from tocsin.connectors.dialects.json_text import json_text
-from tocsin.connectors.publish.exceptions import FIRST_FRAMES, LAST_FRAMES, MAX_CAUSES, MAX_MEMBERS, MAX_TEXT
+from tocsin.connectors.publish.exceptions import FIRST_FRAMES, LAST_FRAMES, MAX_CAUSES, MAX_MEMBERS
+from tocsin.connectors.publish.texts import MAX_TEXT
 from tocsin.connectors.sources.sentry.lenient import object_of, objects_of, text_of
 from tocsin.schemas.problem import Item
 
