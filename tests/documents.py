@@ -1,9 +1,10 @@
 """Writes the pages that are made from other files: `make documents`.
 
 streams/decisions/README.md from the titles of the decisions, connectors/MEDIATION.md from the scenario tables,
-docs/metrics.md, docs/codes.md, docs/settings.md and docs/commands.md from what they list, streams/PROTOCOLS.md from the
-protocols, streams/FEATURES.md from features.yaml and the scenarios, the topics of ACA-Py in docs/agents.md, the vectors
-for receivers (docs/receivers/vectors/) from what signs, the dashboards (deploy/grafana/dashboards/) from their panels.
+docs/metrics.md, docs/codes.md, docs/settings.md, docs/commands.md, docs/events.md and docs/names.md from what they
+list, streams/PROTOCOLS.md from the protocols, streams/FEATURES.md from features.yaml and the scenarios, the topics of
+ACA-Py in docs/agents.md, the vectors for receivers (docs/receivers/vectors/) from what signs, the dashboards
+(deploy/grafana/dashboards/) from their panels.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ WRITERS = (
     "tocsin.connectors.metrics.document",
     "tocsin.streams.cli.document",
     "tocsin.streams.settings_document",
+    "tocsin.streams.events_document",
+    "tocsin.connectors.stability.document",
     "tocsin.streams.protocols.diagrams",
     "tests.connectors.sources.acapy.table",
     "tests.scenarios.features_document",

@@ -19,6 +19,7 @@ WHEEL = (
     "tocsin/streams/py.typed", "tocsin/streams/page/templates/home.html", "tocsin/streams/page/static/tocsin.css",
     "tocsin/streams/up/broker/kafka.lock.toml", "tocsin/streams/deploy/prometheus/alerts.rules.yaml",
     "tocsin/streams/deploy/grafana/dashboards/bus.json", "tocsin/streams/deploy/runbooks/README.md",
+    "tocsin/connectors/stability/names/metrics.toml",
 )  # fmt: skip
 SDIST = (
     "pyproject.toml",

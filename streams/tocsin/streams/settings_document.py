@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from tocsin.connectors.stability import marks
 from tocsin.streams.access_settings import AccessSettings
 from tocsin.streams.settings import ENV_PREFIX, Settings
 from tocsin.streams.telemetry_settings import TelemetrySettings
@@ -24,7 +25,8 @@ Written by `make documents` from `streams/tocsin/streams/settings.py` and its ne
 environment variable, or its name in small letters without `TOCSIN_` in `tocsin.toml` (`TOCSIN_CONFIG` names another
 file); a flag of a command goes before both. All processes and commands have the same ones. `tocsin config` shows those
 that hold, secrets masked; `tocsin doctor` says what is wrong with them. What must not stand in the environment is read
-from elsewhere where the text says so: `file:PATH`, `env:NAME`.
+from elsewhere where the text says so: `file:PATH`, `env:NAME`. [stability.md](stability.md) says what each promise is
+worth.
 """
 CHAPTERS: tuple[tuple[str, type[Any]], ...] = (
     ("The bus", Settings), ("Access and limits", AccessSettings), ("Metrics and traces", TelemetrySettings)
@@ -41,11 +43,12 @@ def document() -> str:
 
 def _chapter(name: str, group: type[Any]) -> Iterator[str]:
     yield f"## {name}\n"
-    yield from ("| setting | what it is | default | value |", "| --- | --- | --- | --- |")
+    yield from ("| setting | what it is | default | value | promise |", "| --- | --- | --- | --- | --- |")
     for field, info in Settings.model_fields.items():
         if field in group.__annotations__:
             meaning = " ".join((info.description or "").split()).replace("|", "\\|")
-            yield f"| `{ENV_PREFIX}{field.upper()}` | {meaning} | {_default(info)} | {_kind(info)} |"
+            name = f"{ENV_PREFIX}{field.upper()}"
+            yield f"| `{name}` | {meaning} | {_default(info)} | {_kind(info)} | {marks('settings')[name]} |"
     yield ""
 
 

@@ -36,6 +36,7 @@ from tocsin.connectors.gateway.page_port import PagePort
 from tocsin.connectors.gateway.pages import page_routes
 from tocsin.connectors.gateway.probes import Ready, probe_routes, registry_routes
 from tocsin.connectors.gateway.problems import INTERNAL, Refusal, of_http_status, refuse
+from tocsin.connectors.gateway.promises import tell_promises
 from tocsin.connectors.gateway.rates import TenantRates
 from tocsin.connectors.gateway.services import service_routes
 from tocsin.connectors.gateway.sign_in import HOME, back_to, sign_in_routes
@@ -129,6 +130,7 @@ def build_gateway(
         app.include_router(pages.routes())
     app.include_router(page_routes(app, None if pages is None else HOME))
     app.include_router(registry_routes(schemas or Registry(SHIPPED), config))
+    tell_promises(app)
     _handle_errors(app, counts, config, pages)
     if pages is not None:
         app.add_middleware(FormRequests, config=config)

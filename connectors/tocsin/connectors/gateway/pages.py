@@ -66,6 +66,8 @@ def _operations(document: dict[str, Any]) -> Iterator[str]:
                 continue
             yield f"<h2><code>{method.upper()} {escape(path)}</code></h2>"
             yield f"<p>{escape(operation.get('description', ''))}</p>"
+            if promise := operation.get("x-stability"):
+                yield f"<p><em>{escape(promise)}</em></p>"
             names = [f"{each['name']} ({each['in']})" for each in operation.get("parameters", ())]
             if names:
                 yield f"<p>Parameters: {escape(', '.join(names))}</p>"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tocsin.connectors.metrics.catalogue import GROUPS, LABELS
 from tocsin.connectors.metrics.metric import Metric
+from tocsin.connectors.stability import marks
 
 FILE = Path("docs/metrics.md")
 """Where the page lies in the repository."""
@@ -24,6 +25,7 @@ A label of which records or strangers choose the value shows so many values in o
 that came first; the rest is counted under `other`. A metric has at most `TOCSIN_METRICS_SERIES` sets of those. A long
 value is cut, and ends in a digest of the whole. Histograms have classic buckets; those with *exemplars* show a trace id
 in each bucket to a Prometheus that asks for OpenMetrics (`--enable-feature=exemplar-storage`).
+[stability.md](stability.md) says what the promise is worth; `# HELP` begins with it (`[STABLE]`, `[UNSTABLE]`).
 """
 
 
@@ -34,12 +36,13 @@ def document() -> str:
 
 def _chapter(name: str, group: tuple[Metric, ...]) -> Iterator[str]:
     yield f"## {name}\n"
-    yield _row("metric", "what it is", "kind, unit", "labels", "process")
-    yield _row(*["---"] * 5)
+    yield _row("metric", "what it is", "kind, unit", "labels", "process", "promise")
+    yield _row(*["---"] * 6)
     for metric in group:
         meaning = f"{metric.meaning} With exemplars." if metric.exemplars else metric.meaning
         kind = f"{metric.kind}, {metric.unit}"
-        yield _row(f"`{metric.name}`", meaning, kind, ", ".join(metric.labels), ", ".join(metric.processes))
+        mark = str(marks("metrics")[metric.signature])
+        yield _row(f"`{metric.name}`", meaning, kind, ", ".join(metric.labels), ", ".join(metric.processes), mark)
     yield ""
 
 

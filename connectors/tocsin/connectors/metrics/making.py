@@ -12,6 +12,7 @@ from prometheus_client.exposition import choose_encoder
 from tocsin.connectors.metrics.bounds import Bounds
 from tocsin.connectors.metrics.catalogue import CATALOGUE
 from tocsin.connectors.metrics.metric import Kind, Metric
+from tocsin.connectors.stability import Level, marks
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 """The time at which a series was made is a second line for each one, and nobody asks for it."""
@@ -55,18 +56,18 @@ class Meters:
     def counter(self, name: str) -> Series[Counter]:
         """Make the counter of this name."""
         metric = _metric(name, Kind.COUNTER)
-        made = Counter(_base(metric), metric.meaning, metric.labels, registry=self.registry)
+        made = Counter(_base(metric), _help(metric), metric.labels, registry=self.registry)
         return Series(made, metric, self.bounds)
 
     def gauge(self, name: str) -> Series[Gauge]:
         """Make the gauge of this name."""
         metric = _metric(name, Kind.GAUGE)
-        return Series(Gauge(name, metric.meaning, metric.labels, registry=self.registry), metric, self.bounds)
+        return Series(Gauge(name, _help(metric), metric.labels, registry=self.registry), metric, self.bounds)
 
     def histogram(self, name: str) -> Series[Histogram]:
         """Make the histogram of this name."""
         metric = _metric(name, Kind.HISTOGRAM)
-        made = Histogram(name, metric.meaning, metric.labels, registry=self.registry, buckets=metric.buckets)
+        made = Histogram(name, _help(metric), metric.labels, registry=self.registry, buckets=metric.buckets)
         return Series(made, metric, self.bounds)
 
     def read(self, name: str, values: Values) -> CounterMetricFamily | GaugeMetricFamily:
@@ -85,9 +86,9 @@ def read(name: str, values: Mapping[Shown, float]) -> CounterMetricFamily | Gaug
     metric = CATALOGUE[name]
     family: CounterMetricFamily | GaugeMetricFamily
     if metric.kind is Kind.COUNTER:
-        family = CounterMetricFamily(_base(metric), metric.meaning, labels=metric.labels)
+        family = CounterMetricFamily(_base(metric), _help(metric), labels=metric.labels)
     else:
-        family = GaugeMetricFamily(name, metric.meaning, labels=metric.labels)
+        family = GaugeMetricFamily(name, _help(metric), labels=metric.labels)
     for shown, value in values.items():
         family.add_metric(shown, value)
     return family
@@ -109,6 +110,12 @@ def _metric(name: str, kind: Kind) -> Metric:
     if metric.kind is not kind:
         raise ValueError(f"{name} is a {metric.kind}, not a {kind}")
     return metric
+
+
+def _help(metric: Metric) -> str:
+    """What `# HELP` says: first whether the metric will stay, as Kubernetes has it (`[STABLE]`)."""
+    mark = marks("metrics").get(metric.signature)
+    return f"[{(mark.level if mark else Level.UNSTABLE).upper()}] {metric.meaning}"
 
 
 def _base(metric: Metric) -> str:

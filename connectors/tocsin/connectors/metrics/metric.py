@@ -39,6 +39,11 @@ class Metric(Struct, frozen=True, kw_only=True):
     buckets: tuple[float, ...] = ()
     exemplars: bool = False
 
+    @property
+    def signature(self) -> str:
+        """Name and labels, as docs/stability.md promises them: `tocsin_rows{agent}`."""
+        return f"{self.name}{{{','.join(self.labels)}}}"
+
 
 class Label(Struct, frozen=True, kw_only=True):
     """One label. `cap` names the setting that bounds how many values one process shows, the rest being `other`; without

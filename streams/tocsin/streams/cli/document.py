@@ -9,6 +9,7 @@ from typing import Any
 
 from typer.main import get_command
 
+from tocsin.connectors.stability import marks
 from tocsin.streams.cli.main import COMMANDS, EXIT_CODES, UNTIL_STOPPED, application
 
 FILE = Path("docs/commands.md")
@@ -18,6 +19,7 @@ _HEAD = f"""# Commands
 
 Written by `make documents` from `streams/tocsin/streams/cli/`: change that. `tocsin COMMAND --help` says the same.
 Settings ([settings.md](settings.md)) hold for all of them. {EXIT_CODES}
+A command says what is promised of it ([stability.md](stability.md)); an option says so where it is promised less.
 `{"`, `".join(sorted(UNTIL_STOPPED))}` run until SIGINT or SIGTERM, and then end with 0.
 """
 
@@ -39,10 +41,11 @@ def _command(path: str, command: Any, level: str) -> Iterator[str]:
     yield f"{_text(command.help)}\n"
     if not within:
         yield f"    {usage}\n"
+        yield f"{str(marks('commands')[path]).capitalize()}.\n"
     options = [one for one in command.params if one.param_type_name == "option" and not one.hidden]
     if options := [one for one in options if one.name != "help"]:
         yield from ("| option | what it is |", "| --- | --- |")
-        yield from (f"| {_names(one)} | {_text(one.help)}{_default(one)} |" for one in options)
+        yield from (f"| {_names(one)} | {_text(one.help)}{_default(one)}{_less(path, one)} |" for one in options)
         yield ""
     for name, one in within.items():
         yield from _command(f"{path} {name}", one, f"{level}#")
@@ -67,6 +70,12 @@ def _default(option: Any) -> str:
     if option.is_flag or default is None or default == [] or callable(default) or option.required:
         return ""
     return f" Default: `{getattr(default, 'value', default)}`."
+
+
+def _less(path: str, option: Any) -> str:
+    """What is promised of an option, where it is another thing than of its command."""
+    mark = marks("commands")[f"{path} {option.opts[0]}"]
+    return "" if mark == marks("commands").get(path) else f" {str(mark).capitalize()}."
 
 
 def _text(text: str | None) -> str:
