@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from tocsin.connectors.dialects import Unreadable
 from tocsin.connectors.dialects.canonical import complete
 from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH
@@ -56,11 +58,17 @@ _TOLD = frozenset({"exception.type", "exception.message", "exception.stacktrace"
 def reported(occurrence: Occurrence, tenant: str, now: int) -> ProblemReported:
     """The event; the same whenever the occurrence comes again. `now` is in microseconds."""
     said, violations = _context(occurrence)
+    in_common = _in_common(occurrence, said)
     origin = Origin(
-        tenant=tenant, event_id=_event_id(occurrence, said, tenant, now), context=read_context(said),
+        tenant=tenant, event_id=_event_id(occurrence, in_common, tenant, now), context=read_context(said),
         **trace(occurrence.traceparent, occurrence.tracestate),  # type: ignore[arg-type]
     )  # fmt: skip
-    return problem_reported(_problem(occurrence, violations), origin, now=now)
+    event = problem_reported(_problem(occurrence, violations), origin, now=now)
+    if in_common is None:
+        return event
+    # by this the second report is known as the same one, whatever else it says
+    raw = json_text(in_common | {"exception.message": clipped(occurrence.message, MAX_TEXT)}).encode()
+    return msgspec.structs.replace(event, raw=raw, raw_media_type="application/json")
 
 
 def _problem(occurrence: Occurrence, violations: list[Violation]) -> Problem:
@@ -159,12 +167,19 @@ def _stack(stack: str) -> dict[str, str]:
     return {STACK: json_text(stack)} if stack else {}
 
 
-def _event_id(occurrence: Occurrence, said: dict[str, Any], tenant: str, now: int) -> str:
+def _in_common(occurrence: Occurrence, said: dict[str, Any]) -> dict[str, Any] | None:
+    """What a log record of an exception and its span both say; None of what is no exception of a span."""
+    if not occurrence.traceparent or not (occurrence.exception or occurrence.message):
+        return None
+    ids = {"trace_id": occurrence.trace_id, "span_id": occurrence.span_id}
+    return ids | {"exception.type": occurrence.exception, "exception.message": occurrence.message, "context": said}
+
+
+def _event_id(occurrence: Occurrence, in_common: dict[str, Any] | None, tenant: str, now: int) -> str:
     """Of the exception of a span, whoever tells it: a log record, or the span. Else of all that the record says."""
     at = occurrence.at or now * 1000 // MINUTE * MINUTE  # what says no time is the same for a minute, as it is resent
-    if occurrence.traceparent and (occurrence.exception or occurrence.message):
-        span = (occurrence.trace_id, occurrence.span_id, str(at // MINUTE))
-        return derived_id("otlp", tenant, *span, digest([occurrence.exception, occurrence.message, said]))
+    if in_common is not None:
+        return derived_id("otlp", tenant, str(at // MINUTE), digest(in_common))
     # `shared` stands for what it shares with others, and is not gone through again for each of them
     own = {name: getattr(occurrence, name) for name in occurrence.__struct_fields__ if name not in _SHARED}
     return derived_id("otlp", tenant, digest(own | {"at": at}))
