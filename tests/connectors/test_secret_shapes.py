@@ -45,6 +45,17 @@ LEAKS = {
     "bytes": ("{'password': b'S3kret'}", "{'password': b'[redacted value]'}"),
     "a list": ("{'password': ['S3kret', 'S3kret']}", "{'password': [redacted value]}"),
     "an object": ('{"password":{"value":{"a":"S3kret"}},"n":1}', '{"password":[redacted value],"n":1}'),
+    "a bracket within a list": ("{'password': ['a]b', 'S3kret'], 'n': 1}", "{'password': [redacted value], 'n': 1}"),
+    "a bracket within an object": ('{"token":{"a":"}","b":["S3kret)"]},"n":1}', '{"token":[redacted value],"n":1}'),
+    "a bracket behind a quote within a list": ('password=["a\\"]", "S3kret"] n', "password=[redacted value] n"),
+    "a bracket within a list that is quoted": (
+        '"{\\"token\\": [\\"a]\\\\\\"]\\", \\"S3kret\\"], \\"n\\": 1}"',
+        '"{\\"token\\": [redacted value], \\"n\\": 1}"',
+    ),
+    "bytes within a list": ("password=[b'a]', b'S3kret']", "password=[redacted value]"),
+    "a list within lists": ("password=[[['a'], 'b'], 'S3kret'] n", "password=[redacted value] n"),
+    "a list in which a quote does not end": ("password=['a]S3kret, S3kret\n] n", "password=[redacted value] n"),
+    "a word with a quote in it": ("password=(don't say S3kret) n", "password=[redacted value] n"),
     "a colon": ("pwd: S3kret", "pwd: [redacted value]"),
     "a colon and no blank": ("token:S3kret", "token:[redacted value]"),
     "a colon and quotes": ("apiKey: 'secretword'", "apiKey: '[redacted value]'"),
@@ -112,7 +123,8 @@ def test_what_is_said_of_secrets_stays(text: str) -> None:
 
 
 BEGINNINGS = (
-    "token:", "token: ", "password='", 'password="\\', "password=[", "password=[(", "--a-a-a-", "--token ", "-u a",
+    "token:", "token: ", "password='", 'password="\\', "password=[", "password=[(", "password=['",
+    'password=["\\', 'password=[\\"', "password=[[[' ", "--a-a-a-", "--token ", "-u a",
     " -u a:", "authorization:", "Authorization: a ", "token>", "<password>a", "ghp_", "AKIA", "xoxb-", "'\\",
     "tocsin_a_",
         "token'", "token=\\", "token='\\\\",

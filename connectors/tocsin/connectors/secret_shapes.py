@@ -53,7 +53,21 @@ def _quoted(number: int) -> tuple[str, str]:
 
 _OPEN, _INSIDE = _quoted(1)
 _LOOSELY_OPEN, _LOOSELY_INSIDE = _quoted(2)
-_BRACKETS = r"[\[({](?:[^\[\](){}]++|[\[({][^\[\](){}]*+[\])}]?)*+[\])}]?"
+
+
+def _brackets(levels: int) -> str:
+    """A list or an object to its end, with so many levels in it. What is quoted where a value begins may hold brackets,
+    and is gone through to its own end; also in a text that is quoted itself."""
+    quoted = "|".join(
+        rf"{quote}(?:[^{quote}\\\r\n]++|\\.)*+{quote}?|\\{quote}(?:[^\\\r\n]++|\\\\\\{quote}|\\(?!{quote}))*+(?:\\{quote})?"
+        for quote in "\"'"
+    )
+    inside = rf"[^\[\](){{}}\"'\\]++|(?:(?<=[\[({{,:\s])|(?<=[\[({{,:\s]b))(?:{quoted})|[\"'\\]"
+    deeper = "" if levels == 0 else f"|{_brackets(levels - 1)}"
+    return rf"[\[({{](?:{inside}{deeper})*+[\])}}]?"
+
+
+_BRACKETS = _brackets(2)
 
 SECRET = re.compile(
     r"(?P<private_key>-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]{1,60}-----|\Z))"

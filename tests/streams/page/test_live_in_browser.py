@@ -16,6 +16,7 @@ from tests.harness.busy import CASE, EVIL
 from tests.harness.event_logs import MemoryTopics, event
 from tests.harness.pages import browsing, filled_gateway, sign_in
 from tests.harness.projected import PARTITIONS
+from tocsin.connectors.printable import UNPROVEN
 from tocsin.connectors.store import Store, address_of
 from tocsin.schemas.events import EscalationAcknowledged, ProblemOpened
 from tocsin.streams.processes.event_stream import EventStream
@@ -48,6 +49,12 @@ def opened(report: str, number: int) -> ProblemOpened:
     return msgspec.structs.replace(told, event_id=f"o-{report}-{number}", report=report)
 
 
+def claimed(told: ProblemOpened) -> ProblemOpened:
+    """The same, if nothing proves who says it."""
+    source = msgspec.structs.replace(told.problem.source, trust="claimed")
+    return msgspec.structs.replace(told, problem=msgspec.structs.replace(told.problem, source=source))
+
+
 @pytest.mark.parametrize("path", ["/v1/home", "/v1/problems"])
 async def test_what_happens_between_the_page_and_its_stream_is_told_once(path: str, tmp_path: Path) -> None:
     """The store has not all of what is in the log when the page is asked for; a row that is there is not there again,
@@ -59,8 +66,10 @@ async def test_what_happens_between_the_page_and_its_stream_is_told_once(path: s
         topics.append(("problems", 0), opened("p-evil", 1), opened("p-late", 2))
         await page.goto(path)
         await expect(page.locator(rows.format("p-late"))).to_have_count(1, timeout=WITHIN)
-        topics.append(("problems", 1), opened("p-late", 3), opened("p-last", 4))
+        topics.append(("problems", 1), opened("p-late", 3), claimed(opened("p-last", 4)))
         await expect(page.locator(rows.format("p-last"))).to_have_count(1, timeout=WITHIN)
+        await expect(page.locator(f"tr.new:has-text('{UNPROVEN}')")).to_have_count(1)
+        await expect(page.locator(rows.format("p-last"))).to_contain_text(UNPROVEN)
         for report in ("p-evil", "p-late"):
             assert await page.locator(rows.format(report)).count() == 1, report
         assert await page.locator("tr.new").count() == 2

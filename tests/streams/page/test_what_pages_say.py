@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tests.streams.ask.conftest import Gateway
+from tests.connectors.store.test_claimed import said
+from tests.harness.projected import TIME
+from tests.streams.ask.conftest import Gateway, fill, gateway_over
 from tests.streams.page.elements import BROWSER, Elements
+from tocsin.connectors.printable import UNPROVEN
 from tocsin.streams.page.wording import span, state, told_text
 
 
@@ -46,6 +51,21 @@ async def test_who_is_one_tenants_is_not_told_which_others_there_are(shown: Gate
     every = (await shown.get("/v1/home?tenant=globex", shown.keyring.header("*"))).json
     assert (every["tenant"], every["tenants"]) == ("globex", ["acme", "globex"])
     assert "globex" not in (await shown.get("/v1/home", accept=BROWSER)).text
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/problems", "/v1/cases", "/v1/cases/f0", "/v1/home", "/v1/threads/t", "/v1/records/issuance/r"]
+)
+async def test_what_is_only_claimed_is_marked_wherever_it_is_listed(path: str, tmp_path: Path) -> None:
+    """Of what is proven nothing is said."""
+    forged = f"sqlite:///{tmp_path / 'forged.db'}"
+    fill(forged, said("f0", TIME, "claimed"))
+    async with gateway_over(forged) as gateway:
+        assert UNPROVEN in Elements((await gateway.get(path, accept=BROWSER)).text).text
+    proven = f"sqlite:///{tmp_path / 'proven.db'}"
+    fill(proven, said("f0", TIME, "high"))
+    async with gateway_over(proven) as gateway:
+        assert UNPROVEN not in Elements((await gateway.get(path, accept=BROWSER)).text).text
 
 
 async def test_home_tells_what_pages_somebody_first(shown: Gateway) -> None:

@@ -6,6 +6,7 @@ const SIGNS = { error: "\u2716", warning: "\u25b2", unknown: "\u25cb" };
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 const UNITS = [[31557600, "y"], [2629800, "mo"], [86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
 const AHEAD = Number(document.body.dataset.now || Date.now() * 1000) / 1000 - Date.now(); // of the clock here, ms
+const UNPROVEN = " claimed: nothing proves who sent it";
 const LOST = "The connection is lost: what is new is not shown. It is tried again. ";
 
 function text(value) {
@@ -36,11 +37,16 @@ const FILL = { // what `data-...` of an element in a row does with the value
     at.title = `${new Date(value).toISOString().slice(0, 19).replace("T", " ")} UTC`;
     at.textContent = ago(value);
   },
-  sign(at, value) {
+  sign(at, value, says = ` ${text(value) || "unknown"}`) {
     const known = Object.hasOwn(SIGNS, value) ? value : "unknown";
     const sign = Object.assign(document.createElement("span"), { ariaHidden: "true", textContent: SIGNS[known] });
     at.classList.add(known);
-    at.replaceChildren(sign, ` ${text(value) || "unknown"}`);
+    at.replaceChildren(sign, says);
+  },
+  trust(at, value) { // marks what is only claimed
+    if (value !== "claimed") return;
+    at.classList.add("severity");
+    FILL.sign(at, "warning", UNPROVEN);
   },
 };
 
