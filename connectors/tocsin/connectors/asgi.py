@@ -3,13 +3,13 @@
     app.add_middleware(ProblemMiddleware)   # Starlette, FastAPI; or app = ProblemMiddleware(app)
 
 Within a request, what is captured belongs to its trace (`traceparent`) and has its `X-Request-ID`. The error goes on to
-the server, which logs it as ever. The answer tells nothing of it but the event's id. A request that ends the server
-(`sys.exit`) is a problem, too.
+the server, which logs it as ever. The answer tells nothing of it but the event's id; an application's own handler of
+Exception, or of 500, and its debugger come first. A request that ends the server (`sys.exit`) is a problem, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from tocsin.connectors import sdk
@@ -25,15 +25,16 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 class ProblemMiddleware:
     """Stands around an ASGI application."""
 
-    def __init__(self, app: App) -> None:
-        self._app = app
+    def __init__(self, app: App, *, answer: bool = True) -> None:
+        """Without `answer` the error goes on to whoever stands around this, which answers it as ever."""
+        self._app, self._answers = app, answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Called by the server."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        began = False
+        began = not self._answers or _answers_itself(scope.get("app"))
 
         async def noting(message: Message) -> None:
             nonlocal began
@@ -51,6 +52,14 @@ class ProblemMiddleware:
                 if isinstance(error, Exception) and scope["type"] == "http" and not began:
                     await _answer(event_id, send)
                 raise
+
+
+def _answers_itself(app: object) -> bool:
+    """Whether an application of Starlette has a handler of its own for what nothing handled, or its debugger: both
+    stand around this, and have nothing to say once an answer has begun."""
+    handlers = getattr(app, "exception_handlers", None)
+    own = isinstance(handlers, Mapping) and (500 in handlers or Exception in handlers)
+    return own or getattr(app, "debug", False) is True
 
 
 def _asked(scope: Scope) -> dict[str, str]:

@@ -10,7 +10,8 @@ from typing import Any
 import aiohttp
 import pytest
 from fastapi import FastAPI
-from starlette.responses import StreamingResponse
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, StreamingResponse
 
 from tests.connectors.gateway.conftest import serve
 from tests.connectors.sdk.conftest import Memory
@@ -133,6 +134,42 @@ async def test_without_init_and_while_the_bus_fails_the_answer_is_the_same(
     sdk.init("k:1")
     memory.failure = RuntimeError("a fault of the bus")
     assert (await failed(client))[0] == 500
+
+
+async def own_words(request: Request, error: Exception) -> PlainTextResponse:
+    return PlainTextResponse("own words", 500)
+
+
+# how an application answers by itself; what it says then
+OWN: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "a handler of Exception": ({"exception_handlers": {Exception: own_words}}, {}, "own words"),
+    "a handler of 500": ({"exception_handlers": {500: own_words}}, {}, "own words"),
+    "its debugger": ({"debug": True}, {}, "Traceback"),
+    "Starlette's usual words": ({}, {"answer": False}, "Internal Server Error"),
+}
+
+
+@pytest.mark.parametrize(("of_app", "of_ours", "said"), OWN.values(), ids=list(OWN))
+async def test_an_answer_of_the_applications_own_comes_first(
+    memory: Memory, of_app: dict[str, Any], of_ours: dict[str, Any], said: str
+) -> None:
+    app = FastAPI(**of_app)
+    app.add_middleware(ProblemMiddleware, **of_ours)
+
+    @app.get("/fails")
+    async def fails() -> None:
+        raise ValueError("boom")
+
+    sdk.init("k:1")
+    server, task, port = await serve(app)
+    try:
+        async with aiohttp.ClientSession() as client, client.get(f"http://127.0.0.1:{port}/fails") as answer:
+            assert (answer.status, said in await answer.text()) == (500, True)
+            assert answer.content_type == "text/plain"
+    finally:
+        server.should_exit = True
+        await task
+    assert len(await reported(memory)) == 1
 
 
 @pytest.mark.parametrize(

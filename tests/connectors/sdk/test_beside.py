@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,3 +77,19 @@ def test_hooks_tell_variables_where_init_wants_them(memory: Memory) -> None:
     assert [
         ("page", "7") in [(item.key, item.value) for item in event.problem.items] for event in reported(memory)
     ] == [True, True]
+
+
+def test_a_user_without_a_home_has_no_spool_and_the_log_says_so(
+    memory: Memory, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a container whose user is only a number."""
+
+    def nobody(path: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "expanduser", nobody)
+        sdk.init("localhost:9092")
+    assert sdk.capture(ValueError("boom"))
+    assert len(reported(memory)) == 1
+    assert "set TOCSIN_SPOOL" in caplog.text

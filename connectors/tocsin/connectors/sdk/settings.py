@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
+
+log = logging.getLogger("tocsin.sdk")
 
 OFF = ("off", "none", "no", "0", "false")
 """Values of TOCSIN_SPOOL that mean: none."""
@@ -93,5 +96,15 @@ def _spool(said: Path | str | bool | None, service: str, environment: Mapping[st
     if said is True:
         state = environment.get("XDG_STATE_HOME") or "~/.local/state"
         safe = "".join(one if one.isalnum() or one in "._-" else "_" for one in service).strip(".") or "service"
-        return Path(state).expanduser() / "tocsin" / "spool" / safe[:64]
-    return Path(said).expanduser()
+        return _home_of(Path(state) / "tocsin" / "spool" / safe[:64])
+    return _home_of(Path(said))
+
+
+def _home_of(path: Path) -> Path | None:
+    """The path with `~` as the user's home; None where nobody knows one, as of a user that is only a number."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        said = "there is no spool, so what cannot be sent will be lost: this user has no home (HOME): set TOCSIN_SPOOL"
+        log.warning(said)
+        return None
