@@ -11,12 +11,13 @@ from tocsin.connectors.secret_shapes import is_secret_name
 SECRET_NAMES = (
     "db_password", "db_passwd", "DB-Password", "userPassword", "PGPASSWORD", "user_token", "csrf_token", "csrfToken",
     "secretKey", "secret_key", "AccountKey", "AZURE_STORAGE_KEY", "wallet_key", "x-api-key", "Set-Cookie",
+    "privateKeyMultibase", "privateKeyBase58", "secretKeyJwk", "signing_key", "wallet_seed", "seed",
     "clientSecret", "aws_secret_access_key", "http.request.Authorization", "pwd", "passphrase",
 )  # fmt: skip
 OTHER_NAMES = (
     "token_type", "token_count", "tokens", "password_policy", "code_key", "public_key", "key_id", "key", "tokenizer",
     "keyboard", "monkey", "recordKey", "verkey", "secrets_found", "cookie_policy", "cwd", "authorization_server",
-    "token.id",
+    "token.id", "seeded", "random_seed", "publicKeyMultibase", "publicKeyJwk",
 )  # fmt: skip
 
 
@@ -35,6 +36,7 @@ def test_a_name_that_only_holds_such_a_word_is_none(name: str) -> None:
 GITHUB, STRIPE, SLACK = "ghp_" + "S3kret" * 6, "sk_live_" + "S3kret" * 4, "xoxb-1234567890-" + "S3kret" * 3
 AWS = "AKIA" + "IOSFODNN7EXAMPLE", "S3kret" * 6 + "abcd"
 KEY = new_key().text
+D = "S3kret_WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"
 LEAKS = {
     "a header with a key": ("x-api-key: S3kret", "x-api-key: [redacted value]"),
     "a scheme": ("Authorization: Token S3kret-", "Authorization: Token [redacted credentials]"),
@@ -79,6 +81,39 @@ LEAKS = {
     "a key of Stripe": (f"({STRIPE})", "([redacted API key])"),
     "a token of Slack": (SLACK, "[redacted API key]"),
     "a key of AWS and the secret beside it": (" ".join(AWS), "[redacted API key]"),
+    "a token of GitLab": ("glpat-S3kretS3kretS3kret!", "[redacted API key]!"),
+    "a token of npm": ("npm_" + "S3kret" * 6, "[redacted API key]"),
+    "a key of Google": ("key=AIza" + "S3kret" * 6, "key=[redacted API key]"),
+    "a key of OpenAI": ("(sk-proj-S3kretS3kretS3kretS3kret)", "([redacted API key])"),
+    "an address of Slack": ("https://hooks.slack.com/services/T000/B000/S3kretS3kret", "https://[redacted API key]"),
+    "an address that is signed": (
+        "https://a/b?sv=1&sig=S3kretS3kretS3kret%3D&c=1",
+        "https://a/b?sv=1&sig=[redacted value]&c=1",
+    ),
+    "an address that is signed at length": (
+        "https://a/b?X-Amz-Signature=" + "5ecret" * 10,
+        "https://a/b?X-Amz-Signature=[redacted value]",
+    ),
+    "a password with an at sign": ("postgres://ann:S3@kr@S3kret@db/x", "postgres://ann:***@db/x"),
+    "two passwords": ("postgres://a:S3kret@b,http://c:S3kret@d", "postgres://a:***@b,http://c:***@d"),
+    "a header in a pair": (
+        "[('x-api-key', 'S3kret9'), (b'cookie', b'sid=S3kret9')]",
+        "[('x-api-key', '[redacted value]'), (b'cookie', b'[redacted value]')]",
+    ),
+    "a header that is folded": (
+        "Authorization: Bearer\r\n S3kretS3kret9",
+        "Authorization: Bearer\r\n [redacted credentials]",
+    ),
+    "a value in the next line": ("password:\n  S3kret9\nuser: ann", "password:\n  [redacted value]\nuser: ann"),
+    "a member's value in the next line": ('"password":\n  "S3kret"', '"password":\n  "[redacted value]"'),
+    "a private JWK": (f'{{"kty":"OKP","d":"{D}","x":"abc"}}', '{"kty":"OKP","d":"[redacted private key]","x":"abc"}'),
+    "a private JWK of Python": (f"{{'k': b'{D}', 'kty': 'oct'}}", "{'k': b'[redacted private key]', 'kty': 'oct'}"),
+    "a private JWK quoted twice": (
+        f'"{{\\"kty\\": \\"OKP\\", \\"d\\": \\"{D}\\"}}"',
+        '"{\\"kty\\": \\"OKP\\", \\"d\\": \\"[redacted private key]\\"}"',
+    ),
+    "a private key of a DID": ("{'privateKeyMultibase': 'z3u2S3kret'}", "{'privateKeyMultibase': '[redacted value]'}"),
+    "a seed": ("--wallet-seed S3kret9 seed=S3kret9", "--wallet-seed [redacted value] seed=[redacted value]"),
     "a key of ours": (f"key {KEY}.", "key [redacted API key]."),
 }
 
@@ -88,6 +123,7 @@ def test_a_secret_is_taken_out(row: str) -> None:
     text, wanted = LEAKS[row]
     found = redact_text(text)
     assert "S3kret" not in found
+    assert "5ecret" not in found
     assert wanted in (None, found)
     assert redact_text(found) == found
     assert might_hold_secret(text.encode())
@@ -116,6 +152,14 @@ def test_a_secret_is_taken_out(row: str) -> None:
         "tocsin_gateway_requests_total is a metric",
         "sudo -u root ls a:b",
         "<token/> and <password></password>",
+        "missing: ['password', 'email'], ('token', 'is too short')",
+        "https://example.org/a?design=modernmodernmodern&assigned=1",
+        "task-abcdefghijklmnopqrstuvwxyz and disk-0123456789012345678901234",
+        '{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}',
+        '{"d": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"} of no key',
+        "https://example.org/users/@abcdefghijklmnopqrstuv9@x",
+        "the seed of the generator, and a seedling: 12 leaves",
+        "password:\nuser: ann",
     ],
 )
 def test_what_is_said_of_secrets_stays(text: str) -> None:
@@ -127,7 +171,8 @@ BEGINNINGS = (
     'password=["\\', 'password=[\\"', "password=[[[' ", "--a-a-a-", "--token ", "-u a",
     " -u a:", "authorization:", "Authorization: a ", "token>", "<password>a", "ghp_", "AKIA", "xoxb-", "'\\",
     "tocsin_a_",
-        "token'", "token=\\", "token='\\\\",
+        "token'", "token=\\", "token='\\\\", "token','", "token', 'a\\", "://a@", "a://b:c@", "&sig=",
+    "sk-a-", "AIza", "kty'd':'", "kty'd'\\:", "password:\n ", "bearer\n ", "hooks.slack.com/services/", "seed",
 )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from tocsin.connectors.dialects.json_text import json_text, parse_json
 from tocsin.connectors.dialects.reading import Unreadable
-from tocsin.connectors.secret_shapes import SECRET, SHOWN, WHOLE, Kind, is_secret_name
+from tocsin.connectors.secret_shapes import JWK, PRIVATE_OF_JWK, SECRET, SHOWN, WHOLE, Kind, is_secret_name
 from tocsin.schemas.codec import encode
 from tocsin.schemas.events import Event
 from tocsin.schemas.problem import Item, Problem
@@ -59,10 +59,14 @@ _CARD = re.compile(rb"[2-6](?:[ -]?[0-9]){12}")
 _URL_PASSWORD = re.compile(rb"://[^\s/?#@:\"'<>]*:[^\s/?#@\"'<>]*@")
 _ESCAPED = re.compile(rb"\\u00[2-7]")
 _API_KEY = re.compile(
-    rb"_(?:(?<=gh[oprsu]_)|(?<=hub_pat_)|(?<=k_live_)|(?<=k_test_)|(?<=tocsin_)|(?<=whsec_)|(?<=whsk_))"
+    rb"_(?:(?<=gh[oprsu]_)|(?<=hub_pat_)|(?<=k_live_)|(?<=k_test_)|(?<=tocsin_)|(?<=whsec_)|(?<=whsk_)|(?<=npm_))"
 )
+_SK = re.compile(rb"(?<![A-Za-z0-9])sk-")
 _USER = re.compile(rb"-u(?:ser)?[ =]")
-_KEY = re.compile(rb"key(?:(?<=apikey)|(?<=(?:access|wallet)key)|(?<=(?:private|account|storage)key))")
+_KEY = re.compile(
+    rb"key(?:(?<=apikey)|(?<=(?:access|wallet|master)key)|(?<=(?:private|account|storage|signing)key)"
+    rb"|(?<=encryptionkey))"
+)
 
 
 def might_hold_secret(data: bytes) -> bool:
@@ -76,6 +80,15 @@ def might_hold_secret(data: bytes) -> bool:
         or (b"key" in text and _KEY.search(text) is not None)
         or (b"_" in data and _API_KEY.search(data) is not None)
         or b"xox" in data
+        or b"AIza" in data
+        or b"glpat-" in data
+        or (b"sk-" in data and _SK.search(data) is not None)
+        or b"hooks.slack" in data
+        or b"sig=" in text
+        or b"signature=" in text
+        or b"kty" in text
+        or b"seed" in text
+        or b"mnemonic" in text
         or (b"IA" in data and (b"AKIA" in data or b"ASIA" in data))
         or (b"-u" in data and _USER.search(data) is not None)
         or b"bearer" in text
@@ -100,14 +113,20 @@ def redact_text(text: str, redaction: Redaction = DEFAULT, *, cards: bool = True
 
 def gone_through(text: str, redaction: Redaction = DEFAULT, cards: bool = True) -> str:
     """The same without the quick look before."""
-    shown = partial(_shown, redaction, cards)
-    found = SECRET.sub(shown, text)
+    found = _once(text, redaction, cards)
     if found == text:
         return text
     for _ in range(PASSES):  # what is taken out may have hidden the beginning or the end of another secret
-        before, found = found, SECRET.sub(shown, found)
+        before, found = found, _once(found, redaction, cards)
         if found == before:
             break
+    return found
+
+
+def _once(text: str, redaction: Redaction, cards: bool) -> str:
+    found = SECRET.sub(partial(_shown, redaction, cards), text)
+    if "kty" in found and "private-key" not in redaction.keep:
+        found = JWK.sub(rf"\g<before>{SHOWN['private_key'][1]}", found)
     return found
 
 
@@ -150,9 +169,10 @@ def redact_value(value: Any, redaction: Redaction = DEFAULT, *, name: str = "") 
             items = [redact_value(each, redaction, name=name) for each in value]
             return value if all(map(_same, items, value)) else items
         case dict():
+            private = PRIVATE_OF_JWK if "kty" in value and "private-key" not in redaction.keep else ()
             members = {
                 redact_text(key, redaction): MARK
-                if each not in (None, "", [], {}, True, False) and _is_named(key, redaction)
+                if each not in (None, "", [], {}, True, False) and (key in private or _is_named(key, redaction))
                 else redact_value(each, redaction, name=key)
                 for key, each in value.items()
             }

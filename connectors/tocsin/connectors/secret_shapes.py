@@ -10,13 +10,16 @@ import re
 from typing import Literal
 
 Kind = Literal["bearer", "jwt", "private-key", "webhook-secret", "api-key", "url-password", "card", "named"]
-"""bearer: the credentials of Authorization headers. api-key: what is known by its form (`ghp_`, `AKIA`, `tocsin_`).
+"""bearer: the credentials of Authorization headers. api-key: what is known by its form (`ghp_`, `AKIA`, `tocsin_`), and
+what signs an address. private-key: in PEM, or as a JWK.
 named: the value of a member, of `name=value` or the like, whose name ends in password, secret, token, api_key..."""
 
-WHOLE_NAMES = frozenset(("authorization", "proxyauthorization", "xauthorization", "pwd"))
+WHOLE_NAMES = frozenset(("authorization", "proxyauthorization", "xauthorization", "pwd", "seed", "mnemonic"))
 NAME_ENDINGS = (
     "password", "passwd", "passphrase", "dbpwd", "userpwd", "secret", "token", "cookie", "apikey", "accesskey",
-    "privatekey", "secretkey", "accountkey", "storagekey", "walletkey",
+    "privatekey", "secretkey", "accountkey", "storagekey", "walletkey", "signingkey", "encryptionkey", "masterkey",
+    *(f"{kind}key{form}" for kind in ("private", "secret") for form in ("multibase", "base58", "jwk", "hex", "pem")),
+    "didseed", "walletseed",
 )  # fmt: skip
 """How names of members end whose value is secret, in small letters without `_` and `-`."""
 
@@ -27,9 +30,13 @@ def is_secret_name(name: str) -> bool:
     return folded.endswith(NAME_ENDINGS) or folded in WHOLE_NAMES
 
 
+PRIVATE_OF_JWK = frozenset(("d", "k", "p", "q", "dp", "dq", "qi", "oth"))
+"""Members of a JWK (what has a `kty`) that nobody else may know."""
+
 _NAMED = (
-    r"(?:passw(?:or)?d|passphrase|pwd|secret|(?:api|access|private|secret|account|storage|wallet)[_-]?key"
-    r"|token)"
+    r"(?:passw(?:or)?d|passphrase|pwd|secret|seed(?:(?<![a-z]seed)|(?<=(?:did|let)seed))|mnemonic"
+    r"|(?:api|access|private|secret|account|storage|wallet|signing|encryption|master)[_-]?key"
+    r"(?:[_-]?(?:multibase|base58|jwk|hex|pem))?|token)"
 )
 _NO_MARK = r"(?!\[redacted)"
 _WORD = r"[^\s\"'&;,<>\\]"
@@ -53,6 +60,10 @@ def _quoted(number: int) -> tuple[str, str]:
 
 _OPEN, _INSIDE = _quoted(1)
 _LOOSELY_OPEN, _LOOSELY_INSIDE = _quoted(2)
+# a header in a list of pairs; other lists have names side by side
+_PAIRED = r"[ \t]{0,4},[ \t]{0,4}(?=b?\\{0,8}[\"'][^\"'\\\r\n]{0,64}[0-9])"
+_FOLDED = r"(?:[ \t]{0,4}\r?\n[ \t]{1,32})"
+"""Where a line goes on in the next one."""
 
 
 def _brackets(levels: int) -> str:
@@ -76,19 +87,24 @@ SECRET = re.compile(
     r"|(?P<before>(?<![A-Za-z0-9_-])(?=[A-Za-z0-9_-]*+\.[A-Za-z0-9_-]*+\.)[A-Za-z0-9_-]*?)"
     r"(?P<jwt>(?<![A-Za-z])eyJ[A-Za-z0-9_-]{5,}+(?:\.[A-Za-z0-9_-]*+){2,4}+(?:~[A-Za-z0-9_.-]*+)*+)"
     r"|(?P<api_key>(?<![A-Za-z0-9])(?:gh[oprsu]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,}"
-    r"|[rs]k_(?:live|test)_[A-Za-z0-9]{8,}|xox[abeoprs]-[A-Za-z0-9-]{8,}|tocsin_[a-z0-9]{4,32}_[A-Za-z0-9_-]{16,}"
+    r"|[rs]k_(?:live|test)_[A-Za-z0-9]{8,}|xox[abeoprs]-[A-Za-z0-9-]{8,}|npm_[A-Za-z0-9]{24,}|glpat-[A-Za-z0-9_-]{16,}"
+    r"|AIza[A-Za-z0-9_-]{30,}|sk-(?:[a-z0-9]{1,16}-){0,3}[A-Za-z0-9_]{20,}[A-Za-z0-9_-]*"
+    r"|hooks\.slack\.com/services/[A-Za-z0-9/_-]{16,}|tocsin_[a-z0-9]{4,32}_[A-Za-z0-9_-]{16,}"
     # an id of AWS, and the secret beside it
     r"|A(?:KI|SI)A[A-Z0-9]{16}(?![A-Za-z0-9])(?:[\s:,;/\"'=]{1,4}[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+]))?))"
     # what may be the first of a header's two words names a scheme
     r"|(?P<authorization>(?i:authorization)\\{0,8}[\"']?[ \t]{0,4}[:=][ \t]{0,4}b?\\{0,8}[\"']?"
     rf"(?:(?:(?i:api-?key|dpop|oauth|aws4-hmac-sha256)|[A-Za-z][a-z-]{{0,20}}|[A-Z-]{{1,20}})[ \t]{{1,4}})?)"
     rf"{_NO_MARK}(?!{_WORD}{{1,24}}[ \t]{{1,4}}\[redacted){_made(_WORD)}{_WORD}{{4,}}"
-    rf"|(?P<bearer>(?i:(?<![a-z])(?:bearer|basic))[ \t]+){_made(_CREDENTIAL)}{_CREDENTIAL}{{8,}}=*"
-    r"|(?P<url_password>(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/?#@:\"'<>]*:)[^\s/?#@\"'<>]+(?=@)"
-    rf"|(?P<named>(?:(?i:{_NAMED})[ \t]?(?:=>?|:=)[ \t]?|(?i:{_NAMED}|cookie2?)\\*[\"'][ \t]*(?::|=>?)[ \t]*)"
+    rf"|(?P<bearer>(?i:(?<![a-z])(?:bearer|basic))(?:[ \t]+|{_FOLDED})){_made(_CREDENTIAL)}{_CREDENTIAL}{{8,}}=*"
+    r"|(?P<url_password>(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/?#@:\"'<>]*:)"
+    r"[^\s/?#@\"'<>]+(?:@[^\s/?#@\"'<>,;]+)*(?=@)"
+    r"|(?P<signed>[?&](?i:sig|(?:x-amz-|x-goog-)?signature)=)[A-Za-z0-9%/+_-]{16,}=*"
+    rf"|(?P<named>(?:(?i:{_NAMED})[ \t]?(?:=>?|:=)[ \t]?"
+    rf"|(?i:{_NAMED}|cookie2?)\\*[\"'](?:\s{{0,8}}(?::|=>?)\s{{0,32}}|{_PAIRED}))"
     rf"{_OPEN}?){_NO_MARK}(?(quote1){_INSIDE}|(?:{_BRACKETS}[^\s\"'&;,<>\\)\]}}]*|{_WORD}{{3,}}))"
     # a colon, or a blank behind an option, is of sentences too
-    rf"|(?P<said>(?:(?<!unexpected )(?<!unknown )(?i:{_NAMED})[ \t]?:[ \t]{{0,4}}"
+    rf"|(?P<said>(?:(?<!unexpected )(?<!unknown )(?i:{_NAMED})[ \t]?:(?:{_FOLDED}|[ \t]{{0,4}})"
     rf"|(?<![\w-])--(?:[A-Za-z0-9]{{1,20}}-){{0,3}}(?i:{_NAMED})[ \t]{{1,4}}){_LOOSELY_OPEN}?){_NO_MARK}"
     rf"(?(quote2){_LOOSELY_INSIDE}|(?!did:|https?:|urn:){_made(_WORD)}{_WORD}{{4,}})"
     rf"|(?P<element>(?i:{_NAMED})>){_NO_MARK}[^<>\r\n]++(?=</)"
@@ -97,6 +113,10 @@ SECRET = re.compile(
     r"|(?P<card>(?<![\w.+])[2-6](?:[ -]?[0-9]){12,18}(?![\w]))",
     re.DOTALL,
 )
+JWK = re.compile(
+    r"(?P<before>[\"'](?:d|k|p|q|dp|dq|qi)\\{0,8}[\"']\s{0,8}:\s{0,32}[bBuU]?\\{0,8}[\"'])[A-Za-z0-9_-]{20,}=*"
+)
+"""Private members of a JWK, in a text that speaks of one (`kty`)."""
 SHOWN: dict[str, tuple[Kind, str]] = {
     "private_key": ("private-key", "[redacted private key]"),
     "webhook_secret": ("webhook-secret", "[redacted webhook secret]"),
@@ -105,6 +125,7 @@ SHOWN: dict[str, tuple[Kind, str]] = {
     "authorization": ("bearer", "[redacted credentials]"),
     "bearer": ("bearer", "[redacted credentials]"),
     "url_password": ("url-password", "***"),
+    "signed": ("api-key", "[redacted value]"),
     "named": ("named", "[redacted value]"),
     "said": ("named", "[redacted value]"),
     "element": ("named", "[redacted value]"),
