@@ -15,7 +15,9 @@ from tocsin.schemas.problem import Http, Problem
 from tocsin.streams.rules.config import DecideConfig, Endpoint, Route, TenantRules
 from tocsin.streams.rules.decide import decide
 from tocsin.streams.rules.decision import Emit
+from tocsin.streams.rules.limit_notice import limit_notice
 from tocsin.streams.rules.policies import LoopLimits
+from tocsin.streams.rules.verdict import Limit
 from tocsin.streams.rules.wording import wording_of
 
 CODE = "insufficient-funds"
@@ -90,6 +92,33 @@ def test_hint_and_title() -> None:
 def test_a_code_means_what_its_protocol_means(kind: str | None, thread: str | None, title: str) -> None:
     problem = Problem(dialect="aries-1.0", code="abandoned", message_type=kind)
     assert wording_of(problem, ("de",), thread)["title"]["text"] == title
+
+
+IN_ONE_THREAD = "Zu viele Fehler in einem Thread"
+OF_LIMITS = {
+    Limit.THREAD_ERRORS: IN_ONE_THREAD,
+    Limit.PEER_THREAD: IN_ONE_THREAD,
+    Limit.CONNECTION_ERRORS: "Zu viele Fehler mit demselben Code auf einer Verbindung",
+    Limit.PING_PONG: "Fehler einer Kategorie gehen zwischen zwei Parteien hin und her",
+    Limit.EXCHANGE: "Zwei Parteien beantworten Meldungen mit Meldungen",
+    Limit.CLAIMED: "Zu viele Meldungen ohne nachgewiesenen Absender",
+    Limit.TENANT_CASES: "Zu viele Fälle eines Mandanten sind offen",
+}
+
+
+@pytest.mark.parametrize("limit", Limit)
+def test_a_limit_notice_has_the_title_of_its_limit(limit: Limit) -> None:
+    notice = limit_notice(a_problem(CODE, thread_id="t"), limit, 3).instead
+    assert notice is not None
+    assert notice.code == "e.p.req.max-errors-exceeded", "DIDComm's code, whatever the limit"
+    assert notice.text == f"Maximum errors exceeded: {limit} allows 3. The last one was {CODE}."
+    assert wording_of(notice, ("de",), None)["title"]["text"] == OF_LIMITS[limit]
+
+
+@pytest.mark.parametrize("said", [{}, {"args": ["fnord"]}, {"args": ["claimed"], "dialect": "didcomm-2.0"}])
+def test_a_limit_notice_of_others_is_told_as_didcomm_means_it(said: dict[str, Any]) -> None:
+    theirs = a_problem(**({"code": "e.p.req.max-errors-exceeded", "dialect": "canonical"} | said))
+    assert wording_of(theirs, ("de",), None)["title"]["text"] == IN_ONE_THREAD
 
 
 def test_each_endpoint_is_told_in_its_language() -> None:

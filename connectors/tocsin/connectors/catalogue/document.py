@@ -17,7 +17,8 @@ _HEAD = """# Problem codes
 Written by `make documents` from `connectors/tocsin/connectors/catalogue/codes/`: change that. What the bus knows of
 codes, source by source; `GET /v1/codes/CODE` and `tocsin codes show CODE` say it in {languages}, with who can put it
 right and what to do. A code that says more (`e.p.xfer.cant-use-endpoint.https`) is explained by the longest beginning
-that stands here; any other code is told as it is.
+that stands here; any other code is told as it is. A limit notice of the bus has one code whatever the limit, and is
+explained by its limit.
 """
 
 
@@ -31,7 +32,8 @@ def document() -> str:
 
 def _chapter(catalogue: Catalogue, name: str, source: SourceFile) -> Iterator[str]:
     yield f"## {source.source}\n"
-    yield f"{source.address}\n"
+    ours = source.address.removeprefix("docs/")
+    yield f"{source.address}\n" if ours == source.address else f"[{ours}]({ours})\n"
     yield from ("| code | severity | what it is | who can put it right | again? |", "| --- | --- | --- | --- | --- |")
     for entry in catalogue.entries:
         if entry.file == name:

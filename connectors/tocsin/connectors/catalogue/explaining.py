@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from tocsin.connectors.catalogue.catalogue import Catalogue, Found, protocol_of
 from tocsin.connectors.catalogue.languages import DEFAULT, negotiate
+from tocsin.connectors.catalogue.limits import code_to_explain
 from tocsin.connectors.dialects.didcomm1_writing import catalogue as named_catalogue
 from tocsin.schemas.problem import Problem
 
@@ -45,7 +46,7 @@ def explain(
     it."""
     wanted = [*languages, DEFAULT]
     stated = problem.source.protocol or problem.message_type
-    found = catalogue.find(problem.code, protocol_of(stated) or protocol, named_catalogue(problem))
+    found = catalogue.find(code_to_explain(problem), protocol_of(stated) or protocol, named_catalogue(problem))
     texts, hints = _of_report(problem.localized, languages), _of_report(problem.fix_hint, languages)
     if found is not None:
         known = catalogue.wording(found.entry, catalogue.language(languages))

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import msgspec
 
+from tocsin.connectors.catalogue.limits import MAX_ERRORS
 from tocsin.connectors.dialects.notification import HOPS
+from tocsin.connectors.dialects.template import interpolate
 from tocsin.schemas.problem import Item, Problem, Severity, Source
 from tocsin.streams.rules.context.threads import MAX_CODE
 from tocsin.streams.rules.verdict import Limit, Verdict
 
-MAX_ERRORS = "e.p.req.max-errors-exceeded"
-"""The code of a limit notice, ours and everybody's."""
-
 _TEMPLATE = "Maximum errors exceeded: {1} allows {2}. The last one was {3}."
-
-
-def is_limit_notice(problem: Problem) -> bool:
-    """Whether somebody says that a limit of errors was crossed."""
-    return (problem.code_key or problem.code) == MAX_ERRORS
 
 
 def limit_notice(problem: Problem, limit: Limit, allowed: int) -> Verdict:
     """Tell the limit notice in place of the problem by which `limit`, `allowed` times, is crossed: of the same thread
     and source, with the limit, the number, the last code; and how many buses that has passed, or limit notices would
     travel in rings for ever."""
-    last = problem.code[:MAX_CODE]
-    args = [limit.value, str(allowed), last]
+    args = [limit.value, str(allowed), problem.code[:MAX_CODE]]
     passed = problem.extensions.get(HOPS)
     instead = Problem(
         dialect="canonical",
@@ -40,7 +33,7 @@ def limit_notice(problem: Problem, limit: Limit, allowed: int) -> Verdict:
         context_ids=list(problem.context_ids),
         text_template=_TEMPLATE,
         args=args,
-        text=f"Maximum errors exceeded: {limit.value} allows {allowed}. The last one was {last}.",
+        text=interpolate(_TEMPLATE, args),
         items=[Item(key=key, value=value) for key, value in zip(("limit", "allowed", "last_code"), args, strict=True)],
         source=problem.source,
         request_id=problem.request_id,

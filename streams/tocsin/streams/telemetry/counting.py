@@ -12,6 +12,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
+from tocsin.connectors.catalogue.limits import limit_of
 from tocsin.connectors.dialects import DIALECTS as READERS
 from tocsin.connectors.dialects.codes import DESCRIPTORS
 from tocsin.connectors.metrics.bounds import NONE, OTHER, one_of
@@ -44,7 +45,6 @@ from tocsin.schemas.events import (
 from tocsin.schemas.problem import Source
 from tocsin.streams.protocols import protocol_of
 from tocsin.streams.rules.decision import DeadLetter, Emit
-from tocsin.streams.rules.limit_notice import is_limit_notice
 from tocsin.streams.rules.verdict import Limit, Reason
 
 CATEGORIES = frozenset(DESCRIPTORS)
@@ -131,8 +131,9 @@ def _see_problem(event: ProblemOpened | ProblemRepeated, tally: Tally) -> None:
     ] += 1  # fmt: skip
     for violation in problem.violations:
         tally[_violation, event.tenant, source.sender or source.connection, problem.dialect, violation.rule] += 1
-    if problem.dialect == "canonical" and problem.args and is_limit_notice(problem):
-        tally[_loop, problem.args[0]] += 1
+    limit = limit_of(problem)
+    if limit is not None:
+        tally[_loop, limit] += 1
 
 
 def _see_other(event: EventBase, tally: Tally) -> None:

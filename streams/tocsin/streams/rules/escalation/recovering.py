@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tocsin.connectors.catalogue.limits import MAX_ERRORS
 from tocsin.connectors.dialects.codes import fold_code
 from tocsin.connectors.dialects.message_types import is_report
 from tocsin.schemas.events import ActivityObserved, CommandIssued, CommandKind
@@ -16,7 +17,6 @@ from tocsin.streams.rules.context.record_states import is_completed
 from tocsin.streams.rules.context.threads import known_thread
 from tocsin.streams.rules.decision import BUS, INBOX, Emit
 from tocsin.streams.rules.derive import about
-from tocsin.streams.rules.limit_notice import MAX_ERRORS
 from tocsin.streams.rules.report import case_id
 from tocsin.streams.rules.turn import Turn
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from tocsin.streams.rules.limit_notice import is_limit_notice
+from tocsin.connectors.catalogue.limits import is_limit_notice
 from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.state import PeerRow
 from tocsin.streams.rules.turn import Turn

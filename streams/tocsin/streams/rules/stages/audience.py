@@ -7,13 +7,13 @@ resources (`me.res`) on our own side; a peer's own shortage is the peer's to men
 
 from __future__ import annotations
 
+from tocsin.connectors.catalogue.limits import is_limit_notice
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.bodies import message_of
 from tocsin.streams.rules.config import Endpoint, RuleBook
 from tocsin.streams.rules.context.sides import side_of
 from tocsin.streams.rules.documents import can_say, for_peer
 from tocsin.streams.rules.facts import REPORT_DIALECTS, is_shortage
-from tocsin.streams.rules.limit_notice import is_limit_notice
 from tocsin.streams.rules.peers.addressing import addressees_of
 from tocsin.streams.rules.peers.budget import silence, spend
 from tocsin.streams.rules.promotion import promotable
