@@ -6,13 +6,15 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
+import msgspec
+
 from tests.harness.dict_rows import DictRows
 from tocsin.schemas.codec import decode, encode
 from tocsin.schemas.events import Event, ProblemOpened, ProblemRepeated, ProblemReported, ProblemSuppressed
 from tocsin.streams.rules.config import RuleBook
 from tocsin.streams.rulesfile import load_rulebook
 from tocsin.streams.scenarios.bus import VirtualBus
-from tocsin.streams.scenarios.reading import Scenario, parse_scenarios
+from tocsin.streams.scenarios.reading import Scenario, Then, parse_scenarios
 
 FOLDER = Path(__file__).parent
 """Where the files lie, one folder for each topic."""
@@ -34,6 +36,18 @@ def all_scenarios() -> tuple[Scenario, ...]:
 def house_rules() -> RuleBook:
     """What holds in a scenario that says nothing of rules."""
     return load_rulebook(FOLDER / "house-rules.yaml", {})
+
+
+def spoilt(then: tuple[Then, ...]) -> list[tuple[Then, ...]]:
+    """The same with one thing wrong each, which must be seen."""
+    late = Then(at=0, head="event", value="ProblemOpened", wanted={})
+    spoilt: list[tuple[Then, ...]] = [(*then, late)]
+    if then:
+        spoilt.append(then[:-1])
+        spoilt.append((msgspec.structs.replace(then[0], at=then[0].at + 1, latest=None), *then[1:]))
+        spoilt.append((*then[:-1], msgspec.structs.replace(then[-1], value="another")))
+        spoilt.append((*then[:-1], msgspec.structs.replace(then[-1], wanted={"case": "another"})))
+    return spoilt
 
 
 class WatchedBus(VirtualBus):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 
-from tests.scenarios.all_scenarios import FOLDER, WatchedBus, all_scenarios
+from tests.scenarios.all_scenarios import FOLDER, WatchedBus, all_scenarios, spoilt
 from tocsin.streams.scenarios.matching import differences, fits
-from tocsin.streams.scenarios.reading import BadScenario, Scenario, Then, parse_scenarios
+from tocsin.streams.scenarios.reading import BadScenario, Scenario, parse_scenarios
 
 SCENARIOS = all_scenarios()
 
@@ -20,21 +19,9 @@ def test_scenario(scenario: Scenario) -> None:
         pytest.fail(f"{scenario.file}: {scenario.name}\n{wrong}", pytrace=False)
     for name in (key.removesuffix(" came") for key in list(bus.ends) if key.endswith(" came")):
         assert bus.ends[f"{name} ended"] == bus.ends[f"{name} came"], f"{name} must end in exactly one way each time"
-    for spoilt in _spoilt(scenario.then):
-        assert differences(spoilt, bus.lines[: len(scenario.then)]) is not None, "a wrong `then` must not pass"
+    for wrongly in spoilt(scenario.then):
+        assert differences(wrongly, bus.lines[: len(scenario.then)]) is not None, "a wrong `then` must not pass"
     assert bus.leftovers() == [], "rows that nothing ever forgets"
-
-
-def _spoilt(then: tuple[Then, ...]) -> list[tuple[Then, ...]]:
-    """The same with one thing wrong each."""
-    late = Then(at=0, head="event", value="ProblemOpened", wanted={})
-    spoilt: list[tuple[Then, ...]] = [(*then, late)]
-    if then:
-        spoilt.append(then[:-1])
-        spoilt.append((msgspec.structs.replace(then[0], at=then[0].at + 1, latest=None), *then[1:]))
-        spoilt.append((*then[:-1], msgspec.structs.replace(then[-1], value="another")))
-        spoilt.append((*then[:-1], msgspec.structs.replace(then[-1], wanted={"case": "another"})))
-    return spoilt
 
 
 def test_scenarios_have_names_of_their_own() -> None:

@@ -7,6 +7,7 @@ later; two timers of one moment in the order of their keys.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterator
 from typing import Any
 
 from msgspec import Struct
@@ -111,20 +112,24 @@ class Replay:
 
     def wait(self, until: int) -> list[Decided]:
         """Let time pass: what the timers up to `until` decide."""
-        decided = []
+        return list(self.passing(until))
+
+    def passing(self, until: int) -> Iterator[Decided]:
+        """The same one by one: while one is looked at, it is the time at which it was decided, so that what follows
+        from it can be decided then."""
         while (first := self.rows.earliest()) is not None:
             due, key = first
             moment = self.fires_at(due, until)
             if moment is None:
                 break
             self.now = moment
-            decided.append(Decided(moment, None, fire(key, self.rows, moment, self.config)))
+            decided = Decided(moment, None, fire(key, self.rows, moment, self.config))
             left = self.rows.due(key)
             if left is not None and left <= moment:
                 self.left_due.append(key)
                 self.rows.delete(key)
+            yield decided
         self.now = max(self.now, until)
-        return decided
 
     def fires_at(self, due: int, until: int) -> int | None:
         """When a timer fires: never early, and never before what was replayed already; None: not until then."""

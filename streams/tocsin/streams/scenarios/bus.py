@@ -16,6 +16,7 @@ from tocsin.connectors.redaction import redacted
 from tocsin.schemas.codec import decode, encode
 from tocsin.schemas.events import ActivityObserved, CommandIssued, Event, ProblemReported
 from tocsin.schemas.ids import derived_id
+from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.config import DecideConfig, RuleBook, Silence
 from tocsin.streams.rules.decision import ANSWERS, INBOX, Decision, Emit
 from tocsin.streams.rules.replay import MemoryRows, Replay
@@ -79,7 +80,7 @@ class VirtualBus:
 
     def advance(self, until: int) -> None:
         """Let time pass until then (microseconds since the epoch)."""
-        for decided in self.partition.wait(until):
+        for decided in self.partition.passing(until):
             self._emitted(decided.at, decided.decisions)
 
     def _take(self, given: Given) -> None:
@@ -138,9 +139,9 @@ class VirtualBus:
         known = next((one for one, called in self._names.of.items() if called == name), None)
         if known is not None:
             return known
-        given = self._reports[name.removeprefix("case of ")]
-        problem = read_document(json.dumps(given.body).encode(), "canonical" if given.what == "report" else given.what)
-        return case_of(self._reported(given, problem, b""))
+        given = self._reports.get(name.removeprefix("case of "))
+        problem = None if given is None else _problem_of(given)
+        return name if given is None or problem is None else case_of(self._reported(given, problem, b""))
 
     def _silence(self, given: Given) -> None:
         silences = silences_after(self._silences, given, self._common(given))
@@ -197,6 +198,15 @@ def _book(rules: dict[str, Any]) -> RuleBook:
     if book is None:
         raise BadScenario("\n".join(["the rules of a scenario cannot be used:", *map(str, findings)]))
     return book
+
+
+def _problem_of(given: Given) -> Problem | None:
+    """The problem that will be reported; None when it can't be read as one."""
+    try:
+        found = read_document(json.dumps(given.body).encode(), "canonical" if given.what == "report" else given.what)
+    except Unreadable:
+        return None
+    return None if isinstance(found, NotAProblem) else found
 
 
 def _settings(settings: dict[str, Any]) -> dict[str, Any]:
