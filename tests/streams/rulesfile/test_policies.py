@@ -279,6 +279,11 @@ WHERE = "match: {code: e}, from: 2026-01-01T00:00:00Z"
             id="every URI there is",
         ),
         pytest.param(
+            f"escalations:\n  pager:\n    {STEPS}\n    uris: https://desk.example*\n    uri_endpoint: desk",
+            "7: escalations.pager.uris[0]: the host stands there whole, such as https://desk.example/*",
+            id="every host that begins so",
+        ),
+        pytest.param(
             f"escalations: {{pager: {{{STEPS}, uris: mailto:a@b.example}}}}",
             "4: escalations.pager: uris and uri_endpoint need each other",
             id="URIs without an endpoint",
@@ -398,7 +403,7 @@ WHERE = "match: {code: e}, from: 2026-01-01T00:00:00Z"
         pytest.param(
             "routes: [{endpoints: desk, group: {by: colour}}]",
             "4: routes[0].group.by[0]: input should be 'code', 'category', 'severity', 'scope', 'protocol', "
-            "'connection', 'peer', 'thread', 'parent', 'record', 'service', 'wallet', 'trust' or 'tenant'",
+            "'connection', 'peer', 'thread', 'parent', 'record', 'service', 'job', 'wallet', 'trust' or 'tenant'",
             id="a group by what there is not",
         ),
         pytest.param(

@@ -191,6 +191,9 @@ def _an_address(pattern: str) -> str:
         raise ValueError("an escalation URI begins with mailto: or https://")
     if "*" in pattern[:-1] or pattern in ("mailto:*", "https://*"):
         raise ValueError("only the end may be *, and not of the whole")
+    if pattern.endswith("*") and pattern.startswith("https://") and "/" not in pattern.removeprefix("https://"):
+        # https://desk.example* would fit https://desk.example.elsewhere/, and a peer says where
+        raise ValueError("the host stands there whole, such as https://desk.example/*")
     return pattern
 
 
@@ -214,7 +217,7 @@ Identical = Literal[
 
 GroupBy = Literal[
     "code", "category", "severity", "scope", "protocol", "connection", "peer", "thread", "parent", "record", "service",
-    "wallet", "trust", "tenant",
+    "job", "wallet", "trust", "tenant",
 ]  # fmt: skip
 """What problems may be grouped by, or have in common in an inhibition."""
 
