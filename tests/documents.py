@@ -47,6 +47,7 @@ WRITERS = (
     "tocsin.streams.protocols.diagrams",
     "tests.connectors.sources.acapy.table",
     "tests.scenarios.features_document",
+    "tests.cookbook",
     "tests.connectors.webhooks.vectors",
     "deploy.grafana.generate",
 )
