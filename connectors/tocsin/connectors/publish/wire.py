@@ -16,9 +16,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from tocsin.connectors.publish.overdue import Overdue
+
 log = logging.getLogger("tocsin.publish")
 
 LONGEST_ANSWER = 64 * 1024
+LONGEST_WORDS = 500
 LONGEST_RETRY_AFTER = 3600.0
 """Seconds that a gateway may ask us to wait."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -55,6 +58,7 @@ class Gateway:
         self._host, self._port = split.hostname, split.port
         self._path = split.path.rstrip("/")
         self._timeout, self._most = timeout, connections
+        self._overdue = Overdue(timeout)
         self._headers = {"user-agent": "tocsin-publisher"}
         if api_key is not None:
             self._headers["authorization"] = f"Bearer {api_key}"
@@ -96,9 +100,10 @@ class Gateway:
     ) -> Answer:
         keep = False
         try:
-            connection.request(method, self._path + path, body, self._headers | dict(headers))
-            response = connection.getresponse()
-            data = response.read(LONGEST_ANSWER + 1)
+            with self._overdue.watch(connection):
+                connection.request(method, self._path + path, body, self._headers | dict(headers))
+                response = connection.getresponse()
+                data = response.read(LONGEST_ANSWER + 1)
             keep = len(data) <= LONGEST_ANSWER and not response.will_close and len(self._idle) < self._most
             return _answer(response, data)
         except http.client.HTTPException as error:
@@ -127,7 +132,14 @@ def _answer(response: http.client.HTTPResponse, data: bytes) -> Answer:
     except (msgspec.DecodeError, UnicodeDecodeError):
         document = {}
     words = [str(document[name]) for name in ("title", "detail") if isinstance(document.get(name), str)]
-    return Answer(response.status, ". ".join(words)[:500], _seconds(response.getheader("retry-after")), document)
+    return Answer(response.status, _line(". ".join(words)), _seconds(response.getheader("retry-after")), document)
+
+
+def _line(said: str) -> str:
+    """What a stranger says stands in the log, and begins no line there."""
+    from tocsin.connectors.printable import clipped  # not before somebody says something: it takes a while
+
+    return clipped(said[:LONGEST_WORDS], LONGEST_WORDS) if said else ""
 
 
 def _seconds(said: str | None) -> float:
