@@ -1,4 +1,5 @@
-"""Writes the pages that are made from other files: `make documents`.
+"""Writes the pages that are made from other files: `make documents`; and marks names that are new as unstable, in
+connectors/tocsin/connectors/stability/names/.
 
 streams/decisions/README.md from the titles of the decisions, connectors/MEDIATION.md from the scenario tables,
 docs/metrics.md, docs/codes.md, docs/settings.md, docs/commands.md, docs/events.md and docs/names.md from what they
@@ -37,6 +38,7 @@ def index_of_decisions() -> str:
 
 
 WRITERS = (
+    "tests.stability.names",  # first: the pages say what it marks
     "tocsin.connectors.mediation.tables_document",
     "tocsin.connectors.catalogue.document",
     "tocsin.connectors.metrics.document",

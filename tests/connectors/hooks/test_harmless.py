@@ -200,7 +200,7 @@ def faults_of_ours(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     sdk.init("k:1")
     for name in ("begin", "fail", "end"):
         monkeypatch.setattr(jobs.Run, name, broken)
-    monkeypatch.setattr(client, "_event_of", broken)
+    monkeypatch.setattr(client, "reported", broken)
     monkeypatch.setattr(sdk, "current_trace", broken)
 
 

@@ -66,7 +66,7 @@ class Fake:
 @pytest.fixture(autouse=True)
 def fakes(monkeypatch: pytest.MonkeyPatch) -> list[Fake]:
     Fake.made, Fake.refusals = [], 0
-    monkeypatch.setattr(module, "AIOKafkaProducer", Fake)
+    monkeypatch.setattr(module, "PacedProducer", Fake)
     monkeypatch.setattr(module, "RETRY_START", 0.001)
     return Fake.made
 

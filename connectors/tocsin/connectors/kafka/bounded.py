@@ -21,6 +21,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import decode_varint
 
 from tocsin.connectors.kafka.inflating import Uninflatable, inflated
+from tocsin.connectors.kafka.pacing import pace
 
 LARGEST_INFLATED = 16 * 1024 * 1024
 """The most bytes that one record batch may inflate to; a batch of ours is at most 4 MiB."""
@@ -175,6 +176,10 @@ class _BoundedFetcher(Fetcher):  # type: ignore[misc]
 
 
 class BoundedConsumer(AIOKafkaConsumer):  # type: ignore[misc]
-    """AIOKafkaConsumer; what it gives of a batch that cannot be read is said above."""
+    """AIOKafkaConsumer, paced; what it gives of a batch that cannot be read is said above."""
 
     start = _with(AIOKafkaConsumer.start, Fetcher=_BoundedFetcher)
+
+    def __init__(self, *topics: str, **settings: Any) -> None:
+        super().__init__(*topics, **settings)
+        pace(self._client)

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from tocsin.connectors.kafka.bounded import BoundedConsumer
+from tocsin.connectors.kafka.pacing import PacedProducer
 from tocsin.connectors.kafka_security import Kafka
 
 CLOSE_WITHIN = 5.0
@@ -41,7 +42,7 @@ async def open_consumer(bootstrap: str, *topics: str, **settings: Any) -> AsyncI
 async def open_producer(bootstrap: str, **settings: Any) -> AsyncIterator[AIOKafkaProducer]:
     """A started idempotent producer (acks=all) for a few records; what is written all the time goes through
     `BatchProducer`. `settings` as of AIOKafkaProducer. Raises KafkaError."""
-    producer = AIOKafkaProducer(**{"acks": "all", "enable_idempotence": True} | client_options(bootstrap) | settings)
+    producer = PacedProducer(**{"acks": "all", "enable_idempotence": True} | client_options(bootstrap) | settings)
     try:
         await producer.start()
         yield producer

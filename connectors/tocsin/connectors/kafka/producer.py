@@ -21,6 +21,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
 from tocsin.connectors.kafka.client import client_options, ended_within
+from tocsin.connectors.kafka.pacing import PacedProducer
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +158,7 @@ class BatchProducer:
 
     async def _start(self) -> AIOKafkaProducer:
         while True:
-            producer = AIOKafkaProducer(**client_options(self._bootstrap) | self._settings)
+            producer = PacedProducer(**client_options(self._bootstrap) | self._settings)
             try:
                 await producer.start()
                 if self._topic is not None:

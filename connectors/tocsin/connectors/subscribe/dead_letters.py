@@ -13,6 +13,7 @@ from aiokafka.errors import (
 )
 
 from tocsin.connectors.kafka import CLOSE_WITHIN, client_options, dead_headers, ended_within, within_bounds
+from tocsin.connectors.kafka.pacing import PacedProducer
 from tocsin.connectors.redaction import redact_text
 from tocsin.connectors.subscribe.errors import SubscribeRefused
 from tocsin.connectors.subscribe.reading import FOR_GROUP
@@ -77,7 +78,7 @@ class DeadLetters:
         async with self._alone:
             if self._producer is None:
                 options = client_options(self._bootstrap)
-                producer = AIOKafkaProducer(**options, acks="all", max_request_size=2 * LARGEST)
+                producer = PacedProducer(**options, acks="all", max_request_size=2 * LARGEST)
                 try:
                     await producer.start()
                 except BaseException:

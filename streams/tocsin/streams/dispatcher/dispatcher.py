@@ -17,7 +17,7 @@ from functools import partial
 
 import aiokafka.abc
 import structlog
-from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 
 from tocsin.connectors.kafka import (
     CLOSE_WITHIN,
@@ -28,6 +28,7 @@ from tocsin.connectors.kafka import (
     client_options,
     ended_within,
 )
+from tocsin.connectors.kafka.pacing import PacedProducer
 from tocsin.connectors.publish.headers import cloud_event_headers
 from tocsin.connectors.sinks import Sink
 from tocsin.connectors.tracing import NO_TRACING, Tracing
@@ -86,7 +87,7 @@ class Dispatcher:
         self._on_outcome = on_outcome
         self.unreadable = Unreadable(self._send_dead, self._skip_asked, on_dead)
         self._failpoint = failpoint_from(settings.failpoint)
-        self._producer = AIOKafkaProducer(
+        self._producer = PacedProducer(
             **client_options(settings.bootstrap),
             acks="all",
             enable_idempotence=True,
