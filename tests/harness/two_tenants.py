@@ -24,6 +24,7 @@ MATCHERS = [{"field": "code", "operator": "equal", "value": MARK}]
 BODIES: Mapping[tuple[str, str], object] = {
     ("POST", "/v1/problems"): {"code": "e.p.x"},
     ("POST", "/v1/activity"): {"kind": "job_started"},
+    ("POST", "/v1/batch"): [{"problem": {"code": "e.p.x"}}],
     ("POST", "/v1/try"): {"code": "e.p.x"},
     ("POST", "/v1/silences"): {
         "by": "bob", "for": "1h", "matchers": [{"field": "code", "operator": "equal", "value": "e"}],

@@ -42,9 +42,9 @@ class Gateway:
         return [event for event in self.publisher.events if isinstance(event, ProblemReported)]
 
 
-async def serve(app: Any, limits: Limits = MANY) -> tuple[uvicorn.Server, asyncio.Task[None], int]:
-    """Run an application on a free port of 127.0.0.1."""
-    server = uvicorn.Server(server_config(app, limits, host="127.0.0.1", port=0, lifespan="off"))
+async def serve(app: Any, limits: Limits = MANY, port: int = 0) -> tuple[uvicorn.Server, asyncio.Task[None], int]:
+    """Run an application on a port of 127.0.0.1, a free one if none is named."""
+    server = uvicorn.Server(server_config(app, limits, host="127.0.0.1", port=port, lifespan="off"))
     task = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event to wait for
         await asyncio.sleep(0.005)

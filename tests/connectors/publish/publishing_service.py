@@ -1,4 +1,5 @@
-"""A service that publishes at a steady rate from a plain thread: `python -m ... BOOTSTRAP PREFIX SPOOL RATE`.
+"""A service that publishes at a steady rate from a plain thread: `python -m ... BOOTSTRAP PREFIX SPOOL RATE`. In the
+place of BOOTSTRAP may stand the URL of a gateway.
 
 Prints the id of each event when its call has returned; ends when its input does.
 """
@@ -10,7 +11,7 @@ import threading
 import time
 from pathlib import Path
 
-from tocsin.connectors.publish import Publisher, Spool, problem
+from tocsin.connectors.publish import HttpPublisher, Publisher, Spool, problem
 
 
 def main(bootstrap: str, prefix: str, spool: str, rate: int) -> None:
@@ -22,7 +23,12 @@ def main(bootstrap: str, prefix: str, spool: str, rate: int) -> None:
         ended.set()
 
     threading.Thread(target=listen, daemon=True).start()
-    with Publisher.sync(bootstrap, prefix=prefix, spool=Spool(Path(spool)), spool_after=0.5) as publisher:
+    made = (
+        HttpPublisher.sync(bootstrap, spool=Spool(Path(spool), kind="http"))
+        if "://" in bootstrap
+        else Publisher.sync(bootstrap, prefix=prefix, spool=Spool(Path(spool)), spool_after=0.5)
+    )
+    with made as publisher:
         while not ended.is_set():
             receipt = publisher.publish(problem("e.p.job.steady", text="x" * 500))
             print("spooled" if receipt.spooled else "stored", receipt.event_id, flush=True)

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tocsin.connectors.publish.batches import BATCH
+
 
 @dataclass
 class Told:
@@ -24,7 +26,8 @@ class Told:
 
 class ScriptedGateway(ThreadingHTTPServer):
     """Answers what is lined up in `answers`, then `usual`; `asked` are the paths, `keys` the idempotency keys and
-    `bodies` the bodies of the posts, in order; `posts` have key, body and `traceparent` together."""
+    `bodies` the bodies of the posts, in order; `posts` have key, body and `traceparent` together. It is one from before
+    there were batches."""
 
     daemon_threads = True
 
@@ -57,6 +60,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         server = self.server
         body = self.rfile.read(int(self.headers["content-length"]))
+        if self.path == BATCH:
+            self._answer(Told(404))
+            return
         server.asked.append(self.path)
         server.keys.append(self.headers["idempotency-key"])
         server.bodies.append(body)

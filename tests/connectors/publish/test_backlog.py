@@ -191,23 +191,22 @@ async def test_what_the_disk_does_not_confirm_is_not_called_safe(
     backlog.spool.close()
 
 
-@pytest.mark.parametrize(("at_once", "holds"), [(1, True), (None, False)], ids=["one by one", "in order"])
-async def test_nothing_overtakes_the_last_of_the_spool(tmp_path: Path, at_once: int | None, holds: bool) -> None:
-    """What is sent one by one would be overtaken; what sends in order has all of it in hand."""
+async def test_nothing_overtakes_the_last_of_the_spool(tmp_path: Path) -> None:
+    """What sends in order has all of it in hand; of batches: `test_posting.py`."""
     sent, answered = asyncio.Event(), asyncio.Event()
 
     async def send(record: bytes) -> None:
         sent.set()
         await answered.wait()
 
-    backlog = Backlog(Spool(tmp_path), send, Bus().reach, Counts(), at_once=at_once)
+    backlog = Backlog(Spool(tmp_path), send, Bus().reach, Counts())
     backlog.start()
     try:
         await until(lambda: not backlog.holds)
         for number in range(3):
             backlog.put(str(number), b"record")
         await sent.wait()
-        assert backlog.holds is holds
+        assert not backlog.holds
         answered.set()
         await until(lambda: not backlog.spool.state.waiting and not backlog.holds)
     finally:
@@ -215,35 +214,18 @@ async def test_nothing_overtakes_the_last_of_the_spool(tmp_path: Path, at_once: 
         await backlog.close(5)
 
 
-async def test_a_few_are_sent_at_once_and_only_what_was_taken_leaves_the_spool(tmp_path: Path) -> None:
-    bus, waiting, most = Bus(), list[bytes](), 0
-    answered = asyncio.Event()
-    bus.refuses = {b"5": KafkaAway("")}
-
-    async def send(record: bytes) -> None:
-        nonlocal most
-        waiting.append(record)
-        most = max(most, len(waiting))
-        await answered.wait()
-        await asyncio.sleep(0)
-        waiting.remove(record)
-        await bus.send(record)
-
-    backlog = Backlog(Spool(tmp_path), send, bus.reach, Counts(), at_once=4)
+async def test_what_was_taken_early_is_sent_once_where_that_is_asked_for(tmp_path: Path) -> None:
+    bus, counts = Bus(), Counts()
+    bus.refuses = {b"3": KafkaAway("e3"), b"7": RuntimeError("a fault of ours")}
+    backlog = Backlog(Spool(tmp_path), bus.send, bus.reach, counts, each_once=True)
     backlog.start()
-    try:
-        await until(lambda: not backlog.holds)
-        for number in range(10):
-            backlog.put(str(number), b"%d" % number)
-        await until(lambda: len(waiting) == 4)
-        answered.set()
-        await until(lambda: backlog.away)
-        assert b"5" not in bus.took
-        bus.refuses.clear()
-        await until(lambda: not backlog.holds and not backlog.spool.state.waiting)
-    finally:
-        answered.set()
-        await backlog.close(5)
-    assert most == 4
-    assert set(bus.took) == {b"%d" % number for number in range(10)}
-    assert sorted(bus.took[:4]) == [b"0", b"1", b"2", b"3"]
+    for number in range(10):
+        backlog.put(f"e{number}", b"%d" % number)
+    await until(lambda: bus.tried > 30)
+    assert sorted(bus.took) == [b"%d" % number for number in range(10) if number not in (3, 7)], "each once"
+    assert backlog.away
+    bus.refuses = {}
+    await until(lambda: not backlog.holds)
+    await backlog.close(5)
+    assert sorted(bus.took) == [b"%d" % number for number in range(10)]
+    assert (counts.drained, backlog.spool.state.waiting) == (10, 0)

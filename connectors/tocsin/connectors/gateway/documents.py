@@ -39,7 +39,7 @@ def count_documents(body: bytes, head: RequestHead, config: GatewayConfig) -> in
     when they are more than one request may have."""
     at_most = config.max_items
     if head.media_type in NDJSON:
-        count = sum(1 for _ in islice(_lines(body), at_most + 1))
+        count = sum(1 for _ in islice(lines_of(body), at_most + 1))
     elif _is_array(body, head):
         count = count_items(body, at_most)
     else:
@@ -54,7 +54,7 @@ def split(body: bytes, head: RequestHead, config: GatewayConfig) -> Document | l
     when it is not even a list of documents. An array is parsed as a whole, so each item's original bytes are its
     JSON written again."""
     if head.media_type in NDJSON:
-        return _batch(list(_lines(body)), JSON, head)
+        return _batch(list(lines_of(body)), JSON, head)
     if _is_array(body, head):
         items = parse_json(body, max_bytes=config.max_body, max_depth=MAX_DEPTH + 1)
         if not isinstance(items, list):
@@ -110,7 +110,7 @@ def _is_array(body: bytes, head: RequestHead) -> bool:
     return head.media_type == CLOUD_EVENTS or (body.lstrip().startswith(b"[") and not _is_text(head))
 
 
-def _lines(body: bytes) -> Iterator[bytes]:
+def lines_of(body: bytes) -> Iterator[bytes]:
     """The lines that are not blank, one at a time: a body may be all line ends."""
     return (line.removesuffix(b"\n") for line in BytesIO(body) if line.strip())
 

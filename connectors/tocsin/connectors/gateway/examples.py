@@ -87,6 +87,27 @@ def activity_of(media_type: str) -> dict[str, Any]:
     return {"schema": PROBLEMS[media_type]["schema"], "example": [event] if "batch" in media_type else event}
 
 
+_ITEM = _object(
+    problem={"description": "a document in any dialect"}, activity=_ACTIVITY, key=_TEXT, context={"type": "object"},
+    dialect=_TEXT, media_type=_TEXT, traceparent=_TEXT, tracestate=_TEXT,
+)  # fmt: skip
+_BEGAN = '{"key": "nightly-7-began", "activity": {"kind": "job_started", "job": "nightly"}}\n'
+_LINES_OF_BOTH = _BEGAN + '{"key": "nightly-7", "problem": {"title": "A page is torn", "status": 500}}\n'
+
+BATCHES: Content = {
+    "application/json": {
+        "schema": {"type": "array", "items": _ITEM},
+        "example": [
+            {"key": "nightly-7-began", "activity": {"kind": "job_started", "job": "nightly"}},
+            {"key": "nightly-7", "problem": A_PROBLEM, "context": {"record_id": "r-17"}},
+        ],
+    },
+    "application/jsonl": {"schema": _TEXT, "example": _LINES_OF_BOTH},
+    "application/ndjson": {"schema": _TEXT, "example": _LINES_OF_BOTH},
+    "application/x-ndjson": {"schema": _TEXT, "example": _LINES_OF_BOTH},
+}
+"""Of POST /v1/batch."""
+
 COMMAND = {"by": "ann", "why": "on it"}
 """The example of an answer to a case; each kind may need more."""
 

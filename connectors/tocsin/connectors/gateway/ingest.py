@@ -1,4 +1,4 @@
-"""POST /v1/problems and POST /v1/activity: body -> documents -> events -> stored -> answer.
+"""POST /v1/problems, /v1/activity and /v1/batch: body -> documents -> events -> stored -> answer.
 
 202 only for what Kafka has acknowledged. Each document of a batch is read, stored and answered for itself. Documents
 are counted before they are parsed, and what takes more than a few milliseconds is done beside the event loop.
@@ -7,27 +7,24 @@ are counted before they are parsed, and what takes more than a few milliseconds 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
 from fastapi import APIRouter
-from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.connectors.dialects import Unreadable, UnreadableReason
+from tocsin.connectors.dialects import AUTO
 from tocsin.connectors.dialects.context import ProblemContext
-from tocsin.connectors.dialects.json_text import parse_json
-from tocsin.connectors.dialects.members import MAX_ID_LENGTH
-from tocsin.connectors.dialects.refused_members import TIME, unreadable
+from tocsin.connectors.gateway.batch import BATCH, read_batch
 from tocsin.connectors.gateway.beside import BesideTheLoop
 from tocsin.connectors.gateway.body import read_body
 from tocsin.connectors.gateway.config import GatewayConfig
 from tocsin.connectors.gateway.context import CONTEXT_PARAMETERS, context_of, request_id_of
-from tocsin.connectors.gateway.documents import Document, count_documents, split, without_envelope
-from tocsin.connectors.gateway.examples import PROBLEMS, Content, activity_of
+from tocsin.connectors.gateway.documents import Document, count_documents
+from tocsin.connectors.gateway.events import Ignored, Made, Read, ReadBody, activity_from, problem_from, read_documents
+from tocsin.connectors.gateway.examples import BATCHES, PROBLEMS, Content, activity_of
 from tocsin.connectors.gateway.flight import held_by
 from tocsin.connectors.gateway.ignored import IgnoredDocuments
 from tocsin.connectors.gateway.inbox import Inbox, handed_over
@@ -38,8 +35,6 @@ from tocsin.connectors.gateway.problems import (
     NOT_A_PROBLEM,
     UNCONFIRMED,
     Refusal,
-    refusal_of,
-    refusals,
     refuse,
 )
 from tocsin.connectors.gateway.rates import TenantRates
@@ -52,33 +47,14 @@ from tocsin.connectors.gateway.request import (
     keyed_by_webhook,
     read_head,
 )
-from tocsin.connectors.publish import InboxEvent, NothingToPublish, Origin, problem_reported
-from tocsin.connectors.publish.reporting import FUTURE, event_id
-from tocsin.schemas.events import ActivityKind, ActivityObserved, ProblemReported
-
-MakeEvent = Callable[[bytes, Origin], InboxEvent]
-"""The event of one document's bytes; raises Unreadable or NothingToPublish."""
+from tocsin.connectors.publish import InboxEvent
+from tocsin.schemas.events import ProblemReported
 
 NOT_TEXT = tuple(media_type for media_type in KNOWN if not media_type.startswith("text/"))
 A_DOCUMENT = 1024
 """What a document counts, in bytes, besides its own when work is weighed: reading even a small one takes a while."""
 
 _DIALECT = {"name": "dialect", "in": "query", "schema": {"type": "string"}}
-_OURS = frozenset({"event_id", "tenant", "recorded_at", "traceparent"})
-_THEIRS = frozenset(ActivityObserved.__struct_fields__) - _OURS
-_KINDS = ", ".join(kind for kind in ActivityKind if kind is not ActivityKind.UNKNOWN)
-_IDS = ("message_id", "thread_id", "parent_thread_id", "connection", "record_id")
-
-
-class Ignored(Struct, frozen=True):
-    """A document that is right and of which no event is made, and why."""
-
-    why: str
-
-
-Made = InboxEvent | Ignored | Refusal
-"""What became of a document."""
-Read = tuple[Document, Made]
 
 
 def ingest_routes(
@@ -97,14 +73,24 @@ def ingest_routes(
         `{"context": {"record_id": ...}, "document": ...}`."""
         head = read_head(request)
         context, request_id = context_of(request), request_id_of(request)
-        return await intake.answer(
-            request, msgspec.structs.replace(head, context=context, request_id=request_id), problem_from
-        )
+        head = msgspec.structs.replace(head, context=context, request_id=request_id)
+        return await intake.answer(request, head, partial(read_documents, make=problem_from))
 
     @router.post("/v1/activity", status_code=202, responses=ACCEPTED, openapi_extra=activity)
     async def publish_activity(request: Request) -> Response:
         """Publish what was observed: a message, a change of a record, a job, a connection."""
-        return await intake.answer(request, read_head(request, known=NOT_TEXT), activity_from)
+        head = read_head(request, known=NOT_TEXT)
+        return await intake.answer(request, head, partial(read_documents, make=activity_from))
+
+    @router.post("/v1/batch", status_code=202, responses=ACCEPTED, openapi_extra=_openapi([TENANT_PARAMETER], BATCHES))
+    async def publish_batch(request: Request) -> Response:
+        """Publish problems and activities in their order. An item `{"key": ..., "problem": ...}` is the event that its
+        document is when it is posted alone under this Idempotency-Key, so that it may be repeated in another batch, or
+        alone. Answered item by item: what is refused harms no other."""
+        head = read_head(request, known=BATCH)  # the dialect is each item's
+        return await intake.answer(
+            request, msgspec.structs.replace(head, dialect=AUTO, context=context_of(request)), read_batch
+        )
 
     return router
 
@@ -127,7 +113,7 @@ class Intake:
         self._counts = counts
         self._beside = BesideTheLoop(config.deadline)
 
-    async def answer(self, request: Request, head: RequestHead, make: MakeEvent) -> Response:
+    async def answer(self, request: Request, head: RequestHead, read_documents_of: ReadBody) -> Response:
         """The answer to one request. Raises Refusal."""
         config, rates, beside = self._config, self._rates, self._beside
         rates.admit(head.payer)
@@ -138,7 +124,7 @@ class Intake:
         # room first: what is refused for want of it costs nobody anything
         held_by(request).take(documents=count)
         rates.charge_documents(head.payer, count)
-        read = await beside.do(len(body) + count * A_DOCUMENT, read_documents, body, head, config, make)
+        read = await beside.do(len(body) + count * A_DOCUMENT, read_documents_of, body, head, config)
         if isinstance(read, list):
             return _answer_batch(await self._store_all(read))
         return _json(await self._store(*read))
@@ -170,61 +156,6 @@ def _keyed(document: Document, event: InboxEvent) -> bytes:
     context = document.origin.context
     beside = context if context is not None and context != ProblemContext() else None
     return msgspec.json.encode([dialect, beside]) + document.raw
-
-
-def read_documents(body: bytes, head: RequestHead, config: GatewayConfig, make: MakeEvent) -> Read | list[Read]:
-    """The event of each document of a body, or why there is none. Raises Refusal when the body has no documents."""
-    with refusals():
-        documents = split(body, head, config)
-    if isinstance(documents, Document):
-        return _read(documents, make)
-    return [_read(document, make) for document in documents]
-
-
-def _read(document: Document, make: MakeEvent) -> Read:
-    try:
-        document = without_envelope(document)
-        return document, make(document.raw, document.origin)
-    except NothingToPublish as nothing:
-        # No mistake of its sender, who would send it again and again if it were refused.
-        return document, Ignored(nothing.why)
-    except Exception as error:
-        return document, refusal_of(error)
-
-
-def problem_from(raw: bytes, origin: Origin) -> InboxEvent:
-    """The event of one problem document. Raises Unreadable or NothingToPublish."""
-    return problem_reported(raw, origin)
-
-
-def activity_from(raw: bytes, origin: Origin) -> ActivityObserved:
-    """The event of one activity document. The bus sets ids, tenant and the time of recording. Unknown members are
-    refused: a misspelt one would silently explain nothing. Raises Unreadable."""
-    document = parse_json(raw)
-    if not isinstance(document, dict):
-        raise Unreadable(UnreadableReason.WRONG_TYPE, expected="an object")
-    strange = document.keys() - _THEIRS
-    if strange:
-        raise Unreadable(UnreadableReason.WRONG_TYPE, expected=f"only the members {', '.join(sorted(_THEIRS))}")
-    now = time.time_ns() // 1000
-    ours = {
-        "event_id": event_id(origin.within("activity")),
-        "tenant": origin.tenant,
-        "recorded_at": now,
-        "occurred_at": now,
-    }
-    try:
-        activity = msgspec.convert(ours | document | {"traceparent": origin.traceparent}, ActivityObserved)
-    except msgspec.ValidationError as error:
-        raise unreadable(error, ActivityObserved) from None
-    if activity.kind is ActivityKind.UNKNOWN:
-        raise Unreadable(UnreadableReason.WRONG_TYPE, "/kind", f"one of {_KINDS}")
-    for name in _IDS:
-        if len(getattr(activity, name) or "") > MAX_ID_LENGTH:
-            raise Unreadable(UnreadableReason.TOO_LONG, f"/{name}", f"at most {MAX_ID_LENGTH} characters")
-    if not 0 <= activity.occurred_at <= now + FUTURE:
-        raise Unreadable(UnreadableReason.WRONG_TYPE, "/occurred_at", f"{TIME}, not ahead")
-    return activity
 
 
 def _answer_batch(items: list[dict[str, object]]) -> Response:

@@ -124,7 +124,7 @@ def read_head(
     return RequestHead(
         tenant=caller_of(request).tenant,
         payer=payer_of(request),
-        dialect=_dialect(request, more_dialects),
+        dialect=checked_dialect(request.query_params.get("dialect", AUTO), more_dialects),
         media_type=media_type,
         idempotency_key=key,
         key_scope=scope,
@@ -145,7 +145,7 @@ def keyed_by_webhook(head: RequestHead, request: Request, body: bytes) -> Reques
     bytes (Standard Webhooks). Ids of two senders may be equal by chance, so the body is part of the key; an id that is
     no key says nothing: a foreign sender did not mean it as ours."""
     said = request.headers.getlist("webhook-id")
-    if head.idempotency_key is not None or len(said) != 1 or not _KEY.fullmatch(said[0]):
+    if head.idempotency_key is not None or len(said) != 1 or not is_key(said[0]):
         return head
     key = f"{said[0]} {hashlib.sha256(body).hexdigest()}"
     return msgspec.structs.replace(head, idempotency_key=key, key_scope=("webhook",))
@@ -165,8 +165,13 @@ async def read_command(request: Request, config: GatewayConfig) -> tuple[Request
     return head, document, request.headers.get(BY_HEADER)
 
 
-def _dialect(request: Request, more: tuple[str, ...]) -> str:
-    name = request.query_params.get("dialect", AUTO)
+def is_key(said: str) -> bool:
+    """Whether it can be an idempotency key."""
+    return _KEY.fullmatch(said) is not None
+
+
+def checked_dialect(name: str, more: tuple[str, ...] = ()) -> str:
+    """The dialect of this name or alias, or `auto`. Raises Refusal for one that is not known."""
     if name not in (AUTO, *more) and ALIASES.get(name, name) not in DIALECTS:
         raise Refusal(UNKNOWN_DIALECT, dialects=[AUTO, *more, *DIALECTS])
     return ALIASES.get(name, name)
@@ -209,7 +214,7 @@ def _idempotency_key(request: Request) -> str | None:
     said = request.headers.getlist("idempotency-key")
     if not said:
         return None
-    if len(said) > 1 or not _KEY.fullmatch(said[0]):
+    if len(said) > 1 or not is_key(said[0]):
         raise Refusal(BAD_KEY)
     return said[0]
 

@@ -66,6 +66,7 @@ ROUTES: Mapping[str, Mapping[str, Need]] = {
     "/v1/peers": {"GET": _READ},
     "/v1/peers/{peer:path}": {"GET": _READ},
     "/v1/activity": {"POST": _PUBLISH},
+    "/v1/batch": {"POST": _PUBLISH},
     "/didcomm": {"POST": Open.ENVELOPE},
     "/v1/sources": {"GET": _READ},
     "/v1/logs": {"POST": _PUBLISH},

@@ -3,7 +3,7 @@ up only when it was taken there.
 
 Away: nothing was heard yet, or what was sent came to nothing. Then nobody waits: a publication is written to the spool
 and returns. What was in hand when it was noticed comes first in the spool. It is emptied from its beginning; when all
-of it is under way (sent, where what sends keeps no order), publications go directly again.
+of it is under way, publications go directly again, behind it.
 """
 
 from __future__ import annotations
@@ -35,8 +35,9 @@ Send = Callable[[bytes], Awaitable[object]]
 
 class Backlog:
     """Feeds a spool, and empties it by `send`; `reach` returns when the other side is there, or raises a
-    PublishFailed. `address`: the other side's, for the log. `at_once`: so many are sent at a time by what keeps no
-    order by itself; all that are under way if it does."""
+    PublishFailed; both are asked for several at a time, and keep the order in which they were. `address`: the other
+    side's, for the log. `each_once`: what was sent although something before it was not is left out when that is sent
+    again; else it is sent again behind it."""
 
     def __init__(
         self,
@@ -46,11 +47,12 @@ class Backlog:
         counts: Counts,
         *,
         address: str = "the bus",
-        at_once: int | None = None,
+        each_once: bool = False,
     ) -> None:
         self.spool = spool
         self._send, self._reach, self._counts = send, reach, counts
-        self._address, self._at_once, self._sending = address, at_once, False
+        self._address, self._each_once = address, each_once
+        self._early: set[bytes] = set()
         self._not_before = 0.0
         self._wake, self._moved = asyncio.Event(), asyncio.Event()
         self._draining: asyncio.Task[None] | None = None
@@ -62,8 +64,8 @@ class Backlog:
 
     @property
     def holds(self) -> bool:
-        """Whether publications go through the spool now: what would be sent beside the last of it, too."""
-        return self.away or self.spool.unread or self._sending
+        """Whether publications go through the spool now."""
+        return self.away or self.spool.unread
 
     def start(self) -> None:
         """Begin to empty the spool. Raises SpoolUnusable."""
@@ -165,33 +167,25 @@ class Backlog:
                 return False
             return await self._probe()
         self._failed = None
-        done = await self._forward_all(records)
+        sent = await asyncio.gather(*map(self._forward, records))
+        done = sent.index(False) if False in sent else len(records)
         self.spool.ack(done)
-        if done < len(records):
-            self.spool.rewind()
-            self.note_away(self._failed or RuntimeError("for no reason"))
-            return False
-        self._note_there()
-        return True
-
-    async def _forward_all(self, records: list[bytes]) -> int:
-        """How many of them, from the first on, are done with."""
-        self._sending = self._at_once is not None
-        few = len(records) if self._at_once is None else 1 if self.away else self._at_once
-        try:
-            for first in range(0, len(records), few):
-                sent = await asyncio.gather(*map(self._forward, records[first : first + few]))
-                if False in sent:
-                    return first + sent.index(False)
-            return len(records)
-        finally:
-            self._sending = False
+        if done == len(records):
+            self._note_there()
+            return True
+        if self._each_once:
+            self._early.update(record for record, went in zip(records[done:], sent[done:], strict=True) if went)
+        self.spool.rewind()
+        failed = self._failed or RuntimeError("for no reason")
+        self._counts.note_error(failed)
+        self.note_away(failed)
+        return False
 
     async def _probe(self) -> bool:
         try:
             await self._reach()
         except Exception as error:
-            self._note_error(error)
+            self._counts.note_error(error)
             self.note_away(error)
             return False
         self._note_there()
@@ -205,25 +199,26 @@ class Backlog:
 
     async def _forward(self, record: bytes) -> bool:
         """Whether the record is done with."""
+        if record in self._early:
+            self._early.discard(record)
+            return True
         try:
             await self._send(record)
         except NotAllowed as error:
-            self._note_error(error)
-            return False
+            return self._note_failed(error)
         except (PublishRefused, ValueError) as error:
             self._counts.refused += 1
             log.error("given up, since it will never be taken: event %s: %s", getattr(error, "event_id", "?"), error)
             return True
         except Exception as error:
-            self._note_error(error)
-            return False
+            return self._note_failed(error)
         self._counts.drained += 1
         return True
 
-    def _note_error(self, error: Exception) -> None:
-        self._counts.note_error(error)
+    def _note_failed(self, error: Exception) -> bool:
         self._failed = self._failed or error
         self._leave_alone(error)
+        return False
 
     def _sync_soon(self) -> None:
         self._syncing = None

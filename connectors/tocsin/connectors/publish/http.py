@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -13,21 +12,16 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 import msgspec
 
 from tocsin.connectors.publish.backlog import Backlog
+from tocsin.connectors.publish.batches import BATCH
 from tocsin.connectors.publish.bounds import Room
-from tocsin.connectors.publish.errors import GatewayAway, NoRoom, NotAllowed, PublishFailed, PublishUnconfirmed
+from tocsin.connectors.publish.errors import GatewayAway, NoRoom, PublishFailed
 from tocsin.connectors.publish.port import About, EventPublisher, InboxEvent, Receipt, WhenFull
+from tocsin.connectors.publish.posting import Posting
 from tocsin.connectors.publish.reporting import Report, checked_tenant
-from tocsin.connectors.publish.requests import (
-    PublishRequest,
-    failure_of,
-    key_of,
-    receipt_of,
-    request_of,
-    spooled_request,
-)
+from tocsin.connectors.publish.requests import PublishRequest, failure_of, key_of, request_of, spooled_request
 from tocsin.connectors.publish.spool import Spool
 from tocsin.connectors.publish.stats import Counts, PublisherStats
-from tocsin.connectors.publish.wire import Answer, Gateway
+from tocsin.connectors.publish.wire import LONGEST_ANSWER, LONGEST_TO_A_BATCH, NO_ANSWER, NOT_IN_TIME, Answer, Gateway
 from tocsin.connectors.redaction import Redactions, default_of
 from tocsin.schemas.events import ProblemReported
 from tocsin.schemas.ids import idempotent_id
@@ -35,13 +29,11 @@ from tocsin.schemas.ids import idempotent_id
 if TYPE_CHECKING:
     from tocsin.connectors.publish.threads import SyncPublisher
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
-"""Seconds between two attempts of one publication, unless the gateway asks for more."""
-
 
 class HttpPublisher(EventPublisher):
-    """Publishes by `POST /v1/problems` and `/v1/activity` of a gateway; the interface is that of Publisher, but that a
-    receipt has no place in Kafka, and that commands have routes of their own.
+    """Publishes by `POST /v1/problems` and `/v1/activity` of a gateway, and by `/v1/batch` what comes while a request
+    is under way; the interface is that of Publisher, but that a receipt has no place in Kafka, and that commands have
+    routes of their own.
 
     Each event has an idempotency key, so that one that is sent again counts once; its event id follows from the key.
     """
@@ -63,7 +55,8 @@ class HttpPublisher(EventPublisher):
     ) -> None:
         """`url`: the gateway's, such as `https://bus.example.org`. `api_key`: the tenant's, sent over https, or to this
         machine. `deadline`, `spool`, `spool_after`, `when_full`, `max_in_flight`, `redactions`: as of Publisher; the
-        spool is `Spool(folder, kind="http")`. `connections`: requests at the same time. `ca_file`: authorities to trust
+        spool is `Spool(folder, kind="http")`. `connections`: requests at the same time, of several tenants, or to a
+        gateway that takes no batches. `ca_file`: authorities to trust
         instead of the system's, as PEM. Raises ValueError."""
         self.tenant = checked_tenant(tenant)
         self._gateway = Gateway(url, api_key=api_key, timeout=deadline, ca_file=ca_file, connections=connections)
@@ -79,7 +72,9 @@ class HttpPublisher(EventPublisher):
             if spool.kind != "http":
                 raise ValueError('a spool of an HttpPublisher is made as Spool(folder, kind="http")')
             send, reach, there = self._send_spooled, self._reach_soon, self._gateway.url
-            self._backlog = Backlog(spool, send, reach, self._counts, address=there, at_once=connections)
+            self._backlog = Backlog(spool, send, reach, self._counts, address=there, each_once=True)
+        keep = None if spool is None else self._keep
+        self._posting = Posting(self._ask, self._gateway.url, at_once=connections, keep=keep)
 
     @classmethod
     def sync(cls, url: str, **settings: Any) -> SyncPublisher:
@@ -97,8 +92,10 @@ class HttpPublisher(EventPublisher):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._posting.settle(self._deadline)
         if self._backlog is not None:
             await self._backlog.close(self._deadline)
+        await self._posting.close(0)
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
             self._pool = None
@@ -122,7 +119,9 @@ class HttpPublisher(EventPublisher):
     async def check(self, patience: float | None = None) -> None:
         """Reach the gateway within `patience` seconds (default: the deadline), and hear that it is ready. Raises
         GatewayAway."""
-        answer = await self._exchange(self._gateway.probe, self._deadline if patience is None else patience, "")
+        answer = await self._exchange(self._gateway.probe, self._deadline if patience is None else patience)
+        if answer.status in (NO_ANSWER, NOT_IN_TIME):
+            raise failure_of(answer, "", self._gateway.url) or GatewayAway("", self._gateway.url, answer.said)
         if answer.status >= 500:
             raise GatewayAway("", self._gateway.url, f"answers {answer.status}", answer.retry_after)
 
@@ -142,18 +141,10 @@ class HttpPublisher(EventPublisher):
     async def _send_now(self, request: PublishRequest) -> Receipt:
         """Again and again until the deadline, at least as far apart as the gateway asks."""
         loop = asyncio.get_running_loop()
-        until, pause = loop.time() + self._deadline, FIRST_PAUSE
+        until = loop.time() + self._deadline
         await self._enter(request, until)
         try:
-            while True:
-                try:
-                    return await self._post(request, until - loop.time())
-                except PublishUnconfirmed as failed:
-                    rest = max(failed.retry_after, pause * random.uniform(0.8, 1.2))
-                    if loop.time() + rest >= until:
-                        raise
-                await asyncio.sleep(rest)
-                pause = min(pause * 2, LONGEST_PAUSE)
+            return await self._posting.send(request, until - loop.time())
         finally:
             self._room.leave(len(request.body))
 
@@ -163,20 +154,27 @@ class HttpPublisher(EventPublisher):
         assert backlog is not None
         if not backlog.holds and self._room.try_enter(len(request.body)):
             try:
-                return await self._post(request, self._patience)
-            except (PublishUnconfirmed, NotAllowed) as failed:
-                self._counts.note_error(failed)
-                backlog.note_away(failed)
+                receipt = await self._posting.send(request, self._patience)
             finally:
                 self._room.leave(len(request.body))
-        receipt = backlog.put(request.event_id, spooled_request(request))
-        await backlog.safe(request.event_id)
+        else:
+            receipt = backlog.put(request.event_id, spooled_request(request))
+        if receipt.spooled:
+            await backlog.safe(request.event_id)
         return receipt
+
+    def _keep(self, request: PublishRequest, failed: PublishFailed) -> Receipt:
+        """In the spool, since it came to nothing. Raises NoRoom."""
+        backlog = self._backlog
+        assert backlog is not None
+        if not backlog.away:
+            self._counts.note_error(failed)  # of all that were sent together, once
+        backlog.note_away(failed)
+        return backlog.put(request.event_id, spooled_request(request))
 
     async def _send_spooled(self, spooled: bytes) -> None:
         """Raises a PublishFailed, or ValueError for what is no request of ours."""
-        request = PublishRequest.read(spooled)
-        await self._post(request, self._deadline)
+        await self._posting.send(PublishRequest.read(spooled), self._deadline, spooled=True)
         self._counts.sent += 1
 
     async def _reach_soon(self) -> None:
@@ -194,27 +192,21 @@ class HttpPublisher(EventPublisher):
         except TimeoutError:
             raise GatewayAway(request.event_id, self._gateway.url, "does not take more at this time") from None
 
-    async def _post(self, request: PublishRequest, patience: float) -> Receipt:
-        """One attempt. Raises a PublishFailed."""
-        post = partial(self._gateway.post, request.path, request.headers, request.body)
-        answer = await self._exchange(post, patience, request.event_id)
-        self._away = answer.status >= 500
-        failure = failure_of(answer, request.event_id, self._gateway.url)
-        if failure is not None:
-            raise failure
-        return receipt_of(answer, request.event_id)
+    async def _ask(self, path: str, headers: dict[str, str], body: bytes, patience: float) -> Answer:
+        """One attempt."""
+        longest = LONGEST_TO_A_BATCH if path == BATCH else LONGEST_ANSWER
+        return await self._exchange(partial(self._gateway.post, path, headers, body, longest), patience)
 
-    async def _exchange(self, ask: Callable[[], Answer], patience: float, event_id: str) -> Answer:
-        """Raises GatewayAway, PublishUnconfirmed."""
+    async def _exchange(self, ask: Callable[[], Answer], patience: float) -> Answer:
+        """The answer, or why there is none."""
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._connections, "tocsin-http")
-        asking: Awaitable[Answer] = asyncio.get_running_loop().run_in_executor(self._pool, ask)
         try:
-            return await asyncio.wait_for(asking, max(patience, 0.001))
+            asking: Awaitable[Answer] = asyncio.get_running_loop().run_in_executor(self._pool, ask)
+            answer = await asyncio.wait_for(asking, max(patience, 0.001))
         except TimeoutError:
-            self._away = True
-            raise PublishUnconfirmed(event_id) from None
-        except OSError as error:
-            self._away = True
-            why = f"cannot be reached ({error}): is it there, and is that its address?"
-            raise GatewayAway(event_id, self._gateway.url, why) from None
+            answer = Answer(NOT_IN_TIME)
+        except (OSError, RuntimeError) as error:  # the latter when the interpreter ends, and starts no more threads
+            answer = Answer(NO_ANSWER, f"cannot be reached ({error}): is it there, and is that its address?")
+        self._away = answer.status in (NO_ANSWER, NOT_IN_TIME) or answer.status >= 500
+        return answer

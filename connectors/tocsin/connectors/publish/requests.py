@@ -20,13 +20,13 @@ from tocsin.connectors.publish.errors import (
     PublishUnconfirmed,
 )
 from tocsin.connectors.publish.port import InboxEvent, Receipt
-from tocsin.connectors.publish.wire import Answer
+from tocsin.connectors.publish.wire import NO_ANSWER, NOT_IN_TIME, Answer
 from tocsin.connectors.redaction import Redactions, redact_and_encode
 from tocsin.connectors.tracing import trace
 from tocsin.schemas.events import ActivityObserved, ProblemReported
 from tocsin.schemas.ids import idempotent_id
 
-CANONICAL = "application/vnd.tocsin.problem+json"
+CANONICAL, JSON = "application/vnd.tocsin.problem+json", "application/json"
 PROBLEMS, ACTIVITY = "/v1/problems", "/v1/activity"
 _SET_BY_THE_GATEWAY = ("event_id", "tenant", "recorded_at", "traceparent", "tracestate")
 _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
@@ -71,7 +71,7 @@ def request_of(event: InboxEvent, redactions: Redactions) -> PublishRequest:
     if isinstance(event, ActivityObserved):
         body = msgspec.json.encode(_activity(event))
         event_id = idempotent_id(event.tenant, key, "activity")
-        return PublishRequest(event_id, ACTIVITY, headers | {"content-type": "application/json"}, body)
+        return PublishRequest(event_id, ACTIVITY, headers | {"content-type": JSON}, body)
     raise PublishRefused(event.event_id, "commands have routes of their own at the gateway: /v1/problems/{id}/...")
 
 
@@ -86,7 +86,7 @@ def _problem(event: ProblemReported) -> tuple[str, str, bytes]:
     if not event.raw:
         return PROBLEMS, CANONICAL, msgspec.json.encode(canonical.write(event.problem))
     said: dict[str, Any] = {"dialect": event.problem.dialect, **context_in(event.problem)}
-    return f"{PROBLEMS}?{urlencode(said, doseq=True)}", event.raw_media_type or "application/json", event.raw
+    return f"{PROBLEMS}?{urlencode(said, doseq=True)}", event.raw_media_type or JSON, event.raw
 
 
 def _activity(event: ActivityObserved) -> dict[str, object]:
@@ -107,7 +107,9 @@ def failure_of(answer: Answer, event_id: str, url: str) -> PublishFailed | None:
         return NotAllowed(event_id, said)
     if answer.status in _REFUSED:
         return PublishRefused(event_id, said)
-    if answer.status in (408, 504):
+    if answer.status == NO_ANSWER:
+        return GatewayAway(event_id, url, answer.said)
+    if answer.status in (NOT_IN_TIME, 408, 504):
         return PublishUnconfirmed(event_id, retry_after=answer.retry_after)
     if answer.status not in _LATER and answer.status < 500:
         said = f"{said}: is that the address of the gateway?"

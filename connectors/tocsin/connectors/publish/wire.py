@@ -20,10 +20,12 @@ from tocsin.connectors.publish.overdue import Overdue
 
 log = logging.getLogger("tocsin.publish")
 
-LONGEST_ANSWER = 64 * 1024
+LONGEST_ANSWER, LONGEST_TO_A_BATCH = 64 * 1024, 1024 * 1024
 LONGEST_WORDS = 500
 LONGEST_RETRY_AFTER = 3600.0
 """Seconds that a gateway may ask us to wait."""
+NO_ANSWER, NOT_IN_TIME = 0, 1
+"""In the place of a status: there was no HTTP; there was none in time."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _STALE = (http.client.RemoteDisconnected, http.client.CannotSendRequest, ConnectionResetError, BrokenPipeError)
 
@@ -70,25 +72,26 @@ class Gateway:
                 raise ValueError(f"ca_file={ca_file}: no certificates in PEM: {error}") from None
         self._idle: deque[http.client.HTTPConnection] = deque()
 
-    def post(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Send a request. Raises OSError; ValueError for a header that cannot be one."""
-        return self._ask("POST", path, headers, body)
+    def post(self, path: str, headers: Mapping[str, str], body: bytes, longest: int = LONGEST_ANSWER) -> Answer:
+        """Send a request; of the answer so many bytes are read at most. Raises OSError; ValueError for a header that
+        cannot be one."""
+        return self._ask("POST", path, headers, body, longest)
 
     def probe(self) -> Answer:
         """Ask whether it is ready. Raises OSError."""
-        return self._ask("GET", "/readyz", {}, None)
+        return self._ask("GET", "/readyz", {}, None, LONGEST_ANSWER)
 
     def close(self) -> None:
         """Close the connections that nobody uses."""
         while self._idle:
             self._idle.pop().close()
 
-    def _ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+    def _ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None, longest: int) -> Answer:
         with contextlib.suppress(IndexError):
             kept = self._idle.pop()
             with contextlib.suppress(*_STALE):  # closed meanwhile by the other side; the key makes a repeat harmless
-                return self._ask_over(kept, method, path, headers, body)
-        return self._ask_over(self._connection(), method, path, headers, body)
+                return self._ask_over(kept, method, path, headers, body, longest)
+        return self._ask_over(self._connection(), method, path, headers, body, longest)
 
     def _ask_over(
         self,
@@ -97,14 +100,15 @@ class Gateway:
         path: str,
         headers: Mapping[str, str],
         body: bytes | None,
+        longest: int,
     ) -> Answer:
         keep = False
         try:
             with self._overdue.watch(connection):
                 connection.request(method, self._path + path, body, self._headers | dict(headers))
                 response = connection.getresponse()
-                data = response.read(LONGEST_ANSWER + 1)
-            keep = len(data) <= LONGEST_ANSWER and not response.will_close and len(self._idle) < self._most
+                data = response.read(longest + 1)
+            keep = len(data) <= longest and not response.will_close and len(self._idle) < self._most
             return _answer(response, data)
         except http.client.HTTPException as error:
             if isinstance(error, OSError):
