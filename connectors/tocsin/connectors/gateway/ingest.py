@@ -65,6 +65,7 @@ def ingest_routes(
     intake = Intake(config, inbox, rates, counts, ignored)
     problems = _openapi([_DIALECT, TENANT_PARAMETER, KEY_PARAMETER, *CONTEXT_PARAMETERS], PROBLEMS)
     activity = _openapi([TENANT_PARAMETER, KEY_PARAMETER], {each: activity_of(each) for each in NOT_TEXT})
+    batch = _openapi([TENANT_PARAMETER, KEY_PARAMETER, *CONTEXT_PARAMETERS], BATCHES)
 
     @router.post("/v1/problems", status_code=202, responses=ACCEPTED, openapi_extra=problems)
     async def publish_problems(request: Request) -> Response:
@@ -82,7 +83,7 @@ def ingest_routes(
         head = read_head(request, known=NOT_TEXT)
         return await intake.answer(request, head, partial(read_documents, make=activity_from))
 
-    @router.post("/v1/batch", status_code=202, responses=ACCEPTED, openapi_extra=_openapi([TENANT_PARAMETER], BATCHES))
+    @router.post("/v1/batch", status_code=202, responses=ACCEPTED, openapi_extra=batch)
     async def publish_batch(request: Request) -> Response:
         """Publish problems and activities in their order. An item `{"key": ..., "problem": ...}` is the event that its
         document is when it is posted alone under this Idempotency-Key, so that it may be repeated in another batch, or
