@@ -102,6 +102,25 @@ def test_a_wrong_expectation_is_seen(recipe: Path) -> None:
             assert differences(wrong, lines, notified=scenario.notified) is not None
 
 
+@pytest.mark.parametrize(
+    ("recipe", "endpoint", "not_told"),
+    [
+        pytest.param("23-tell-the-peer", "peers", ("db7", "root", "504"), id="our insides"),
+        pytest.param("25-personal-data", "partner", ("1990", "Alice", "7568", "ya29"), id="personal data"),
+    ],
+)
+def test_what_is_left_out_is_nowhere(recipe: str, endpoint: str, not_told: tuple[str, ...]) -> None:
+    book, _ = read_rules(FOLDER / recipe / "rules.yaml", environment())
+    assert book is not None
+    text = (FOLDER / recipe / "scenario.yaml").read_text("utf-8")
+    (scenario,) = parse_scenarios(text, recipe)
+    lines = VirtualBus(scenario, book).run()
+    told = [json.dumps(line.fields) for line in lines if (line.head, line.value) == ("notify", endpoint)]
+    assert [word for word in not_told if word not in text] == []
+    assert [(word, line) for word in not_told for line in told if word in line] == []
+    assert told
+
+
 @recipes
 def test_every_part_of_its_rules_is_needed(recipe: Path) -> None:
     rules = read_document((recipe / "rules.yaml").read_text("utf-8"))[0]
