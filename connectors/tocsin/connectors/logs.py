@@ -33,6 +33,8 @@ TOLD: dict[str, str] = {}
 
 _TAKEN = "__tocsin_taken__"
 _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", _TAKEN}
+_OF_STRUCTLOG = frozenset(("event", "level", "logger", "timestamp", "exc_info", "stack_info"))
+"""What structlog says beside an event, and a record says as well."""
 _THREAD = threading.local()
 
 
@@ -92,7 +94,7 @@ def _problem(record: logging.LogRecord, error: BaseException | None, extra: list
     from tocsin.connectors.publish.reporting import problem
     from tocsin.schemas.problem import Item, Severity
 
-    said, code = _said(record), getattr(record, CODE, None)
+    said, code = _said(record), _members(record).get(CODE)
     items = [Item(key="logger", value=record.name), Item(key="level", value=record.levelname), *extra]
     severity = Severity.ERROR if record.levelno >= logging.ERROR else Severity.WARNING
     if error is not None:
@@ -111,10 +113,30 @@ def _said(record: logging.LogRecord) -> str:
     """The message; what it was to be made of where that fails, as logging itself would only complain."""
     from tocsin.connectors.publish.texts import MAX_TEXT, cut, sayable, shown
 
+    event = _event(record)
+    if event is not None:
+        return shown(event, MAX_TEXT, str)
     try:
         return sayable(cut(record.getMessage()))
     except Exception:
         return f"{shown(record.msg, MAX_TEXT, str)} {shown(record.args)}"
+
+
+def _event(record: logging.LogRecord) -> object | None:
+    """What structlog has to say, whose messages are mappings until somebody renders them."""
+    return record.msg.get("event") if isinstance(record.msg, dict) else None
+
+
+def _members(record: logging.LogRecord) -> dict[str, object]:
+    """What stands in `extra`, or beside an event of structlog, or is bound to a logger of loguru."""
+    found = {name: value for name, value in vars(record).items() if name not in _USUAL}
+    inner = [found.pop("extra") if isinstance(found.get("extra"), dict) else {}]
+    if _event(record) is not None:
+        inner.append({name: value for name, value in vars(record)["msg"].items() if name not in _OF_STRUCTLOG})
+        found = {name: value for name, value in found.items() if not name.startswith("_")}
+    for members in inner:
+        found |= {str(name): value for name, value in members.items()}
+    return found
 
 
 def _extras(record: logging.LogRecord) -> tuple[dict[str, object], list[Item]]:
@@ -125,8 +147,8 @@ def _extras(record: logging.LogRecord) -> tuple[dict[str, object], list[Item]]:
 
     context: dict[str, object] = {}
     items: list[Item] = []
-    for name, value in vars(record).items():
-        if name in _USUAL or name == CODE:
+    for name, value in _members(record).items():
+        if name == CODE:
             continue
         if name in FIELDS and isinstance(value, str | int) and is_usable_as(name, str(value)):
             context[name] = str(value)

@@ -144,6 +144,41 @@ def test_what_is_logged_clumsily_is_a_problem_all_the_same(
     assert members.items() <= items(problem).items()
 
 
+def test_an_event_of_structlog_that_nobody_has_rendered(memory: Memory, logger: logging.Logger) -> None:
+    """As its `wrap_for_formatter` hands it on: ProcessorFormatter is a formatter, and this has none."""
+    structlog = pytest.importorskip("structlog")
+    own = structlog.wrap_logger(
+        logger,
+        processors=[
+            structlog.stdlib.add_log_level,
+            structlog.processors.TimeStamper(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    sdk.init("k:1")
+    own.bind(record_id="r-17").error("page torn", shelf="north", problem_code="e.p.me.torn")
+    try:
+        raise ValueError("boom")
+    except ValueError:
+        own.exception("page torn")
+    torn, raised = told(memory)
+    assert (torn.text, torn.code, torn.source.record_id) == ("page torn", "e.p.me.torn", "r-17")
+    assert items(torn).keys() == {"logger", "level", "shelf", "logged_at"}
+    assert (raised.text, raised.code) == ("page torn: boom", "e.p.me.value-error")
+
+
+def test_what_is_bound_to_a_logger_of_loguru(memory: Memory, logger: logging.Logger) -> None:
+    """It makes records of its own, with a member `extra`."""
+    sdk.init("k:1")
+    logger.error("torn", extra={"extra": {"record_id": "r-17", "shelf": "north", 7: 8}})
+    logger.error("torn", extra={"extra": "a word"})
+    bound, word = told(memory)
+    assert bound.source.record_id == "r-17"
+    assert {"shelf": "north", "7": "8"}.items() <= items(bound).items()
+    assert items(word)["extra"] == "a word"
+
+
 def test_a_record_is_bounded(memory: Memory, logger: logging.Logger) -> None:
     sdk.init("k:1")
     logger.error("x", extra={f"member{number}": "y" * 10_000 for number in range(100)})
