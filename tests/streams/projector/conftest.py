@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection
+from sqlalchemy.dialects.sqlite import dialect
 
 from tests.harness.databases import new_database, postgresql
+from tocsin.streams.projector import batch
+from tocsin.streams.projector.statements import BUILDS, carry_out, compiled
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +27,16 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'store.db'}"
     return new_database(request.getfixturevalue("server"))
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever these tests put into a row is taken by its statement, which asks only for what it knows."""
+    taken = {name: {*compiled(name, dialect())[2]} for name in BUILDS}
+
+    def checked(connection: Connection, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        for row in rows:
+            assert row.keys() <= taken[name], f"the statement {name} drops {row.keys() - taken[name]}"
+        carry_out(connection, name, rows)
+
+    monkeypatch.setattr(batch, "carry_out", checked)

@@ -285,6 +285,12 @@ def carry_out(connection: Connection, name: str, rows: Sequence[Mapping[str, Any
 @lru_cache(maxsize=4 * len(BUILDS))
 def _spelled(name: str, dialect: Dialect) -> tuple[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]]:
     """The statement's text, and what takes its values from a row."""
-    compiled = cast(Any, BUILDS[name](Upserts(dialect.name))).compile(dialect=dialect)
-    names = tuple(compiled.positiontup)
-    return str(compiled), itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
+    _, text, names = compiled(name, dialect)
+    return text, itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
+
+
+def compiled(name: str, dialect: Dialect) -> tuple[Table, str, tuple[str, ...]]:
+    """What the statement of this name changes, its text, and the members that it takes of a row: no others."""
+    statement = cast(Any, BUILDS[name](Upserts(dialect.name)))
+    spelled = statement.compile(dialect=dialect)
+    return statement.table, str(spelled), tuple(spelled.positiontup)
