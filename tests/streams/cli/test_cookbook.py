@@ -155,3 +155,4 @@ def test_there_are_enough_and_all_are_listed() -> None:
     listed = re.findall(r"\(cookbook/[a-z]+\.md#([a-z-]+)\) \|", INDEX.read_text("utf-8"))
     assert [one.name[3:] for one in RECIPES] == listed
     assert len(listed) >= 20
+    assert f"rules for {len(RECIPES)} situations" in (FOLDER.parents[1] / "README.md").read_text("utf-8")
