@@ -73,6 +73,10 @@ READ: dict[str, tuple[bytes, list[bytes]]] = {
     ),
     "lines between items": (HEAD + b'\n\r\n{"type":"a"}\nx\n\n\n{"type":"b"}\ny\n\n', [b"x", b"y"]),
     "lines of Windows": (b'{}\r\n{"type":"a"}\r\n{"x":1}\r\n', [b'{"x":1}\r']),
+    "lines of Windows, and a length": (
+        b'{}\r\n{"type":"a","length":7}\r\n{"x":1}\r\n{"type":"b","length":0}\r\n\r\n',
+        [b'{"x":1}', b""],
+    ),
     "a length that is null": (HEAD + b'{"type":"a","length":null}\nxy\n', [b"xy"]),
     "a byte order mark": (b"\xef\xbb\xbf" + HEAD + b'{"type":"a"}\nx', [b"x"]),
     "as many items as may be": (HEAD + b'{"type":"a"}\nx\n' * MAX_ITEMS, [b"x"] * MAX_ITEMS),

@@ -74,7 +74,7 @@ def _end(body: bytes, at: int, length: object, pointer: str) -> int:
     if end > len(body):
         left = max(0, len(body) - at)
         raise Unreadable(UnreadableReason.WRONG_TYPE, f"{pointer}/length", f"at most the {left} bytes that follow")
-    if body[end : end + 1] not in (b"", b"\n"):
+    if body[end : end + 1] not in (b"", b"\n") and body[end : end + 2] != b"\r\n":
         raise Unreadable(UnreadableReason.WRONG_TYPE, f"{pointer}/length", "a length behind which the line ends")
     return end
 

@@ -14,7 +14,7 @@ from tocsin.connectors.store.cursors import page_of, page_size, sorted_place_of
 from tocsin.connectors.store.queries import problems as ask_problems
 from tocsin.connectors.store.scope import Scope
 from tocsin.connectors.store.structs import CaseEvent, CaseRow, Page, ProblemLine, Record, RecordRow, Span
-from tocsin.connectors.store.tables import case_events, cases, problems, records
+from tocsin.connectors.store.tables import activity, case_events, cases, problems, records
 from tocsin.schemas.problem import CLAIMED
 
 CaseState = Literal["open", "unacknowledged", "escalated", "acknowledged", "snoozed", "resolved", "any"]
@@ -27,6 +27,8 @@ LOOKED_THROUGH = 50_000
 """How many cases are gone through for an order, or a filter, that no index has."""
 MOST_COUNTED = 1000
 """Up to how many reports of a span of time are counted."""
+STATES_LOOKED_AT = 1000
+"""The last states of a record that were heard, among which the last one by its own clock is looked for."""
 LOOKED_AT = 50
 """The last problems of a record, among which one of an open case is looked for."""
 
@@ -186,7 +188,20 @@ def record(scope: Scope, record_type: str, record_id: str) -> Record | None:
     spoiling = next((line for line in lines if line.case_id in open_ids), None)
     last = spoiling or next(iter(lines), None)
     error = None if last is None else ask_problems.one(scope, last.id)
+    if row is not None:
+        row = msgspec.structs.replace(row, state=_state(scope, record_type, record_id) or row.state)
     return Record(row, error, spoiling is not None)
+
+
+def _state(scope: Scope, record_type: str, record_id: str) -> str | None:
+    """The state that is the last by the record's own clock, as the rules have it: a program may tell of it in whatever
+    order. Of those at one time what was heard last."""
+    about = (activity.c.record_type == record_type, activity.c.record_id == record_id)
+    latest = scope.latest(activity, *about, activity.c.record_state.is_not(None), most=STATES_LOOKED_AT)
+    heard = latest.c
+    order = [func.coalesce(heard.occurred_at, heard.at).desc(), heard.at.desc(), heard.id.desc()]
+    found = scope.rows([heard.record_state], latest, order=order, limit=1)
+    return found[0][0] if found else None
 
 
 def first_at(scope: Scope) -> int | None:
