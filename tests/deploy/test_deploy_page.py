@@ -22,8 +22,8 @@ PAGE = "docs/deploy.md"
 USERS, UP, PROCESSES, COMPOSE, KUBERNETES = (
     block(PAGE, begins)
     for begins in (
-        "useradd", "install -m 640 -g tocsin deploy/systemd/tocsin-up", "install -m 640 -g tocsin deploy/systemd/tocsin.env",
-        "sh deploy/compose", "docker build",
+        "useradd", "install -m 640 -g tocsin deploy/systemd/tocsin-up",
+        "install -m 640 -g tocsin deploy/systemd/tocsin.env", "sh deploy/compose", "docker build",
     )
 )  # fmt: skip
 STOOD_IN = """#!/bin/sh
@@ -56,8 +56,9 @@ def run(script: str, machine: Path) -> list[str]:
     """Run it as printed, with /etc and /opt below the folder; what was called."""
     script = re.sub(r"(?<![\w/])/(etc|opt)/", rf"{machine}/\1/", script)
     path, calls = f"{machine / 'programs'}:{os.environ['PATH']}", machine / "calls"
-    done = subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False,
-                          env={**os.environ, "PATH": path, "CALLS": str(calls)})  # fmt: skip
+    words = ["bash", "-euo", "pipefail", "-c", script]
+    environment = {**os.environ, "PATH": path, "CALLS": str(calls)}
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     return [line for line in calls.read_text().splitlines() if calls.exists()]
 

@@ -1,4 +1,4 @@
-"""Commands of docs/access.md, docs/page.md, docs/people.md and README.md, as printed, against one bus with a mail server."""
+"""Commands of docs/access.md, docs/page.md, docs/people.md and README.md, as printed, against one bus."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def shell(script: str, bus: Bus, url: str) -> str:
 
 
 def secret_in(said: str) -> str:
-    return re.findall(r"tocsin_\w{20,}", said)[0]
+    return str(re.findall(r"tocsin_\w{20,}", said)[0])
 
 
 async def test_as_printed(bootstrap: str, prefix: str, tmp_path: Path) -> None:

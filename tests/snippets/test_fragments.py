@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,16 +13,17 @@ from urllib.parse import urlsplit
 
 import pytest
 from ruamel.yaml import YAML
+from typer.testing import CliRunner
 
 from deploy.site.source import ROOT
+from tests.harness.extras import needs_language
 from tests.snippets.blocks import block, blocks
 from tocsin.connectors.gateway.scopes import ROUTES
-from tocsin.connectors.sources.identus import __name__ as IDENTUS
+from tocsin.streams.cli.main import application
 from tocsin.streams.rulesfile import check_rulebook, load_wallets
 from tocsin.streams.settings import load_settings
 
 SEEN = "endpoints:\n  seen: {sink: log}\ndefault_route: seen\n"
-assert IDENTUS
 
 
 @pytest.mark.parametrize(
@@ -45,13 +47,29 @@ def test_settings_are_taken(page: str, begins: str, tmp_path: Path, monkeypatch:
 
 def test_rules_of_agents_are_taken(tmp_path: Path) -> None:
     file = tmp_path / "rules.yaml"
-    file.write_text(block("docs/agents.md", "endpoints:\n  harbour:") + "default_route: harbour\n")
+    text = block("docs/agents.md", "endpoints:\n  harbour:").replace("\nroutes:", "\n  seen: {sink: log}\nroutes:")
+    file.write_text(text + "default_route: seen\n")
     assert check_rulebook(file, {}) == []
     wallets = [one.text for one in blocks("docs/agents.md") if one.text.startswith("tenants:")]
     for text in wallets:
         file.write_text(SEEN + text)
         assert list(load_wallets(file).values()) == ["acme"]
     assert len(wallets) == 2
+
+
+@pytest.mark.parametrize("page", ["docs/agents.md", "docs/didcomm.md"])
+def test_our_keys_for_didcomm_are_made(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOCSIN_HOME", str(tmp_path))
+    for line in block(page, "tocsin didcomm keys create").splitlines():
+        words = shlex.split(line, comments=True)[1:]
+        ended = CliRunner().invoke(application("didcomm"), words, prog_name="tocsin")
+        assert (ended.exit_code, "did:" in ended.stdout) == (0, True), ended.output
+
+
+def test_a_handler_of_credo_is_javascript(tmp_path: Path) -> None:
+    node = needs_language("node")
+    (tmp_path / "part.mjs").write_text(block("docs/agents.md", "agent.dependencyManager"))
+    subprocess.run([node, "--check", tmp_path / "part.mjs"], check=True)
 
 
 def test_connections_and_activity_are_taken() -> None:
@@ -91,6 +109,8 @@ def test_the_collectors_file_names_what_it_has() -> None:
 
 def test_targets_for_prometheus_are_taken(tmp_path: Path) -> None:
     targets, job = (YAML(typ="safe").load(block("docs/watch.md", begins)) for begins in ("- targets", "- job_name"))
+    [pods] = job
+    assert pods.pop("kubernetes_sd_configs") == [{"role": "pod"}]  # Debian's Prometheus knows no Kubernetes
     document = {"scrape_configs": [{"job_name": "a", "static_configs": targets}, *job]}
     with (tmp_path / "prometheus.yml").open("w") as file:
         YAML().dump(document, file)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tocsin.connectors.stability import marks
+from tocsin.connectors.stability import mark_of
 from tocsin.schemas.events import EVENTS, EventBase
 from tocsin.schemas.lock import SchemaEntry, shipped_entries
 from tocsin.streams.topology import TOPICS, TopicSpec
@@ -47,11 +47,11 @@ def document() -> str:
 
 def _topic(topic: TopicSpec, newest: Mapping[str, SchemaEntry], parsed: Mapping[str, Any]) -> Iterator[str]:
     yield f"## {topic.name}\n"
-    yield f"{topic.doc} Keyed by {topic.keyed_by}; {marks('topics')[topic.name]}.\n"
+    yield f"{topic.doc} Keyed by {topic.keyed_by}; {mark_of('topics', topic.name)}.\n"
     for name, kind in EVENTS.items():
         if topic.name in _TOPICS.get(name, (kind.__module__.rpartition(".")[2],)):
             entry = newest[name]
-            said = f"Schema {entry.id}, version {entry.version}; {marks('events')[entry.subject]}."
+            said = f"Schema {entry.id}, version {entry.version}; {mark_of('events', entry.subject)}."
             own = [field for field in parsed[name]["fields"] if field["name"] not in _OF_ALL]
             yield from _fields(name, {**parsed[name], "fields": own}, said)
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from tocsin.connectors.stability import marks
+from tocsin.connectors.stability import mark_of
 from tocsin.streams.access_settings import AccessSettings
 from tocsin.streams.settings import ENV_PREFIX, Settings
 from tocsin.streams.telemetry_settings import TelemetrySettings
@@ -48,7 +48,7 @@ def _chapter(name: str, group: type[Any]) -> Iterator[str]:
         if field in group.__annotations__:
             meaning = " ".join((info.description or "").split()).replace("|", "\\|")
             name = f"{ENV_PREFIX}{field.upper()}"
-            yield f"| `{name}` | {meaning} | {_default(info)} | {_kind(info)} | {marks('settings')[name]} |"
+            yield f"| `{name}` | {meaning} | {_default(info)} | {_kind(info)} | {mark_of('settings', name)} |"
     yield ""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tocsin.connectors.metrics.catalogue import GROUPS, LABELS
 from tocsin.connectors.metrics.metric import Metric
-from tocsin.connectors.stability import marks
+from tocsin.connectors.stability import mark_of
 
 FILE = Path("docs/metrics.md")
 """Where the page lies in the repository."""
@@ -41,7 +41,7 @@ def _chapter(name: str, group: tuple[Metric, ...]) -> Iterator[str]:
     for metric in group:
         meaning = f"{metric.meaning} With exemplars." if metric.exemplars else metric.meaning
         kind = f"{metric.kind}, {metric.unit}"
-        mark = str(marks("metrics")[metric.signature])
+        mark = str(mark_of("metrics", metric.signature))
         yield _row(f"`{metric.name}`", meaning, kind, ", ".join(metric.labels), ", ".join(metric.processes), mark)
     yield ""
 

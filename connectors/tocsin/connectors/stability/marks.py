@@ -70,3 +70,11 @@ def _named(names: list[str] | Mapping[str, str]) -> Iterator[tuple[str, str]]:
 def marks(kind: Kind) -> Mapping[str, Mark]:
     """Every name of a kind, with its mark."""
     return read_marks(files("tocsin.connectors.stability").joinpath("names", f"{kind}.toml").read_text("utf-8"))
+
+
+def mark_of(kind: Kind, name: str) -> Mark:
+    """The mark of a name. Raises MarksWrong where there is none."""
+    try:
+        return marks(kind)[name]
+    except KeyError:
+        raise MarksWrong(f"{name} has no mark yet: python -m tests.stability.names") from None

@@ -9,7 +9,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from tocsin.connectors.stability import marks
+from tocsin.connectors.stability import mark_of, marks
 from tocsin.streams.cli.main import COMMANDS, EXIT_CODES, UNTIL_STOPPED, application
 
 FILE = Path("docs/commands.md")
@@ -41,7 +41,7 @@ def _command(path: str, command: Any, level: str) -> Iterator[str]:
     yield f"{_text(command.help)}\n"
     if not within:
         yield f"    {usage}\n"
-        yield f"{str(marks('commands')[path]).capitalize()}.\n"
+        yield f"{str(mark_of('commands', path)).capitalize()}.\n"
     options = [one for one in command.params if one.param_type_name == "option" and not one.hidden]
     if options := [one for one in options if one.name != "help"]:
         yield from ("| option | what it is |", "| --- | --- |")
@@ -74,7 +74,7 @@ def _default(option: Any) -> str:
 
 def _less(path: str, option: Any) -> str:
     """What is promised of an option, where it is another thing than of its command."""
-    mark = marks("commands")[f"{path} {option.opts[0]}"]
+    mark = mark_of("commands", f"{path} {option.opts[0]}")
     return "" if mark == marks("commands").get(path) else f" {str(mark).capitalize()}."
 
 
