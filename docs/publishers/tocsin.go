@@ -474,7 +474,7 @@ func (p *Publisher) send(one *entry) {
 		again = one.failures < maxFailures
 	}
 	switch {
-	case status >= 200 && status < 300:
+	case status == 202: // whatever else says that all is well, a page to log in, has not taken it
 		p.counts.Sent++
 		p.failures = 0
 		if p.said["away"] {
@@ -487,6 +487,9 @@ func (p *Publisher) send(one *entry) {
 		line = fmt.Sprintf("the gateway does not take events now (%d %s); what is told waits in memory", status, said)
 	default:
 		p.counts.Refused++
+		if status < 400 {
+			said = "is that its address?"
+		}
 		kind, line = "refused "+strconv.Itoa(status), fmt.Sprintf("the gateway answers %d: %s", status, said)
 	}
 	p.pump()

@@ -343,12 +343,13 @@ export class Tocsin {
     const answer = await this.#ask(entry, abort);
     this.#sending.delete(abort);
     this.#bytes -= entry.body.length;
-    const went = answer.status >= 200 && answer.status < 300;
+    const went = answer.status === 202; // whatever else says that all is well, a page to log in, has not taken it
     if (went) [this.#failures, this.#counts.sent] = [0, this.#counts.sent + 1];
     if (went && this.#said.delete("away")) this.#said.delete("full");
     const again = AGAIN.has(answer.status) && (answer.status !== 500 || ++entry.failures < MAX_FAILURES);
+    const why = answer.status < 400 ? "is that its address?" : answer.said;
     if (!went && again) this.#later(entry, answer);
-    else if (!went) this.#refuse(`refused ${answer.status}`, `the gateway answers ${answer.status}: ${answer.said}`);
+    else if (!went) this.#refuse(`refused ${answer.status}`, `the gateway answers ${answer.status}: ${why}`);
     this.#pump();
   }
 

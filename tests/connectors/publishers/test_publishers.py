@@ -180,6 +180,7 @@ REFUSED = {
     "no key": Told(401),
     "a key for something else": Told(403),
     "too large": Told(413),
+    "a page to log in": Told(200),
     "another address": Told(302, {"location": "http://127.0.0.1:1/"}),
     "500, five times": Told(500),
 }

@@ -27,6 +27,8 @@ from tocsin.schemas.events import ActivityObserved, ProblemReported
 from tocsin.schemas.ids import idempotent_id
 
 CANONICAL, JSON = "application/vnd.tocsin.problem+json", "application/json"
+TAKEN = 202
+"""What a gateway answers when it has an event. Whatever else says that all is well, a page to log in, has none."""
 PROBLEMS, ACTIVITY = "/v1/problems", "/v1/activity"
 _SET_BY_THE_GATEWAY = ("event_id", "tenant", "recorded_at", "traceparent", "tracestate")
 _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
@@ -101,7 +103,7 @@ def _activity(event: ActivityObserved) -> dict[str, object]:
 def failure_of(answer: Answer, event_id: str, url: str) -> PublishFailed | None:
     """Why the event of an answer is not safe; None when it is."""
     said = f"the gateway answers {answer.status}: {answer.said}" if answer.said else f"it answers {answer.status}"
-    if 200 <= answer.status < 300:
+    if answer.status == TAKEN:
         return None
     if answer.status in (401, 403):
         return NotAllowed(event_id, said)
