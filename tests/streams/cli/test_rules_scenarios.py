@@ -84,6 +84,10 @@ def test_each_is_an_object_for_scripts(tocsin: Tocsin, rules: Path) -> None:
         pytest.param(SECOND, "sent: hello", "s.yaml:6: sent is a mapping", id="no mapping"),
         pytest.param(SECOND, "rules: {routes: []}", "rules:1: endpoints is missing", id="rules that cannot be used"),
         pytest.param(SECOND, "trouble: G1", "which `mediation` holds", id="trouble without a table"),
+        pytest.param(SECOND, "trouble: [G1]", "s.yaml:6: trouble is a name", id="trouble that is no name"),
+        pytest.param("as: second", "as: [second]", "s.yaml:6: Expected `str | null`", id="a name that is no text"),
+        pytest.param("notified:", "settings: {x: 1}\n    notified:", "not x: 1", id="a setting that there is not"),
+        pytest.param("notified:", "mediation: {table: x}\n    notified:", "cannot be read", id="no such table"),
         pytest.param(
             SECOND, "silence: {silence: s, starts_at: 0s, ends_at: 1h, matchers: x}", "Expected `array`", id="a silence"
         ),

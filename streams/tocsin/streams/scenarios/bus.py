@@ -209,5 +209,13 @@ def _problem_of(given: Given) -> Problem | None:
     return None if isinstance(found, NotAProblem) else found
 
 
+_SETTINGS = tuple(name for name in DecideConfig.__struct_fields__ if name not in ("book", "silences", "subscriptions"))
+
+
 def _settings(settings: dict[str, Any]) -> dict[str, Any]:
-    return {name: span(value) if is_span(value) else value for name, value in settings.items()}
+    found = {name: span(value) if is_span(value) else value for name, value in settings.items()}
+    for name, value in found.items():
+        kind = str if name == "public_url" else int
+        if name not in _SETTINGS or not isinstance(value, kind):
+            raise BadScenario(f"settings have {', '.join(_SETTINGS)}, as spans or numbers; not {name}: {value}")
+    return found

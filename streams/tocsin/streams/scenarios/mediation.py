@@ -6,11 +6,12 @@ import asyncio
 import logging
 from typing import Any
 
-from tocsin.connectors.mediation import Context, Handled, Mediation, load_table
+from tocsin.connectors.mediation import Context, Handled, Mediation, UnknownScenario, load_table
 from tocsin.connectors.publish import MemoryPublisher
+from tocsin.schemas.errors import TocsinError
 from tocsin.schemas.events import ProblemReported
 from tocsin.streams.scenarios.names import Line
-from tocsin.streams.scenarios.reading import BadScenario, Given
+from tocsin.streams.scenarios.reading import BadScenario, Given, made
 
 _KEYS = {"table", "column", "escalate_to", "service"}
 
@@ -21,24 +22,31 @@ class Mediator:
     def __init__(self, settings: dict[str, Any]) -> None:
         if set(settings) - _KEYS:
             raise BadScenario(f"mediation has no {', '.join(set(settings) - _KEYS)}")
+        if not isinstance(settings.get("table"), str):
+            raise BadScenario("mediation has a table")
         options = {name: value for name, value in settings.items() if name != "table"}
         self._publisher = MemoryPublisher()
-        self._mediation = Mediation(load_table(settings["table"]), self._publisher, dispatch=self._dispatch, **options)
+        try:
+            table = load_table(settings["table"])
+        except TocsinError as error:
+            raise BadScenario(f"mediation: {error}") from None
+        self._mediation = Mediation(table, self._publisher, dispatch=self._dispatch, **options)
         self._dispatched: list[Handled] = []
 
     def handle(self, given: Given) -> tuple[list[Line], list[ProblemReported]]:
         """What was logged and answered, and what was recorded on the bus."""
         before = len(self._publisher.events)
         trouble = given.body if given.what == "trouble" else _exception(given.body)
+        context = made(Context, given.extra.get("context", {}))
+        encrypted = given.extra["encrypted"].encode() if "encrypted" in given.extra else None
+        request_id = given.extra.get("request_id")
         with _Log() as log:
-            handled = asyncio.run(
-                self._mediation.handle(
-                    trouble,
-                    Context(**given.extra.get("context", {})),
-                    encrypted=given.extra["encrypted"].encode() if "encrypted" in given.extra else None,
-                    request_id=given.extra.get("request_id"),
+            try:
+                handled = asyncio.run(
+                    self._mediation.handle(trouble, context, encrypted=encrypted, request_id=request_id)
                 )
-            )
+            except UnknownScenario as error:
+                raise BadScenario(str(error)) from None
         events = [one for one in self._publisher.events[before:] if isinstance(one, ProblemReported)]
         return [*log.lines(given), _line(handled, given)], events
 

@@ -54,6 +54,7 @@ _NOT_EVENTS: dict[str, frozenset[str]] = {
     "handled": frozenset({"action", "code", "to", "signed", "synchronous", "why_ignored", "reply_with", "document"}),
     "log": frozenset({"message", "request_id", "msg_sha256"}),
 }
+_TROUBLES = ("trouble", "exception")
 _MAPPINGS = (*ACTIVITIES, "activity", "command", "silence", "deaf", "rules")
 _NEEDED: dict[str, tuple[str, ...]] = {
     "command": ("kind", "target"),
@@ -120,6 +121,20 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
     mediation: dict[str, Any] | None = None
 
 
+class _Beside(Struct, frozen=True):
+    """What stands beside the thing that is given."""
+
+    name: str | None = field(default=None, name="as")
+    tenant: str = "acme"
+    traceparent: str | None = None
+    encrypted: str | None = None
+    request_id: str | None = None
+    context: dict[str, Any] = field(default_factory=dict)
+
+
+_BESIDE = frozenset(one.encode_name for one in msgspec.structs.fields(_Beside))
+
+
 class _Entry(Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     given: list[dict[str, Any]]
@@ -182,20 +197,25 @@ def _convert(data: object, kind: type[Any], where: str) -> Any:
 
 def _given(entry: dict[str, Any], where: str) -> Given:
     rest = dict(entry)
-    at, name, tenant = rest.pop("at", None), rest.pop("as", None), rest.pop("tenant", "acme")
+    at = rest.pop("at", None)
     what = [key for key in rest if key in WHAT]
     if at is None or len(what) != 1:
         raise BadScenario(f"{where}: an entry of `given` has `at` and one of {', '.join(WHAT)}")
     body = rest.pop(what[0])
-    allowed = {"context", "encrypted", "request_id"} if what[0] in ("trouble", "exception") else {"traceparent"}
-    if set(rest) - allowed:
-        raise BadScenario(f"{where}: no such key: {', '.join(sorted(set(rest) - allowed))}")
+    beside: _Beside = _convert({key: value for key, value in rest.items() if key in _BESIDE}, _Beside, where)
+    allowed = {"context", "encrypted", "request_id"} if what[0] in _TROUBLES else {"traceparent"}
+    extra = {key: value for key, value in rest.items() if key not in ("as", "tenant")}
+    if set(extra) - allowed:
+        raise BadScenario(f"{where}: no such key: {', '.join(sorted(set(extra) - allowed))}")
     needed = _NEEDED.get(what[0], ())
+    named = body.get("class") if what[0] == "exception" and isinstance(body, dict) else body
+    if what[0] in _TROUBLES and not isinstance(named, str):
+        raise BadScenario(f"{where}: {what[0]} is a name (or, of an exception, a mapping with class and text)")
     if what[0] in _MAPPINGS and (
         not isinstance(body, dict) or any(not isinstance(body.get(key), str) for key in needed)
     ):
         raise BadScenario(f"{where}: {what[0]} is a mapping" + (f" with {', '.join(needed)}" if needed else ""))
-    return Given(at=span(at), what=what[0], body=body, name=name, tenant=tenant, extra=rest)
+    return Given(at=span(at), what=what[0], body=body, name=beside.name, tenant=beside.tenant, extra=extra)
 
 
 def _then(entry: dict[str, Any], where: str, known_heads: tuple[str, ...]) -> Then:
