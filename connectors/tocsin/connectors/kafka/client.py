@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from tocsin.connectors.kafka.bounded import BoundedConsumer
 from tocsin.connectors.kafka.pacing import PacedProducer
+from tocsin.connectors.kafka.quieting import quiet_aiokafka
 from tocsin.connectors.kafka_security import Kafka
 
 CLOSE_WITHIN = 5.0
@@ -22,6 +23,7 @@ CLOSE_WITHIN = 5.0
 def client_options(bootstrap: str) -> dict[str, Any]:
     """What every client of aiokafka is given to connect: `bootstrap` is HOST:PORT[,HOST:PORT...], a `Kafka` if the
     connection is secured. Raises SecurityUnusable."""
+    quiet_aiokafka()
     security = bootstrap.security if isinstance(bootstrap, Kafka) else None
     return {"bootstrap_servers": str(bootstrap)} | ({} if security is None else security.options())
 
