@@ -701,23 +701,355 @@ func stack() (found []string) {
 var keys = regexp.MustCompile(`^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$`)
 var traceparents = regexp.MustCompile(`^(?:[0-9a-e][0-9a-f]|f[0-9a-e])-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
 
-const named = `passw(?:or)?d|passphrase|pwd|secret|(?:api|access|private)[_-]?key|token`
+// What is plainly a secret, as in the bus itself: docs/reliability.md#secrets-in-events.
+var secretEndings = strings.Fields("password passwd passphrase dbpwd userpwd secret token cookie apikey accesskey privatekey " +
+	"secretkey accountkey storagekey walletkey signingkey encryptionkey masterkey didseed walletseed privatekeymultibase " +
+	"privatekeybase58 privatekeyjwk privatekeyhex privatekeypem secretkeymultibase secretkeybase58 secretkeyjwk " +
+	"secretkeyhex secretkeypem")
+var secretNames = setOf("authorization proxyauthorization xauthorization pwd seed mnemonic")
+var ofJWK = setOf("d k p q dp dq qi oth") // what nobody else may know of a key
+var ofIDs = regexp.MustCompile(`(?i)(?:ids?|ack|sha256|digest|case|traceparent)$`)
 
-var secretNames = regexp.MustCompile(`^(pass(word|wd|phrase)|pwd|(client)?secret|(x?api|access|private)key|(set)?cookie` +
-	`|(proxy)?authorization|(access|refresh|id|auth|session)?token)$`)
+const (
+	named = `(passw(?:or)?d|passphrase|pwd|secret|seed|mnemonic|(?:api|access|private|secret|account|storage|wallet` +
+		`|signing|encryption|master)[_-]?key(?:[_-]?(?:multibase|base58|jwk|hex|pem))?|token)`
+	folded = `(?:[ \t]{0,4}\r?\n[ \t]{1,32})` // where a line goes on in the next one
+)
 
-// secrets are what is plainly one, in a text, and what stands in its place.
-var secrets = []struct {
+// whole are secrets themselves, and what stands in their place; what is around them stays.
+var whole = []struct {
 	found *regexp.Regexp
 	shown string
 }{
 	{regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]{1,60}-----|\z)`),
 		"[redacted private key]"},
 	{regexp.MustCompile(`(^|[^A-Za-z0-9])whs(?:ec|k)_[A-Za-z0-9+/_=-]{8,}`), "${1}[redacted webhook secret]"},
-	{regexp.MustCompile(`(^|[^A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){2,4}`), "${1}[redacted JWT]"},
-	{regexp.MustCompile(`(?i)\b((?:bearer|basic)\s+)[a-z._~+/-]*[0-9][a-z0-9._~+/-]{7,}=*`), "${1}[redacted credentials]"},
-	{regexp.MustCompile(`(?i)(\b[a-z][a-z0-9+.-]{0,30}://[^\s/?#@:"'<>]*:)[^\s/?#@"'<>]+(@)`), "${1}[redacted password]${2}"},
-	{regexp.MustCompile(`(?i)((?:` + named + `)["']?\s?[=:]\s?["']?)[^\s"'&;,<>\[][^\s"'&;,<>]{2,}`), "${1}[redacted value]"},
+	{regexp.MustCompile(`(^|[^A-Za-z])eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){2,4}(?:~[A-Za-z0-9_.-]*)*`), "${1}[redacted JWT]"},
+	{regexp.MustCompile(`(^|[^A-Za-z0-9])(?:gh[oprsu]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,}` +
+		`|[rs]k_(?:live|test)_[A-Za-z0-9]{8,}|xox[abeoprs]-[A-Za-z0-9-]{8,}|npm_[A-Za-z0-9]{24,}|glpat-[A-Za-z0-9_-]{16,}` +
+		`|AIza[A-Za-z0-9_-]{30,}|sk-(?:[a-z0-9]{1,16}-){0,3}[A-Za-z0-9_]{20,}[A-Za-z0-9_-]*` +
+		`|hooks\.slack\.com/services/[A-Za-z0-9/_-]{16,}|tocsin_[a-z0-9]{4,32}_[A-Za-z0-9_-]{16,}` +
+		`|A(?:KI|SI)A[A-Z0-9]{16}\b(?:[\s:,;/"'=]{1,4}[A-Za-z0-9/+]{40}\b)?)`), "${1}[redacted API key]"},
+	{regexp.MustCompile(`(?i)(\b[a-z][a-z0-9+.-]{0,30}://[^\s/?#@:"'<>]*:)[^\s/?#@"'<>]+(?:@[^\s/?#@"'<>,;]+)*(@)`),
+		"${1}[redacted password]${2}"},
+	{regexp.MustCompile(`(?i)([?&](?:sig|(?:x-amz-|x-goog-)?signature)=)[A-Za-z0-9%/+_-]{16,}=*`), "${1}[redacted value]"},
+}
+var privateJWK = regexp.MustCompile(`(["'](?:d|k|p|q|dp|dq|qi)\\{0,8}["']\s{0,8}:\s{0,32}[bBuU]?\\{0,8}["'])[A-Za-z0-9_-]{20,}=*`)
+
+// introduced is what stands before a secret: what may not be before it, where the secret begins and ends, and what
+// stands in its place.
+var introduced = []struct {
+	found    *regexp.Regexp
+	notAfter func(before string) bool
+	value    func(text string, at int) (int, int)
+	kind     string
+}{
+	{regexp.MustCompile(`(?i)authorization\\{0,8}["']?[ \t]{0,4}[:=][ \t]{0,4}b?\\{0,8}["']?`), nil, credentials, "credentials"},
+	{regexp.MustCompile(`(?i)(?:bearer|basic)(?:[ \t]+|` + folded + `)`), endsIn(`(?i)[a-z]$`), bearer, "credentials"},
+	{regexp.MustCompile(`(?i)` + named + `[ \t]?(?:=>?|:=)[ \t]?`), nil, anyValue, "value"},
+	{regexp.MustCompile(`(?i)(?:` + named + `|cookie2?)\\*["']\s{0,8}(?::|=>?)\s{0,32}`), nil, anyValue, "value"},
+	{regexp.MustCompile(`(?i)(?:` + named + `|cookie2?)\\*["'][ \t]{0,4},[ \t]{0,4}`), nil, paired, "value"},
+	{regexp.MustCompile(`(?i)` + named + `[ \t]?:(?:` + folded + `|[ \t]{0,4})`), endsIn(`(?:unexpected|unknown) $`), saidValue, "value"},
+	{regexp.MustCompile(`(?i)--(?:[a-z0-9]{1,20}-){0,3}` + named + `[ \t]{1,4}`), endsIn(`[\w-]$`), saidValue, "value"},
+	{regexp.MustCompile(`(?i)` + named + `>`), nil, element, "value"},
+	{regexp.MustCompile(`-(?:u|-user)[ =]{1,2}["']?[^\s:"'/]{1,64}:`), endsIn(`\S$`), by(`[^\s"'/:]{3,}`), "value"},
+	{regexp.MustCompile(`(?i)cookie2?[ \t]*:[ \t]*`), endsIn(`(?i)[a-z]$`), cookies, "cookie"},
+}
+
+func setOf(names string) map[string]bool {
+	set := map[string]bool{}
+	for _, name := range strings.Fields(names) {
+		set[name] = true
+	}
+	return set
+}
+
+func endsIn(pattern string) func(string) bool {
+	found := regexp.MustCompile(pattern)
+	return func(before string) bool { return found.MatchString(before[max(0, len(before)-16):]) }
+}
+
+// by is the stretch that a pattern matches from here on; an empty one is none.
+func by(pattern string) func(string, int) (int, int) {
+	found := regexp.MustCompile(`^(?:` + pattern + `)`)
+	return func(text string, at int) (int, int) {
+		if place := found.FindStringIndex(text[at:]); place != nil {
+			return at, at + place[1]
+		}
+		return at, at
+	}
+}
+
+var (
+	aWord       = by(`[^\s"'&;,<>\\]+`)
+	aLongWord   = by(`[^\s"'&;,<>\\]{3,}`)
+	aRest       = by(`[^\s"'&;,<>\\)\]}]+`)
+	aCredential = by(`[A-Za-z0-9._~+/-]+`)
+	credential  = by(`[A-Za-z0-9._~+/-]{8,}=*`)
+	aScheme     = by(`(?:(?i:api-?key|dpop|oauth|aws4-hmac-sha256)|[A-Za-z][a-z-]{0,20}|[A-Z-]{1,20})[ \t]{1,4}`)
+	aLine       = by(`[^\r\n]+`)
+	aText       = by(`[^<>\r\n]+`)
+	aQuote      = regexp.MustCompile(`^[bBrRuUfF]{0,2}(\\*)(["'])`)
+	isCookie    = regexp.MustCompile(`^[^\s=;]{1,200}=`)
+	isPair      = regexp.MustCompile(`^b?\\{0,8}["'][^"'\\\r\n]{0,64}[0-9]`)
+	isRedacted  = regexp.MustCompile(`^(?:\[redacted|[^\s"'&;,<>\\]{1,24}[ \t]{1,4}\[redacted)`)
+	isAddress   = regexp.MustCompile(`^(?:did:|https?:|urn:)`)
+	opensValue  = regexp.MustCompile(`[\[({,:\s]b?$`)
+	digit       = regexp.MustCompile(`[0-9]`)
+	small       = regexp.MustCompile(`[a-z]`)
+	large       = regexp.MustCompile(`[A-Z]`)
+)
+
+// made is whether what begins here is made by a machine, as opposed to a word ("Basic authentication").
+func made(text string, at int, stretch func(string, int) (int, int)) bool {
+	_, end := stretch(text[:min(len(text), at+64)], at)
+	run := text[at:min(end, at+32)]
+	return len(run) == 32 || digit.MatchString(run) || len(run) > 1 && small.MatchString(run[1:]) && large.MatchString(run[1:])
+}
+
+func credentials(text string, at int) (int, int) {
+	_, behind := aScheme(text, at)
+	for _, from := range []int{behind, at} { // the first of two words names a scheme
+		_, end := aWord(text, from)
+		if !isRedacted.MatchString(text[from:]) && end-from >= 4 && made(text, from, aWord) {
+			return from, end
+		}
+	}
+	return at, at
+}
+
+func bearer(text string, at int) (int, int) {
+	if made(text, at, aCredential) {
+		return credential(text, at)
+	}
+	return at, at
+}
+
+func cookies(text string, at int) (int, int) {
+	if isCookie.MatchString(text[at:]) {
+		return aLine(text, at)
+	}
+	return at, at
+}
+
+func element(text string, at int) (int, int) {
+	if _, end := aText(text, at); strings.HasPrefix(text[end:], "</") {
+		return at, end
+	}
+	return at, at
+}
+
+func paired(text string, at int) (int, int) {
+	if isPair.MatchString(text[at:]) {
+		return anyValue(text, at)
+	}
+	return at, at
+}
+
+// quoted is a quoted value, if there is one. A quote with more backslashes than the first ends nothing.
+func quoted(text string, at int) (start, end int, ok bool) {
+	open := aQuote.FindStringSubmatchIndex(text[at:])
+	if open == nil {
+		return at, at, false
+	}
+	back, quote := open[3]-open[2], text[at+open[4]]
+	start = at + open[1]
+	for end = start; end < len(text) && text[end] != '\r' && text[end] != '\n'; {
+		slashes := 0
+		for end+slashes < len(text) && text[end+slashes] == '\\' {
+			slashes++
+		}
+		ends := end+slashes < len(text) && text[end+slashes] == quote
+		if ends && slashes <= back {
+			break
+		}
+		end += slashes
+		if ends || slashes == 0 {
+			end++
+		}
+	}
+	return start, end, true
+}
+
+// bracketed is the end of a list or an object; what is quoted where a value begins may hold brackets.
+func bracketed(text string, at int) int {
+	depth := 0
+	for end := at; end < len(text); end++ {
+		switch text[end] {
+		case '[', '(', '{':
+			depth++
+		case ']', ')', '}':
+			if depth--; depth == 0 {
+				return end + 1
+			}
+		case '"', '\'', '\\':
+			if !opensValue.MatchString(text[max(at, end-2):end]) {
+				continue
+			}
+			if start, inner, ok := quoted(text, end); ok {
+				if inner < len(text) && text[inner] == '\\' {
+					inner += start - end - 1
+				}
+				end = inner
+			}
+		}
+	}
+	return len(text)
+}
+
+func anyValue(text string, at int) (int, int) {
+	if start, end, ok := quoted(text, at); ok {
+		return start, end
+	}
+	if at == len(text) || !strings.ContainsRune("[({", rune(text[at])) || strings.HasPrefix(text[at:], "[redacted") {
+		return aLongWord(text, at)
+	}
+	_, end := aRest(text, bracketed(text, at))
+	return at, end
+}
+
+func saidValue(text string, at int) (int, int) {
+	if start, end, ok := quoted(text, at); ok {
+		return start, end
+	}
+	_, end := aWord(text, at)
+	if end-at >= 4 && !isAddress.MatchString(text[at:]) && made(text, at, aWord) {
+		return at, end
+	}
+	return at, at
+}
+
+// isSeed is whether a name is one; only some seeds are secrets.
+func isSeed(text string, place []int) bool {
+	if len(place) < 4 || place[2] < 0 || !strings.EqualFold(text[place[2]:place[3]], "seed") {
+		return true
+	}
+	before := strings.ToLower(text[max(0, place[2]-3):place[2]])
+	return before == "did" || before == "let" || before == "" || before[len(before)-1] < 'a' || before[len(before)-1] > 'z'
+}
+
+// withoutIntroduced is the text without what an introduction of this number announces.
+func withoutIntroduced(text string, number int) string {
+	one, clean, done, from := introduced[number], strings.Builder{}, 0, 0
+	for from <= len(text) {
+		place := one.found.FindStringSubmatchIndex(text[from:])
+		if place == nil {
+			break
+		}
+		for at := range place {
+			if place[at] >= 0 {
+				place[at] += from
+			}
+		}
+		if one.notAfter != nil && one.notAfter(text[:place[0]]) {
+			from = place[0] + 1
+			continue
+		}
+		from = place[1]
+		if !isSeed(text, place) {
+			continue
+		}
+		start, end := one.value(text, from)
+		if end == start || strings.HasPrefix(text[start:], "[redacted") {
+			continue
+		}
+		clean.WriteString(text[done:start] + "[redacted " + one.kind + "]")
+		done, from = end, end
+	}
+	return clean.String() + text[done:]
+}
+
+var cards = regexp.MustCompile(`[2-6](?:[ -]?[0-9]){12,18}`)
+var inWord = regexp.MustCompile(`^\w`)
+
+// withoutCards takes out digits in groups that are a card number (Luhn).
+func withoutCards(text string) string {
+	clean, done, from := strings.Builder{}, 0, 0
+	for from < len(text) {
+		place := cards.FindStringIndex(text[from:])
+		if place == nil {
+			break
+		}
+		start, end := from+place[0], from+place[1]
+		from = start + 1
+		if start > 0 && (inWord.MatchString(text[start-1:]) || text[start-1] == '.' || text[start-1] == '+') {
+			continue
+		}
+		for inWord.MatchString(text[end:]) && end > start {
+			end = start + max(0, strings.LastIndexAny(text[start:end], " -"))
+		}
+		if length := card(text[start:end]); length > 0 {
+			clean.WriteString(text[done:start] + "[redacted card number]")
+			done, from = start+length, start+length
+		}
+	}
+	return clean.String() + text[done:]
+}
+
+// card is how long the card number is that digits in groups begin with; 0 if they do not.
+func card(groups string) int {
+	ends := digit.FindAllStringIndex(groups, -1)
+	for _, length := range []int{16, 15, 14, 19, 18, 17, 13} {
+		if length > len(ends) || length < len(ends) && ends[length][0] == ends[length-1][1] {
+			continue
+		}
+		sum := 0
+		for place := 0; place < length; place++ {
+			one := int(groups[ends[length-1-place][0]] - '0')
+			if place%2 == 1 {
+				one = one/5 + 2*one%10
+			}
+			sum += one
+		}
+		if sum%10 == 0 {
+			return ends[length-1][1]
+		}
+	}
+	return 0
+}
+
+func cleanText(text, name string) string {
+	for pass, before := 0, text+" "; pass < 5 && text != before; pass++ { // what was taken out may have hidden another one
+		before = text
+		for _, secret := range whole {
+			text = secret.found.ReplaceAllString(text, secret.shown)
+		}
+		if strings.Contains(text, "kty") {
+			text = privateJWK.ReplaceAllString(text, "${1}[redacted private key]")
+		}
+		for number := range introduced {
+			text = withoutIntroduced(text, number)
+		}
+		if !ofIDs.MatchString(name) {
+			text = withoutCards(text)
+		}
+	}
+	return text
+}
+
+func isSecretName(name string) bool {
+	last := name[strings.LastIndex(name, ".")+1:]
+	short := strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(last))
+	for _, ending := range secretEndings {
+		if strings.HasSuffix(short, ending) {
+			return true
+		}
+	}
+	return secretNames[short]
+}
+
+func isEmpty(value any) bool {
+	switch one := value.(type) {
+	case nil, bool:
+		return true
+	case string:
+		return one == ""
+	case []any:
+		return len(one) == 0
+	case map[string]any:
+		return len(one) == 0
+	}
+	return false
 }
 
 // clean gives the bytes of a document without what is plainly a secret, and whether it is no JSON.
@@ -749,21 +1081,34 @@ func clean(document any) (body []byte, plain bool, err error) {
 func withoutSecrets(value any, name string) any {
 	switch one := value.(type) {
 	case string:
-		if one != "" && secretNames.MatchString(strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(name))) {
-			return "[redacted value]"
+		return cleanText(one, name)
+	case json.Number:
+		if len(one) >= 13 && len(one) <= 19 {
+			if clean := cleanText(one.String(), name); strings.HasPrefix(clean, "[") {
+				return clean
+			}
 		}
-		for _, secret := range secrets {
-			one = secret.found.ReplaceAllString(one, secret.shown)
-		}
-		return one
 	case []any:
 		for at, each := range one {
 			one[at] = withoutSecrets(each, name)
 		}
 	case map[string]any:
-		for key, each := range one {
-			one[key] = withoutSecrets(each, key)
-		}
+		return withoutMembers(one)
 	}
 	return value
+}
+
+func withoutMembers(members map[string]any) map[string]any {
+	_, isKey := members["kty"]
+	known, _ := members["key"].(string) // of an item
+	clean := make(map[string]any, len(members))
+	for name, each := range members {
+		secret := isSecretName(name) || isKey && ofJWK[name] || name == "value" && isSecretName(known)
+		if secret && !isEmpty(each) {
+			clean[cleanText(name, "")] = "[redacted value]"
+		} else {
+			clean[cleanText(name, "")] = withoutSecrets(each, name)
+		}
+	}
+	return clean
 }

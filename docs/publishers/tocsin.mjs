@@ -26,28 +26,186 @@ const KEY = /^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/;
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 const AGAIN = new Set([0, 408, 429, 500, 502, 503, 504]); // answers after which it is sent again; 0: there was none
 
-const SECRET_NAMES = new RegExp("^(pass(word|wd|phrase)|pwd|(client)?secret|(x?api|access|private)key|(set)?cookie" +
-  "|(proxy)?authorization|(access|refresh|id|auth|session)?token)$");
-const NAMED = "passw(?:or)?d|passphrase|pwd|secret|(?:api|access|private)[_-]?key|token";
-const SECRETS = [ // the first group stays
+// What is plainly a secret, as in the bus itself: docs/reliability.md#secrets-in-events.
+const SECRET_ENDINGS = ("password passwd passphrase dbpwd userpwd secret token cookie apikey accesskey privatekey secretkey " +
+  "accountkey storagekey walletkey signingkey encryptionkey masterkey didseed walletseed privatekeymultibase " +
+  "privatekeybase58 privatekeyjwk privatekeyhex privatekeypem secretkeymultibase secretkeybase58 secretkeyjwk " +
+  "secretkeyhex secretkeypem").split(" ");
+const SECRET_NAMES = new Set(["authorization", "proxyauthorization", "xauthorization", "pwd", "seed", "mnemonic"]);
+const OF_JWK = new Set(["d", "k", "p", "q", "dp", "dq", "qi", "oth"]); // what nobody else may know of a key
+const OF_IDS = /(?:ids?|ack|sha256|digest|case|traceparent)$/i; // names of members whose digits are no card number
+const NAMED = "(?<name>passw(?:or)?d|passphrase|pwd|secret|seed|mnemonic|(?:api|access|private|secret|account|storage|wallet" +
+  "|signing|encryption|master)[_-]?key(?:[_-]?(?:multibase|base58|jwk|hex|pem))?|token)";
+const FOLDED = "(?:[ \\t]{0,4}\\r?\\n[ \\t]{1,32})"; // where a line goes on in the next one
+const WORD = /[^\s"'&;,<>\\]+/y;
+const CREDENTIAL = /[A-Za-z0-9._~+/-]+/y;
+const KNOWN_SCHEME = /(?:api-?key|dpop|oauth|aws4-hmac-sha256)[ \t]{1,4}/iy;
+const SCHEME = /(?:[A-Za-z][a-z-]{0,20}|[A-Z-]{1,20})[ \t]{1,4}/y;
+
+const WHOLE = [ // the secret itself, and what stands in its place; the first group stays
   [/()-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----[^]*?(?:-----END [A-Z0-9 ]{1,60}-----|$)/g, "private key"],
   [/()(?<![A-Za-z0-9])whs(?:ec|k)_[A-Za-z0-9+/_=-]{8,}/g, "webhook secret"],
-  [/()(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){2,4}/g, "JWT"],
-  [/\b((?:bearer|basic)\s+)(?=\S*\d)[A-Za-z0-9._~+/-]{8,}=*/gi, "credentials"],
-  [/(\b[a-z][a-z0-9+.-]{0,30}:\/\/[^\s/?#@:"'<>]*:)[^\s/?#@"'<>]+(?=@)/gi, "password"],
-  [new RegExp(`((?:${NAMED})["']?\\s?[=:]\\s?["']?)(?!\\[redacted)[^\\s"'&;,<>]{3,}`, "gi"), "value"],
+  [/()(?<![A-Za-z])eyJ[A-Za-z0-9_-]{5,2000}(?:\.[A-Za-z0-9_-]*){2,4}(?:~[A-Za-z0-9_.-]*)*/g, "JWT"],
+  [new RegExp("()(?<![A-Za-z0-9])(?:gh[oprsu]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,}|[rs]k_(?:live|test)_[A-Za-z0-9]{8,}" +
+    "|xox[abeoprs]-[A-Za-z0-9-]{8,}|npm_[A-Za-z0-9]{24,}|glpat-[A-Za-z0-9_-]{16,}|AIza[A-Za-z0-9_-]{30,}" +
+    "|sk-(?:[a-z0-9]{1,16}-){0,3}[A-Za-z0-9_]{20,}[A-Za-z0-9_-]*|hooks\\.slack\\.com/services/[A-Za-z0-9/_-]{16,}" +
+    "|tocsin_[a-z0-9]{4,32}_[A-Za-z0-9_-]{16,}|A(?:KI|SI)A[A-Z0-9]{16}(?![A-Za-z0-9])" +
+    "(?:[\\s:,;/\"'=]{1,4}[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+]))?)", "g"), "API key"],
+  [/(\b[a-z][a-z0-9+.-]{0,30}:\/\/[^\s/?#@:"'<>]*:)[^\s/?#@"'<>]+(?:@[^\s/?#@"'<>,;]+)*(?=@)/gi, "password"],
+  [/([?&](?:sig|(?:x-amz-|x-goog-)?signature)=)[A-Za-z0-9%/+_-]{16,}=*/gi, "value"],
 ];
+const PRIVATE_JWK = /(["'](?:d|k|p|q|dp|dq|qi)\\{0,8}["']\s{0,8}:\s{0,32}[bBuU]?\\{0,8}["'])[A-Za-z0-9_-]{20,}=*/g;
+
+const INTRODUCED = [ // what stands before a secret, where it begins and ends, and what stands in its place
+  [/authorization\\{0,8}["']?[ \t]{0,4}[:=][ \t]{0,4}b?\\{0,8}["']?/gi, credentials, "credentials"],
+  [new RegExp(`(?<![a-z])(?:bearer|basic)(?:[ \\t]+|${FOLDED})`, "gi"), bearer, "credentials"],
+  [new RegExp(`${NAMED}[ \\t]?(?:=>?|:=)[ \\t]?`, "gi"), anyValue, "value"],
+  [new RegExp(`(?:${NAMED}|cookie2?)\\\\*["'](?:\\s{0,8}(?::|=>?)\\s{0,32}` +
+    `|[ \\t]{0,4},[ \\t]{0,4}(?=b?\\\\{0,8}["'][^"'\\\\\\r\\n]{0,64}[0-9]))`, "gi"), anyValue, "value"],
+  [new RegExp(`(?<!unexpected )(?<!unknown )${NAMED}[ \\t]?:(?:${FOLDED}|[ \\t]{0,4})`, "gi"), saidValue, "value"],
+  [new RegExp(`(?<![\\w-])--(?:[a-z0-9]{1,20}-){0,3}${NAMED}[ \\t]{1,4}`, "gi"), saidValue, "value"],
+  [new RegExp(`${NAMED}>`, "gi"), (text, at) => span(text, at, /[^<>\r\n]+(?=<\/)/y), "value"],
+  [/(?<!\S)-(?:u|-user)[ =]{1,2}["']?[^\s:"'/]{1,64}:/g, (text, at) => span(text, at, /[^\s"'/:]{3,}/y), "value"],
+  [/(?<![a-z])cookie2?[ \t]*:[ \t]*(?=[^\s=;]{1,200}=)/gi, (text, at) => span(text, at, /[^\r\n]+/y), "cookie"],
+];
+
+/** Where the expression, which is sticky, matches from here on. */
+function span(text, at, expression) {
+  expression.lastIndex = at;
+  const found = expression.exec(text);
+  return found ? [at, at + found[0].length] : null;
+}
+
+/** Whether what begins here is made by a machine, as opposed to a word (`Basic authentication`, `token: expired`). */
+function made(text, at, expression) {
+  const end = span(text, at, expression)?.[1] ?? at;
+  const run = text.slice(at, Math.min(end, at + 32));
+  return run.length === 32 || /[0-9]/.test(run) || (/[a-z]/.test(run.slice(1)) && /[A-Z]/.test(run.slice(1)));
+}
+
+function credentials(text, at) {
+  const scheme = span(text, at, KNOWN_SCHEME) ?? span(text, at, SCHEME);
+  for (const from of scheme ? [scheme[1], at] : [at]) { // the first of two words names a scheme
+    const word = span(text, from, WORD);
+    const taken = /^(?:\[redacted|[^\s"'&;,<>\\]{1,24}[ \t]{1,4}\[redacted)/.test(text.slice(from, from + 64));
+    if (!taken && word && word[1] - from >= 4 && made(text, from, WORD)) return word;
+  }
+  return null;
+}
+
+function bearer(text, at) {
+  return made(text, at, CREDENTIAL) ? span(text, at, /[A-Za-z0-9._~+/-]{8,}=*/y) : null;
+}
+
+/** A quoted value; [at, at] is none; null: it has no quote. A quote with more backslashes than the first ends nothing. */
+function quoted(text, at) {
+  const open = /[bBrRuUfF]{0,2}(\\*)(["'])/y;
+  open.lastIndex = at;
+  const [whole, back, quote] = open.exec(text) ?? [];
+  if (!whole) return null;
+  const start = at + whole.length;
+  let end = start;
+  while (end < text.length && text[end] !== "\r" && text[end] !== "\n") {
+    let slashes = 0;
+    while (text[end + slashes] === "\\") slashes += 1;
+    const ends = text[end + slashes] === quote;
+    if (ends && slashes <= back.length) break;
+    end += slashes + (ends || slashes === 0 ? 1 : 0);
+  }
+  return [start, end];
+}
+
+/** A list or an object to its end; what is quoted where a value begins may hold brackets. */
+function bracketed(text, at) {
+  let [depth, end] = [0, at];
+  for (; end < text.length; end += 1) {
+    if ("[({".includes(text[end])) depth += 1;
+    else if ("])}".includes(text[end]) && --depth === 0) return [at, end + 1];
+    else if (/["'\\]/.test(text[end]) && /[[({,:\s]b?$/.test(text.slice(Math.max(at, end - 2), end))) {
+      const inner = quoted(text, end);
+      if (inner) end = inner[1] + (text[inner[1]] === "\\" ? inner[0] - end - 1 : 0);
+    }
+  }
+  return [at, end];
+}
+
+function anyValue(text, at) {
+  const found = quoted(text, at);
+  if (found) return found;
+  if (!"[({".includes(text[at] ?? " ") || text.startsWith("[redacted", at)) return span(text, at, /[^\s"'&;,<>\\]{3,}/y);
+  const [, end] = bracketed(text, at);
+  return [at, span(text, end, /[^\s"'&;,<>\\)\]}]+/y)?.[1] ?? end];
+}
+
+function saidValue(text, at) {
+  const found = quoted(text, at);
+  if (found) return found;
+  const word = /^(?:did:|https?:|urn:)/.test(text.slice(at, at + 6)) ? null : span(text, at, WORD);
+  return word && word[1] - at >= 4 && made(text, at, WORD) ? word : null;
+}
+
+/** The text without what an introduction announces. */
+function withoutIntroduced(text, [introduction, value, kind]) {
+  let [clean, at] = ["", 0];
+  introduction.lastIndex = 0;
+  for (let found; (found = introduction.exec(text)); ) {
+    const from = found.index + found[0].length;
+    const name = (found.groups?.name ?? "").toLowerCase();
+    const before = text.slice(0, found.index + found[0].toLowerCase().indexOf(name)).slice(-3).toLowerCase();
+    const seed = name !== "seed" || !/[a-z]$/.test(before) || before === "did" || before === "let";
+    const [start, end] = (seed && value(text, from)) || [from, from];
+    if (end === start || text.startsWith("[redacted", start)) continue;
+    clean += `${text.slice(at, start)}[redacted ${kind}]`;
+    at = introduction.lastIndex = end;
+  }
+  return clean + text.slice(at);
+}
+
+/** Digits in groups without the card number that they begin with, if they do (Luhn). */
+function withoutCard(digits) {
+  const ends = [...digits.matchAll(/[0-9]/g)].map(({ index }) => index + 1);
+  for (const length of [16, 15, 14, 19, 18, 17, 13]) {
+    if (length > ends.length || /[0-9]/.test(digits[ends[length - 1]] ?? "")) continue;
+    const each = [...digits.slice(0, ends[length - 1]).replace(/[^0-9]/g, "")].reverse().map(Number);
+    const sum = each.reduce((all, one, place) => all + (place % 2 ? Math.floor(one / 5) + ((2 * one) % 10) : one), 0);
+    if (sum % 10 === 0) return `[redacted card number]${digits.slice(ends[length - 1])}`;
+  }
+  return digits;
+}
+
+function cleanText(text, name) {
+  let before;
+  for (let pass = 0; pass < 5 && text !== before; pass += 1) { // what was taken out may have hidden another one
+    before = text;
+    for (const [secret, kind] of WHOLE) text = text.replace(secret, `$1[redacted ${kind}]`);
+    if (text.includes("kty")) text = text.replace(PRIVATE_JWK, "$1[redacted private key]");
+    for (const one of INTRODUCED) text = withoutIntroduced(text, one);
+    if (!OF_IDS.test(name)) text = text.replace(/(?<![\w.+])[2-6](?:[ -]?[0-9]){12,18}(?!\w)/g, withoutCard);
+  }
+  return text;
+}
+
+function isSecretName(name) {
+  const folded = name.slice(name.lastIndexOf(".") + 1).toLowerCase().replace(/[_-]/g, "");
+  return SECRET_NAMES.has(folded) || SECRET_ENDINGS.some((ending) => folded.endsWith(ending));
+}
+
+const isEmpty = (value) => value === null || value === "" || typeof value === "boolean" ||
+  (typeof value === "object" && Object.keys(value).length === 0);
 
 /** A JSON value without what is plainly a secret, and without halves of characters, which no event can carry. */
 function withoutSecrets(value, name = "") {
-  if (typeof value === "string") {
-    if (value && SECRET_NAMES.test(name.toLowerCase().replace(/[_-]/g, ""))) return "[redacted value]";
-    const whole = value.replace(/\p{Surrogate}/gu, "\ufffd");
-    return SECRETS.reduce((text, [secret, kind]) => text.replace(secret, `$1[redacted ${kind}]`), whole);
+  if (typeof value === "string") return cleanText(value.replace(/\p{Surrogate}/gu, "\ufffd"), name);
+  if (typeof value === "number") {
+    const clean = Number.isInteger(value) && value >= 1e12 && value < 1e19 ? cleanText(String(value), name) : "";
+    return clean.startsWith("[") ? clean : value;
   }
   if (Array.isArray(value)) return value.map((one) => withoutSecrets(one, name));
   if (value === null || typeof value !== "object") return value;
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, withoutSecrets(one, key)]));
+  const known = typeof value.key === "string" ? value.key : ""; // of an item
+  const secret = (key) => isSecretName(key) || ("kty" in value && OF_JWK.has(key)) || (key === "value" && isSecretName(known));
+  return Object.fromEntries(Object.entries(value).map(([key, one]) =>
+    [cleanText(key, ""), !isEmpty(one) && secret(key) ? "[redacted value]" : withoutSecrets(one, key)]));
 }
 
 /** Whether the gateway takes this of a context: with one that it does not, it would refuse the whole report. */
