@@ -42,7 +42,7 @@ WRITERS = (
     "tocsin.connectors.mediation.tables_document",
     "tocsin.connectors.catalogue.document",
     "tocsin.connectors.metrics.document",
-    "tocsin.streams.cli.document",
+    "tocsin.streams.cli.commands_document",
     "tocsin.streams.settings_document",
     "tocsin.streams.events_document",
     "tocsin.connectors.stability.document",

@@ -11,7 +11,7 @@ from tocsin.connectors.catalogue import document as codes
 from tocsin.connectors.stability import document as names
 from tocsin.streams import events_document as events
 from tocsin.streams import settings_document as settings
-from tocsin.streams.cli import document as commands
+from tocsin.streams.cli import commands_document as commands
 from tocsin.streams.cli.main import COMMANDS
 from tocsin.streams.settings import Settings
 

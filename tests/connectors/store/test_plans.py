@@ -15,7 +15,8 @@ from tocsin.connectors.store.database import database_of
 from tocsin.connectors.store.loops import LOOP_REASONS
 from tocsin.connectors.store.migrating import migrate
 from tocsin.connectors.store.queries.cases import reports_in
-from tocsin.connectors.store.queries.others import HOUR, told_about, told_of
+from tocsin.connectors.store.queries.deliveries import told_about, told_of
+from tocsin.connectors.store.queries.numbers import HOUR
 from tocsin.connectors.store.queries.peers import is_known, of_peer, stopped_loops
 from tocsin.connectors.store.scope import Scope
 from tocsin.connectors.store.tables import problems

@@ -9,7 +9,7 @@ from tocsin.connectors.store.cursors import CursorInvalid
 from tocsin.connectors.store.database import StoreUnavailable
 from tocsin.connectors.store.migrating import StoreTooNew, StoreTooOld
 from tocsin.connectors.store.queries.cases import Case
-from tocsin.connectors.store.queries.others import Told
+from tocsin.connectors.store.queries.deliveries import Told
 from tocsin.connectors.store.queries.problems import Filter
 from tocsin.connectors.store.reader import Reader, Store
 from tocsin.connectors.store.structs import status_of

@@ -9,11 +9,11 @@ from sqlalchemy import Connection as Session
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
+from tocsin.connectors.store.bus_structs import Audited, Count, DeadLetter, Minute, Progress, SilenceRow, Violation
 from tocsin.connectors.store.database import Database, StoreUnavailable, database_of
-from tocsin.connectors.store.lines import Audited, Count, DeadLetter, Minute, Progress, SilenceRow, Violation
 from tocsin.connectors.store.migrating import check_schema
 from tocsin.connectors.store.queries import cases as ask_cases
-from tocsin.connectors.store.queries import others, timelines
+from tocsin.connectors.store.queries import deliveries, numbers, operations, timelines
 from tocsin.connectors.store.queries import peers as ask_peers
 from tocsin.connectors.store.queries import problems as ask_problems
 from tocsin.connectors.store.queries.cases import Case, CaseFilter, CaseOrder
@@ -39,7 +39,7 @@ from tocsin.connectors.store_address import StoreAddress
 
 T = TypeVar("T")
 PAGE = 50
-EVERYTHING, ALL_LETTERS = Filter(), others.DeadFilter()
+EVERYTHING, ALL_LETTERS = Filter(), operations.DeadFilter()
 OPEN = CaseFilter()
 
 
@@ -170,56 +170,56 @@ class Reader:
         """What happened to a case besides its reports."""
         return await self._ask(lambda scope: ask_cases.events(scope, storable(case), cursor, limit))
 
-    async def told_of(self, about: Sequence[str], limit: int = PAGE) -> list[others.Told]:
+    async def told_of(self, about: Sequence[str], limit: int = PAGE) -> list[deliveries.Told]:
         """The deliveries about these events, with their attempts."""
         events = [storable(one) for one in about]
-        return await self._ask(lambda scope: others.told_of(scope, events, limit))
+        return await self._ask(lambda scope: deliveries.told_of(scope, events, limit))
 
-    async def told_of_case(self, case: str, limit: int = PAGE) -> list[others.Told]:
+    async def told_of_case(self, case: str, limit: int = PAGE) -> list[deliveries.Told]:
         """The deliveries about anything of a case, with their attempts."""
-        return await self._ask(lambda scope: others.told_of_case(scope, storable(case), limit))
+        return await self._ask(lambda scope: deliveries.told_of_case(scope, storable(case), limit))
 
-    async def told_about(self, problem: str, case: str | None, limit: int = PAGE) -> list[others.Told]:
+    async def told_about(self, problem: str, case: str | None, limit: int = PAGE) -> list[deliveries.Told]:
         """The deliveries about a problem, and about what happened to its case, with their attempts."""
         of_case = None if case is None else storable(case)
-        return await self._ask(lambda scope: others.told_about(scope, storable(problem), of_case, limit))
+        return await self._ask(lambda scope: deliveries.told_about(scope, storable(problem), of_case, limit))
 
-    async def delivery(self, delivery: str) -> others.Told | None:
+    async def delivery(self, delivery: str) -> deliveries.Told | None:
         """One delivery with its attempts."""
-        return await self._ask(lambda scope: others.delivery(scope, storable(delivery)))
+        return await self._ask(lambda scope: deliveries.delivery(scope, storable(delivery)))
 
     async def command(self, command: str) -> Command | None:
         """One command, with what became of it."""
-        return await self._ask(lambda scope: others.command(scope, storable(command)))
+        return await self._ask(lambda scope: operations.command(scope, storable(command)))
 
     async def commands(self, target: str | None = None, cursor: str | None = None, limit: int = PAGE) -> Page[Command]:
         """What people and programs wanted."""
         wanted = None if target is None else storable(target)
-        return await self._ask(lambda scope: others.command_page(scope, wanted, cursor, limit))
+        return await self._ask(lambda scope: operations.command_page(scope, wanted, cursor, limit))
 
     async def silences(self, cursor: str | None = None, limit: int = PAGE) -> Page[SilenceRow]:
         """The silences that were made while running."""
-        return await self._ask(lambda scope: others.silence_page(scope, cursor, limit))
+        return await self._ask(lambda scope: operations.silence_page(scope, cursor, limit))
 
     async def dead_letters(
-        self, wanted: others.DeadFilter = ALL_LETTERS, cursor: str | None = None, limit: int = PAGE
+        self, wanted: operations.DeadFilter = ALL_LETTERS, cursor: str | None = None, limit: int = PAGE
     ) -> Page[DeadLetter]:
         """The dead letters that are meant."""
-        return await self._ask(lambda scope: others.dead_letter_page(scope, wanted, cursor, limit))
+        return await self._ask(lambda scope: operations.dead_letter_page(scope, wanted, cursor, limit))
 
     async def audit(self, cursor: str | None = None, limit: int = PAGE) -> Page[Audited]:
         """Who asked the bus for what."""
-        return await self._ask(lambda scope: others.audit_page(scope, cursor, limit))
+        return await self._ask(lambda scope: operations.audit_page(scope, cursor, limit))
 
-    async def top(self, kind: others.Counted, since: int, until: int, limit: int = PAGE) -> list[Count]:
+    async def top(self, kind: numbers.Counted, since: int, until: int, limit: int = PAGE) -> list[Count]:
         """The most frequent codes, outcomes or dialects of a time."""
-        return await self._ask(lambda scope: others.top(scope, kind, since, until, limit))
+        return await self._ask(lambda scope: numbers.top(scope, kind, since, until, limit))
 
     async def by_hour(
-        self, kind: others.Counted, since: int, until: int, names: Sequence[str] | None = None
+        self, kind: numbers.Counted, since: int, until: int, names: Sequence[str] | None = None
     ) -> list[Count]:
         """How many there were in each hour of a time."""
-        return await self._ask(lambda scope: others.by_hour(scope, kind, names, since, until))
+        return await self._ask(lambda scope: numbers.by_hour(scope, kind, names, since, until))
 
     async def by_minute(self, since: int) -> list[Minute]:
         """How often each code was reported in each minute since then, in as much of it as can be counted at once."""
@@ -227,11 +227,11 @@ class Reader:
 
     async def peers(self, since: int = 0, limit: int = PAGE) -> list[tuple[str, int]]:
         """The peers that broke rules of dialects, and how often."""
-        return await self._ask(lambda scope: others.peers(scope, since, limit))
+        return await self._ask(lambda scope: numbers.peers(scope, since, limit))
 
     async def violations(self, peer: str, since: int = 0) -> list[Violation]:
         """Which rules a peer broke."""
-        return await self._ask(lambda scope: others.violations_of(scope, storable(peer), since))
+        return await self._ask(lambda scope: numbers.violations_of(scope, storable(peer), since))
 
     async def is_known(self, peer: str) -> bool:
         """Whether anything is known of a peer."""

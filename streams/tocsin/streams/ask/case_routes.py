@@ -14,7 +14,7 @@ from tocsin.connectors.gateway.problems import Refusal
 from tocsin.connectors.store import Reader
 from tocsin.connectors.store.cursors import LARGEST_PAGE
 from tocsin.connectors.store.queries.cases import CaseFilter, CaseOrder, CaseState
-from tocsin.connectors.store.queries.others import DAY, HOUR
+from tocsin.connectors.store.queries.numbers import DAY, HOUR
 from tocsin.connectors.store.structs import CaseEvent, Delivery, Span
 from tocsin.streams.ask.asking import Asking, answers, openapi, store_refusals
 from tocsin.streams.ask.parameters import SEVERITIES, listing_parameters, parameter, refused

@@ -21,8 +21,8 @@ from tocsin.connectors.gateway.problems import OPERATORS_ONLY, Refusal, refusals
 from tocsin.connectors.gateway.rates import Rate, TenantRates
 from tocsin.connectors.gateway.request import ACCEPTED, BY_PARAMETER, TENANT_PARAMETER, read_command
 from tocsin.connectors.gateway.subscription_requests import text_of
-from tocsin.connectors.store.lines import DeadLetter
-from tocsin.connectors.store.queries.others import DeadFilter
+from tocsin.connectors.store.bus_structs import DeadLetter
+from tocsin.connectors.store.queries.operations import DeadFilter
 from tocsin.streams.ask.asking import Asking, answers, openapi, store_refusals
 from tocsin.streams.ask.dead_facts import DeadPort, LettersAway, ReplayOutcome, ShownLetter
 from tocsin.streams.ask.links import Links

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from tocsin.connectors.gateway.admission import caller_of
 from tocsin.connectors.store import status_of
-from tocsin.connectors.store.lines import Minute, SilenceRow
+from tocsin.connectors.store.bus_structs import Minute, SilenceRow
 from tocsin.connectors.store.queries.peers import Stopped
 from tocsin.streams.ask.asking import Asking, answers, openapi, store_refusals
 from tocsin.streams.ask.links import Links

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from tocsin.connectors.dialects.rule_words import RULE_WORDS, SOURCES, words_of_rule
 from tocsin.connectors.printable import clipped, printable
-from tocsin.connectors.store.lines import Violation
+from tocsin.connectors.store.bus_structs import Violation
 from tocsin.connectors.store.structs import Occurrence
 from tocsin.streams.ask.problem_answers import read_problem
 from tocsin.streams.rules.documents import document_of, for_peer

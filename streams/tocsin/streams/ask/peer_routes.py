@@ -13,7 +13,7 @@ from tocsin.connectors.gateway.admission import caller_of
 from tocsin.connectors.gateway.ask_kinds import NOT_KNOWN
 from tocsin.connectors.gateway.problems import Refusal
 from tocsin.connectors.store import Reader
-from tocsin.connectors.store.lines import Violation
+from tocsin.connectors.store.bus_structs import Violation
 from tocsin.connectors.store.queries.peers import PeerLine, Stopped
 from tocsin.streams.ask.asking import Asking, answer, answers, openapi, store_refusals
 from tocsin.streams.ask.endpoint_facts import StandingPort

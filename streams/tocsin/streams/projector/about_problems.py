@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from tocsin.connectors.store.queries.others import DAY, HOUR
+from tocsin.connectors.store.queries.numbers import DAY, HOUR
 from tocsin.connectors.store.text import storable
 from tocsin.connectors.store.words import words_of
 from tocsin.schemas.events import (

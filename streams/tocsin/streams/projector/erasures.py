@@ -17,7 +17,7 @@ from tocsin.connectors.store.tables import erased, erasures
 from tocsin.connectors.store.text import storable
 from tocsin.schemas.events import Event, OverrideSet
 from tocsin.schemas.problem import Problem, Source
-from tocsin.streams.projector.about_others import letter_event
+from tocsin.streams.projector.about_deliveries import letter_event
 from tocsin.streams.projector.statements import carry_out
 from tocsin.streams.projector.taken import Taken
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, or_, select, text, tuple_
 
-from tocsin.connectors.store.queries.others import DAY
+from tocsin.connectors.store.queries.numbers import DAY
 from tocsin.connectors.store.tables import (
     OWNED,
     activity,

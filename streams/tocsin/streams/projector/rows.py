@@ -17,13 +17,15 @@ from tocsin.schemas.events import (
     TenantSet,
     Tick,
 )
-from tocsin.streams.projector import about_others, about_problems
+from tocsin.streams.projector import about_activity, about_commands, about_deliveries, about_problems
 from tocsin.streams.projector.taken import Taken, Turn
 
 TOPICS = ("settings", "inbox", "problems", "escalations", "answers", "deliveries", "attempts", "dead", "audit")
 """The topics that are projected, without prefix."""
 
-HANDLERS: Mapping[type[Any], Callable[[Turn, Any, Taken], None]] = {**about_problems.HANDLERS, **about_others.HANDLERS}
+HANDLERS: Mapping[type[Any], Callable[[Turn, Any, Taken], None]] = {
+    **about_problems.HANDLERS, **about_activity.HANDLERS, **about_commands.HANDLERS, **about_deliveries.HANDLERS,
+}  # fmt: skip
 WITHOUT_ROWS: Collection[type[Any]] = (Tick, SchemaInUse, SubscriptionSet, TenantSet, OverrideSet, KeySet, KeyUsed)
 """Events that leave nothing in the store: those of the bus itself, and settings that hold secrets or have their own
 API."""
@@ -35,7 +37,7 @@ def put_rows(turn: Turn, taken: Taken) -> None:
     """Put the rows of one record into `turn.changes`. Whatever it raises is a fault of the record or of ours."""
     if taken.topic == "dead":
         if not any(name in (REPLAYED_OF, PURGED_OF) for name, _ in taken.headers):
-            about_others.buried(turn, taken)
+            about_deliveries.buried(turn, taken)
         return
     if taken.event is None:
         key = taken.key.decode("utf-8", "replace")

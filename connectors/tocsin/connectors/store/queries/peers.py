@@ -11,7 +11,7 @@ from msgspec import Struct
 from sqlalchemy import ColumnElement, func, text
 
 from tocsin.connectors.store.loops import LOOP_REASONS, STOPPED
-from tocsin.connectors.store.queries.others import MOST_COUNTS, peers
+from tocsin.connectors.store.queries.numbers import MOST_COUNTS, peers
 from tocsin.connectors.store.scope import Scope
 from tocsin.connectors.store.structs import Activity, CaseEvent
 from tocsin.connectors.store.tables import (

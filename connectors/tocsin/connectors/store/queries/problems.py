@@ -11,8 +11,8 @@ from msgspec import Struct
 from sqlalchemy import ColumnElement, and_, func, or_, select, true
 from sqlalchemy import Connection as Session
 
+from tocsin.connectors.store.bus_structs import Minute
 from tocsin.connectors.store.cursors import number_of, page_of, page_size, place_of
-from tocsin.connectors.store.lines import Minute
 from tocsin.connectors.store.scope import Scope
 from tocsin.connectors.store.structs import Occurrence, Page, ProblemLine
 from tocsin.connectors.store.tables import problems

@@ -1,4 +1,4 @@
-"""Writes docs/commands.md from the commands: `python -m tocsin.streams.cli.document`, in the repository."""
+"""Writes docs/commands.md from the commands: `python -m tocsin.streams.cli.commands_document`, in the repository."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reader of the store is given of the bus's own doings, and of numbers; as structs.py."""
+"""What a reader of the store is given of the bus itself and of numbers; structs.py has what problems are made of."""
 
 from __future__ import annotations
 
