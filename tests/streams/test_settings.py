@@ -42,6 +42,14 @@ def test_the_defaults_need_nothing(tmp_path: Path) -> None:
     assert settings.warnings == []
 
 
+@pytest.mark.parametrize(("said", "meant"), [("on", "on"), ("off", "off"), ("loopback", "on")])
+def test_who_makes_endpoints_over_http_is_said_as_before_there_were_keys(
+    monkeypatch: pytest.MonkeyPatch, said: str, meant: str
+) -> None:
+    monkeypatch.setenv("TOCSIN_SUBSCRIPTIONS", said)
+    assert load_settings().subscriptions == meant
+
+
 def test_a_flag_beats_the_environment_beats_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("tocsin.toml").write_text('port = 1\nprefix = "file."\npartitions = 4\n')
     monkeypatch.setenv("TOCSIN_PORT", "2")

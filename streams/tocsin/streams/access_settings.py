@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tocsin.connectors.access import ALGORITHMS
@@ -21,6 +21,11 @@ def _algorithms(value: str) -> str:
 def algorithms_of(value: str) -> tuple[str, ...]:
     """The names in a list with commas."""
     return tuple(one.strip() for one in value.split(",") if one.strip())
+
+
+def _as_it_is_called_now(value: object) -> object:
+    """`loopback` was a value before there were keys, and is in files of then; who asks from here is `anonymous` now."""
+    return "on" if value == "loopback" else value
 
 
 class AccessSettings(BaseSettings):
@@ -67,7 +72,7 @@ class AccessSettings(BaseSettings):
     """How many streams of events a tenant may have open at one gateway; 0 = no limit."""
     audit_addresses: Literal["network", "whole"] = "network"
     """How much of an address is kept on the topic `audit`: its network (/24, or /48), or all of it."""
-    subscriptions: Literal["on", "off"] = "on"
+    subscriptions: Annotated[Literal["on", "off"], BeforeValidator(_as_it_is_called_now)] = "on"
     """Whether endpoints are made over HTTP (`/v1/subscriptions`), by who has the scope `admin`."""
     subscriptions_private: bool = False
     """Whether endpoints made over HTTP may have `allow_private`: plain http, any port, private addresses."""

@@ -1,7 +1,8 @@
 """Rows keep their bytes: golden bytes of each kind, round trips, and keys that cannot collide.
 
 `golden.json` has the bytes of every kind in the format that is written. Until a format is released,
-`python -m tests.streams.rules.state.test_rows` writes it anew; afterwards its bytes move to OLD.
+`python -m tests.streams.rules.state.test_rows` writes it anew; afterwards its bytes move to OLD, and the file as it was
+released becomes `golden_before.json`.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ from tocsin.streams.rules.state import (
 )
 
 FILE = Path(__file__).parent / "golden.json"
+BEFORE = json.loads(FILE.with_name("golden_before.json").read_text("utf-8"))
+"""Every kind of row as the release before writes it, each field set."""
 KINDS: tuple[Any, ...] = get_args(Row)
 
 OLD: list[tuple[int, Row, str]] = [
@@ -135,6 +138,16 @@ def in_this_format() -> dict[str, str]:
 def test_the_bytes_of_older_formats_are_still_read(version: int, row: Row, data: str) -> None:
     assert decode_row(bytes.fromhex(data), version) == row
     assert decode_row(encode_row(row), ROW_VERSION) == row
+
+
+@pytest.mark.parametrize("kind", BEFORE["rows"])
+def test_every_row_of_the_release_before_is_taken_up_whole(kind: str) -> None:
+    """What it says stays where it is; what it does not say yet is as in a row that says nothing."""
+    data = bytes.fromhex(BEFORE["rows"][kind])
+    before, row = msgspec.msgpack.decode(data), decode_row(data, BEFORE["version"])
+    now = msgspec.msgpack.decode(encode_row(row))
+    unsaid = msgspec.structs.fields(row)[len(before) - 1 :]
+    assert now == [*before, *(None if field.required else field.default for field in unsaid)]
 
 
 def test_every_kind_has_golden_bytes_of_this_format() -> None:
