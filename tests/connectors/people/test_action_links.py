@@ -50,6 +50,19 @@ def test_it_expires() -> None:
         LINKS.read(token, NOW + 60_000_000)
 
 
+FROM_BEFORE = (
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."
+    "eyJhdWQiOiJ0b2NzaW46YWN0IiwiZXhwIjoxODAwNjAwMDAwLCJ0ZW4iOiJhY21lIiwic3ViIjoiYy0xIiwiYWN0IjoicmVzb2x2ZSIsImJ5Ijoi"
+    "QW5uIn0.jgSV3vUSGi0RTg5eL-MOImPguwVodhAMNY1qIGqnZGA"
+)
+"""A token of the release before, which signed by another library."""
+
+
+def test_a_link_that_the_release_before_sent_still_holds() -> None:
+    sent = Answer(tenant="acme", case="c-1", action="resolve", by="Ann", expires=1_800_600_000)
+    assert LINKS.read(FROM_BEFORE, NOW) == sent
+
+
 def claims(**changes: object) -> dict[str, object]:
     usual = {"aud": "tocsin:act", "exp": ANSWER.expires, "ten": "acme", "sub": "c-1", "act": "resolve", "by": "Ann"}
     return {name: value for name, value in (usual | changes).items() if value is not None}

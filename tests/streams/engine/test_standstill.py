@@ -118,6 +118,27 @@ async def test_a_schema_that_never_comes_can_be_skipped_and_only_that_record_is(
         assert (partition.task.trouble(), partition.task.committable()) == (None, (3, ""))
 
 
+class Later(Tally):
+    """What a later release writes."""
+
+    row_version = Tally.row_version + 1
+
+
+async def test_who_cannot_read_the_rows_says_so_where_the_one_before_stood() -> None:
+    """Also from its start: it has no row and no record, and whoever looks from elsewhere sees only what it commits."""
+    async with Partition(Later()) as later:
+        await later.running()
+        later.feed(*adds(1, 2))
+        await consume(later, lambda: later.task.mark_offset() == 2)
+    async with Partition(broker=later.broker) as earlier:
+        await earlier.until(lambda: earlier.task.halted == "needs_a_person")
+        assert earlier.task.committable() == (2, "halted needs_a_person -")
+    async with Partition(Later(), broker=later.broker) as later:
+        await later.running()
+        assert later.task.committable() == (2, "")
+        assert later.sums() == [1, 3]
+
+
 class Halting(Tally):
     """A record `halt` finds a row that a newer release wrote."""
 

@@ -127,8 +127,8 @@ class PartitionWriter:
             on_read()
         if replay.owner != state.owner:
             raise LogUnavailable("the changelog does not end with our owner record")
-        state.rows.start()
         state.mark, state.outbox, state.recent_dead = replay.mark, replay.outbox, replay.recent_dead
+        state.rows.start()
         state.rewrite = replay.void_keys
         state.needs_rewrite = replay.void_records > 0
         state.log_end = at + 1

@@ -6,7 +6,8 @@ letter. One that halts stays until it can be read or a person lets it go (engine
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from tocsin.streams.engine.dead import Skip
 from tocsin.streams.engine.fold import Folded
@@ -59,6 +60,15 @@ class Standstill:
         stands_at = self.offset if self._marked is None else self._marked
         trouble = self.trouble()
         return None if stands_at is None else (stands_at, "" if trouble is None else trouble.written())
+
+    @contextmanager
+    def marked_by(self, writer: PartitionWriter) -> Iterator[None]:
+        """Around a take-over: also one that fails has read where the partition stood."""
+        try:
+            yield
+        finally:
+            mark = writer.state.mark
+            self._marked = self._marked if mark is None else mark.offset + 1
 
     async def taken_over(self, skip_asked: AskedFor) -> None:
         """The partition was recovered: if it stands at a record, that may be let go now; else it moves again."""

@@ -211,7 +211,7 @@ class PartitionTask:
     async def _take_over(self) -> None:
         self.phase = Phase.TAKING_OVER
         writer = self._new_writer(uuid.uuid4().bytes)
-        with self._setbacks.recovery(lambda: writer.state.log_end > 0):
+        with self._setbacks.recovery(lambda: writer.state.log_end > 0), self._still.marked_by(writer):
             verdict = await writer.take_over(self.moved if self._setbacks.reading_is_progress else lambda: None)
         if verdict.input_changed:
             self._log.error("input changed", standing=verdict.standing, lost=verdict.lost, position=verdict.position)
