@@ -77,7 +77,7 @@ class Shell:
 async def test_by_command_line_and_over_http(bootstrap: str, prefix: str, tmp_path: Path) -> None:
     async with a_bus(bootstrap, prefix, tmp_path) as (bus, people, settings):
         at = people.gateway.url.removeprefix("http://")
-        shell = Shell(tmp_path, {**bus._settings(), **settings, "TOCSIN_TENANT": "default"}, {
+        shell = Shell(tmp_path, {**bus.settings(), **settings, "TOCSIN_TENANT": "default"}, {
             "8799": free_port(), "localhost:8700": at,
         })  # fmt: skip
         assert await shell.run(ADD) == ""

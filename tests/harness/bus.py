@@ -106,7 +106,7 @@ class Bus:
 
     async def start(self, name: str, failpoint: str | None = None, **environment: str) -> Child:
         """Start `tocsin NAME --json`; it is not awaited, see `Child.ready`."""
-        settings = {**self._settings(), **environment}
+        settings = {**self.settings(), **environment}
         if failpoint:
             settings["TOCSIN_FAILPOINT"] = failpoint
         log = self.folder / f"{name}-{len(self.children)}.log"
@@ -118,11 +118,12 @@ class Bus:
 
     async def run(self, *arguments: str) -> tuple[int, str]:
         """Run a command of `tocsin` to its end: its exit code, and all that it said."""
-        process = await start(COMMAND, arguments, {**os.environ, **self._settings()}, self.folder)
+        process = await start(COMMAND, arguments, {**os.environ, **self.settings()}, self.folder)
         said, _ = await asyncio.wait_for(process.communicate(), 60)
         return process.returncode or 0, said.decode()
 
-    def _settings(self) -> dict[str, str]:
+    def settings(self) -> dict[str, str]:
+        """The variables of all processes."""
         return {
             "TOCSIN_BOOTSTRAP": self.bootstrap,
             "TOCSIN_PREFIX": self.prefix,

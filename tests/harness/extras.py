@@ -1,9 +1,10 @@
-"""Programs that only packages of Debian have, and without which some tests are skipped."""
+"""Programs that only packages of Debian have, and what else tests are skipped without."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from typing import NoReturn
 
 import pytest
 
@@ -22,7 +23,12 @@ def needs(*names: str, by: str = "make test-extras") -> str:
     for name in names:
         if found := shutil.which(name):
             return found
-    missing = f"{names[0]} is not here: {by}"
+    return skip_without(names[0], by)
+
+
+def skip_without(what: str, by: str) -> NoReturn:
+    """Skip the test that runs, or fail it where EXTRAS_REQUIRED is `yes`; `by` says how to get what is not there."""
+    missing = f"{what} is not here: {by}"
     if os.environ.get("EXTRAS_REQUIRED") == "yes":
         pytest.fail(missing)
     pytest.skip(missing)
