@@ -23,7 +23,7 @@ async def shell(script: str, bus: Bus, url: str) -> str:
     for printed in ("https://bus.example", "localhost:8700"):
         script = script.replace(printed, url if printed.startswith("http") else url.removeprefix("http://"))
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = {**os.environ, **bus._settings(), "PATH": path}
+    environment = {**os.environ, **bus.settings(), "PATH": path}
     process = await asyncio.create_subprocess_exec(
         "bash", "-euo", "pipefail", "-c", script, cwd=bus.folder, env=environment,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
