@@ -92,20 +92,21 @@ def _problem(record: logging.LogRecord, error: BaseException | None, extra: list
 
     from tocsin.connectors.publish.exception_codes import code_of_logger
     from tocsin.connectors.publish.reporting import problem
+    from tocsin.connectors.publish.texts import text_of
     from tocsin.schemas.problem import Item, Severity
 
     said, code = _said(record), _members(record).get(CODE)
-    items = [Item(key="logger", value=record.name), Item(key="level", value=record.levelname), *extra]
+    items = [Item(key="logger", value=text_of(record.name)), Item(key="level", value=text_of(record.levelname)), *extra]
     severity = Severity.ERROR if record.levelno >= logging.ERROR else Severity.WARNING
     if error is not None:
         made = sdk.problem_of(error, code if isinstance(code, str) else None)
         return replace(made, text=f"{said}: {made.text}", items=[*items, *made.items], severity=severity)
-    place = Item(key="logged_at", value=f"{record.filename}:{record.lineno} {record.funcName}")
+    place = Item(key="logged_at", value=text_of(f"{record.filename}:{record.lineno} {record.funcName}"))
     usual = code_of_logger(record.name, error=severity is Severity.ERROR)
     noticed_at = int(record.created * 1_000_000)
     own = code if isinstance(code, str) and code else None
     return problem(
-        own or usual, text=said or record.name, items=[*items, place], severity=severity, noticed_at=noticed_at
+        own or usual, text=said or text_of(record.name), items=[*items, place], severity=severity, noticed_at=noticed_at
     )
 
 

@@ -33,10 +33,13 @@ def is_secret_name(name: str) -> bool:
 PRIVATE_OF_JWK = frozenset(("d", "k", "p", "q", "dp", "dq", "qi", "oth"))
 """Members of a JWK (what has a `kty`) that nobody else may know."""
 
+_KEY = r"[_-]?key(?:[_-]?(?:multibase|base58|jwk|hex|pem))?"
+# By first letters, in a set: where none of them stands nothing else is tried, which it is at each place of a text.
 _NAMED = (
-    r"(?:passw(?:or)?d|passphrase|pwd|secret|seed(?:(?<![a-z]seed)|(?<=(?:did|let)seed))|mnemonic"
-    r"|(?:api|access|private|secret|account|storage|wallet|signing|encryption|master)[_-]?key"
-    r"(?:[_-]?(?:multibase|base58|jwk|hex|pem))?|token)"
+    rf"(?:[pP](?i:ass(?:w(?:or)?d|phrase)|wd|rivate{_KEY})|[sS](?i:ecret(?:{_KEY})?|(?:torage|igning){_KEY}"
+    r"|eed(?:(?<![a-z]seed)|(?<=(?:did|let)seed)))"
+    rf"|[aA](?i:(?:pi|ccess|ccount){_KEY})|[wW](?i:allet{_KEY})|[eE](?i:ncryption{_KEY})"
+    rf"|[mM](?i:nemonic|aster{_KEY})|[tT](?i:oken))"
 )
 _NO_MARK = r"(?!\[redacted)"
 _WORD = r"[^\s\"'&;,<>\\]"
@@ -93,23 +96,23 @@ SECRET = re.compile(
     # an id of AWS, and the secret beside it
     r"|A(?:KI|SI)A[A-Z0-9]{16}(?![A-Za-z0-9])(?:[\s:,;/\"'=]{1,4}[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+]))?))"
     # what may be the first of a header's two words names a scheme
-    r"|(?P<authorization>(?i:authorization)\\{0,8}[\"']?[ \t]{0,4}[:=][ \t]{0,4}b?\\{0,8}[\"']?"
+    r"|(?P<authorization>[aA](?i:uthorization)\\{0,8}[\"']?[ \t]{0,4}[:=][ \t]{0,4}b?\\{0,8}[\"']?"
     rf"(?:(?:(?i:api-?key|dpop|oauth|aws4-hmac-sha256)|[A-Za-z][a-z-]{{0,20}}|[A-Z-]{{1,20}})[ \t]{{1,4}})?)"
     rf"{_NO_MARK}(?!{_WORD}{{1,24}}[ \t]{{1,4}}\[redacted){_made(_WORD)}{_WORD}{{4,}}"
-    rf"|(?P<bearer>(?i:(?<![a-z])(?:bearer|basic))(?:[ \t]+|{_FOLDED})){_made(_CREDENTIAL)}{_CREDENTIAL}{{8,}}=*"
+    rf"|(?P<bearer>[bB](?i:(?<![a-z]b)(?:earer|asic))(?:[ \t]+|{_FOLDED})){_made(_CREDENTIAL)}{_CREDENTIAL}{{8,}}=*"
     r"|(?P<url_password>(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/?#@:\"'<>]*:)"
     r"[^\s/?#@\"'<>]+(?:@[^\s/?#@\"'<>,;]+)*(?=@)"
     r"|(?P<signed>[?&](?i:sig|(?:x-amz-|x-goog-)?signature)=)[A-Za-z0-9%/+_-]{16,}=*"
-    rf"|(?P<named>(?:(?i:{_NAMED})[ \t]?(?:=>?|:=)[ \t]?"
-    rf"|(?i:{_NAMED}|cookie2?)\\*[\"'](?:\s{{0,8}}(?::|=>?)\s{{0,32}}|{_PAIRED}))"
+    rf"|(?P<named>(?:{_NAMED}[ \t]?(?:=>?|:=)[ \t]?"
+    rf"|(?:{_NAMED}|[cC](?i:ookie2?))\\*[\"'](?:\s{{0,8}}(?::|=>?)\s{{0,32}}|{_PAIRED}))"
     rf"{_OPEN}?){_NO_MARK}(?(quote1){_INSIDE}|(?:{_BRACKETS}[^\s\"'&;,<>\\)\]}}]*|{_WORD}{{3,}}))"
     # a colon, or a blank behind an option, is of sentences too
-    rf"|(?P<said>(?:(?<!unexpected )(?<!unknown )(?i:{_NAMED})[ \t]?:(?:{_FOLDED}|[ \t]{{0,4}})"
-    rf"|(?<![\w-])--(?:[A-Za-z0-9]{{1,20}}-){{0,3}}(?i:{_NAMED})[ \t]{{1,4}}){_LOOSELY_OPEN}?){_NO_MARK}"
+    rf"|(?P<said>(?:(?<!unexpected )(?<!unknown ){_NAMED}[ \t]?:(?:{_FOLDED}|[ \t]{{0,4}})"
+    rf"|(?<![\w-])--(?:[A-Za-z0-9]{{1,20}}-){{0,3}}{_NAMED}[ \t]{{1,4}}){_LOOSELY_OPEN}?){_NO_MARK}"
     rf"(?(quote2){_LOOSELY_INSIDE}|(?!did:|https?:|urn:){_made(_WORD)}{_WORD}{{4,}})"
-    rf"|(?P<element>(?i:{_NAMED})>){_NO_MARK}[^<>\r\n]++(?=</)"
+    rf"|(?P<element>{_NAMED}>){_NO_MARK}[^<>\r\n]++(?=</)"
     rf"|(?P<user>(?<!\S)-(?:u|-user)[ =]{{1,2}}[\"']?[^\s:\"'/]{{1,64}}:){_NO_MARK}[^\s\"'/:]{{3,}}"
-    r"|(?P<cookie>(?i:(?<![a-z])cookie2?[ \t]*:[ \t]*)(?=[^\s=;]{1,200}=))(?!\[redacted)[^\r\n]+"
+    r"|(?P<cookie>[cC](?i:(?<![a-z]c)ookie2?[ \t]*:[ \t]*)(?=[^\s=;]{1,200}=))(?!\[redacted)[^\r\n]+"
     r"|(?P<card>(?<![\w.+])[2-6](?:[ -]?[0-9]){12,18}(?![\w]))",
     re.DOTALL,
 )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.harness.canaries import JWT
-from tocsin.connectors.publish.texts import MAX_TEXT, shown, text_of
+from tocsin.connectors.publish.texts import MAX_TEXT, MEMBERS, shown, text_of
 from tocsin.connectors.redaction import redact_text
 
 
@@ -34,8 +34,28 @@ TEXTS: dict[str, tuple[object, str, str]] = {
     "half a character": ("a\udcff", "a\\udcff", "'a\\udcff'"),
     "a text of a class of its own": (Own("a"), "a", "'a'"),
     "what fails when it is asked": (Unsayable(), "", "<Unsayable>"),
+    "members that fail": ([Unsayable(), {"a": Unsayable()}], "", "[<Unsayable>, {'a': <Unsayable>}]"),
     "a text without end": ("x" * 10**6, "x" * MAX_TEXT, "'" + "x" * 199),
 }
+
+
+def test_of_what_is_large_not_all_is_written() -> None:
+    asked: list[int] = []
+
+    class Counted:
+        def __repr__(self) -> str:
+            asked.append(1)
+            return "."
+
+    assert shown([Counted()] * 100_000).startswith("[., .")
+    assert shown({number: Counted() for number in range(100_000)}).startswith("{0: .")
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert shown(deep).startswith("[[[")
+    assert len(asked) <= 2 * MEMBERS
+    while deep:  # not by the interpreter, one within the other
+        deep = deep.pop()
 
 
 @pytest.mark.parametrize(("value", "text", "written"), TEXTS.values(), ids=list(TEXTS))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable
+from typing import Any
 
 from tocsin.connectors.redaction import redact_text
 
@@ -10,8 +12,30 @@ MAX_TEXT = 2048
 """Characters of a text of a program that are told."""
 MAX_SHOWN = 200
 """Characters that are told of how an object is written (`repr`)."""
-LOOKED_AT = 8192
+MEMBERS, LEVELS = 40, 4
+"""How many members of a container are written, and how deep those within it."""
+LOOKED_AT = 2048
 """Characters behind the last that is told, in which a secret may end: cut in two it would not be known for one."""
+
+
+class _Bounded(reprlib.Repr):
+    """Writes the first members of what is large, and goes a few levels deep: all of it would take long to write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdeque = self.maxarray = MEMBERS
+        self.maxdict, self.maxlevel = MEMBERS, LEVELS
+        self.maxstring = self.maxlong = MAX_TEXT + LOOKED_AT
+
+    def repr_instance(self, x: Any, level: int) -> str:
+        """What is no container; `<Class>` if it fails."""
+        try:
+            return repr(x)
+        except Exception:
+            return f"<{type(x).__name__}>"
+
+
+_WRITE: Callable[[object], str] = _Bounded().repr
 
 
 def text_of(value: object, longest: int = MAX_TEXT) -> str:
@@ -19,7 +43,7 @@ def text_of(value: object, longest: int = MAX_TEXT) -> str:
     return _said_by(str, value, longest) or ""
 
 
-def shown(value: object, longest: int = MAX_SHOWN, by: Callable[[object], str] = repr) -> str:
+def shown(value: object, longest: int = MAX_SHOWN, by: Callable[[object], str] = _WRITE) -> str:
     """How it is written, or as `by` says, `<Class>` if it cannot be. Never raises."""
     found = _said_by(by, value, longest)
     return f"<{type(value).__name__}>" if found is None else found
