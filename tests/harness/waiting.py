@@ -34,6 +34,7 @@ from tocsin.schemas.problem import Problem
 from tocsin.streams.engine.record import Rows
 from tocsin.streams.rules.config import DecideConfig, RuleBook, default_rulebook
 from tocsin.streams.rules.context.enrich import enrich
+from tocsin.streams.rules.context.gaps import note_gap
 from tocsin.streams.rules.decision import Decision, Emit
 from tocsin.streams.rules.derive import Common, about
 from tocsin.streams.rules.policies import TimeoutPolicy
@@ -41,7 +42,6 @@ from tocsin.streams.rules.report import Report
 from tocsin.streams.rules.state import ExpectationRow
 from tocsin.streams.rules.timeouts.chosen import choose
 from tocsin.streams.rules.timeouts.expectations import close_by_problem, expectation_due, observe_message
-from tocsin.streams.rules.timeouts.grace import note_gap
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.values import SECOND
 

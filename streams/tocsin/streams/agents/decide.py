@@ -18,10 +18,10 @@ from tocsin.streams.agents.tenant_config import TenantConfig
 from tocsin.streams.engine.record import Output, Record, Rows
 from tocsin.streams.rules import decide
 from tocsin.streams.rules.config import DecideConfig
+from tocsin.streams.rules.context.gaps import note_gap
 from tocsin.streams.rules.decision import Decision
 from tocsin.streams.rules.state import TENANT_ROWS
 from tocsin.streams.rules.state.keys import key_part
-from tocsin.streams.rules.timeouts.grace import note_gap
 from tocsin.streams.rules.turn import Turn
 
 

@@ -18,10 +18,10 @@ from tocsin.schemas.events import ActivityObserved, CommandIssued, Event, Proble
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Problem
 from tocsin.streams.rules.config import DecideConfig, RuleBook, Silence
+from tocsin.streams.rules.context.gaps import note_gap
 from tocsin.streams.rules.decision import ANSWERS, INBOX, Decision, Emit
 from tocsin.streams.rules.replay import MemoryRows, Replay
 from tocsin.streams.rules.report import case_of
-from tocsin.streams.rules.timeouts.grace import note_gap
 from tocsin.streams.rulesfile import read_rules
 from tocsin.streams.scenarios.mediation import Mediator
 from tocsin.streams.scenarios.names import Line, Names, line_of_event

@@ -14,11 +14,14 @@ from tocsin.connectors.sources.identus.states import KINDS
 from tocsin.schemas.events import ActivityKind, ActivityObserved, CommandIssued, ProblemReported, ProblemSuppressed
 from tocsin.schemas.problem import MAX_RETRIES, RETRIES_LEFT, Item, RetryParty, Severity
 from tocsin.streams.rules.config import Route
+from tocsin.streams.rules.context.gaps import note_gap
 from tocsin.streams.rules.context.record_states import COMPLETED
 from tocsin.streams.rules.match import Match
 from tocsin.streams.rules.policies import LoopLimits
 from tocsin.streams.rules.replay import Decided
-from tocsin.streams.rules.stages.retrying import NEXT_RETRY, RETRIES_SAID
+from tocsin.streams.rules.stages.retrying import NEXT_RETRY, RETRIES_SAID, tries_due
+from tocsin.streams.rules.state import TriesRow
+from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.values import SECOND
 
 if TYPE_CHECKING:
@@ -122,6 +125,22 @@ def test_the_last_try_is_told_when_nothing_more_is_heard(rows: DictRows, problem
     assert bus.report(by * 60 + 1, problem) == [f"{CODE}: repeated", "-> owner"], "its number did not go down"
     assert ends(bus, 40 * 86_400) == []
     assert [key for key in rows.rows if key.startswith("tries/")] == []
+
+
+@pytest.mark.parametrize("newer", [True, False], ids=["a newer try comes", "nothing comes"])
+def test_after_an_outage_it_is_waited_for_what_was_said_meanwhile(rows: DictRows, newer: bool) -> None:
+    bus = Bus(rows, a_book(ALL))
+    assert bus.report(0, retried(3)) == ["suppressed: retrying"]
+    note_gap(rows, NOW + 4 * 60 * SECOND, NOW + 15 * 60 * SECOND)  # the next is told of in ten minutes, at the latest
+    [key] = [key for key in rows.rows if key.startswith("tries/")]
+    row, turn = rows.get(key), Turn(rows, NOW + 15 * 60 * SECOND, bus.config, "acme")
+    assert isinstance(row, TriesRow)
+    tries_due(turn, key, row)
+    assert turn.decisions == []
+    if newer:
+        assert bus.report(15 * 60 + 2, retried(2, 20)) == ["suppressed: retrying"]
+        assert ends(bus, 24 * 60) == []
+    assert ends(bus, 26 * 60) == DEAD
 
 
 def test_only_tries_that_become_fewer_are_kept_quiet(rows: DictRows) -> None:

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.harness.waiting import START, Story, config_with
+from tocsin.streams.rules.context.gaps import MAX_SPANS, merged, note_gap, unheard
 from tocsin.streams.rules.policies import TimeoutPolicy
 from tocsin.streams.rules.state import GapsRow, LatencyRow, encode_row
 from tocsin.streams.rules.timeouts.choosing import pause
-from tocsin.streams.rules.timeouts.grace import MAX_SPANS, merged, note_gap, unheard
 from tocsin.streams.rules.timeouts.quantile import BOUNDS, with_latency
 from tocsin.streams.rules.values import HOUR, SECOND
 

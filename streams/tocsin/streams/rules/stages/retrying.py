@@ -19,6 +19,7 @@ from tocsin.connectors.dialects.values import read_time
 from tocsin.schemas.events import ActivityKind, ActivityObserved, ProblemReported
 from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import MAX_RETRIES, RETRIES_LEFT, Item, Problem, RetryParty, Severity
+from tocsin.streams.rules.context.gaps import unheard
 from tocsin.streams.rules.context.record_states import is_completed
 from tocsin.streams.rules.context.threads import clip
 from tocsin.streams.rules.decision import INBOX
@@ -115,6 +116,9 @@ def tries_due(turn: Turn, key: str, row: TriesRow) -> None:
     if not row.problem:
         turn.tries.delete(key)
         return
+    if until := _after_outage(turn, row):
+        turn.tries.put(key, msgspec.structs.replace(row, until=until), until)
+        return
     again = ProblemReported(
         event_id=derived_id("not_tried_again", row.report),
         tenant=row.tenant,
@@ -126,6 +130,15 @@ def tries_due(turn: Turn, key: str, row: TriesRow) -> None:
     )
     turn.emit(INBOX, row.tenant, again)
     turn.tries.put(key, _quiet(row, turn.now + LONGEST), turn.now + LONGEST)
+
+
+def _after_outage(turn: Turn, row: TriesRow) -> int | None:
+    """Until when to wait once more, where nothing could be heard at the time at which more should have been: what was
+    said then is on its way. None: it could, or the first try is too old."""
+    if not unheard(turn.rows, row.until, turn.now):
+        return None
+    until = min(turn.now + min(unheard(turn.rows, row.until - GRACE, turn.now), GRACE), row.since + LONGEST)
+    return until if until > turn.now else None
 
 
 def _said(turn: Turn, report: Report, row: TriesRow, left: int) -> TriesRow:

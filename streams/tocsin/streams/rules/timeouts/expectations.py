@@ -12,6 +12,7 @@ from tocsin.schemas.ids import derived_id
 from tocsin.schemas.problem import Severity
 from tocsin.streams.protocols import Effect
 from tocsin.streams.rules.context.chains import is_reported
+from tocsin.streams.rules.context.gaps import unheard
 from tocsin.streams.rules.context.interaction import DIRECTIONS
 from tocsin.streams.rules.context.references import RETRY_OF
 from tocsin.streams.rules.context.threads import MAX_TEXT, clip
@@ -31,7 +32,7 @@ from tocsin.streams.rules.timeouts.correlation import (
     note_notice,
     note_retry,
 )
-from tocsin.streams.rules.timeouts.grace import grace_of, unheard
+from tocsin.streams.rules.timeouts.grace import grace_of
 from tocsin.streams.rules.timeouts.learning import (
     Expected,
     expected_for,
