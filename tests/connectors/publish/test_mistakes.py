@@ -83,6 +83,35 @@ def raised(error: BaseException, cause: BaseException | None = None) -> BaseExce
         return caught
 
 
+def failing(name: str) -> BaseException:
+    """An exception that fails when it is asked for this attribute."""
+
+    def fail(_: object) -> object:
+        raise RuntimeError(name)
+
+    made: type[BaseException] = type("Failing", (ExceptionGroup,), {name: property(fail)})
+    return made("boom", [ValueError("inner")])
+
+
+ASKED = ("__cause__", "__context__", "__suppress_context__", "__traceback__", "__notes__", "exceptions")
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_an_exception_that_fails_when_it_is_asked_is_told_for_the_rest(name: str) -> None:
+    told = problem_of_exception(failing(name), variables=True)
+    assert told.code == "e.p.me.failing"
+    assert {item.key for item in told.items} >= {"exception"}
+
+
+def test_a_class_that_fails_when_it_is_asked_for_its_name_has_none() -> None:
+    class Nameless(type):
+        @property
+        def __name__(cls) -> str:  # type: ignore[override]
+            raise RuntimeError
+
+    assert problem_of_exception(Nameless("X", (Exception,), {})("boom")).text == "boom"
+
+
 # the exception, its code and its text
 EXCEPTIONS: dict[str, tuple[BaseException, str, str]] = {
     "of Python": (ValueError("boom"), "e.p.me.value-error", "boom"),

@@ -65,7 +65,9 @@ class KafkaAway(PublishUnconfirmed):
         at = f" at {bootstrap}" if bootstrap else ""
         again = f": publish again with the same event id ({event_id})" if event_id else ""
         super().__init__(event_id, f"Kafka{at} cannot be reached, nothing was sent{again}")
-        self.reason = "there was no answer in time: is Kafka there, and is that its address?"
+        self.reason = (
+            "there was no answer in time: is Kafka there, and is that its address? (A gateway's begins with http.)"
+        )
 
 
 class NoRoom(PublishUnconfirmed):

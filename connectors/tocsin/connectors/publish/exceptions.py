@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import starmap
 from pathlib import PurePath
 from types import FrameType
@@ -33,7 +33,8 @@ def problem_of_exception(error: BaseException, *, code: str | None = None, varia
     """The problem that an exception is: its code (this one, `problem_code`'s, or `e.p.me.` and its class), with its
     text, where it was raised, its causes, the members of a group, notes and stack as items. `variables`: whether those
     of the function in which it was raised are told, too. Never raises."""
-    name, text = text_of(type(error).__name__, MAX_NAME), text_of(error)
+    name, text = _name(error), text_of(error)
+    parts = [_kind, _place, _causes, _members, _notes, _stack, *([_variables] if variables else ())]
     return complete(
         Problem(
             dialect="canonical",
@@ -41,23 +42,30 @@ def problem_of_exception(error: BaseException, *, code: str | None = None, varia
             text=text or name,
             # The text is the detail, too: peers of less than high trust are told the title in its place.
             http=Http(title=name, detail=text or None),
-            items=[
-                *_kind(error),
-                *_place(error),
-                *_causes(error),
-                *_members(error),
-                *_notes(error),
-                *_stack(error),
-                *(_variables(error) if variables else ()),
-            ],
+            items=[item for part in parts for item in _told_by(part, error)],
             noticed_at=time.time_ns() // 1000,
         )
     )
 
 
+def _name(error: BaseException) -> str:
+    try:
+        return text_of(type(error).__name__, MAX_NAME) or "Exception"
+    except Exception:  # of a class of a class that makes its names itself
+        return "Exception"
+
+
+def _told_by(part: Callable[[BaseException], Iterable[Item]], error: BaseException) -> list[Item]:
+    """A part of what is told, nothing if the exception fails when it is asked for it: the others are told."""
+    try:
+        return list(part(error))
+    except Exception:
+        return []
+
+
 def _kind(error: BaseException) -> list[Item]:
     full = _full_name(error)
-    return [] if full == type(error).__name__ else [Item(key="exception", value=full)]
+    return [] if full == _name(error) else [Item(key="exception", value=full)]
 
 
 def _full_name(error: BaseException) -> str:
@@ -107,10 +115,7 @@ def _variables(error: BaseException) -> Iterator[Item]:
 
 
 def _notes(error: BaseException) -> list[Item]:
-    try:
-        notes = getattr(error, "__notes__", None)
-    except Exception:  # of one that makes its attributes itself, and fails
-        return []
+    notes = getattr(error, "__notes__", None)
     if not isinstance(notes, list):
         return []
     return [Item(key="note", value=text_of(note)) for note in notes[:MAX_NOTES]]

@@ -136,7 +136,9 @@ def _answer(response: http.client.HTTPResponse, data: bytes) -> Answer:
     except (msgspec.DecodeError, UnicodeDecodeError):
         document = {}
     words = [str(document[name]) for name in ("title", "detail") if isinstance(document.get(name), str)]
-    return Answer(response.status, _line(". ".join(words)), _seconds(response.getheader("retry-after")), document)
+    return Answer(
+        response.status, _line(". ".join(words)).rstrip("."), _seconds(response.getheader("retry-after")), document
+    )
 
 
 def _line(said: str) -> str:
