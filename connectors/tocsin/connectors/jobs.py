@@ -209,11 +209,14 @@ class Job:
         run.__exit__(kind, error, trace)
 
     def __call__(self, function: Function) -> Function:
-        """The function, each call of which is a run. Raises TypeError for a generator, which has no end of its own."""
+        """The function, each call of which is a run. Raises TypeError for a generator, which has no end of its own, and
+        for what is no function yet."""
+        if isinstance(function, staticmethod | classmethod):
+            raise TypeError(f"@job stands below @{type(function).__name__}, next to the function")
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError(f"{function.__name__} is a generator: use `with job(...)` where it is read")
         name = self._name or str(getattr(function, "__name__", "job"))
-        if inspect.iscoroutinefunction(function):
+        if any(map(inspect.iscoroutinefunction, (function, getattr(function, "__call__", None)))):  # noqa: B004
 
             @functools.wraps(function)
             async def awaited(*arguments: Any, **named: Any) -> Any:
@@ -256,7 +259,7 @@ def job(
     counts: a failure before the last is no problem yet, unless `tell_retries`; that of the last has the code
     `e.p.req.max-retries-exceeded`, or the one that `problem_code` gave the exception. `context`: what it works on,
     such as `record_id="r"`. Without a name a decorated function's is the job's."""
-    if callable(name):
+    if callable(name) or isinstance(name, classmethod):
         return Job(None)(name)
     return Job(name, attempt, attempts, tell_retries, **context)
 

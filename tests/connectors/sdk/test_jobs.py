@@ -261,6 +261,26 @@ def test_a_block_in_a_generator_may_end_in_another_context(memory: Memory) -> No
     assert story(memory) == [STARTED, DONE]
 
 
+async def test_an_object_that_is_called_like_an_async_function(memory: Memory) -> None:
+    class Work:
+        async def __call__(self) -> None:
+            await asyncio.sleep(0)
+            raise Torn
+
+    sdk.init("k:1")
+    with pytest.raises(Torn):
+        await job("nightly")(Work())()
+    assert await asyncio.to_thread(story, memory) == FAILED
+
+
+@pytest.mark.parametrize("kind", [staticmethod, classmethod])
+def test_what_is_no_function_yet(kind: Any) -> None:
+    with pytest.raises(TypeError, match=f"below @{kind.__name__}"):
+        job("nightly")(kind(lambda *_: None))
+    with pytest.raises(TypeError, match="below"):
+        job(kind(lambda *_: None))
+
+
 def test_generators_have_no_end() -> None:
     def numbers() -> Iterator[int]:
         yield 1
