@@ -137,7 +137,7 @@ class Settings(AccessSettings, TelemetrySettings):
     prefix: str = Field(default="tocsin.", pattern=r"^[A-Za-z0-9._-]{1,100}$")
     """What the name of each topic begins with."""
     partitions: int = Field(default=12, ge=1, le=1000)
-    """How many partitions a topic gets when it is made; fixed from then on."""
+    """How many partitions a topic gets when it is made. Another number: docs/repartitioning.md."""
     replication: int = Field(default=1, ge=1, le=9)
     """How many brokers keep each record; 3 for production."""
     tenant: str = Field(default="default", pattern=r"^[A-Za-z0-9._-]{1,64}$")

@@ -1,8 +1,8 @@
 """Makes the topics of the map in Kafka, and finds where Kafka differs from it. Nothing is ever deleted or altered.
 
 The partition count of a topic is fixed when it is made: another count would move keys to other partitions, away from
-their rows. aiokafka has no incremental alteration of configurations (the old kind resets what it does not name), so a
-differing configuration is reported with the command that corrects it.
+their rows (the way to another one: docs/repartitioning.md). aiokafka has no incremental alteration of configurations
+(the old kind resets what it does not name), so a differing configuration is reported with the command that corrects it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from tocsin.connectors.kafka import open_admin
+from tocsin.connectors.kafka import open_admin, open_consumer, read_to_end
 from tocsin.schemas.errors import TocsinError
 from tocsin.streams.settings import Settings
 from tocsin.streams.topology import TOPICS, TopicSpec, topic_name
@@ -24,6 +26,10 @@ from tocsin.streams.topology import TOPICS, TopicSpec, topic_name
 LEADER_TIMEOUT = 30.0
 TOPIC_EXISTS = 36
 UNKNOWN_TOPIC = 3
+FILLING = "repartition"
+"""The topic beside those of the map, of a bus that `tocsin topics repartition` makes: how far it has come."""
+WHOLE = "whole"
+"""The state of a bus that is complete."""
 
 
 class ChangeKind(StrEnum):
@@ -81,9 +87,46 @@ async def apply(admin: AIOKafkaAdminClient, settings: Settings) -> list[TopicCha
     return changes
 
 
-async def _create(admin: AIOKafkaAdminClient, specs: Mapping[str, TopicSpec], settings: Settings) -> None:
+async def make_to_fill(admin: AIOKafkaAdminClient, settings: Settings) -> None:
+    """Make the topics of the map, none of which may be there yet. Until `open_for_use` they keep the times of what is
+    written into them, and nothing is deleted or compacted. Raises TopicsRefused."""
+    specs = {topic_name(settings.prefix, spec.name): spec for spec in TOPICS}
+    kept = {"cleanup.policy": "delete", "retention.ms": "-1", "message.timestamp.type": "CreateTime"}
+    await _create(admin, specs, settings, kept)
+    await _until_led(admin, specs)
+
+
+async def make_filling(admin: AIOKafkaAdminClient, settings: Settings) -> None:
+    """Make the topic FILLING, unless it is there. Raises TopicsRefused."""
+    spec = TopicSpec(FILLING, "", "", {"cleanup.policy": "delete", "retention.ms": "-1"}, 1)
+    await _create(admin, {settings.prefix + FILLING: spec}, settings)
+    await _until_led(admin, [settings.prefix + FILLING])
+
+
+async def open_for_use(admin: AIOKafkaAdminClient, settings: Settings) -> None:
+    """Give topics of `make_to_fill` the configuration of the map. Raises TopicsRefused."""
+    wanted = [
+        ConfigResource(ConfigResourceType.TOPIC, topic_name(settings.prefix, spec.name), dict(_wanted(spec, settings)))
+        for spec in TOPICS
+    ]
+    refused = [str(row) for answer in await admin.alter_configs(wanted) for row in answer.resources if row[0]]
+    if refused:
+        raise TopicsRefused("Kafka did not configure the topics: " + "; ".join(refused))
+
+
+async def _create(
+    admin: AIOKafkaAdminClient,
+    specs: Mapping[str, TopicSpec],
+    settings: Settings,
+    over: Mapping[str, str] | None = None,
+) -> None:
     new = [
-        NewTopic(name, _partitions(spec, settings), settings.replication, topic_configs=_wanted(spec, settings))
+        NewTopic(
+            name,
+            _partitions(spec, settings),
+            settings.replication,
+            topic_configs={**_wanted(spec, settings), **(over or {})},
+        )
         for name, spec in specs.items()
     ]
     answer = await admin.create_topics(new)
@@ -139,7 +182,10 @@ def _differences(name: str, spec: TopicSpec, settings: Settings, rows: list[dict
     changes = []
     wanted, copies = _partitions(spec, settings), {len(row["replicas"]) for row in rows}
     if len(rows) != wanted:
-        detail = f"has {len(rows)}, the settings say {wanted}: set TOCSIN_PARTITIONS to what there is"
+        detail = (
+            f"has {len(rows)}, the settings say {wanted}: set TOCSIN_PARTITIONS to what there is "
+            "(for another number: docs/repartitioning.md)"
+        )
         changes.append(TopicChange(ChangeKind.PARTITIONS, name, detail))
     if copies != {settings.replication}:
         detail = f"has {sorted(copies)} copies, the settings say {settings.replication}: kafka-reassign-partitions.sh"
@@ -173,12 +219,35 @@ class TopicsMissing(TocsinError):
         self.topics = topics
 
 
+class TopicsNotFilled(TocsinError):
+    """`tocsin topics repartition` did not come to its end: what is in the topics is not the whole bus. Exit code 69."""
+
+    exit_code = 69
+
+
 async def require_topics(bootstrap: str, prefix: str) -> None:
     """Check that every topic of the map exists: Kafka clients would wait for a missing one for ever, and log it ten
-    thousand times a second. Raises TopicsMissing or KafkaError."""
+    thousand times a second; and that they are whole, if another bus was copied into them. Raises TopicsMissing,
+    TopicsNotFilled or KafkaError."""
     names = [topic_name(prefix, spec.name) for spec in TOPICS]
     async with open_admin(bootstrap) as admin:
         found = set(await admin.list_topics())
     missing = [name for name in names if name not in found]
     if missing:
         raise TopicsMissing(missing)
+    if prefix + FILLING in found and (filling := await filling_of(bootstrap, prefix)).get("state") != WHOLE:
+        raise TopicsNotFilled(
+            f"the topics {prefix}* are not filled: `tocsin topics repartition` did not come to its end. Run it again "
+            f"as before, or set TOCSIN_PREFIX to {filling.get('source', 'what it was')}"
+        )
+
+
+async def filling_of(bootstrap: str, prefix: str) -> dict[str, Any]:
+    """What stands last in the topic FILLING, which is there; nothing when it is empty. Raises KafkaError."""
+    place = TopicPartition(prefix + FILLING, 0)
+    last: dict[str, Any] = {}
+    async with open_consumer(bootstrap, fetch_max_wait_ms=50, auto_offset_reset="earliest") as consumer:
+        consumer.assign([place])
+        async for record in read_to_end(consumer):
+            last = msgspec.json.decode(record.value, type=dict[str, Any])
+    return last

@@ -14,13 +14,13 @@ from aiokafka.errors import KafkaError
 from tocsin.connectors.kafka import offsets_since, open_consumer, read_to_end
 from tocsin.connectors.printable import clipped
 from tocsin.streams.cli.doctor_checks import Check, Level
-from tocsin.streams.cli.halted import GROUPS, READERS, coordinated, troubles
+from tocsin.streams.cli.halted import GROUPS, READERS, troubles
 from tocsin.streams.engine.dead import NOT_A_PROBLEM
 from tocsin.streams.engine.phase import Trouble
 from tocsin.streams.processes.dead.letter import Opened
 from tocsin.streams.processes.dead.notes import PURGED_OF, REPLAYED_OF, is_note, noted
 from tocsin.streams.processes.exit_codes import CommandFailed
-from tocsin.streams.processes.kafka import ServiceUnreachable, admin_of, needed_bootstrap, places_of
+from tocsin.streams.processes.kafka import ServiceUnreachable, admin_of, coordinated, needed_bootstrap, places_of
 from tocsin.streams.settings import Settings
 from tocsin.streams.topics import ChangeKind, TopicChange, plan
 from tocsin.streams.topology import topic_name

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
-
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import BrokerResponseError
 
 from tocsin.streams.engine.phase import Trouble
+from tocsin.streams.processes.kafka import coordinated
 from tocsin.streams.settings import Settings
 
 GROUPS = {"worker": ("inbox", "deliveries"), "dispatch": ("attempts",)}
 """Process -> the topics that its group (`<prefix><process>`) reads."""
 READERS = {"inbox": "decide", "deliveries": "deliver", "attempts": "dispatch"}
 """Topic -> who reads it, as the metrics name it."""
-COORDINATOR_TRIES = 40
 
 
 async def troubles(admin: AIOKafkaAdminClient, settings: Settings) -> list[Trouble]:
@@ -29,12 +25,3 @@ async def troubles(admin: AIOKafkaAdminClient, settings: Settings) -> list[Troub
             if trouble is not None:
                 found.append(trouble)
     return found
-
-
-async def coordinated(admin: AIOKafkaAdminClient, group: str) -> None:
-    """Wait for a coordinator: Kafka makes its own topic of groups when one is first asked for, and has none before."""
-    for _ in range(COORDINATOR_TRIES):
-        with suppress(BrokerResponseError):
-            await admin.find_coordinator(group)
-            return
-        await asyncio.sleep(0.25)

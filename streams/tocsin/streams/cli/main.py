@@ -47,7 +47,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "read": ("dialects", "What the reader understands of a problem document."),
     "write": ("dialects", "A canonical problem in another dialect, strictly."),
     "codes": ("codes", "The catalogue of well-known codes: list, show, lint."),
-    "topics": ("topics", "The topics of the bus: plan, apply."),
+    "topics": ("topics", "The topics of the bus: plan, apply, repartition."),
     "partitions": ("partitions", "Partitions that stand still: skip."),
     "schemas": ("schemas", "Check the event schemas, also against released ones."),
     "rules": ("rules", "The rules file: make one, check it, try it, its JSON Schema."),

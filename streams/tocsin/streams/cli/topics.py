@@ -1,4 +1,4 @@
-"""`tocsin topics plan | apply`."""
+"""`tocsin topics plan | apply | repartition`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from tocsin.streams.cli import repartition
 from tocsin.streams.cli.options import client_settings
 from tocsin.streams.cli.output import show, show_json
 from tocsin.streams.processes.exit_codes import CHECK_FAILED
@@ -18,6 +19,7 @@ from tocsin.streams.topics import apply as apply_topics
 from tocsin.streams.topics import plan as plan_topics
 
 app = typer.Typer()
+app.command("repartition")(repartition.run)
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
 

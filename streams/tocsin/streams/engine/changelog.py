@@ -37,15 +37,24 @@ def owner_entry(owner: bytes) -> Entry:
     return Entry(_OWNER, owner)
 
 
+def row_entry(key: str, row: bytes | None) -> Entry:
+    """One row as it is encoded; None is its tombstone."""
+    return Entry(_ROW + key.encode(), row)
+
+
+def stand_entries(mark: Mark | None, outbox: list[OutboxRecord]) -> list[Entry]:
+    """Where the partition stands, and what is to be produced."""
+    return [Entry(_MARK, None if mark is None else mark.encode()), Entry(_OUTBOX, encode_outbox(outbox))]
+
+
 def batch_entries(
     rows: RowStore, extra_keys: Collection[str], mark: Mark | None, outbox: list[OutboxRecord]
 ) -> list[Entry]:
     """The changed rows (and `extra_keys`, rewritten), the mark and the outbox, in one list for one record batch."""
-    changed = [Entry(_ROW + key.encode(), stored.encode() if stored else None) for key, stored in rows.changed()]
+    changed = [row_entry(key, stored.encode() if stored else None) for key, stored in rows.changed()]
     written = {entry.key for entry in changed} if extra_keys else ()
-    again = [Entry(_ROW + key.encode(), rows.encoded(key)) for key in extra_keys if _ROW + key.encode() not in written]
-    stand = Entry(_MARK, None if mark is None else mark.encode())
-    return [*changed, *again, stand, Entry(_OUTBOX, encode_outbox(outbox))]
+    again = [entry for key in extra_keys if (entry := row_entry(key, rows.encoded(key))).key not in written]
+    return [*changed, *again, *stand_entries(mark, outbox)]
 
 
 def recent_dead_entry(recent: RecentDead) -> Entry:

@@ -37,6 +37,14 @@ COMMAND_FAILPOINTS = (
     "requests_written",
 )
 """... of `tocsin dead replay` and `tocsin replay`."""
+REPARTITION_FAILPOINTS = (
+    "new_topics_made",
+    "rows_moved",
+    "topic_half_copied",
+    "topic_copied",
+    "copy_checked",
+    "new_topics_opened",
+)
 GATEWAY_FAILPOINTS = (
     "subscription_written",
     "subscription_enabled",
@@ -48,7 +56,14 @@ PROJECTOR_FAILPOINTS = (
     "offsets_written",
     "batch_taken",
 )
-FAILPOINTS = PROJECTOR_FAILPOINTS + ENGINE_FAILPOINTS + DISPATCHER_FAILPOINTS + COMMAND_FAILPOINTS + GATEWAY_FAILPOINTS
+FAILPOINTS = (
+    PROJECTOR_FAILPOINTS
+    + ENGINE_FAILPOINTS
+    + DISPATCHER_FAILPOINTS
+    + COMMAND_FAILPOINTS
+    + REPARTITION_FAILPOINTS
+    + GATEWAY_FAILPOINTS
+)
 
 
 def failpoint_from(environment: str | None) -> Callable[[str], None]:

@@ -18,6 +18,8 @@ from tocsin.schemas.errors import TocsinError
 from tocsin.streams.processes.exit_codes import UNREACHABLE, CommandFailed
 from tocsin.streams.settings import Settings
 
+COORDINATOR_TRIES = 40
+
 
 class ServiceUnreachable(TocsinError):
     """A service that is needed does not answer; the message says which, and how to start it. Exit code 69."""
@@ -131,3 +133,12 @@ async def places_of(settings: Settings, topic: str) -> list[TopicPartition]:
     if described["error_code"]:
         raise CommandFailed(UNREACHABLE, f"Kafka has no topic {topic}: run `tocsin topics apply` (or `tocsin up`)")
     return [TopicPartition(topic, number) for number in sorted(row["partition"] for row in described["partitions"])]
+
+
+async def coordinated(admin: AIOKafkaAdminClient, group: str) -> None:
+    """Wait for a coordinator: Kafka makes its own topic of groups when one is first asked for, and has none before."""
+    for _ in range(COORDINATOR_TRIES):
+        with suppress(BrokerResponseError):
+            await admin.find_coordinator(group)
+            return
+        await asyncio.sleep(0.25)

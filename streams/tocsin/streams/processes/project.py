@@ -35,13 +35,14 @@ from tocsin.streams.telemetry.tracing import open_tracing
 
 if TYPE_CHECKING:
     from tocsin.connectors.store.database import Database
+    from tocsin.streams.projector.projector import Projector
 
 _log = structlog.get_logger("tocsin.projector")
 
 
 async def run_project_process(settings: Settings, stop: asyncio.Event, on_ready: OnReady) -> None:
     """Project until `stop` is set. Raises RulesFileError, SettingsInvalid, StoreMisconfigured, StoreTooNew,
-    StoreUnavailable, ServiceUnreachable, OSError."""
+    StoreUnavailable, OtherTopics, ServiceUnreachable, OSError."""
     _need_the_extra()
     from tocsin.streams.projector.keeping import keeping_of
     from tocsin.streams.projector.projector import Projector, ProjectorSettings
@@ -91,9 +92,18 @@ async def run_project_process(settings: Settings, stop: asyncio.Event, on_ready:
                 beside(watch.run()),
                 beside(projector.forget()),
             ):
-                await projector.run(stop, ready)
+                await _run(projector, settings, database, stop, ready)
         except KafkaError as error:
             raise kafka_unreachable(bootstrap, error) from error
+
+
+async def _run(
+    projector: Projector, settings: Settings, database: Database, stop: asyncio.Event, ready: asyncio.Event
+) -> None:
+    from tocsin.streams.projector.same_topics import require_same_topics
+
+    await require_same_topics(needed_bootstrap(settings), settings.prefix, database)
+    await projector.run(stop, ready)
 
 
 class _Starting:
