@@ -229,6 +229,15 @@ async def test_a_gateway_that_takes_smaller_batches() -> None:
     assert max(map(len, gateway.asked)) == len(gateway.asked[0]) == 12, "200, 100, 50, 25 were too many"
 
 
+async def test_a_proxy_without_a_gateway_behind_it_says_nothing_of_batches() -> None:
+    gateway = Gateway([Fault(404)] * 4)
+    posting = Posting(gateway.ask, "http://bus", at_once=4)
+    await published(posting, [request(str(number)) for number in range(50)])
+    assert list(gateway.stored) == [str(number) for number in range(50)]
+    assert [len(keys) for keys in gateway.asked][:2] == [50, 1], "in a batch, then alone: neither is known there"
+    assert max(map(len, gateway.asked[4:])) > 1
+
+
 async def test_a_gateway_without_batches_is_sent_a_few_at_a_time(tmp_path: Path) -> None:
     """As `test_a_few_are_sent_at_once_...` had it of the spool, when it sent one event a request."""
     gateway, counts = Gateway([Fault()] * 6 + [Fault(503)], batches=False), Counts()
@@ -352,6 +361,8 @@ def test_how_many_are_sent_together() -> None:
     assert size.at(1) == 20
     size.not_taken(20, 404, 1.0)
     assert (size.at(2), size.at(1 + KNOWN_FOR)) == (1, MOST // 2)
+    size.failed()
+    assert size.at(2) == MOST // 4, "nobody was there: what seemed to be known is not"
     for _ in range(20):
         size.failed()
     assert size.at(1 + KNOWN_FOR) == 1

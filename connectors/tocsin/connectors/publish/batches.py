@@ -82,8 +82,10 @@ class BatchSize:
         self._until = now + KNOWN_FOR
 
     def failed(self) -> None:
-        """Nothing came of one."""
+        """Nothing came of one, or of a request alone. What seemed to be a gateway of another version may have been a
+        proxy without one behind it, so that is known no more."""
         self._size = max(1, self._size // 2)
+        self._until = 0.0
 
     def went(self, count: int) -> None:
         """So many went well together."""
