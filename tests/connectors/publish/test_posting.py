@@ -305,6 +305,33 @@ async def test_what_hangs_keeps_nobody_beyond_their_time_and_goes_to_the_spool_i
         await stays
 
 
+async def test_what_is_behind_one_that_failed_does_not_overtake_it_into_the_gateway() -> None:
+    kept: list[str] = []
+
+    def keep(one: PublishRequest, failed: PublishFailed) -> Receipt:
+        kept.append(one.event_id)
+        return Receipt(event_id=one.event_id, spooled=True)
+
+    gateway, began, go_on = Gateway([Fault(503)]), asyncio.Event(), asyncio.Event()
+
+    async def ask(path: str, headers: dict[str, str], body: bytes, patience: float) -> Answer:
+        began.set()
+        await go_on.wait()
+        return await gateway.ask(path, headers, body, patience)
+
+    posting = Posting(ask, "http://bus", at_once=4, keep=keep)
+    tasks = [asyncio.ensure_future(posting.send(request("0"), LONG))]
+    await began.wait()
+    tasks += [asyncio.ensure_future(posting.send(request(str(number)), LONG)) for number in range(1, 5)]
+    drained = asyncio.ensure_future(posting.send(request("spooled"), LONG, spooled=True))
+    await asyncio.sleep(0)
+    go_on.set()
+    assert all(receipt.spooled for receipt in await asyncio.gather(*tasks))
+    with pytest.raises(PublishUnconfirmed):
+        await drained
+    assert (kept, gateway.asked, dict(gateway.stored)) == (["0", "1", "2", "3", "4"], [["0"]], {})
+
+
 async def test_without_a_spool_who_has_no_time_left_is_told_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FIRST_PAUSE", 2 * LONG)
     gateway = Gateway([Fault(503)])
