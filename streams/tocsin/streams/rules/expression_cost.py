@@ -11,21 +11,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
-from functools import cache
+from typing import NamedTuple
 
-import msgspec
 from msgspec import Struct, field
 
-from tocsin.schemas.events import ThreadContext
-from tocsin.schemas.problem import Problem
+from tocsin.streams.rules.expression_shapes import CHARACTERS, Shape, roots
 from tocsin.streams.rules.expression_syntax import MACROS, ExpressionRefused, Node
-from tocsin.streams.rules.facts import CLIP, MAX_LISTED
 
 BUDGET = 1_000_000
 """The most that one evaluation may cost: a unit is a value, or 64 characters of a text, that is copied or compared."""
-
-CHARACTERS = 64
-"""Characters of a text that weigh one unit."""
 
 MAX_MACROS = 8
 """Macros in one expression, of which at most MAX_NESTED stand inside each other."""
@@ -43,20 +37,6 @@ STATE = 8
 
 FUNCTIONS = frozenset({"size", "contains", "startsWith", "endsWith", "matches", "int", "uint", "double", "string"})
 """The functions that an expression may call, besides operators and MACROS."""
-
-
-class Shape(Struct, frozen=True):
-    """The bounds of a value: its weight in units, `count` entries when a macro goes through it (None: as many as it
-    weighs). `members` are those of a struct, `item` is an entry of a list or a key of a mapping, `value` a value of it;
-    `known` is False for what was worked out, of which only the weight is known. `optional`: it may be null."""
-
-    weight: int = 1
-    count: int | None = None
-    members: Mapping[str, Shape] | None = None
-    item: Shape | None = None
-    value: Shape | None = None
-    known: bool = False
-    optional: bool = False
 
 
 class Analysis(Struct):
@@ -80,14 +60,17 @@ def analyse(tree: Node) -> Analysis:
     return Analysis(cost, text, analyser.paths)
 
 
-_Found = tuple[int, Shape, str]
-"""The cost of a part, the shape of its value, and the part in CEL."""
+class _Found(NamedTuple):
+    """The cost of a part, the shape of its value, and the part in CEL."""
+
+    cost: int
+    shape: Shape
+    text: str
+
 
 _PREFIX = "__"
 """What names that we give to values begin with."""
 _FLAG = Shape(known=True)
-_NUMBER = Shape(known=True)
-_TEXT = Shape(1 + CLIP // CHARACTERS, known=True)
 _REPEATED = re.compile(r"\{(\d*)(?:,(\d*))?\}")
 
 
@@ -97,22 +80,24 @@ class _Analyser:
         self.paths: dict[tuple[str, ...], str] = {}
 
     def walk(self, node: Node, variables: Mapping[str, Shape]) -> _Found:
+        """What is found of a part: a value that is always there is called by a name of its own, all else is built
+        anew from its parts."""
         path = self._path(node, variables)
         if path is not None:
             names, shape = path
             name = self.paths.setdefault(names, f"{_PREFIX}{len(self.paths)}")
-            return shape.weight, shape, name
-        found: _Found = getattr(self, f"_{node.kind}")(node, variables)
-        if found[0] > BUDGET**3:  # so that a tower of joins does not make numbers of a million digits
+            return _Found(shape.weight, shape, name)
+        found: _Found = getattr(self, f"_{node.kind}")(node, variables)  # the method that is named after its kind
+        if found.cost > BUDGET**3:  # so that a tower of joins does not make numbers of a million digits
             raise ExpressionRefused("it could cost too much", f"at most {BUDGET:,} units", "join less")
         return found
 
     def _path(self, node: Node, variables: Mapping[str, Shape]) -> tuple[tuple[str, ...], Shape] | None:
         """The path of a value that is always there, such as problem.source.service."""
         if node.kind == "name" and node.value not in variables:
-            shape = _roots().get(node.value)
+            shape = roots().get(node.value)
             if shape is None:
-                raise _unknown(node.value, sorted([*_roots(), *variables]), "")
+                raise _unknown(node.value, sorted([*roots(), *variables]), "")
             return (node.value,), shape
         if node.kind != "select":
             return None
@@ -123,70 +108,70 @@ class _Analyser:
 
     def _all(self, nodes: tuple[Node, ...], variables: Mapping[str, Shape]) -> tuple[int, list[Shape], list[str]]:
         found = [self.walk(one, variables) for one in nodes]
-        return sum(one[0] for one in found), [one[1] for one in found], [one[2] for one in found]
+        return sum(one.cost for one in found), [one.shape for one in found], [one.text for one in found]
 
     def _literal(self, node: Node, variables: Mapping[str, Shape]) -> _Found:
         shape = Shape(1 + len(node.value) // CHARACTERS, known=True)
-        return shape.weight, shape, f"({node.value})" if node.value.startswith("-") else node.value
+        return _Found(shape.weight, shape, f"({node.value})" if node.value.startswith("-") else node.value)
 
     def _name(self, node: Node, variables: Mapping[str, Shape]) -> _Found:
-        return variables[node.value].weight, variables[node.value], node.value
+        return _Found(variables[node.value].weight, variables[node.value], node.value)
 
     def _select(self, node: Node, variables: Mapping[str, Shape]) -> _Found:
         cost, around, text = self.walk(node.children[0], variables)
         shape = _member(around, node.value, _shown(node.children[0]))
-        return cost + shape.weight, shape, f"{text}.{node.value}"
+        return _Found(cost + shape.weight, shape, f"{text}.{node.value}")
 
     def _has(self, node: Node, variables: Mapping[str, Shape]) -> _Found:
         cost, _, text = self._select(node, variables)
-        return cost, _FLAG, f"has({text})"
+        return _Found(cost, _FLAG, f"has({text})")
 
     def _index(self, node: Node, variables: Mapping[str, Shape]) -> _Found:
         cost, (around, _), (text, index) = self._all(node.children, variables)
         entry = (around.value or around.item) if around.known and around.members is None else None
         shape = entry or Shape(around.weight)
-        return cost + shape.weight, shape, f"{text}[{index}]"
+        return _Found(cost + shape.weight, shape, f"{text}[{index}]")
 
     def _list(self, node: Node, variables: Mapping[str, Shape]) -> _Found:
         cost, shapes, texts = self._all(node.children, variables)
         weight = 1 + sum(one.weight for one in shapes)
         item = Shape(max((one.weight for one in shapes), default=1))
-        return cost + weight, Shape(weight, len(shapes), item=item), f"[{', '.join(texts)}]"
+        return _Found(cost + weight, Shape(weight, len(shapes), item=item), f"[{', '.join(texts)}]")
 
     def _map(self, node: Node, variables: Mapping[str, Shape]) -> _Found:
         cost, shapes, texts = self._all(node.children, variables)
         entries = ", ".join(f"{key}: {value}" for key, value in zip(texts[::2], texts[1::2], strict=True))
         weight = 1 + sum(one.weight for one in shapes)
-        return cost + weight, Shape(weight), f"{{{entries}}}"
+        return _Found(cost + weight, Shape(weight), f"{{{entries}}}")
 
     def _unary(self, node: Node, variables: Mapping[str, Shape]) -> _Found:
         cost, _, text = self.walk(node.children[0], variables)
-        return cost + 1, Shape(), f"{node.value}({text})"
+        return _Found(cost + 1, Shape(), f"{node.value}({text})")
 
     def _binary(self, node: Node, variables: Mapping[str, Shape]) -> _Found:
         cost, (left, right), (one, other) = self._all(node.children, variables)
         both = left.weight + right.weight
         joined = node.value == "+"
-        return cost + both, Shape(both) if joined else Shape(), f"({one} {node.value} {other})"
+        return _Found(cost + both, Shape(both) if joined else Shape(), f"({one} {node.value} {other})")
 
     def _all_of(self, node: Node, variables: Mapping[str, Shape]) -> _Found:
         cost, _, texts = self._all(node.children, variables)
-        return cost + len(texts), Shape(), f"({f' {node.value} '.join(texts)})"
+        return _Found(cost + len(texts), Shape(), f"({f' {node.value} '.join(texts)})")
 
     _any_of = _all_of
 
     def _choice(self, node: Node, variables: Mapping[str, Shape]) -> _Found:
         cost, (_, yes, no), texts = self._all(node.children, variables)
         shape = yes if yes == no else Shape(max(yes.weight, no.weight))
-        return cost + 1, shape, f"({texts[0]} ? {texts[1]} : {texts[2]})"
+        return _Found(cost + 1, shape, f"({texts[0]} ? {texts[1]} : {texts[2]})")
 
     def _call(self, node: Node, variables: Mapping[str, Shape]) -> _Found:
         cost, shape, texts = self._called(node, variables)
-        return cost, shape, f"{node.value}({', '.join(texts)})"
+        return _Found(cost, shape, f"{node.value}({', '.join(texts)})")
 
     def _method(self, node: Node, variables: Mapping[str, Shape]) -> _Found:
         cost, shape, texts = self._called(node, variables)
-        return cost, shape, f"({texts[0]}).{node.value}({', '.join(texts[1:])})"
+        return _Found(cost, shape, f"({texts[0]}).{node.value}({', '.join(texts[1:])})")
 
     def _called(self, node: Node, variables: Mapping[str, Shape]) -> tuple[int, Shape, list[str]]:
         name = node.value
@@ -219,7 +204,7 @@ class _Analyser:
         result = Shape(weight, count, item=entry, known=True) if name in ("filter", "map") else Shape()
         # each entry is bound to the variable; a list that is the result is copied for each entry that is added
         cost += count * (inside + item.weight + 4 + (weight if name in ("filter", "map") else 1))
-        return cost, result, f"({text}).{name}({variable}, {', '.join(texts)})"
+        return _Found(cost, result, f"({text}).{name}({variable}, {', '.join(texts)})")
 
 
 def _matching(node: Node, weight: int) -> int:
@@ -270,31 +255,3 @@ def _shown(node: Node) -> str:
 def _too_many_loops() -> ExpressionRefused:
     expected = f"at most {MAX_MACROS} of {', '.join(MACROS)}, {MAX_NESTED} inside each other"
     return ExpressionRefused("it has too many loops", expected)
-
-
-@cache
-def _roots() -> Mapping[str, Shape]:
-    inspected = msgspec.inspect.type_info
-    return {"problem": _shape(inspected(Problem)), "thread": _shape(inspected(ThreadContext)), "tenant": _TEXT}
-
-
-def _shape(kind: msgspec.inspect.Type) -> Shape:
-    """The bounds of a value of a declared type, as `Facts.document` cuts it."""
-    match kind:
-        case msgspec.inspect.UnionType():
-            one = [each for each in kind.types if not isinstance(each, msgspec.inspect.NoneType)]
-            shape = _shape(one[0]) if len(one) == 1 else Shape(_TEXT.weight)
-            return msgspec.structs.replace(shape, optional=True)
-        case msgspec.inspect.StructType():
-            members = {each.encode_name: _shape(each.type) for each in kind.fields}
-            return Shape(1 + sum(1 + one.weight for one in members.values()), len(members), members, _TEXT, known=True)
-        case msgspec.inspect.ListType():
-            item = _shape(kind.item_type)
-            return Shape(1 + MAX_LISTED * item.weight, MAX_LISTED, item=item, known=True)
-        case msgspec.inspect.DictType():
-            value = _shape(kind.value_type)
-            weight = 1 + MAX_LISTED * (_TEXT.weight + value.weight)
-            return Shape(weight, MAX_LISTED, item=_TEXT, value=value, known=True)
-        case msgspec.inspect.StrType() | msgspec.inspect.EnumType():
-            return _TEXT
-    return _NUMBER

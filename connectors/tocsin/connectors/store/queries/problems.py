@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, true
 from sqlalchemy import Connection as Session
 
 from tocsin.connectors.store.bus_structs import Minute
-from tocsin.connectors.store.cursors import number_of, page_of, page_size, place_of
+from tocsin.connectors.store.cursors import cursor_of, number_of, page_of, page_size, place_of
 from tocsin.connectors.store.scope import Scope
 from tocsin.connectors.store.structs import Occurrence, Page, ProblemLine
 from tocsin.connectors.store.tables import problems
@@ -125,7 +125,7 @@ def search(scope: Scope, question: str, wanted: Filter, cursor: str | None, limi
     else:
         if terms and before is not None and len(found) <= limit:
             # not all was looked through: the next page goes on from here
-            return Page([line for _, line in found], page_of([before, before], 1, lambda place: (place,)).cursor)
+            return Page([line for _, line in found], cursor_of((before,)))
     page = page_of(found, limit, lambda pair: (pair[0],))
     return Page([line for _, line in page.items], page.cursor)
 

@@ -87,18 +87,8 @@ def run(
     It is read from the log of `deliveries`, which Kafka keeps for 30 days; what is gone is counted, and ends with 1.
     """
     by, within = user(by), seconds_of(wait)
-    if not 0 < len(endpoint) <= MAX_NAME or any("\ud800" <= letter <= "\udfff" for letter in endpoint):
-        raise CommandFailed(USAGE, f"--endpoint is a name of 1 to {MAX_NAME} characters")
-    try:
-        why = reason(why)
-    except Unreadable as unreadable:
-        raise usage_error(unreadable) from None
-    if (since is None) == (goes_on is None) or (goes_on is not None and until is not None):
-        raise CommandFailed(USAGE, "say --from (and --to), or --continue: that has its time already")
-    first, last = window(since, until, now := time_ns() // 1000)
-    codes = frozenset(one.strip(".") for one in code or ())
-    asked = Asked(endpoint, first or 0, now if last is None else last, tenant, codes)
-    settings = client_settings()
+    asked = _asked(endpoint, since, until, tenant, code, goes_on)
+    why, settings = _reason(why), client_settings()
     asked, plan, goes_on = asyncio.run(_planned(settings, asked, goes_on))
     _tell_plan(plan, asked, as_json or not plan.found, goes_on)
     if not (plan.found or plan.sent or plan.gone or plan.lost):
@@ -111,6 +101,27 @@ def run(
     command = _command(settings, asked, by, noted(asked, why), goes_on)
     sent = asyncio.run(_carried_out(settings, asked, plan, command, goes_on or command.event_id, rate, within))
     _end(plan, asked, goes_on or command.event_id, sent, as_json)
+
+
+def _asked(
+    endpoint: str, since: str | None, until: str | None, tenant: str | None, code: list[str] | None, goes_on: str | None
+) -> Asked:
+    """What is meant, as far as the options say it. Raises CommandFailed."""
+    if not 0 < len(endpoint) <= MAX_NAME or any("\ud800" <= letter <= "\udfff" for letter in endpoint):
+        raise CommandFailed(USAGE, f"--endpoint is a name of 1 to {MAX_NAME} characters")
+    if (since is None) == (goes_on is None) or (goes_on is not None and until is not None):
+        raise CommandFailed(USAGE, "say --from (and --to), or --continue: that has its time already")
+    first, last = window(since, until, now := time_ns() // 1000)
+    codes = frozenset(one.strip(".") for one in code or ())
+    return Asked(endpoint, first or 0, now if last is None else last, tenant, codes)
+
+
+def _reason(why: str | None) -> str | None:
+    """Raises CommandFailed: it is too long."""
+    try:
+        return reason(why)
+    except Unreadable as unreadable:
+        raise usage_error(unreadable) from None
 
 
 async def _planned(settings: Settings, asked: Asked, goes_on: str | None) -> tuple[Asked, Plan, str | None]:

@@ -72,33 +72,35 @@ def enrich(turn: Turn, event: ProblemReported, case: str) -> tuple[ThreadContext
 
 
 def _place(event: ProblemReported, case: str, own: ThreadRow | None, found: Found | None, now: int) -> _Place:
-    problem = event.problem
+    """A problem counts on the thread that it states, else on the one to which its ids led; it interrupts the one to
+    which they led, if they did."""
+    problem, claimed = event.problem, is_claimed(event.problem)
     led = found.row if found is not None else None
     led_to = found.thread_id if found is not None and led is not None else None
-    stated = is_stated(problem)
-    thread_id = problem.thread_id if stated or led_to is None else led_to
-    before = own if thread_id == problem.thread_id else led
-    row = before or ThreadRow(clip(thread_id) or "", None, now, now)
-    parent = row.parent
-    if parent is None and (stated or led_to is None):
-        named = linkable(problem.parent_thread_id, thread_id)
-        parent = named if led_to is None or named is not None else linkable(led_to, thread_id)
+    follows = led_to is not None and not is_stated(problem)
+    thread_id = led_to if follows else problem.thread_id
+    row = (own if thread_id == problem.thread_id else led) or ThreadRow(clip(thread_id) or "", None, now, now)
     apart = None if led_to in (None, thread_id) else led
-    waiting, claimed = row.waiting, is_claimed(problem)
+    waiting = row.waiting
     if not row.activity and apart is None:
         waiting = with_waiting(waiting, marked(case) if claimed else case, event.event_id)
-    if claimed:
+    if claimed:  # whoever can claim changes nothing that is known of a thread
         row = msgspec.structs.replace(row, last_seen=now, waiting=waiting)
-        return _Place(thread_id, row, thread_id, row) if apart is None else _Place(thread_id, row, led_to, apart)
-    row = msgspec.structs.replace(
-        row,
-        parent=parent,
-        count=row.count + 1,
-        last_seen=now,
-        codes=with_code(row.codes, problem.code[:MAX_CODE]),
-        connection=row.connection or clip(problem.source.connection),
-        waiting=waiting,
-    )
+    else:
+        parent = row.parent
+        if parent is None and not follows:
+            parent = linkable(problem.parent_thread_id, thread_id)
+            if parent is None and led_to is not None:
+                parent = linkable(led_to, thread_id)
+        row = msgspec.structs.replace(
+            row,
+            parent=parent,
+            count=row.count + 1,
+            last_seen=now,
+            codes=with_code(row.codes, problem.code[:MAX_CODE]),
+            connection=row.connection or clip(problem.source.connection),
+            waiting=waiting,
+        )
     return _Place(thread_id, row, thread_id, row) if apart is None else _Place(thread_id, row, led_to, apart)
 
 

@@ -61,12 +61,14 @@ def judge(turn: Turn, report: Report) -> Verdict | None:
             return None
         row = TriesRow(report.tenant, left + 1, 0, turn.now, 0)
     over = turn.now - row.since >= LONGEST
-    if over or left <= row.left or report.event.occurred_at >= row.said_at:
-        fewer = left < row.left and not over
+    came_late = not over and left > row.left and report.event.occurred_at < row.said_at
+    if not came_late:  # what is said of an earlier try than the last one says nothing new
+        fewer = not over and left < row.left
         row = _said(turn, report, row, left) if fewer else _quiet(row, turn.now + LONGEST)
         turn.tries.put(key, row, min(row.until, turn.tries.due(key) or row.until))
         if not fewer:
             return None
+    # a try that is followed by another is no error of its thread: it does not use up what that may have
     counted, thread = report.counted, report.context.thread_id
     if counted is not None and thread is not None:
         turn.threads.replace(turn.threads.key(thread), msgspec.structs.replace(counted, count=counted.count - 1))

@@ -130,7 +130,7 @@ def _message_sent(turn: Turn, activity: ActivityObserved, message_type: str, thr
     if original is not None and original != key:
         _sent_again_elsewhere(turn, activity, original, thread_id, policy)
         return
-    wanted = wants_reply(turn, activity, message_type, policy)
+    wanted = wants_reply(turn, activity, message_type, policy)  # None: nobody knows, and it is only watched
     older = turn.expectations.get(key)
     if wanted is False or (older is not None and _is_old(activity, older)):
         return
