@@ -76,3 +76,29 @@ async def test_as_printed(bootstrap: str, prefix: str, tmp_path: Path) -> None:
         script = block("README.md", "json=").replace("{id}", event).replace("curl ", "curl -sf ")
         said = await shell(script, bus, gateway.url)
         assert '"outcome":"done"' in said
+
+
+async def test_the_quickstart(bootstrap: str, prefix: str, tmp_path: Path) -> None:
+    """From its rules file to an error of an agent that is mailed, and taken by who got the mail."""
+    page = "docs/quickstart.md"
+    async with MailServer() as mail, Bus(bootstrap, prefix, tmp_path) as bus:
+        bus.rules(block(page, "endpoints:").replace("sink: notify", "sink: notify\n    allow_private: true"))
+        told, public, check, up = block(page, "export").splitlines()
+        assert up == "tocsin up --watch --rules rules.yaml"  # what runs here as processes
+        bus.environment |= dict(word.split("=", 1) for word in public.split()[1:])
+        address = re.findall(r"\?.*(?=')", told)[0]
+        bus.environment |= {
+            "ANN_URL": f"mailto://{mail.address}{address}&mode=insecure",
+            "TOCSIN_LINK_KEY": "a-key-that-nobody-guesses-of-32-signs",
+        }
+        gateway, *others = [await bus.start(name) for name in ("gateway", "worker", "dispatch")]
+        await asyncio.gather(*(child.ready() for child in (gateway, *others)))
+        await shell(check, bus, gateway.url)
+        await shell(block(page, "curl"), bus, gateway.url)
+        async with mail.arrived:
+            await asyncio.wait_for(mail.arrived.wait_for(lambda: mail.messages), 120)
+        text = mail.messages[0].get_content()
+        assert "rec-1" in text
+        assert "Acknowledge: http://localhost:8700/v1/act/" in text
+        said = await shell(block(page, "tocsin cases"), bus, gateway.url)
+        assert re.search(r"^done, case ", said, re.MULTILINE)
