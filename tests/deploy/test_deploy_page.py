@@ -1,5 +1,5 @@
-"""docs/deploy.md: its commands for one machine run as printed, in a folder; those for Docker and Kubernetes name what
-there is."""
+"""docs/deploy.md and docs/upgrading.md: commands for one machine run as printed, in a folder; those for Docker and
+Kubernetes name what there is."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def machine(tmp_path: Path) -> Path:
     """A folder that stands for the root of a machine, and programs that write down how they are called."""
     for folder in ("programs", "etc/systemd/system", "opt"):
         (tmp_path / folder).mkdir(parents=True)
-    for name in ("useradd", "systemctl", "python3", "pip"):
+    for name in ("useradd", "systemctl", "python3", "pip", "ln", "curl"):
         (tmp_path / "programs" / name).write_text(STOOD_IN)
     (tmp_path / "programs" / "install").write_text(INSTALL.format(install=shutil.which("install")))
     (tmp_path / "opt/tocsin/bin").mkdir(parents=True)
@@ -87,6 +87,17 @@ def test_one_machine(machine: Path) -> None:
     keys = [base64.b64decode((machine / f"etc/tocsin/{key}.key").read_text()) for key in ("link", "seal")]
     assert [len(key) for key in keys] == [32, 32]
     assert keys[0] != keys[1]
+
+
+def test_processes_are_replaced_one_by_one(machine: Path) -> None:
+    link, *called = run(block("docs/upgrading.md", "ln -sfn"), machine)
+    assert link.startswith("ln -sfn ")
+    assert [line.split()[0] for line in called] == ["systemctl", "curl"] * 6
+    for restarted, asked in zip(called[::2], called[1::2], strict=True):
+        unit, at, number = restarted.removeprefix("systemctl restart ").partition("@")
+        text = (ROOT / f"deploy/systemd/{unit}{at}.service").read_text()
+        [port] = re.findall(r"METRICS_PORT=(\S+)", text)
+        assert asked.endswith(f"localhost:{port.replace('%i', number)}/readyz")
 
 
 def test_compose_names_what_there_is() -> None:

@@ -50,6 +50,7 @@ async def test_as_printed(bootstrap: str, prefix: str, tmp_path: Path) -> None:
         check, up, *told = block("docs/people.md", "export").splitlines()[1:]
         assert up.endswith("tocsin up --rules rules.yaml")  # what runs here already, as processes
         await shell("\n".join([check, *told]), bus, gateway.url)
+        await shell(block("docs/upgrading.md", "tocsin rules check"), bus, gateway.url)
         async with asyncio.timeout(120):
             while len(mail.messages) < 2:  # noqa: ASYNC110 - the time limit is the test's
                 await asyncio.sleep(0.05)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from textwrap import dedent
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -49,7 +50,7 @@ def blocks(page: str) -> Iterator[Block]:
     """Those of a page, fenced or indented, from top to bottom."""
     for token in _tokens(page):
         if token.type in ("fence", "code_block") and token.map is not None:
-            yield Block(page, token.info.strip(), token.map[0] + 1, token.content)
+            yield Block(page, token.info.strip(), token.map[0] + 1, dedent(token.content))
 
 
 def block(page: str, begins: str) -> str:
