@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from tocsin.connectors.people.told import told_of
-
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])|\x9b[0-?]*[ -/]*[@-~]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """C0 and C1 control characters, and the marks that reverse the direction of text."""
@@ -29,6 +27,8 @@ def clipped(text: str, length: int) -> str:
 def notification_line(body: object) -> str:
     """A line about a notification (its parsed body): kind, tenant, severity, code, text, and the case that commands
     take. Of a body in another shape its members, as JSON would say them."""
+    from tocsin.connectors.people.told import told_of  # publishers need the rest alone, and it takes a while
+
     told = told_of(body)
     if told is None:
         return clipped(str(body), MAX_LINE)

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from tocsin.connectors.printable import clipped
 from tocsin.connectors.publish.overdue import Overdue
 
 log = logging.getLogger("tocsin.publish")
@@ -143,8 +144,6 @@ def _answer(response: http.client.HTTPResponse, data: bytes) -> Answer:
 
 def _line(said: str) -> str:
     """What a stranger says stands in the log, and begins no line there."""
-    from tocsin.connectors.printable import clipped  # not before somebody says something: it takes a while
-
     return clipped(said[:LONGEST_WORDS], LONGEST_WORDS) if said else ""
 
 
