@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -20,6 +22,11 @@ MAX_DEPTH = 32
 """How deep arrays and objects may nest."""
 MAX_MEMBERS = 256
 """How many members one object may have."""
+OF_A_PART = frozenset({
+    UnreadableReason.TOO_DEEP, UnreadableReason.LONE_SURROGATE, UnreadableReason.DUPLICATE_MEMBER,
+    UnreadableReason.NOT_UTF8, UnreadableReason.TOO_MANY_MEMBERS, UnreadableReason.NUMBER_OUT_OF_RANGE,
+})  # fmt: skip
+"""Why a JSON text cannot be kept as a whole, of which the other parts can."""
 HOLE = 1
 """What stands for what cannot be kept, where only that is to be refused: no object, nor anything empty."""
 MAX_DIGITS = 100
@@ -95,8 +102,8 @@ def parse_carefully(raw: bytes, max_depth: int) -> object:
 
 def parse_with_holes(raw: bytes, *, max_depth: int = MAX_DEPTH) -> object:
     """The value of a document that holds many others, each of which counts for itself: HOLE stands for what cannot be
-    kept (what nests too deep, an object with a member twice), and texts may hold lone surrogates, also for bytes that
-    are no UTF-8. Raises Unreadable for what is no JSON, and for numbers and objects beyond a limit."""
+    kept (what nests too deep, an object with a member twice or too many, in a list a number beyond a limit), and texts
+    may hold lone surrogates, also for bytes that are no UTF-8. Raises Unreadable for what is no JSON."""
     text = without_depths(raw, max_depth).decode("utf-8-sig", "surrogateescape")
     try:
         value: object = _WITH_HOLES.decode(text)
@@ -185,10 +192,15 @@ def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
 def _members_or_hole(pairs: list[tuple[str, object]]) -> object:
     try:
         return _members(pairs)
-    except Unreadable as error:
-        if error.reason is not UnreadableReason.DUPLICATE_MEMBER:
-            raise
+    except Unreadable:
         return HOLE
+
+
+def _number_or_hole(read: Callable[[str], object], digits: str) -> object:
+    try:
+        return read(digits)
+    except Unreadable:
+        return [HOLE]
 
 
 def _integer(digits: str) -> int:
@@ -215,5 +227,8 @@ _DECODER = json.JSONDecoder(
     object_pairs_hook=_members, parse_int=_integer, parse_float=_float, parse_constant=_constant
 )
 _WITH_HOLES = json.JSONDecoder(
-    object_pairs_hook=_members_or_hole, parse_int=_integer, parse_float=_float, parse_constant=_constant
+    object_pairs_hook=_members_or_hole,
+    parse_int=partial(_number_or_hole, _integer),
+    parse_float=partial(_number_or_hole, _float),
+    parse_constant=_constant,
 )

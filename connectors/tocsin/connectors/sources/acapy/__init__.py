@@ -6,7 +6,7 @@ report that nothing proves. A webhook has no id, no order and no time but its re
 
 from __future__ import annotations
 
-from tocsin.connectors.dialects.json_text import parse_json
+from tocsin.connectors.dialects.json_text import OF_A_PART, parse_json, parse_with_holes
 from tocsin.connectors.dialects.reading import Unreadable, UnreadableReason
 from tocsin.connectors.sources.acapy import messages, records, reports
 from tocsin.connectors.sources.acapy.topics import MESSAGES, PROBLEM_REPORT, RECORDS, TOPICS
@@ -25,7 +25,7 @@ def read(message: Message) -> Heard:
     out, since ACA-Py would send it in vain again and again."""
     wallet = message.headers.get(WALLET)
     message = message.of_wallet(wallet)
-    body = parse_json(message.body, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH)
+    body = _parsed(message.body)
     if body is None:
         body = {}
     if not isinstance(body, dict):
@@ -40,6 +40,16 @@ def read(message: Message) -> Heard:
     else:
         return Heard(what=OTHER, ignored=("a topic of ACA-Py that is not known here",), tenant=tenant)
     return Heard(what=topic, events=events, ignored=ignored, tenant=tenant)
+
+
+def _parsed(body: bytes) -> object:
+    """The JSON of a body. What cannot be kept is left out of it: it is of the peer, who may not hide a record by it."""
+    try:
+        return parse_json(body, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH)
+    except Unreadable as error:
+        if error.reason not in OF_A_PART:
+            raise
+        return parse_with_holes(body, max_depth=MAX_DEPTH)
 
 
 ACAPY = MessageSource(name="acapy", read=read, kinds=TOPICS, headers=(WALLET,), private=True)

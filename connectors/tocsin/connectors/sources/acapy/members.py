@@ -43,7 +43,7 @@ class Members:
     def text(self, name: str) -> str | None:
         """A text, at most MAX_TEXT characters of it."""
         found = self._first((name,), lambda _: True)
-        return None if found is None else found[:MAX_TEXT]
+        return None if found is None else found[:MAX_TEXT].encode("utf-8", "replace").decode()
 
     def at(self, name: str) -> int | None:
         """A time, in microseconds; None where there is none that can be."""

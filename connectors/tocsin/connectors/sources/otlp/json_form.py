@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from opentelemetry.proto.logs.v1.logs_pb2 import SeverityNumber
 
 from tocsin.connectors.dialects import Unreadable, UnreadableReason
-from tocsin.connectors.dialects.json_text import parse_json, parse_with_holes
+from tocsin.connectors.dialects.json_text import OF_A_PART, parse_json, parse_with_holes
 from tocsin.connectors.sources.otlp.bounds import FEW, MAX_PARTS, MAX_RECORD, Budget, Group, Parts
 from tocsin.connectors.sources.otlp.signals import Signal
 
@@ -27,10 +27,6 @@ OBJECT = 5
 MAX_DEPTH = 64
 """An attribute lies ten levels deep, and each list within it three more."""
 
-_OF_A_PART = (
-    UnreadableReason.TOO_DEEP, UnreadableReason.LONE_SURROGATE, UnreadableReason.DUPLICATE_MEMBER,
-    UnreadableReason.NOT_UTF8,
-)  # fmt: skip
 _IDS = ("traceId", "spanId")
 _SEVERITIES = frozenset(SeverityNumber.keys())
 _NUMBER = re.compile(r"[0-9]{1,10}")
@@ -81,7 +77,7 @@ def _document(body: bytes, signal: Signal) -> object:
     try:
         return parse_json(body, max_bytes=len(body), max_depth=MAX_DEPTH)
     except Unreadable as error:
-        if error.reason not in _OF_A_PART:
+        if error.reason not in OF_A_PART:
             raise
         found = parse_with_holes(body, max_depth=MAX_DEPTH)
         if not _list(found, signal.groups[0]):
