@@ -6,6 +6,7 @@ PY := .venv/bin/python
 TOCSIN_HOME ?= .tocsin
 SEED ?= 1
 EVENTS ?= 20000
+FUZZ ?= 6
 PID := $(TOCSIN_HOME)/up.pid
 # Some images set it: each process then compiles its libraries anew, which takes longer than all else at a start.
 export PYTHONDONTWRITEBYTECODE :=
@@ -51,8 +52,8 @@ test-extras: ## what some tests want of Debian, and are skipped without: Chromiu
 e2e: install ## only the tests with Kafka
 	.venv/bin/pytest -m kafka
 
-fuzz: install ## minutes of arbitrary bytes and JSON against every reader, of events, models and simulated worlds
-	TOCSIN_FUZZ=6 .venv/bin/pytest -q -n auto --dist worksteal --timeout 900 tests/connectors/dialects/test_fuzz.py \
+fuzz: install ## minutes of arbitrary bytes and JSON against every reader, of events, models and simulated worlds: FUZZ=6
+	TOCSIN_FUZZ=$(FUZZ) .venv/bin/pytest -q -n auto --dist worksteal --timeout 900 tests/connectors/dialects/test_fuzz.py \
 	  tests/connectors/webhooks/test_fuzz.py tests/connectors/sources/otlp/test_fuzz.py \
 	  tests/connectors/sources/identus/test_fuzz.py tests/connectors/sources/acapy/test_fuzz.py \
 	  tests/connectors/test_retry_after.py \
