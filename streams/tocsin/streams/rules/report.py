@@ -96,8 +96,8 @@ class Report:
         assert verdict.instead is not None
         self.limit, self.problem = verdict.limit, verdict.instead
         self.event = msgspec.structs.replace(self.reported, problem=verdict.instead)
-        if self.limit is Limit.CLAIMED:  # the thread is one that whoever claims has named
-            self.context, self.thread = NO_CONTEXT, None
+        if self.limit is Limit.CLAIMED:  # the thread is one that whoever claims has named; what it is worth stays
+            self.context, self.thread = msgspec.structs.replace(NO_CONTEXT, trust=self.context.trust), None
         self.case = case_of(self.event)
         self.facts = Facts(self.problem, self.tenant, self.context, self.peer)
 

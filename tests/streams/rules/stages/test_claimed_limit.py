@@ -25,6 +25,7 @@ def test_sixty_codes_on_three_threads_are_ten_and_one_limit_notice_an_hour(desk_
     [notice] = desk.limit_notices
     assert (notice.problem.source.trust, notice.problem.thread_id) == ("claimed", None)
     assert notice.thread.thread_id is None, "its thread is one that they named"
+    assert notice.thread.trust == "claimed", "routes match it"
     assert [item.value for item in notice.problem.items] == ["claimed", "10", "e.p.fake-10"]
     assert {(one.reason, one.survivor) for one in desk.suppressed} == {("claimed_limit", notice.event_id)}
     desk.pass_time(HOUR)
