@@ -5,6 +5,7 @@ lost, threads keep their order, and what the release before began this one goes 
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from pathlib import Path
 from time import monotonic
@@ -16,7 +17,7 @@ from tests.harness.bus import Bus, Child
 from tests.harness.earlier import Earlier, EarlierBus, install_earlier
 from tests.harness.judging import read_topic
 from tests.harness.receiver import SECRET
-from tests.harness.upgrading import THREADS, Crossing, Told, Traffic, a_used_bus, rules, until
+from tests.harness.upgrading import PARTITIONS, THREADS, Crossing, Told, Traffic, a_used_bus, rules, until
 from tests.harness.wiring import events_on
 from tocsin.schemas.events import (
     ConflictNoticed,
@@ -61,7 +62,7 @@ class Roll:
         starting takes on this machine as it is now."""
         began = monotonic()
         await self._start_earlier("dispatch", "gateway")
-        self.bus.rules(rules(told, page_after=max(60, round(6 * (monotonic() - began)))))
+        self.bus.rules(rules(told, page_after=max(90, round(9 * (monotonic() - began)))))
         await self._start_earlier("worker")
         self.traffic.gateways += self.of["gateway"]
 
@@ -87,6 +88,17 @@ class Roll:
         await self.end(name)
         await self.add(name)
 
+    async def spread(self) -> None:
+        """Until the worker of each release has partitions of both topics, which is chance: else another comes and
+        goes, and they are given out anew."""
+        workers = self.of["worker"]
+        for _ in range(10):
+            await until(lambda: sum(map(len, map(held_by, workers))) == 2 * PARTITIONS, lambda: "nobody has some of it")
+            if all(len({place.partition(" ")[0] for place in held_by(worker)}) == 2 for worker in workers):
+                return
+            await self.bus.stop(await (await self.bus.start("worker")).ready())
+        raise AssertionError("each release always got one topic alone")
+
     async def put_back(self, name: str) -> None:
         """The oldest by one of the release before."""
         await self.end(name)
@@ -96,6 +108,13 @@ class Roll:
         self.of[name].append(await child.ready())
         if name == "gateway":
             self.traffic.gateways.append(child)
+
+
+def held_by(worker: Child) -> list[str]:
+    """The partitions that a worker of either release says that it has: `inbox 3`."""
+    said = [json.loads(line) for line in worker.log.read_text().splitlines() if '"partitions assigned"' in line]
+    topics = [topic.split() for topic in said[-1]["all"].split("; ")] if said else []
+    return [f"{topic[0]} {number}" for topic in topics for number in topic[1:]]
 
 
 async def test_one_process_after_the_other(earlier: Earlier, bootstrap: str, prefix: str, tmp_path: Path) -> None:
@@ -110,6 +129,7 @@ async def test_one_process_after_the_other(earlier: Earlier, bootstrap: str, pre
             for name in ("worker", "dispatch"):
                 await roll.add(name)
             await roll.end("worker")
+            await roll.spread()
             await until_read(bus, DeliveryAttempt, DeliveryOutcome, NEW_BY_OLD)
             for _ in range(2):
                 await roll.end("dispatch")

@@ -14,8 +14,8 @@ from tocsin.streams.settings import ENV_PREFIX, OTHER_VARIABLES, Settings
 WORKED = "docs/contributing/"
 """Pages that add something: what they show comes with them (tests/test_contributing.py)."""
 PAGES = [page for page in pages() if not page.startswith(WORKED)]
-OF_OTHERS = {"TOCSIN_RECEIVE_SECRET", "TOCSIN_DATABASE_PASSWORD", "TOCSIN_SERVICE", "TOCSIN_SPOOL"}
-"""Variables that are no settings of processes: of a command, of compose, of the SDK."""
+OF_OTHERS = {"TOCSIN_RECEIVE_SECRET", "TOCSIN_DATABASE_PASSWORD"}
+"""Variables that are no settings of processes: of a command, of compose."""
 TESTED = ("TOCSIN_FUZZ", "TOCSIN_TEST", "TOCSIN_FAILPOINT", "TOCSIN_KEEP")
 
 

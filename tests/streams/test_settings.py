@@ -70,7 +70,7 @@ def test_a_public_url_has_no_slash_at_its_end() -> None:
 
 
 def test_a_misspelt_variable_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("BOOTSTRP", "QQQQ", "FAILPOINT_X", "CACHE", "MAVEN", "TEST_SEED", "PORT"):
+    for name in ("BOOTSTRP", "QQQQ", "FAILPOINT_X", "CACHE", "MAVEN", "TEST_SEED", "PORT", "SERVICE", "SPOOL"):
         monkeypatch.setenv(f"TOCSIN_{name}", "1")
     assert load_settings().warnings == [
         "TOCSIN_BOOTSTRP: there is no such setting; is TOCSIN_BOOTSTRAP meant?",

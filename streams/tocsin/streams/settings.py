@@ -32,8 +32,12 @@ from tocsin.streams.telemetry_settings import TelemetrySettings
 ENV_PREFIX = "TOCSIN_"
 FILE_VARIABLE = "TOCSIN_CONFIG"
 DEFAULT_FILE = "tocsin.toml"
-OTHER_VARIABLES = (FILE_VARIABLE, "TOCSIN_API_KEY", "TOCSIN_URL", "TOCSIN_CACHE", "TOCSIN_MAVEN", "TOCSIN_TEST_SEED")
-"""Variables of Tocsin that are no settings; nor is any that begins with TOCSIN_FAILPOINT."""
+OTHER_VARIABLES = (
+    FILE_VARIABLE, "TOCSIN_API_KEY", "TOCSIN_URL", "TOCSIN_SERVICE", "TOCSIN_SPOOL", "TOCSIN_CACHE", "TOCSIN_MAVEN",
+    "TOCSIN_TEST_SEED",
+)  # fmt: skip
+"""Variables of Tocsin that are no settings of a process of the bus, as those of the SDK; nor is any that begins with
+TOCSIN_FAILPOINT."""
 
 
 class SettingsInvalid(TocsinError):
