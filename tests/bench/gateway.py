@@ -25,7 +25,9 @@ from urllib.parse import urlsplit
 from rich.console import Console
 from rich.table import Table
 
-from tests.connectors.publish.test_kafka import make_topics
+from tocsin.connectors.kafka import open_admin
+from tocsin.streams.settings import Settings
+from tocsin.streams.topics import apply
 from tocsin.streams.up.broker import EmbeddedBroker
 
 ROOT = Path(__file__).parents[2]
@@ -82,7 +84,13 @@ async def gateway(http: str, loop: str, *bootstrap: str) -> AsyncIterator[Gatewa
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        yield Gateway(process, (await process.stdout.readline()).decode().strip())
+        url = ""
+        while not url.startswith("http"):  # what it logs comes before
+            line = await process.stdout.readline()
+            if not line:
+                raise SystemExit("bench: the gateway did not start")
+            url = line.decode().strip()
+        yield Gateway(process, url)
         process.stdin.close()
         await asyncio.wait_for(process.wait(), 60)
     finally:
@@ -134,7 +142,8 @@ async def main(requests: int, *, kafka: bool) -> Found:
     if kafka:
         with tempfile.TemporaryDirectory() as home:
             async with EmbeddedBroker(Path(home)) as broker:
-                await make_topics(broker.bootstrap, "tocsin.")
+                async with open_admin(broker.bootstrap) as admin:
+                    await apply(admin, Settings(bootstrap=broker.bootstrap))
                 found |= await measured("kafka", requests, broker.bootstrap)
     return found
 
