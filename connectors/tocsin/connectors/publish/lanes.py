@@ -20,6 +20,7 @@ from aiokafka.errors import (
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from tocsin.connectors.kafka import BatchProducer, ProducerReplaced, TopicNotThere
+from tocsin.connectors.publish.ending import end_within
 from tocsin.connectors.publish.errors import NotAllowed, PublishRefused, TopicMissing
 from tocsin.connectors.publish.port import Receipt
 
@@ -91,12 +92,7 @@ class Lanes:
 
     async def close(self, patience: float) -> None:
         """Let what is queued go out for at most `patience` seconds."""
-        workers = [lane.worker for lane in self._lanes.values() if lane.worker is not None]
-        if workers:
-            _, late = await asyncio.wait(workers, timeout=patience)
-            for worker in late:
-                worker.cancel()
-                await asyncio.wait([worker])
+        await end_within(patience, [lane.worker for lane in self._lanes.values()])
 
     async def _work(self, lane: Lane) -> None:
         try:

@@ -15,6 +15,7 @@ from functools import cached_property
 from itertools import islice
 
 from tocsin.connectors.publish.batches import BATCH, MOST_BYTES, BatchSize, answers_of, batch_of, item_of
+from tocsin.connectors.publish.ending import end_within
 from tocsin.connectors.publish.errors import GatewayAway, NoRoom, NotAllowed, PublishFailed, PublishUnconfirmed
 from tocsin.connectors.publish.port import Receipt
 from tocsin.connectors.publish.requests import JSON, PublishRequest, failure_of, receipt_of
@@ -96,12 +97,7 @@ class Posting:
 
     async def close(self, patience: float) -> None:
         """Let what is under way end for at most so many seconds; whoever waits then is told."""
-        workers = [lane.worker for lane in self._lanes.values() if lane.worker is not None]
-        if workers:
-            _, late = await asyncio.wait(workers, timeout=patience)
-            for worker in late:
-                worker.cancel()
-            await asyncio.wait(workers)
+        await end_within(patience, [lane.worker for lane in self._lanes.values()])
         for lane in list(self._lanes.values()):  # a worker that was stopped before it began
             self._end_all(lane, None)
 
