@@ -175,7 +175,7 @@ ANSWERS: dict[str, tuple[Told, type[PublishFailed], str]] = {
 async def test_an_answer(told: Told, raised: type[PublishFailed], said: str) -> None:
     with scripted() as other:
         other.usual = told
-        async with HttpPublisher(other.url, deadline=1.5) as publisher:
+        async with HttpPublisher(other.url, deadline=2.3) as publisher:
             with pytest.raises(raised, match=said) as failure:
                 await publisher.publish(problem("e.p.x"), idempotency_key="k")
             assert type(failure.value) is raised
