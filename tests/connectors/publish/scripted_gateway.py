@@ -74,9 +74,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(told.raw or b"")
             self.close_connection = True
             return
-        data = json.dumps(told.document).encode()
+        # a 204 has no body: what came after its head would be the beginning of the next answer
+        data = b"" if told.status == 204 else json.dumps(told.document).encode()
         self.send_response(told.status)
-        for name, value in {**told.headers, "content-length": str(len(data))}.items():
+        length = {} if told.status == 204 else {"content-length": str(len(data))}
+        for name, value in {**told.headers, **length}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(data)
