@@ -7,6 +7,7 @@ TOCSIN_HOME ?= .tocsin
 SEED ?= 1
 EVENTS ?= 20000
 FUZZ ?= 6
+AGAIN ?= 0
 PID := $(TOCSIN_HOME)/up.pid
 # Some images set it: each process then compiles its libraries anew, which takes longer than all else at a start.
 export PYTHONDONTWRITEBYTECODE :=
@@ -34,9 +35,9 @@ down: ## stop what `make up` started
 demo: install ## see real problem reports travel through the bus, step by step
 	.venv/bin/tocsin demo
 
-test: install ## all tests: first those without Kafka, then those with the embedded one
-	.venv/bin/pytest -m "not kafka" -n auto --maxprocesses 8 --dist worksteal
-	.venv/bin/pytest -m kafka -n auto --maxprocesses 4 --dist worksteal
+test: install ## all tests: without Kafka, then with the embedded one; AGAIN=3: up to three that failed run once more
+	$(PY) -m tests.again --most $(AGAIN) -m "not kafka" -n auto --maxprocesses 8 --dist worksteal
+	$(PY) -m tests.again --most $(AGAIN) -m kafka -n auto --maxprocesses 4 --dist worksteal
 
 peers: install ## agents of other makers (ACA-Py, Credo-TS, Veramo), for the tests with them: two minutes, 600 MB of cache
 	@$(PY) -m tests.peers.installing
