@@ -205,7 +205,8 @@ def idle(store: Redis) -> bool:
         return False
     store.delete(HEALTH)
     until(lambda: store.exists(HEALTH), lambda: "no health record")
-    return b"j_ongoing=0 queued=0" in (store.get(HEALTH) or b"")
+    record = store.get(HEALTH)
+    return isinstance(record, bytes) and b"j_ongoing=0 queued=0" in record
 
 
 def ends(told: Stories) -> int:
