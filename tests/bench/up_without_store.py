@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.machinery import ModuleSpec
+from unittest.mock import patch
 
 from tocsin.streams.cli.main import main
-from tocsin.streams.up import supervisor
-
-
-def nothing(name: str, package: str | None = None) -> ModuleSpec | None:
-    """In the place of `find_spec`: it is not installed."""
-    return None
-
 
 if __name__ == "__main__":
-    supervisor.find_spec = nothing
-    main()
+    with patch("tocsin.streams.up.supervisor.find_spec", return_value=None):
+        main()
