@@ -17,7 +17,7 @@ FIELDS = "S 7 1 1 0 -1 4194560 10 0 0 0 {user} {system} 9 9 20 0 1 0 100 1000 10
 """What follows the name in /proc/PID/stat: the 4th field of the whole is the parent, the 14th and 15th the ticks."""
 
 
-@pytest.mark.parametrize("name", ["python", "a program", "a) b (c) 9 9"], ids=["plain", "blank", "brackets and digits"])
+@pytest.mark.parametrize("name", ["python", "a program", "x) b (y) 9 9"], ids=["plain", "blank", "brackets and digits"])
 def test_cpu_and_parent_of_a_process_whatever_its_name(name: str) -> None:
     stat = f"12 ({name}) " + FIELDS.format(user=2 * TICK, system=TICK)
     assert parent_and_seconds(stat) == (7, 3.0)
