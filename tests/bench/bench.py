@@ -95,14 +95,14 @@ def _median(found: list[dict[str, float]]) -> dict[str, float]:
     return {key: statistics.median(row[key] for row in found) for key in found[0]}
 
 
-async def latency(progress: Progress, seconds: int) -> dict[str, float]:
+async def latency(progress: Progress, seconds: int) -> dict[str, object]:
     step = progress.add_task("publish -> webhook", total=1)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.bench.webhook_latency", str(seconds), stdout=asyncio.subprocess.PIPE, cwd=ROOT
     )
     out, _ = await asyncio.wait_for(process.communicate(), 180 + seconds)
     progress.advance(step)
-    found: dict[str, float] = json.loads(out.decode().splitlines()[-1])
+    found: dict[str, object] = json.loads(out.decode().splitlines()[-1])
     return found
 
 

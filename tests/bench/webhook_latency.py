@@ -1,4 +1,6 @@
-"""publish -> webhook received, through the whole bus at 200/s; prints one JSON line. Argument: seconds."""
+"""publish -> webhook received, through the whole bus at 200/s, and where the time goes; prints a table on standard
+error and one JSON line. Argument: seconds, after those of the warm-up.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from rich.console import Console
+
+from tests.bench.hops import hops, moments, stamp_changelogs, table
 from tests.harness.receiver import Receiver, rules_for
 from tocsin.connectors.publish import Publisher, problem
 
@@ -32,6 +37,7 @@ async def main(seconds: int) -> None:
             try:
                 assert up.stdout is not None
                 ready = json.loads(await asyncio.wait_for(up.stdout.readline(), 120))
+                await stamp_changelogs(ready["bootstrap"])
                 told = await publish_steadily(ready["bootstrap"], receiver, seconds)
             finally:
                 up.send_signal(signal.SIGTERM)
@@ -60,11 +66,26 @@ async def publish_steadily(bootstrap: str, receiver: Receiver, seconds: int) -> 
         if len(receiver.arrivals) >= len(sent):
             break
         await asyncio.sleep(0.1)
-    delays = sorted(
-        arrival.at - sent[event_id]
+    counted = [
+        (arrival, event_id)
         for arrival in receiver.arrivals
         if (event_id := arrival.document["data"]["event_id"]) in sent and sent[event_id] > begin + WARM_UP
+    ]
+    delays = sorted(arrival.at - sent[event_id] for arrival, event_id in counted)
+    await asyncio.sleep(1.0)  # the last outcomes are written
+    known = await moments(bootstrap)
+    where = hops(
+        [
+            {
+                "published": 1000 * sent[event_id],
+                "received": 1000 * arrival.at,
+                **known.get(event_id, {}),
+                **known.get(arrival.delivery_id, {}),
+            }
+            for arrival, event_id in counted
+        ]
     )
+    Console(stderr=True, width=150).print(table(where))
     return {
         "rate_per_s": RATE,
         "arrived": len(receiver.arrivals),
@@ -73,6 +94,7 @@ async def publish_steadily(bootstrap: str, receiver: Receiver, seconds: int) -> 
         "p90_ms": round(1000 * delays[int(0.9 * len(delays))], 1),
         "p99_ms": round(1000 * delays[int(0.99 * len(delays))], 1),
         "acknowledged_p50_ms": round(1000 * statistics.median(acknowledged), 1),
+        "hops": where,
         "cores": os.cpu_count(),
     }
 
