@@ -42,7 +42,7 @@ def test_what_moment_a_record_is(topic: str, event: Event, expected: tuple[str, 
 
 
 def test_of_a_changelog_only_the_outbox_has_events() -> None:
-    outbox = encode_outbox([OutboxRecord("deliveries", b"k", encode(REQUESTED), [], 1)])
+    outbox = encode_outbox([OutboxRecord("deliveries", b"k", encode(REQUESTED), (), 1)])
     assert events_of("decide-changelog", OUTBOX, outbox) == [REQUESTED]
     assert events_of("decide-changelog", b"rcase", b"a row") == []
     assert events_of("deliveries", b"b", encode(OUTCOME)) == [OUTCOME]
