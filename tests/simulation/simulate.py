@@ -26,6 +26,7 @@ def main() -> int:
     wanted = _arguments()
     short = wanted.events < SHORT
     plan = Plan(seed=wanted.seed, events=wanted.events) if short else long_plan(wanted.seed, wanted.events)
+    plan = msgspec.structs.replace(plan, partitions=wanted.partitions, workers=wanted.workers)
     if wanted.plant:
         plan = msgspec.structs.replace(plan, writer=getattr(planted_bugs, wanted.plant))
     console = Console(stderr=True)
@@ -43,7 +44,8 @@ def main() -> int:
     sys.stdout.write((json.dumps(found) if wanted.json else _table(found)) + "\n")
     if broken is None:
         return 0
-    again = f"make simulate SEED={plan.seed} EVENTS={plan.events}"
+    size = f"--partitions {plan.partitions} --workers {plan.workers}"
+    again = f"make simulate SEED={plan.seed} EVENTS={plan.events} SIMULATE='{size}'"
     sys.stderr.write(f"seed {plan.seed}, after {simulation.published} events: {broken}\nreplay it: {again}\n")
     return 1
 
@@ -62,6 +64,8 @@ def summary(simulation: Simulation, seconds: float) -> dict[str, Any]:
     folded = sum(twin.records for twin in judge.twins.values())
     return {
         "seed": simulation.plan.seed,
+        "partitions": simulation.plan.partitions,
+        "workers": simulation.plan.workers,
         "events": simulation.published,
         "folded": folded,
         "timers": sum(rules.fires for rules in judge.rules),
@@ -91,6 +95,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Simulate the bus: one seed, many events, a virtual clock, faults.")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--events", type=int, default=20_000)
+    parser.add_argument("--partitions", type=int, default=3, help="of each input topic")
+    parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="the summary as one line of JSON, no progress bar")
     parser.add_argument("--plant", choices=[bug.__name__ for bug in planted_bugs.WRITE_ORDER_BUGS], help="plant a bug")
     return parser.parse_args()
