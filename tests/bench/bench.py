@@ -31,6 +31,7 @@ from tocsin.streams.up.broker import EmbeddedBroker
 
 ROOT = Path(__file__).parents[2]
 Configs = dict[str, dict[str, str]]
+PARTS = ("deliveries", "throughput", "recovery", "latency", "publisher", "documents", "didcomm")
 CHANGELOG = {"cleanup.policy": "compact", "max.message.bytes": "4259840"}
 
 
@@ -129,13 +130,17 @@ async def publishing(progress: Progress) -> dict[str, object]:
 
 
 def ratios(found: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Of events a second, and (`_cpu_`) of CPU time an event."""
     hop = found["engine_count"]["events_per_s"]
+    quix = found["quix_state"]["cpu_ms_per_1000"]
     against = {
         "engine_to_raw_loop": hop / found["raw_loop"]["events_per_s"],
         "engine_to_quix_state": hop / found["quix_state"]["events_per_s"],
         "engine_to_plain_faust_table": hop / found["faust_table"]["events_per_s"],
         "decide_to_raw_loop": found["decide_rules"]["events_per_s"] / found["raw_loop"]["events_per_s"],
         "decide_with_all_rules_to_raw_loop": found["decide_full"]["events_per_s"] / found["raw_loop"]["events_per_s"],
+        "decide_with_all_rules_cpu_to_quix_state": found["decide_full"]["cpu_ms_per_1000"] / quix,
+        "decide_of_plain_reports_cpu_to_quix_state": found["decide_rules"]["cpu_ms_per_1000"] / quix,
     }
     return {name: round(value, 2) for name, value in against.items()}
 
@@ -151,28 +156,37 @@ def machine() -> dict[str, object]:
     }
 
 
-async def main(events: int, rounds: int, seconds: int, rows: int, count: int) -> None:
-    delivered = await deliveries(count, rounds)
-    with Progress(console=Console(stderr=True)) as progress, tempfile.TemporaryDirectory() as home:
+async def with_kafka(chosen: argparse.Namespace, progress: Progress) -> dict[str, object]:
+    """The contenders that read topics, with one Kafka for all of them."""
+    told: dict[str, object] = {}
+    with tempfile.TemporaryDirectory() as home:
         async with EmbeddedBroker(Path(home)) as broker:
-            found = await throughput(broker.bootstrap, events, rounds, progress)
-            recovered = await measure("recovery", broker.bootstrap, "rec.", rows)
-        delay = await latency(progress, seconds)
-        published = await publishing(progress)
-    told = {
-        "deliveries": delivered,
-        "ratios": ratios(found),
-        "contenders": found,
-        "recovery_rows_per_s": recovered["events_per_s"],
-        "recovery": {"rows": rows, **recovered},
-        "publish_to_webhook": delay,
-        "publisher": published,
-        "documents_read": figures(1.0),
-        "didcomm": await didcomm_figures(1.0),
-        "events": events,
-        "rounds": rounds,
-        "machine": machine(),
-    }
+            if "throughput" in chosen.parts:
+                found = await throughput(broker.bootstrap, chosen.events, chosen.rounds, progress)
+                told |= {"ratios": ratios(found), "contenders": found}
+            if "recovery" in chosen.parts:
+                recovered = await measure("recovery", broker.bootstrap, "rec.", chosen.rows)
+                told |= {"recovery_rows_per_s": recovered["events_per_s"]}
+                told |= {"recovery": {"rows": chosen.rows, **recovered}}
+    return told
+
+
+async def main(chosen: argparse.Namespace) -> None:
+    told: dict[str, object] = {}
+    if "deliveries" in chosen.parts:
+        told["deliveries"] = await deliveries(chosen.deliveries, chosen.rounds)
+    with Progress(console=Console(stderr=True)) as progress:
+        if {"throughput", "recovery"} & {*chosen.parts}:
+            told |= await with_kafka(chosen, progress)
+        if "latency" in chosen.parts:
+            told["publish_to_webhook"] = await latency(progress, chosen.latency_seconds)
+        if "publisher" in chosen.parts:
+            told["publisher"] = await publishing(progress)
+    if "documents" in chosen.parts:
+        told["documents_read"] = figures(1.0)
+    if "didcomm" in chosen.parts:
+        told["didcomm"] = await didcomm_figures(1.0)
+    told |= {"events": chosen.events, "rounds": chosen.rounds, "machine": machine()}
     sys.stdout.write(json.dumps(told, indent=2) + "\n")
 
 
@@ -185,5 +199,5 @@ if __name__ == "__main__":
     parser.add_argument(
         "--deliveries", type=int, default=6_000, help="of Alertmanager, and of the bus to one endpoint and to twelve"
     )
-    chosen = parser.parse_args()
-    asyncio.run(main(chosen.events, chosen.rounds, chosen.latency_seconds, chosen.rows, chosen.deliveries))
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="what is measured; all of it")
+    asyncio.run(main(parser.parse_args()))
