@@ -30,10 +30,6 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-EXHAUSTED = "e.p.req.max-retries-exceeded"
-"""The code of a failure after which nobody tries again."""
-
-
 _ENTERED: ContextVar[tuple[Run, ...]] = ContextVar("tocsin_runs", default=())
 
 
@@ -150,10 +146,10 @@ class Run:
         from msgspec.structs import replace
 
         from tocsin.connectors.publish.exception_codes import code_of
-        from tocsin.schemas.problem import Http, Item
+        from tocsin.schemas.problem import MAX_RETRIES, Http, Item
 
         used_up = self._is_last and not again
-        made = sdk.problem_of(error, code_of(error) or EXHAUSTED if used_up else None)
+        made = sdk.problem_of(error, code_of(error) or MAX_RETRIES if used_up else None)
         name = type(error).__name__
         http = Http(
             type=f"error:{sdk.service()}:{name}",

@@ -22,14 +22,12 @@ CODE = "problem_code"
 """The member of `extra` that says the code."""
 MAX_EXTRAS, MAX_EXTRA = 32, 1024
 """How many members of `extra` are told, and how many characters of each."""
-Hooked = Callable[[logging.LogRecord, BaseException], bool]
+Hooked = Callable[[logging.LogRecord], bool]
 HOOKED: dict[str, Hooked] = {}
-"""Loggers, with those below them, and which of their records of an exception a hook tells in their place: it knows who
-tries again. What a framework logs of its own troubles is told as ever."""
+"""Loggers, with those below them, and which of their records a hook tells in their place: it knows who tries again.
+What a framework logs of its own troubles is told as ever."""
 HEARD = "__tocsin_heard__"
 """The attribute of an exception that a run of a job ended with."""
-TOLD: dict[str, str] = {}
-"""Loggers, and the function whose records a hook tells in their place, though they have no exception."""
 
 _TAKEN = "__tocsin_taken__"
 _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", _TAKEN}
@@ -64,25 +62,27 @@ def note_heard(error: BaseException) -> None:
     error.__dict__[HEARD] = True
 
 
-def was_heard(_: logging.LogRecord, error: BaseException) -> bool:
-    """Whether a run ended with the exception of a record, for hooks that hear of it before it is logged."""
+def was_heard(error: object) -> bool:
+    """Whether a run ended with this exception, for hooks that hear of it before it is logged."""
     return HEARD in getattr(error, "__dict__", ())
 
 
 def logged_in(*functions: str) -> Hooked:
-    """Whether a record is of these functions, for hooks that hear of it only after it is logged there."""
-    return lambda record, _: record.funcName in functions
+    """Whether a record is of an exception in these functions, for hooks that hear of it only afterwards."""
+    return lambda record: error_of(record) is not None and record.funcName in functions
+
+
+def error_of(record: logging.LogRecord) -> BaseException | None:
+    """The exception that a record is about."""
+    return record.exc_info[1] if record.exc_info else None
 
 
 def _is_hooked(record: logging.LogRecord) -> bool:
-    error = record.exc_info[1] if record.exc_info else None
-    if error is None:
-        return TOLD.get(record.name) == record.funcName
-    return any(of(record, error) for name, of in HOOKED.items() if f"{record.name}.".startswith(f"{name}."))
+    return any(of(record) for name, of in HOOKED.items() if f"{record.name}.".startswith(f"{name}."))
 
 
 def _capture(record: logging.LogRecord) -> str | None:
-    error = record.exc_info[1] if record.exc_info else None
+    error = error_of(record)
     context, extra = _extras(record)
     return sdk.capture(_problem(record, error, extra), of=error, context=context)
 

@@ -18,7 +18,6 @@ from tocsin.connectors import logs
 def unhooked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which loggers are left to hooks is remembered for the process."""
     monkeypatch.setattr(logs, "HOOKED", {})
-    monkeypatch.setattr(logs, "TOLD", {})
 
 
 @pytest.fixture(scope="session")

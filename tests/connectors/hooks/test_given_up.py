@@ -21,8 +21,9 @@ from tocsin.connectors.hooks.apscheduler import watch_scheduler
 from tocsin.connectors.hooks.arq import watch_arq
 from tocsin.connectors.hooks.celery import _Hook, watch_celery
 from tocsin.connectors.hooks.dramatiq import ProblemMiddleware
-from tocsin.connectors.jobs import EXHAUSTED, Telling
+from tocsin.connectors.jobs import Telling
 from tocsin.connectors.logs import ProblemHandler
+from tocsin.schemas.problem import MAX_RETRIES
 
 FAILED = ["started", "retrying", "retrying"]
 
@@ -42,9 +43,9 @@ class Aged(dramatiq.Middleware):
 
 # after how many failures; whether it is rejected; whether ours comes first; what is told
 MESSAGES: dict[str, tuple[int, bool, bool, list[str]]] = {
-    "rejected before ours": (2, True, False, [*FAILED, *FAILED, EXHAUSTED, "skipped"]),
-    "rejected after ours": (1, True, True, [*FAILED, "started", EXHAUSTED, "skipped"]),
-    "skipped": (1, False, False, [*FAILED, EXHAUSTED, "skipped"]),
+    "rejected before ours": (2, True, False, [*FAILED, *FAILED, MAX_RETRIES, "skipped"]),
+    "rejected after ours": (1, True, True, [*FAILED, "started", MAX_RETRIES, "skipped"]),
+    "skipped": (1, False, False, [*FAILED, MAX_RETRIES, "skipped"]),
     "never run": (0, True, False, ["skipped"]),
 }
 
@@ -79,7 +80,7 @@ def test_a_task_whose_retry_does_not_run(how: str, retries: int, memory: Memory)
     task = app.task(watch_jobs, name="pay", shared=False)
     request = SimpleNamespace(id="7", retries=retries)
     _Hook(Telling()).task_revoked(task, request, terminated=how == "terminated", expired=how == "expired")
-    assert story(memory) == [*[EXHAUSTED] * bool(retries), how]
+    assert story(memory) == [*[MAX_RETRIES] * bool(retries), how]
 
 
 def watch_dramatiq() -> None:

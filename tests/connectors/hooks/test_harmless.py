@@ -27,6 +27,7 @@ from tocsin.connectors.hooks.celery import watch_celery
 from tocsin.connectors.hooks.dramatiq import ProblemMiddleware
 from tocsin.connectors.hooks.flask import watch_flask
 from tocsin.connectors.sdk import client
+from tocsin.schemas.problem import MAX_RETRIES
 
 
 class Torn(Exception):
@@ -158,7 +159,7 @@ def with_flask(hooked: bool) -> list[object]:
 
 
 RETRIED = ["started", "retrying", "retrying", "started", "retrying", "retrying", "started", "done"]
-USED_UP = [*RETRIED[:6], "started", jobs.EXHAUSTED, "failed"]
+USED_UP = [*RETRIED[:6], "started", MAX_RETRIES, "failed"]
 
 # what runs, and what is told of it when the bus is well
 FRAMEWORKS: dict[str, tuple[Callable[[bool], list[object]], list[str]]] = {

@@ -10,7 +10,7 @@ from redis import Redis
 from tests.connectors.hooks.told import documents, problems, stories, until
 from tests.connectors.hooks.workers import call, running, write
 from tests.connectors.publish.scripted_gateway import scripted
-from tocsin.connectors.jobs import EXHAUSTED
+from tocsin.schemas.problem import MAX_RETRIES
 
 TRACE = "00-" + "1" * 32 + "-" + "2" * 16 + "-01"
 SECRET = "Kx7-quite-secret"
@@ -79,7 +79,7 @@ tasks.logs.delay()
 """
 CELERY_STORIES = {
     "tasks.close_page": ["started 1 of 4", "e.p.me.value-error", "failed"],
-    "tasks.used_up": ["started 1 of 2", "retrying 1 of 2", "retrying", "started 2 of 2", EXHAUSTED, "failed"],
+    "tasks.used_up": ["started 1 of 2", "retrying 1 of 2", "retrying", "started 2 of 2", MAX_RETRIES, "failed"],
     "tasks.expected": ["started", "failed"],
     "tasks.logs": ["started", "e.p.me.log.books", "e.p.me.log.tasks", "done"],
 }
@@ -115,7 +115,7 @@ actors.expected.send()
 """
 DRAMATIQ_STORIES = {
     "close_page": ["started", "e.p.me.value-error", "failed"],
-    "used_up": ["started 1 of 2", "retrying 1 of 2", "retrying", "started 2 of 2", EXHAUSTED, "failed"],
+    "used_up": ["started 1 of 2", "retrying 1 of 2", "retrying", "started 2 of 2", MAX_RETRIES, "failed"],
     "expected": ["started 1 of 21", "failed"],
     "flaky": ["started 1 of 3", "retrying 1 of 3", "retrying", "started 2 of 3", "done"],
 }
@@ -157,7 +157,7 @@ asyncio.run(main())
 """
 ARQ_STORIES = {
     "close_page": ["started 1 of 5", "e.p.me.value-error", "failed"],
-    "used_up": ["started 1 of 2", "retrying 1 of 2", "retrying", "started 2 of 2", EXHAUSTED, "failed"],
+    "used_up": ["started 1 of 2", "retrying 1 of 2", "retrying", "started 2 of 2", MAX_RETRIES, "failed"],
     "slow": ["started 1 of 5", "e.p.me.timeout-error", "failed"],
     "flaky": ["started 1 of 5", "retrying 1 of 5", "retrying", "started 2 of 5", "done"],
 }

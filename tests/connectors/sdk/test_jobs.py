@@ -11,9 +11,10 @@ import pytest
 
 from tests.connectors.sdk.conftest import Memory
 from tocsin.connectors import sdk
-from tocsin.connectors.jobs import EXHAUSTED, job
+from tocsin.connectors.jobs import job
 from tocsin.connectors.publish import exception_codes
 from tocsin.schemas.events import ActivityObserved, ProblemReported
+from tocsin.schemas.problem import MAX_RETRIES
 
 
 class Torn(Exception):
@@ -120,8 +121,8 @@ def test_a_block(memory: Memory) -> None:
 RETRIES: dict[str, tuple[int | None, int | None, str, tuple[str, str, str | None] | None]] = {
     "not counted": (None, None, "failed", ("e.p.me.torn", "unknown", None)),
     "the first of three": (1, 3, "retrying", None),
-    "the last of three": (3, 3, "failed", (EXHAUSTED, "none", "3 of 3")),
-    "one too many": (4, 3, "failed", (EXHAUSTED, "none", "4 of 3")),
+    "the last of three": (3, 3, "failed", (MAX_RETRIES, "none", "3 of 3")),
+    "one too many": (4, 3, "failed", (MAX_RETRIES, "none", "4 of 3")),
     "without an end": (7, None, "failed", ("e.p.me.torn", "unknown", "7")),
 }
 

@@ -100,10 +100,8 @@ def build_gateway(
     inbox = Inbox(config, publisher, counts)
     no_problems = IgnoredDocuments(ignored, counts, config.deadline, redactions)
     app.include_router(ingest_routes(config, inbox, rates, counts, no_problems))
-    heard = HeardLately(redactions)
-    ports = SourcePorts(
-        inbox=inbox, rates=rates, counts=counts, ignored=no_problems, heard_lately=heard, wallets=wallets or {}
-    )
+    heard = HeardLately()
+    ports = SourcePorts(inbox=inbox, rates=rates, counts=counts, heard_lately=heard, wallets=wallets or {})
     app.include_router(source_routes(SourceIntake(config, ports)))
     stored = None if answers is None else StoredCommands(answers, cases)
     app.include_router(command_routes(config, inbox, rates, stored))

@@ -49,6 +49,7 @@ from tocsin.connectors.gateway.subscription_requests import (
 )
 from tocsin.connectors.outcomes import Reason
 from tocsin.connectors.publish.reporting import event_id
+from tocsin.connectors.webhooks.keys import WRITTEN
 from tocsin.schemas.events import EndpointCommandKind
 from tocsin.schemas.ids import new_event_id
 
@@ -227,7 +228,7 @@ def _rotation(document: Mapping[str, object]) -> tuple[str | None, bool | None]:
     if document.keys() - {"secret", "ed25519"} or (secret is not None and pair is not None):
         raise Unreadable(UnreadableReason.WRONG_TYPE, "", "secret, or ed25519, or neither")
     if not isinstance(secret, str | None):
-        raise Unreadable(UnreadableReason.WRONG_TYPE, "/secret", "a text: whsec_ or whsk_ and base64")
+        raise Unreadable(UnreadableReason.WRONG_TYPE, "/secret", f"a text: {WRITTEN}")
     if not isinstance(pair, bool | None):
         raise Unreadable(UnreadableReason.WRONG_TYPE, "/ed25519", "true or false")
     return secret, pair

@@ -119,10 +119,10 @@ class _Watching:
         return self._tries if function.max_tries is None else function.max_tries
 
 
-def _was_heard(record: logging.LogRecord, error: BaseException) -> bool:
+def _was_heard(record: logging.LogRecord) -> bool:
     """arq makes the TimeoutError itself, of the cancellation that the function has heard."""
-    cause = error.__cause__ if isinstance(error, TimeoutError) else None
-    return logs.was_heard(record, error) or (cause is not None and logs.was_heard(record, cause))
+    error = logs.error_of(record)
+    return logs.was_heard(error) or (isinstance(error, TimeoutError) and logs.was_heard(error.__cause__))
 
 
 def _seconds(said: float | timedelta) -> float:

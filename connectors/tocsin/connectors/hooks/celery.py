@@ -24,7 +24,7 @@ RUN = "__tocsin_run__"
 MAX_TOO_LONG = 256
 """How many tasks that took too long are remembered."""
 REQUESTS = "celery.worker.request"
-"""It logs time limits as well, without an exception: they are told as failures of their tasks."""
+"""It logs time limits as well: they are told as failures of their tasks."""
 LOGGERS = ("celery.app.trace", REQUESTS)
 SET_UP = ("after_setup_logger", "after_setup_task_logger")
 BEFORE_SET_UP = ("celeryd_init", "worker_init", "celeryd_after_setup", "worker_before_create_process")
@@ -45,7 +45,6 @@ def watch_celery(*, tell_runs: bool = True, tell_retries: bool = False) -> None:
     for name in ("worker_process_shutdown", "worker_shutdown"):
         _connect(name, _flush)  # a process of the pool ends without Python's own end
     logs.HOOKED.update(dict.fromkeys(LOGGERS, _was_heard))
-    logs.TOLD[REQUESTS] = "on_timeout"
     listening = _Listening()
     for name in SET_UP:
         _connect(name, listening.put_back)
@@ -163,10 +162,12 @@ class _Hook:
         return Run(str(task.name), run_id=task_id, about={"queue": queue} if queue else None, telling=self._telling)
 
 
-def _was_heard(record: logging.LogRecord, error: BaseException) -> bool:
-    """Celery wraps some in another, which has them as `exc`."""
-    inner = getattr(error, "exc", None)
-    return logs.was_heard(record, error) or (isinstance(inner, BaseException) and logs.was_heard(record, inner))
+def _was_heard(record: logging.LogRecord) -> bool:
+    """Celery wraps some in another, which has them as `exc`. Time limits it logs without an exception."""
+    error = logs.error_of(record)
+    if error is None:
+        return (record.name, record.funcName) == (REQUESTS, "on_timeout")
+    return logs.was_heard(error) or logs.was_heard(getattr(error, "exc", None))
 
 
 def _count(task: Task) -> tuple[int, int | None]:

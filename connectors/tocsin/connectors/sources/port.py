@@ -52,8 +52,8 @@ class Message(Struct, frozen=True, kw_only=True, dict=True):
 class Heard(Struct, frozen=True, kw_only=True):
     """What a message was understood as. `what` is its kind, one of its source's `kinds` or `other`; `events` are in the
     order in which they are stored; `ignored` says why parts of it, or all, became nothing, by names and never by
-    values: the whole body is then kept, unless its source is private. `tenant` is whose it is, where the message says
-    so (its `wallet`). `count`: of how many of this kind it is told."""
+    values. `tenant` is whose it is, where the message says so (its `wallet`). `count`: of how many of this kind it is
+    told."""
 
     what: str
     count: int = 1
@@ -70,16 +70,16 @@ nothing else, whatever the bytes."""
 
 class MessageSource(Struct, frozen=True, kw_only=True):
     """A program that sends messages. `kinds` are all that its reader says of a message (`Heard.what`), a closed set
-    which labels a metric; `headers` those that it reads; `media_types` those that are taken, none: any. `private`:
-    whether its messages hold what nobody here needs, or secrets that nobody would find; their bytes are then remembered
-    nowhere. `bodies`: how many times the largest body one may be, for batches."""
+    which labels a metric; `headers` those that it reads; `media_types` those that are taken, none: any. `bodies`: how
+    many times the largest body one may be, for batches.
+
+    Its messages hold what nobody here needs, and secrets that nobody would find: their bytes are remembered nowhere."""
 
     name: str
     read: Read
     kinds: frozenset[str]
     headers: tuple[str, ...] = ()
     media_types: tuple[str, ...] = ("application/json",)
-    private: bool = False
     bodies: int = 1
 
     def kind_of(self, what: str) -> str:

@@ -32,6 +32,11 @@ SIGNATURE_LETTERS = 88
 """Letters of base64 of the 64 bytes of an ed25519 signature."""
 
 
+_LENGTH = f"{MIN_SECRET_BYTES} to {MAX_SECRET_BYTES} bytes"
+WRITTEN = f"{SECRET_PREFIX} and base64 of {_LENGTH}, or {SIGNING_PREFIX} and base64"
+"""What signs, in words for whoever wrote it in another way."""
+
+
 class Signs(Protocol):
     """Makes one entry of `webhook-signature`."""
 
@@ -118,6 +123,11 @@ def verifying_key(secret: str) -> Verifies:
     if len(key) != KEY_BYTES:
         raise ValueError(f"a public key (whpk_) has {KEY_BYTES} bytes")
     return PublicKey(key)
+
+
+def version_of(secret: str) -> str:
+    """The version of the signatures that a secret makes, as `webhook-signature` has it."""
+    return "v1a" if secret.startswith(SIGNING_PREFIX) else "v1"
 
 
 def for_receivers(secret: str) -> str:

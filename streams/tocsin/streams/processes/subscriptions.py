@@ -23,6 +23,7 @@ from tocsin.connectors.kafka import open_producer
 from tocsin.connectors.publish import PublishUnconfirmed, cloud_event_headers
 from tocsin.connectors.publish.headers import rfc3339
 from tocsin.connectors.sealing import SealKeys
+from tocsin.connectors.webhooks.keys import version_of
 from tocsin.schemas.codec import encode
 from tocsin.schemas.events import CommandOutcome, EndpointCommand, EndpointCommandKind, SubscriptionSet
 from tocsin.schemas.ids import derived_id, new_event_id
@@ -163,7 +164,7 @@ class RunningSubscriptions:
             sealed = self._writer.unsealed(held)
             settings = shown_settings(sealed)
             secrets = [
-                {"until": None if one.until is None else rfc3339(one.until), "kind": kind_of(one.text)}
+                {"until": None if one.until is None else rfc3339(one.until), "kind": version_of(one.text)}
                 for one in sealed.signing(now)
             ]
         except SubscriptionRefused as refused:
@@ -248,11 +249,6 @@ class RunningSubscriptions:
                 f"{self._settings.prefix}deliveries", encode(command), key=name.encode(),
                 headers=cloud_event_headers(command, b"tocsin:gateway"),
             )  # fmt: skip
-
-
-def kind_of(secret: str) -> str:
-    """The signature that a secret makes."""
-    return "v1a" if secret.startswith("whsk_") else "v1"
 
 
 def state_of(name: str, rows: Mapping[str, EndpointRow] | None, taken: Collection[str]) -> dict[str, Any]:

@@ -94,9 +94,10 @@ class Report:
     def tell_instead(self, verdict: Verdict) -> None:
         """From now on it stands for the limit notice that is told in its place, under its event id."""
         assert verdict.instead is not None
+        assert verdict.limit is not None
         self.limit, self.problem = verdict.limit, verdict.instead
         self.event = msgspec.structs.replace(self.reported, problem=verdict.instead)
-        if self.limit is Limit.CLAIMED:  # the thread is one that whoever claims has named; what it is worth stays
+        if not verdict.limit.in_its_thread:  # what it is worth stays
             self.context, self.thread = msgspec.structs.replace(NO_CONTEXT, trust=self.context.trust), None
         self.case = case_of(self.event)
         self.facts = Facts(self.problem, self.tenant, self.context, self.peer)

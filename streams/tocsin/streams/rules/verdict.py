@@ -85,6 +85,11 @@ class Limit(StrEnum):
         """Whether the thread by which it is crossed is to blame."""
         return self not in (Limit.TENANT_CASES, Limit.CLAIMED)
 
+    @property
+    def in_its_thread(self) -> bool:
+        """Whether the notice stands in the thread of the report; a claimed one is whatever whoever claims has named."""
+        return self is not Limit.CLAIMED
+
 
 class Verdict(Struct, frozen=True, kw_only=True):
     """Either nobody is told (`reason`; `detail` says what decided, `represented_by` is the event that stands for the

@@ -15,6 +15,7 @@ from tocsin.connectors.sinks.didcomm.choosing import ping as didcomm_ping
 from tocsin.connectors.sinks.webhook import WebhookConfig
 from tocsin.connectors.sinks.webhook.ownership import NotProven, prove
 from tocsin.connectors.sinks.webhook.ping import PING, ping, signal
+from tocsin.connectors.webhooks.keys import version_of
 from tocsin.schemas.events import DeliveryAttempt
 from tocsin.schemas.ids import new_event_id
 from tocsin.streams.rules.config import Endpoint
@@ -80,7 +81,7 @@ async def _webhook(endpoint: Endpoint, config: WebhookConfig, tenant: str) -> Tr
         return _unsent(endpoint, started, str(wrong))
     except ValueError as wrong:  # nothing signs: a rules file is checked, who builds the settings may not have
         return _unsent(endpoint, started, str(wrong))
-    kinds = tuple(dict.fromkeys("v1a" if secret.startswith("whsk_") else "v1" for secret in config.secrets))
+    kinds = tuple(dict.fromkeys(map(version_of, config.secrets)))
     return _tried(
         endpoint, pinged.outcome, pinged.seconds, pinged.status, webhook_id=pinged.webhook_id, signatures=kinds,
         receiver_checks=CHECKED, answer=pinged.answer or None,

@@ -22,6 +22,7 @@ from tocsin.connectors.dialects import Unreadable, UnreadableReason
 from tocsin.connectors.guard import is_public
 from tocsin.connectors.secrets import SecretSources
 from tocsin.connectors.sinks.webhook.config import DNS_NAME
+from tocsin.connectors.webhooks.keys import WRITTEN
 from tocsin.streams.rules.config import NOT_FOR_PEERS, Endpoint
 from tocsin.streams.rules.match import Match, MatcherUnusable
 from tocsin.streams.rules.values import NAME, MatchInFile
@@ -43,7 +44,7 @@ NAME_WORDS = "a name: at most 64 of a-z, 0-9, dot, _ and -, beginning with a let
 WANTED = {
     "url": "an https URL on port 443 whose host is public",
     "headers": "at most 20 headers that HTTP allows and the sink does not set itself",
-    "secret": "whsec_ and base64 of 24 to 64 bytes, or whsk_ and base64",
+    "secret": WRITTEN,
     "match": "matchers that the rules can use",
     "expr": "an expression (CEL)",
 }
@@ -137,7 +138,7 @@ def _check_settings(settings: Mapping[str, Any], secret: Any, ed25519: Any, priv
     if origin is not None and not (isinstance(origin, str) and DNS_NAME.fullmatch(origin)):
         raise _wrong("/origin", "a DNS name, such as tocsin.example.org")
     if secret is not None and not isinstance(secret, str):
-        raise _wrong("/secret", "a text: whsec_ or whsk_ and base64; without it one is made")
+        raise _wrong("/secret", f"a text: {WRITTEN}; without it one is made")
     if not isinstance(ed25519, bool) or (ed25519 and secret is not None):
         raise _wrong("/ed25519", "true (a pair is made) or false, and no secret beside it")
 

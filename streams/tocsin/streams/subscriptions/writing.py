@@ -17,6 +17,7 @@ from tocsin.connectors.commands import Made, SubscriptionRefusal, SubscriptionRe
 from tocsin.connectors.dialects import Unreadable, UnreadableReason
 from tocsin.connectors.sealing import SealKeys
 from tocsin.connectors.webhooks import for_receivers, new_key_pair, new_secret
+from tocsin.connectors.webhooks.keys import version_of
 from tocsin.schemas.events import SubscriptionSet
 from tocsin.schemas.ids import new_event_id
 from tocsin.streams.silences.settings_topic import SettingsTopic
@@ -121,7 +122,7 @@ class SubscriptionWriter:
             done = before.made_under(key, now)
             if done is not None:
                 return Made(event=held, secret=for_receivers(done))
-            pair = before.secrets[0].text.startswith("whsk_") if ed25519 is None else ed25519
+            pair = version_of(before.secrets[0].text) == "v1a" if ed25519 is None else ed25519
             new = secret or (new_key_pair()[0] if pair else new_secret())
             if new == before.secrets[0].text:
                 return self._shown(held)

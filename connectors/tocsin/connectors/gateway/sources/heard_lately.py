@@ -15,20 +15,17 @@ from starlette.responses import Response
 
 from tocsin.connectors.gateway.admission import caller_of
 from tocsin.connectors.gateway.request import READ_REFUSED, TENANT_PARAMETER
-from tocsin.connectors.redaction import Redactions, default_of, redact_document
 
 MAX_KINDS = 1000
 """Of how many kinds of all tenants and sources something is remembered. Of the tenant with the most, the one that was
 silent longest goes first: nobody with many pushes out what is heard for others."""
 LAST = 3
 """How many messages of each kind."""
-BEGINNING = 2048
-"""Bytes of a message that are remembered, and shown without secrets."""
 
 
 class HeardOnce(Struct, frozen=True, kw_only=True):
     """One message: when it came (microseconds), what its path said, its size in bytes, what it became, why it or parts
-    of it became nothing (`ignored`), why it was refused, the `wallet` that it names, and how it begins."""
+    of it became nothing (`ignored`), why it was refused, and the `wallet` that it names."""
 
     at: int
     topic: str
@@ -37,7 +34,6 @@ class HeardOnce(Struct, frozen=True, kw_only=True):
     ignored: tuple[str, ...] = ()
     refused: str | None = None
     wallet: str | None = None
-    beginning: bytes = b""
 
 
 class _Kind(Struct):
@@ -46,10 +42,10 @@ class _Kind(Struct):
 
 
 class HeardLately:
-    """Remembers, bounded. `redactions` says what is secret in the messages of a tenant."""
+    """Remembers, bounded."""
 
-    def __init__(self, redactions: Redactions = default_of, most: int = MAX_KINDS) -> None:
-        self._redactions, self._most = redactions, most
+    def __init__(self, most: int = MAX_KINDS) -> None:
+        self._most = most
         self._tenants: OrderedDict[str, OrderedDict[tuple[str, str], _Kind]] = OrderedDict()
         self._size = 0
 
@@ -80,18 +76,10 @@ class HeardLately:
                 "source": source,
                 "what": what,
                 "count": kind.count,
-                "last": [self._shown(tenant, one) for one in kind.last][::-1],
+                "last": [msgspec.structs.asdict(one) for one in kind.last][::-1],
             }
             for (source, what), kind in reversed(self._tenants.get(tenant, OrderedDict()).items())
         ]
-
-    def _shown(self, tenant: str, once: HeardOnce) -> dict[str, object]:
-        redaction = self._redactions(tenant)
-        shown = msgspec.structs.asdict(once)
-        # of what is cut it cannot be said which text is the value of a secret member
-        hidden = len(once.beginning) < once.size and redaction.members
-        begins = b"" if hidden else redact_document(once.beginning, redaction)
-        return shown | {"beginning": begins.decode("utf-8", "replace")}
 
 
 def heard_routes(heard: HeardLately) -> APIRouter:

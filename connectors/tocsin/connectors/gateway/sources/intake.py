@@ -1,4 +1,4 @@
-"""Takes the messages of sources: bytes -> events -> stored, and what becomes nothing is kept.
+"""Takes the messages of sources: bytes -> events -> stored; of what becomes nothing the log says why.
 
 A message is answered once Kafka has acknowledged all of it. What is refused for want of Kafka the source sends again:
 its events have the same ids then.
@@ -24,15 +24,13 @@ from tocsin.connectors.gateway.beside import BesideTheLoop
 from tocsin.connectors.gateway.body import read_body
 from tocsin.connectors.gateway.config import GatewayConfig
 from tocsin.connectors.gateway.context import request_id_of
-from tocsin.connectors.gateway.documents import Document
 from tocsin.connectors.gateway.flight import held_by
-from tocsin.connectors.gateway.ignored import IgnoredDocuments
 from tocsin.connectors.gateway.inbox import Inbox, handed_over
 from tocsin.connectors.gateway.metrics import GatewayMetrics
 from tocsin.connectors.gateway.problems import Refusal, refusals
 from tocsin.connectors.gateway.rates import Payer, TenantRates
 from tocsin.connectors.gateway.request import media_type_of, trace_of
-from tocsin.connectors.gateway.sources.heard_lately import BEGINNING, HeardLately, HeardOnce
+from tocsin.connectors.gateway.sources.heard_lately import HeardLately, HeardOnce
 from tocsin.connectors.gateway.sources.tried import Tried, Understood, answer_of, is_settled, is_tried
 from tocsin.connectors.publish import InboxEvent, Origin
 from tocsin.connectors.sources.port import Heard, Message, MessageSource
@@ -44,6 +42,8 @@ BECAME = 20
 """Of how many events of a message it is remembered what they were."""
 READING = 1024
 """What reading a message counts in bytes, besides its own, when the work is weighed."""
+MAX_TOPIC = 2048
+"""Characters that are remembered of what a path says."""
 UNREAD = "unreadable"
 """The kind of what no reader could take."""
 
@@ -54,7 +54,6 @@ class SourcePorts(Struct, frozen=True, kw_only=True):
     inbox: Inbox
     rates: TenantRates
     counts: GatewayMetrics
-    ignored: IgnoredDocuments
     heard_lately: HeardLately
     wallets: Mapping[str, str] = {}
 
@@ -90,7 +89,7 @@ class SourceIntake:
         held_by(request).take(documents=sum(len(each.events) for each in heard))
         self._charge(payer, heard)
         try:
-            await self._store(message, source, heard)
+            await self._store(source, heard)
         except Refusal as refusal:
             self._note(message, source, heard, refusal)
             raise
@@ -123,21 +122,17 @@ class SourceIntake:
             counted[each.tenant or payer.tenant] += len(each.events)
         self._ports.rates.charge_tenants(payer, +counted or {payer.tenant: 1})
 
-    async def _store(self, message: Message, source: MessageSource, heard: list[Heard]) -> None:
-        """Store every event, in their order, and keep the message where something of it became nothing. All are waited
-        for, whatever becomes of one: nothing is stored behind the back of whoever was answered."""
+    async def _store(self, source: MessageSource, heard: list[Heard]) -> None:
+        """Store every event, in their order. All are waited for, whatever becomes of one: nothing is stored behind the
+        back of whoever was answered."""
         events = chain.from_iterable(each.events for each in heard)
         storing = await handed_over(map(self._ports.inbox.store, events))
         for stored in await asyncio.gather(*storing, return_exceptions=True):
             if isinstance(stored, BaseException):
                 raise stored
         whys = dict.fromkeys(why for each in heard for why in each.ignored)
-        if whys and source.private:
+        if whys:
             log.info("of a message of %s not all was taken: %s", source.name, "; ".join(whys))
-        elif whys:
-            tenant = next((each.tenant for each in heard if each.ignored and each.tenant), message.origin.tenant)
-            origin = msgspec.structs.replace(message.origin, tenant=tenant)
-            await self._ports.ignored.take(Document(message.body, origin), "; ".join(whys))
 
     def _note(
         self, message: Message, source: MessageSource, heard: list[Heard], refusal: Refusal | None = None
@@ -147,12 +142,12 @@ class SourceIntake:
             what = source.kind_of(each.what)
             self._ports.counts.count_source(source.name, what, outcome, each.count)
             became = tuple(map(_became, each.events[:BECAME]))
-            once = _once(message, source, refusal, became=became, ignored=each.ignored, wallet=each.wallet)
+            once = _once(message, refusal, became=became, ignored=each.ignored, wallet=each.wallet)
             self.heard_lately.note(each.tenant or message.origin.tenant, source.name, what, once, each.count)
 
     def _note_refused(self, message: Message, source: MessageSource, refusal: Refusal) -> None:
         self._ports.counts.count_source(source.name, UNREAD, "refused")
-        self.heard_lately.note(message.origin.tenant, source.name, UNREAD, _once(message, source, refusal))
+        self.heard_lately.note(message.origin.tenant, source.name, UNREAD, _once(message, refusal))
 
 
 def _once_each(request: Request, names: tuple[str, ...]) -> dict[str, str]:
@@ -164,13 +159,12 @@ def _once_each(request: Request, names: tuple[str, ...]) -> dict[str, str]:
     return {name: request.headers[name] for name in names if name in request.headers}
 
 
-def _once(message: Message, source: MessageSource, refusal: Refusal | None, **more: Any) -> HeardOnce:
+def _once(message: Message, refusal: Refusal | None, **more: Any) -> HeardOnce:
     return HeardOnce(
         at=message.now,
-        topic=message.topic[:BEGINNING],
+        topic=message.topic[:MAX_TOPIC],
         size=len(message.body),
         refused=None if refusal is None else _why(refusal),
-        beginning=b"" if source.private else message.body[:BEGINNING],
         **more,
     )
 

@@ -52,5 +52,5 @@ def _parsed(body: bytes) -> object:
         return parse_with_holes(body, max_depth=MAX_DEPTH)
 
 
-ACAPY = MessageSource(name="acapy", read=read, kinds=TOPICS, headers=(WALLET,), private=True)
+ACAPY = MessageSource(name="acapy", read=read, kinds=TOPICS, headers=(WALLET,))
 """ACA-Py as a source; its webhooks hold messages between people, credentials and proofs."""

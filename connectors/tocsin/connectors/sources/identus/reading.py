@@ -213,5 +213,5 @@ def _text(members: Mapping[str, Any], name: str, most: int | None = MAX_ID_LENGT
     raise Unreadable(UnreadableReason.TOO_LONG, f"{above}/{name}", f"at most {most} characters")
 
 
-IDENTUS = MessageSource(name=NAME, read=read, kinds=frozenset(KINDS), private=True)
+IDENTUS = MessageSource(name=NAME, read=read, kinds=frozenset(KINDS))
 """Identus Cloud Agent, whose records hold claims, credentials and proofs."""

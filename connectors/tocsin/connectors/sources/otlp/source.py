@@ -35,7 +35,6 @@ def _source(signal: Signal) -> MessageSource:
         kinds=KINDS,
         media_types=(PROTOBUF, JSON),
         bodies=BODIES,
-        private=True,  # the name of a secret stands beside it, and not before it
     )
 
 

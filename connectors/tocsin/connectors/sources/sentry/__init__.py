@@ -9,9 +9,9 @@ from tocsin.connectors.sources.port import MessageSource
 from tocsin.connectors.sources.sentry.reader import KINDS, NOT_TAKEN, read_event, read_items
 
 NAME = "sentry"
-ENVELOPES = MessageSource(name=NAME, read=read_items, kinds=KINDS, media_types=(), private=True)
+ENVELOPES = MessageSource(name=NAME, read=read_items, kinds=KINDS, media_types=())
 """What SDKs send today."""
-STORE = MessageSource(name=NAME, read=read_event, kinds=KINDS, media_types=(), private=True)
+STORE = MessageSource(name=NAME, read=read_event, kinds=KINDS, media_types=())
 """What they sent before there were envelopes."""
 
 __all__ = ["ENVELOPES", "NAME", "NOT_TAKEN", "STORE"]

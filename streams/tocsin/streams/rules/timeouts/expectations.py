@@ -41,7 +41,7 @@ from tocsin.streams.rules.timeouts.learning import (
     note_unanswered,
 )
 from tocsin.streams.rules.timeouts.noticing import case_of, notice
-from tocsin.streams.rules.timeouts.replies import policy_for, wants_reply
+from tocsin.streams.rules.timeouts.replies import Reply, policy_for, reply_to
 from tocsin.streams.rules.trust import is_claimed
 from tocsin.streams.rules.turn import Turn
 from tocsin.streams.rules.values import DAY, MINUTE
@@ -130,9 +130,9 @@ def _message_sent(turn: Turn, activity: ActivityObserved, message_type: str, thr
     if original is not None and original != key:
         _sent_again_elsewhere(turn, activity, original, thread_id, policy)
         return
-    wanted = wants_reply(turn, activity, message_type, policy)  # None: nobody knows, and it is only watched
+    reply = reply_to(turn, activity, message_type, policy)
     older = turn.expectations.get(key)
-    if wanted is False or (older is not None and _is_old(activity, older)):
+    if reply is Reply.NONE or (older is not None and _is_old(activity, older)):
         return
     heard = _heard(older, activity)
     if older is not None and older.state == "watching":
@@ -142,21 +142,31 @@ def _message_sent(turn: Turn, activity: ActivityObserved, message_type: str, thr
             again = msgspec.structs.replace(older, resent=True, heard=heard, heard_at=activity.recorded_at)
             _sent_again(turn, key, again, policy)
             return
-        if wanted is None and older.state != "given_up":
+        if reply is Reply.UNKNOWN and older.state != "given_up":
             return
-    row = ExpectationRow(
+    _open(turn, key, _row(activity, message_type, thread_id, heard, turn.now), reply, policy)
+
+
+def _row(
+    activity: ActivityObserved, message_type: str, thread_id: str, heard: tuple[str, ...], now: int
+) -> ExpectationRow:
+    return ExpectationRow(
         tenant=activity.tenant,
         thread_id=thread_id[:MAX_TEXT],
         message_id=clip(activity.message_id),
         message_type=message_type,
-        sent_at=turn.now,
+        sent_at=now,
         opened_by=activity.event_id,
         connection=clip(activity.connection),
         traceparent=activity.traceparent,
         heard=heard,
         heard_at=activity.recorded_at,
     )
-    expected = expected_for(turn, row, policy) if wanted else None
+
+
+def _open(turn: Turn, key: str, row: ExpectationRow, reply: Reply, policy: TimeoutPolicy) -> None:
+    """From now on the reply is awaited, for as long as it usually takes; or the message is only watched."""
+    expected = expected_for(turn, row, policy) if reply is Reply.AWAITED else None
     if expected is None:
         turn.expectations.put(key, row, turn.now + kept_for(policy))
     else:

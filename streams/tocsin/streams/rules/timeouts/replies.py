@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import Enum, auto
 from functools import lru_cache
 
 from tocsin.connectors.dialects.message_types import is_report
@@ -18,6 +19,18 @@ EXPECTS_REPLY = "expects_reply"
 """A publisher's own word in an activity's `detail`: `true` or `false`."""
 
 
+class Reply(Enum):
+    """What comes after a message that was sent."""
+
+    AWAITED = auto()
+    NONE = auto()
+    UNKNOWN = auto()
+    """Nobody knows; whether one comes is watched, and learned."""
+
+
+_SAID = {"true": Reply.AWAITED, "false": Reply.NONE}
+
+
 def policy_for(policies: Iterable[TimeoutPolicy], message_type: str) -> TimeoutPolicy | None:
     """The first policy whose `messages` fit, unless it is switched off."""
     for policy in policies:
@@ -26,23 +39,23 @@ def policy_for(policies: Iterable[TimeoutPolicy], message_type: str) -> TimeoutP
     return None
 
 
-def wants_reply(turn: Turn, activity: ActivityObserved, message_type: str, policy: TimeoutPolicy) -> bool | None:
-    """Whether a sent message wants a reply; None when nobody knows.
+def reply_to(turn: Turn, activity: ActivityObserved, message_type: str, policy: TimeoutPolicy) -> Reply:
+    """Whether a sent message wants a reply.
 
     The publisher's word comes first, then a policy that names this very message, the protocol's state machine, a policy
     that names the protocol, and at last what was learned.
     """
-    said = activity.detail.get(EXPECTS_REPLY, "").lower()
-    if said in ("true", "false"):
-        return said == "true"
+    said = _SAID.get(activity.detail.get(EXPECTS_REPLY, "").lower())
+    if said is not None:
+        return said
     if is_report(message_type):  # nobody replies to a problem report
-        return False
+        return Reply.NONE
     if policy.messages and any(_is_message(message_type, wanted) for wanted in policy.messages):
-        return True
+        return Reply.AWAITED
     by_protocol = _by_protocol(turn, activity, message_type)
     if by_protocol is not None:
-        return by_protocol
-    return True if policy.messages or is_replied_to(turn, message_type, policy) else None
+        return Reply.AWAITED if by_protocol else Reply.NONE
+    return Reply.AWAITED if policy.messages or is_replied_to(turn, message_type, policy) else Reply.UNKNOWN
 
 
 @lru_cache(maxsize=1024)  # a type that is asked for is cut to what a row keeps
