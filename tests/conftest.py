@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.harness.databases import postgresql
 from tests.harness.ready_java import use_ready_java
 from tocsin.streams.up.broker import EmbeddedBroker
 
@@ -39,6 +41,18 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if config.option.markexpr != "kafka" or collection_path.suffix != ".py":
         return None
     return None if NAMES_KAFKA.search(collection_path.read_text("utf-8")) else True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected stays until the end: looking for garbage in it is half of what collecting costs, and would go
+    on with every test."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -97,6 +111,13 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]
 def bootstrap(broker: EmbeddedBroker) -> str:
     """`host:port` of the shared Kafka."""
     return broker.bootstrap
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The one PostgreSQL of this process, as `harness.databases` has its address."""
+    with postgresql() as server:
+        yield server
 
 
 @pytest.fixture

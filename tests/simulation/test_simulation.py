@@ -21,7 +21,7 @@ from tests.simulation.simulated_bus import simulate
 from tests.simulation.virtual_loop import NoProgress, VirtualLoop, run_virtually
 from tocsin.streams.engine.partition import PartitionWriter
 
-SEEDS = examples(40, 75)
+SEEDS = examples(20, 75)
 """Worlds of one test; there are two such tests, so that they run beside one another."""
 DARK = 10
 """One of so many worlds has power cuts: where others take over at once, a silence is hardly ever noticed."""

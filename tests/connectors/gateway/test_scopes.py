@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -119,6 +120,10 @@ async def ready() -> bool:
     return True
 
 
+_pages = cache(pages_of)
+"""Templates are compiled once for all gateways of the tests: that is nine tenths of what it costs to make one."""
+
+
 def whole_app(
     keyring: Keyring,
     store: Store | None = None,
@@ -136,7 +141,7 @@ def whole_app(
 
     Whoever opened the store closes it: its connections outlive the gateway.
     """
-    store, pages = store or Store(address_of("sqlite:///nowhere/store.db")), pages_of(public_url)
+    store, pages = store or Store(address_of("sqlite:///nowhere/store.db")), _pages(public_url)
     endpoints = endpoints or HeldEndpoints()
     return build_gateway(
         GatewayConfig(tenant_documents=Rate(0, 0), tenant_reads=Rate(0, 0), **config),

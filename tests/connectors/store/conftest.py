@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.harness.databases import new_database, postgresql
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    with postgresql() as address:
-        yield address
+from tests.harness.databases import emptied
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -21,4 +14,4 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty store, as TOCSIN_STORE has it."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'store.db'}"
-    return new_database(request.getfixturevalue("server"))
+    return emptied(request.getfixturevalue("postgres"))

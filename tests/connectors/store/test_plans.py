@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, insert
 
-from tests.harness.databases import new_database
+from tests.harness.databases import emptied
 from tocsin.connectors.store import address_of
 from tocsin.connectors.store.database import database_of
 from tocsin.connectors.store.loops import LOOP_REASONS
@@ -66,9 +66,9 @@ async def _searches(tmp_path: Path, ask: Callable[[Scope], object]) -> list[str]
     return found
 
 
-async def test_postgresql_counts_the_reports_of_a_case_by_its_index(server: str) -> None:
+async def test_postgresql_counts_the_reports_of_a_case_by_its_index(postgres: str) -> None:
     """Once it has statistics: of an empty table it takes whatever index begins with the tenant."""
-    database = database_of(address_of(new_database(server)), make=True)
+    database = database_of(address_of(emptied(postgres)), make=True)
     await database.write(migrate)
     rows = [
         {"tenant": "tenant", "id": str(number), "known_by": 2, "at": number, "case_id": f"case-{number % 200}"}

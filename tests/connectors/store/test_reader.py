@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import AsyncIterator
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.harness.databases import new_database
 from tests.harness.projected import STEPS, TIME, log_of, nothing_more
 from tocsin.connectors.store import CursorInvalid, Filter, Reader, Store, address_of, status_of
 from tocsin.connectors.store.database import database_of
@@ -21,9 +23,18 @@ from tocsin.streams.projector.batch import apply
 REPORTS = 24
 
 
-@pytest.fixture
-async def store(address: str) -> AsyncIterator[Store]:
-    """Twelve reports of each of two tenants, with all that may happen to them."""
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Twelve reports of each of two tenants, with all that may happen to them; nobody writes there."""
+    if request.param == "sqlite":
+        address = f"sqlite:///{tmp_path_factory.mktemp('reader') / 'store.db'}"
+    else:
+        address = new_database(request.getfixturevalue("postgres"))
+    asyncio.run(fill(address))
+    return address
+
+
+async def fill(address: str) -> None:
     events: list[tuple[str, str, Event]] = []
     for number in range(REPORTS):
         base = {"tenant": f"tenant{number % 2}", "occurred_at": TIME + number, "recorded_at": TIME + number}
@@ -35,7 +46,11 @@ async def store(address: str) -> AsyncIterator[Store]:
     for place in sorted(log):
         await database.write(lambda c: apply(c, log[place], {place: 0}, nothing_more))  # noqa: B023
     await database.close()
-    async with Store(address_of(address)) as opened:
+
+
+@pytest.fixture
+async def store(filled: str) -> AsyncIterator[Store]:
+    async with Store(address_of(filled)) as opened:
         yield opened
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from tests.connectors.gateway.conftest import serve
 from tests.connectors.gateway.test_scopes import whole_app
-from tests.harness.databases import new_database, postgresql
+from tests.harness.databases import new_database
 from tests.harness.keys import Keyring
 from tests.harness.stored import Story, take_up
 from tests.streams.ask.world import STORY
@@ -83,12 +83,11 @@ def lite(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="session")
-def large() -> Iterator[str]:
+def large(postgres: str) -> str:
     """The same in PostgreSQL."""
-    with postgresql() as server:
-        address = new_database(server)
-        fill(address)
-        yield address
+    address = new_database(postgres)
+    fill(address)
+    return address
 
 
 @pytest.fixture(params=["lite", "large"], ids=["sqlite", "postgresql"])

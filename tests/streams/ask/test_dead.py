@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
 import pytest
 
 from tests.connectors.gateway.test_scopes import HeldLetters, a_letter
-from tests.harness.databases import new_database, postgresql
+from tests.harness.databases import emptied
 from tests.harness.projected import TIME, nothing_more
 from tests.streams.ask.conftest import Gateway, gateway_over
 from tests.streams.ask.world import EVIL
@@ -64,16 +64,10 @@ async def fill_letters(address: str) -> None:
     await database.close()
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Any]:
-    with postgresql() as server:
-        yield server
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def gateway(request: pytest.FixtureRequest, tmp_path: Any) -> AsyncIterator[Gateway]:
     large = request.param == "postgresql"
-    address = new_database(request.getfixturevalue("server")) if large else f"sqlite:///{tmp_path / 'store.db'}"
+    address = emptied(request.getfixturevalue("postgres")) if large else f"sqlite:///{tmp_path / 'store.db'}"
     await fill_letters(address)
     async with gateway_over(address) as found:
         yield found

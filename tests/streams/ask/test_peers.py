@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from tests.harness.databases import new_database, postgresql
+from tests.harness.databases import new_database
 from tests.harness.projected import TIME
 from tests.harness.stored import Story, problem
 from tests.streams.ask.conftest import Gateway, fill, gateway_over
@@ -89,11 +89,10 @@ PEERS: Story = [
 
 
 @pytest.fixture(scope="module")
-def large_peers() -> Iterator[str]:
-    with postgresql() as server:
-        address = new_database(server)
-        fill(address, PEERS)
-        yield address
+def large_peers(postgres: str) -> str:
+    address = new_database(postgres)
+    fill(address, PEERS)
+    return address
 
 
 @pytest.fixture(scope="module")

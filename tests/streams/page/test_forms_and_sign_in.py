@@ -124,10 +124,11 @@ async def test_a_key_that_may_not_read_is_told_so(browser: Browser) -> None:
 
 
 async def test_whoever_guesses_has_to_wait(browser: Browser) -> None:
-    statuses = [
-        (await browser.post("/sign-in", {"credential": f"tocsin_aaaaaaaaaaaa_{n:043}"})).status for n in range(60)
-    ]
-    assert (statuses[0], statuses[-1]) == (401, 429)
+    statuses: list[int] = []
+    while 429 not in statuses and len(statuses) < 600:  # five more a second are allowed, and a machine may be slow
+        guess = f"tocsin_aaaaaaaaaaaa_{len(statuses):043}"
+        statuses.append((await browser.post("/sign-in", {"credential": guess})).status)
+    assert (set(statuses[:-1]), statuses[-1]) == ({401}, 429)
 
 
 @pytest.mark.parametrize("there", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +10,9 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.dialects.sqlite import dialect
 
-from tests.harness.databases import new_database, postgresql
+from tests.harness.databases import emptied
 from tocsin.streams.projector import batch
 from tocsin.streams.projector.statements import BUILDS, carry_out, compiled
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    with postgresql() as address:
-        yield address
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -26,7 +20,7 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty store, as TOCSIN_STORE has it."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'store.db'}"
-    return new_database(request.getfixturevalue("server"))
+    return emptied(request.getfixturevalue("postgres"))
 
 
 @pytest.fixture(autouse=True)
