@@ -36,6 +36,8 @@ T = TypeVar("T")
 
 RECORDS = 2000
 """The most records of one transaction."""
+GATHER = 0.05
+"""Seconds from one read to the next, at least: a read asks for each partition of all topics, whatever it then brings."""
 SIZE = 8 * 1024 * 1024
 """The most bytes of them; a larger record is alone."""
 AGAIN_AFTER = 1.0
@@ -190,7 +192,7 @@ class Projector:
     async def _read(self, consumer: AIOKafkaConsumer, places: set[TopicPartition]) -> None:
         found = await consumer.getmany(*places, timeout_ms=500, max_records=RECORDS)
         try:
-            taken_up = await self._take_all(consumer, found)
+            taken_up, _ = await asyncio.gather(self._take_all(consumer, found), asyncio.sleep(GATHER if found else 0))
         except Overtaken as overtaken:
             # what else was read is void: it may be behind what was taken up, or beyond it
             _log.warning("somebody else changed where the store stands: this one begins there", why=str(overtaken))
