@@ -37,7 +37,7 @@ T = TypeVar("T")
 RECORDS = 2000
 """The most records of one transaction."""
 GATHER = 0.05
-"""Seconds from one read to the next, at least: a read asks for each partition of all topics, whatever it then brings."""
+"""Seconds from one read to the next, at least: a read asks for each partition of all topics, whatever it brings."""
 SIZE = 8 * 1024 * 1024
 """The most bytes of them; a larger record is alone."""
 AGAIN_AFTER = 1.0
