@@ -85,10 +85,10 @@ BOARD = Board(
             (
                 Column("attempts", f"sum by (endpoint) ({grown(ATTEMPTS, '$__range', TO)})"),
                 Column("taken", _good("endpoint", "$__range"), SHARE),
-                Column("typical time of an attempt", quantile(0.5, ATTEMPT, "endpoint", TO), SECONDS),
+                Column("typical time of an attempt", quantile(0.5, ATTEMPT, "endpoint", TO, "$__range"), SECONDS),
                 Column(
                     "95 of 100 published to delivered within",
-                    quantile(0.95, DELIVERED, "endpoint", TO),
+                    quantile(0.95, DELIVERED, "endpoint", TO, "$__range"),
                     SECONDS,
                     ((5, "orange"), (30, "red")),
                 ),

@@ -55,9 +55,9 @@ BOARD = Board(
         ),
         number(
             "Against the day before",
-            "Errors of the last 10 minutes, as a multiple of what ten minutes had on the day before.",
+            "Errors of the last 10 minutes, as a multiple of what ten minutes had on the day before, at least one.",
             f"sum({grown(TENANTS, '10m', f'{OF_TENANT}, {ERRORS}')}) / "
-            f"(sum({grown(TENANTS, '1d', f'{OF_TENANT}, {ERRORS}')}) / 144) or vector(0)",
+            f"clamp_min(sum({grown(TENANTS, '1d', f'{OF_TENANT}, {ERRORS}')}) / 144, 1) or vector(0)",
             limits=((2, "orange"), (5, "red")),
         ),
         number(

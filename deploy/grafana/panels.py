@@ -64,14 +64,17 @@ def _since_before(metric: str, window: str, labels: str) -> str:
 
 
 def rate(metric: str, labels: str = "") -> str:
-    """The rate a second of a counter, one that is new from 0; over one step of the graph, `LEAST_STEP` or longer."""
-    return f"({_since_before(metric, '$__interval', labels)} / ($__interval_ms / 1000))"
+    """The rate a second of a counter, over one step of the graph, `LEAST_STEP` or longer; of one that is new, or began
+    anew, from 0. The difference of its values: `increase` does not see what comes between the last scrape of a step and
+    the first one of the next, and makes up for it by multiplying what it sees, so that one error was 1.33 or none."""
+    series = f"{metric}{{{BUS}{', ' + labels if labels else ''}}}"
+    return f"((({series} - {series} offset $__interval) >= 0 or {series}) / ($__interval_ms / 1000))"
 
 
-def quantile(q: float, histogram: str, by: str, labels: str = "") -> str:
-    """The quantile of a histogram over the time that a rate is over, by a label (or "")."""
+def quantile(q: float, histogram: str, by: str, labels: str = "", window: str = "$__rate_interval") -> str:
+    """The quantile of a histogram over a time, by a label (or "")."""
     groups = f"le, {by}" if by else "le"
-    buckets = f"rate({histogram}_bucket{{{BUS}{', ' + labels if labels else ''}}}[$__rate_interval])"
+    buckets = f"rate({histogram}_bucket{{{BUS}{', ' + labels if labels else ''}}}[{window}])"
     return f"histogram_quantile({q}, sum by ({groups}) ({buckets}))"
 
 

@@ -38,10 +38,10 @@ def _in_grafana(expr: str) -> str:
     return expr
 
 
-def _asked(folder: Path, series: dict[str, str], expr: str, value: float | None) -> None:
-    """What it is half an hour after the beginning: one sample of this value, or none."""
+def _asked(folder: Path, series: dict[str, str], expr: str, value: float | None, later: str = "") -> None:
+    """What it is half an hour after the beginning, or `later`: one sample of this value, or none."""
     samples = [] if value is None else [{"labels": "{}", "value": value}]
-    asked = {"expr": _in_grafana(expr), "eval_time": f"{NOW}m", "exp_samples": samples}
+    asked = {"expr": _in_grafana(expr), "eval_time": f"{NOW}m{later}", "exp_samples": samples}
     test = {
         "interval": "15s",
         "input_series": [{"series": one, "values": values} for one, values in series.items()],
@@ -56,6 +56,40 @@ def _asked(folder: Path, series: dict[str, str], expr: str, value: float | None)
 @pytest.mark.parametrize(("values", "window", "grown"), BURSTS.values(), ids=BURSTS)
 def test_how_much_it_grew(values: str, window: str, grown: float | None, tmp_path: Path) -> None:
     _asked(tmp_path, {CODE: values}, f"sum({panels.grown('tocsin_problem_codes_total', window)})", grown)
+
+
+A_MINUTE: dict[str, tuple[str, float | None]] = {
+    "one between the last scrape of the minute before and the first one of this": ("3x116 4x10", 1),
+    "one in the middle of the minute": ("3x118 4x10", 1),
+    "two, far from each other": ("3x116 4 4 5x10", 2),
+    "none": ("4x130", 0),
+    "it is new": ("_x119 2x10", 2),
+    "it began anew with its process": ("7x117 2x10", 2),
+    "one just before the minute": ("3x115 4x10", 0),
+}
+
+
+@pytest.mark.parametrize(("values", "count"), A_MINUTE.values(), ids=A_MINUTE)
+def test_a_minute_has_what_came_in_it(values: str, count: float | None, tmp_path: Path) -> None:
+    # no graph is drawn at the very moments of the scrapes
+    _asked(tmp_path, {CODE: values}, f"60 * sum({panels.rate('tocsin_problem_codes_total')})", count, "5s")
+
+
+AGAINST: dict[str, tuple[str, float]] = {
+    "three on a bus that is new": ("_x110 3x20", 3),
+    "none on a bus that is new": ("0x130", 0),
+    "four a minute on a bus of half an hour": ("0+1x130", 40),
+}
+"""Errors by the quarter of a minute, and what `Against the day before` says: ten minutes of it are counted as one error
+at least."""
+
+
+@pytest.mark.parametrize(("values", "shown"), AGAINST.values(), ids=AGAINST)
+def test_against_the_day_before(values: str, shown: float, tmp_path: Path) -> None:
+    (expr,) = (panel["targets"][0]["expr"] for panel in dashboards()["errors"]["panels"]
+               if panel["title"] == "Against the day before")  # fmt: skip
+    series = 'tocsin_tenant_problems_total{bus="b", tenant="t", outcome="opened", severity="error"}'
+    _asked(tmp_path, {series: values}, expr, shown)
 
 
 BURST_SHOWN = [

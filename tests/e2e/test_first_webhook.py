@@ -28,7 +28,7 @@ def steps() -> list[list[str]]:
 
 def wait_for(file: Path, words: str) -> str:
     """What stands in the file as soon as these words do."""
-    for _ in range(900):
+    for _ in range(1800):
         if file.exists() and words in file.read_text("utf-8"):
             break
         time.sleep(0.1)
@@ -70,6 +70,7 @@ def test_a_first_webhook(tmp_path: Path, bootstrap: str, prefix: str, rules: boo
         else:
             shown = received = start("up", up[:2], "--port", "0")
         wait_for(shown, "Tocsin is up")
+        wait_for(shown, "pages      http://127.0.0.1:")
         run(publish)
         assert "boarding/registry-behind" in wait_for(received, "problem.opened")
         for process in reversed(running):

@@ -40,6 +40,11 @@ KINDS: dict[str, tuple[Told, str, tuple[str, ...]]] = {
         "🔴 Error, not proven: The endpoint cannot be used",
         (),
     ),
+    "what the peer said": (
+        told(problem={"severity": "error", "code": CODE, "source": {"side": "peer"}}),
+        "🔴 Error: The endpoint cannot be used",
+        ("Side: the other",),
+    ),
     "repeated": (told("problem.repeated"), "🔴 Again, Error: The endpoint cannot be used", ()),
     "a page": (
         told("escalation.stepped", policy="on-call", step=2, repeat=1, cycle=1),

@@ -15,11 +15,10 @@ from tocsin.schemas.events import ProblemOpened, ProblemReported, ThreadContext
 from tocsin.schemas.problem import Problem, Source
 
 
-def said(report: str, at: int, trust: str | None = None) -> Story:
+def said(report: str, at: int, trust: str | None = None, side: str | None = None) -> Story:
     """A report of the thread of a record, and its case."""
-    told = Problem(
-        dialect="didcomm-2.0", code=f"e.p.{report}", code_key=f"e.p.{report}", thread_id="t", source=Source(trust=trust)
-    )
+    code, source = f"e.p.{report}", Source(trust=trust, side=side)
+    told = Problem(dialect="didcomm-2.0", code=code, code_key=code, thread_id="t", source=source)
     thread = ThreadContext(thread_id="t", first_seen=at, last_seen=at, record_type="issuance", record_id="r")
     base: dict[str, Any] = {"tenant": "acme", "occurred_at": at, "recorded_at": at}
     reported = ProblemReported(event_id=report, problem=told, **base)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,17 @@ async def test_what_is_only_claimed_is_marked_wherever_it_is_listed(path: str, t
     fill(proven, said("f0", TIME, "high"))
     async with gateway_over(proven) as gateway:
         assert UNPROVEN not in Elements((await gateway.get(path, accept=BROWSER)).text).text
+
+
+@pytest.mark.parametrize(
+    ("side", "says"), [("peer", ["the other"]), ("own", ["our own"]), (None, [])], ids=["the peer's", "ours", "?"]
+)
+async def test_a_problem_says_at_whose_side_it_was(side: str | None, says: list[str], tmp_path: Path) -> None:
+    address = f"sqlite:///{tmp_path / 'side.db'}"
+    fill(address, said("f0", TIME, side=side))
+    async with gateway_over(address) as gateway:
+        page = (await gateway.get("/v1/problems/f0", accept=BROWSER)).text
+    assert re.findall("<dt>side</dt><dd>(.*?)</dd>", page) == says
 
 
 async def test_home_tells_what_pages_somebody_first(shown: Gateway) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import sys
+from collections.abc import Awaitable, Callable
 
 import pytest
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.errors import NotCoordinatorForGroupError
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from tocsin.streams.settings import Settings
-from tocsin.streams.telemetry.registry import process_meters, release
+from tocsin.streams.telemetry.registry import count_unhandled, process_meters, release
 
 
 def test_the_release_and_the_bus_are_told() -> None:
@@ -23,3 +29,51 @@ def test_the_release_and_the_bus_are_told() -> None:
 def test_what_the_process_uses_is_told() -> None:
     names = {sample.name for family in process_meters("gateway").registry.collect() for sample in family.samples}
     assert {"process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds"} <= names
+
+
+class _NoLongerTheCoordinator(GroupCoordinator):  # type: ignore[misc]
+    """What is asked of a broker that no longer coordinates the group, and says so late."""
+
+    group_id, generation, member_id, coordinator_id = "g", 1, "m", 0
+
+    def __init__(self) -> None:
+        pass
+
+    def __del__(self) -> None:
+        pass
+
+    async def _send_req(self, request: object) -> None:
+        await asyncio.sleep(0)
+        raise NotCoordinatorForGroupError
+
+
+async def _commit() -> None:
+    offsets = {TopicPartition("t", 0): OffsetAndMetadata(1, "")}
+    await asyncio.shield(_NoLongerTheCoordinator()._do_commit_offsets(None, offsets))
+
+
+async def _other() -> None:
+    async def refused() -> None:
+        await asyncio.sleep(0)
+        raise NotCoordinatorForGroupError
+
+    await asyncio.shield(refused())
+
+
+@pytest.mark.parametrize(
+    ("waits", "counted"), [(_commit, 0), (_other, 1)], ids=["a commit that was given up", "anything else of Kafka's"]
+)
+async def test_what_nobody_takes_is_counted(
+    waits: Callable[[], Awaitable[None]], counted: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    meters = process_meters("worker")
+    count_unhandled(meters)
+    task = asyncio.ensure_future(waits())
+    await asyncio.sleep(0)
+    task.cancel()  # as a time limit does
+    for _ in range(5):
+        await asyncio.sleep(0)
+    del task
+    gc.collect()
+    assert meters.registry.get_sample_value("tocsin_unhandled_errors_total") == counted
+    assert bool(caplog.records) == bool(counted)

@@ -145,6 +145,8 @@ def _details(told: Told, words: Words, write: _Writer) -> Iterator[str]:
         yield write.line(words["digest"], ", ".join([*listed, *([f"{more} {words['more']}"] if more else [])]))
     ended = {"by": told.by, "why": told.why} if told.kind == RESOLVED else {}
     about = {name: told.about[name] for name in ABOUT if name in told.about}
+    if side := about.get("side"):
+        about["side"] = words.get(f"side_{side}", "")
     for name, value in (ended | about | {"tenant": told.tenant, "case": told.case}).items():
         if value:
             yield write.line(words[name], neutral(value, MAX_VALUE))

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from tocsin.schemas.problem import CLAIMED
 
-ABOUT = ("service", "sender", "wallet", "connection", "thread", "record", "job", "protocol", "state")
+ABOUT = ("service", "side", "sender", "wallet", "connection", "thread", "record", "job", "protocol", "state")
 """What a problem may be about, in the order in which people are shown it."""
 
 

@@ -134,6 +134,7 @@ def _summary(where: Where, rules: Path | None, publishing: list[str], watched: l
             if rules is None
             else [f"  rules      {rules}  (a change is taken up within seconds; {tocsin} doctor tells if not)"]
         ),
+        f"  pages      {where.api}/                  (what is open, for a browser)",
         f"  API        {where.api}/openapi.json",
         f"  Kafka      {where.bootstrap}               (TOCSIN_BOOTSTRAP for processes elsewhere)",
         *(f"  metrics    {url}  ({name})" for name, url in where.metrics.items()),

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import platform
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import structlog
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from tocsin.connectors.catalogue import Catalogue
 from tocsin.connectors.metrics.bounds import Bounds, Caps
 from tocsin.connectors.metrics.making import Meters
 from tocsin.streams.settings import Settings
+
+log = structlog.get_logger("tocsin.kafka")
 
 
 def process_meters(process: str, settings: Settings | None = None) -> Meters:
@@ -37,14 +43,30 @@ def bounds_of(settings: Settings) -> Bounds:
 
 
 def count_unhandled(meters: Meters) -> None:
-    """Count what the running event loop tells because nobody else took it; it is logged as before."""
+    """Count what the running event loop tells because nobody else took it; it is logged as before. A commit that was
+    given up is no fault: that is said in a line without a traceback."""
     errors = meters.counter("tocsin_unhandled_errors_total")()
 
     def unhandled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if _is_a_commit_given_up(context):
+            error = repr(context["exception"])
+            log.warning("a commit was given up, then failed; the next one makes up for it", error=error)
+            return
         errors.inc()
         loop.default_exception_handler(context)
 
     asyncio.get_running_loop().set_exception_handler(unhandled)
+
+
+def _is_a_commit_given_up(context: Mapping[str, Any]) -> bool:
+    """aiokafka shields the request of a commit from who waits for it: it ends when a time limit of ours has long let go
+    of it, and if Kafka refuses it then, nobody is there to hear that."""
+    task = context.get("future")
+    return (
+        isinstance(context.get("exception"), KafkaError)
+        and isinstance(task, asyncio.Task)
+        and getattr(task.get_coro(), "__qualname__", "") == GroupCoordinator._do_commit_offsets.__qualname__
+    )
 
 
 def release() -> str:
