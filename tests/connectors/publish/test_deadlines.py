@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+
+import pytest
+import uvloop
 
 from tests.simulation.virtual_loop import VirtualLoop, run_virtually
 from tocsin.connectors.publish.bounds import SLOT, Deadlines
@@ -35,3 +39,23 @@ async def what_expires(loop: VirtualLoop) -> None:
 def test_what_is_not_taken_off_expires_never_early_and_little_late() -> None:
     loop = VirtualLoop()
     run_virtually(loop, what_expires(loop))
+
+
+async def what_is_over_at_once() -> None:
+    expired: list[str] = []
+    deadlines = Deadlines[str](0.4, expired.append)
+    now = asyncio.get_running_loop().time()
+    deadlines.watch("long over", now - 10)
+    deadlines.watch("over soon", now)
+    while not expired:  # noqa: ASYNC110 - the next turn, or the one after it
+        await asyncio.sleep(0)
+    deadlines.close()
+    assert expired[0] == "long over"
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_one_that_is_over_when_it_comes_does_not_disturb_the_next(
+    loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(what_is_over_at_once())

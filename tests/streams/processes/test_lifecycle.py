@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import threading
 
 import pytest
 
+from tocsin.streams.engine.garbage import IN_REQUESTS
+from tocsin.streams.processes import lifecycle
 from tocsin.streams.processes.dispatch import run_dispatch_process
 from tocsin.streams.processes.kafka import ServiceUnreachable
 from tocsin.streams.processes.lifecycle import RunProcess, check_host, on_hangup
@@ -45,3 +48,19 @@ async def test_a_hangup_is_handled_while_the_loop_waits() -> None:
             await asyncio.wait_for(called.wait(), 60)
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+THRESHOLDS: list[int] = []
+
+
+async def looks_at_its_garbage(settings: Settings, stop: asyncio.Event, on_ready: lifecycle.OnReady) -> None:
+    THRESHOLDS.append(gc.get_threshold()[0])
+
+
+def test_a_process_looks_for_cycles_less_often_than_python_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = gc.get_threshold()
+    monkeypatch.setattr(lifecycle, "set_up_logging", lambda *_: None)
+    monkeypatch.setitem(lifecycle.PROCESSES, "looking", f"{__name__}:{looks_at_its_garbage.__name__}")
+    lifecycle.run_process("looking", Settings(bootstrap="127.0.0.1:1"), print)
+    assert THRESHOLDS == [IN_REQUESTS]
+    assert gc.get_threshold() == before

@@ -21,7 +21,9 @@ class Deadlines(Generic[Item]):
         self._seconds = seconds
         self._expire = expire
         self._slots: dict[int, set[Item]] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        # Not asked of the timer: uvloop's is none with a time when it is due at once.
+        self._due = 0.0
 
     def watch(self, record: Item, started: float) -> int:
         """Its time counts from `started` (the loop's clock); the answer is for `forget`."""
@@ -57,9 +59,10 @@ class Deadlines(Generic[Item]):
     def _arm(self, slot: int) -> None:
         due = slot * SLOT
         if self._timer is not None:
-            if self._timer.when() <= due:
+            if self._due <= due:
                 return
             self._timer.cancel()
+        self._due = due
         self._timer = asyncio.get_running_loop().call_at(due, self._sweep)
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
@@ -60,7 +59,7 @@ class SharedSecret:
         self._key = key
 
     def sign(self, content: bytes) -> str:
-        return "v1," + base64.b64encode(hmac.new(self._key, content, hashlib.sha256).digest()).decode()
+        return "v1," + base64.b64encode(hmac.digest(self._key, content, "sha256")).decode()
 
     def matches(self, content: bytes, signatures: Sequence[bytes]) -> bool:
         expected = self.sign(content).encode()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
 import faust
@@ -15,6 +13,7 @@ from faust.contrib.asgi import faust_app_running
 from faust.types import StreamT
 
 from tocsin.streams.engine.engine import Engine
+from tocsin.streams.engine.garbage import IN_A_BATCH, rare_garbage_collection
 from tocsin.streams.engine.record import RuleSet
 from tocsin.streams.engine.transport import BatchConsumer, transport_for
 
@@ -79,20 +78,6 @@ def _add_agent(app: faust.App, engine: Engine, rules: RuleSet, prefix: str) -> N
     app.agent(topic, name=rules.name)(hand_over)
 
 
-@contextmanager
-def rare_garbage_collection() -> Iterator[None]:
-    """Python looks for cycles after every 700 new objects; a batch makes tens of thousands, none of them in a cycle.
-
-    That was a fifth of the CPU of `decide` (streams/decisions/0005). What is made in cycles (failed tasks) still goes.
-    """
-    before = gc.get_threshold()
-    gc.set_threshold(50_000, 10, 10)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-
-
 class FatalWorker(Exception):
     """The worker cannot go on and should be started again."""
 
@@ -108,7 +93,7 @@ async def run_worker(app: faust.App, engine: Engine, stop: asyncio.Event, ready:
             raise FatalWorker(f"topics are missing: {', '.join(missing)}; run: tocsin topics apply")
         async with faust_app_running(app, stop_timeout=25.0):
             ready.set()
-            with rare_garbage_collection():
+            with rare_garbage_collection(IN_A_BATCH):
                 await _until_stopped(app, stop)
     finally:
         await engine.stop()

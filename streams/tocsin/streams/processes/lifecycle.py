@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 import structlog
 
 from tocsin.connectors.kafka import Kafka
+from tocsin.streams.engine.garbage import IN_REQUESTS, rare_garbage_collection
 from tocsin.streams.processes.draining import drain
 from tocsin.streams.processes.kafka import any_answers
 from tocsin.streams.settings import Settings, SettingsInvalid
@@ -89,7 +90,8 @@ def run_process(name: str, settings: Settings, on_ready: OnReady) -> None:
             stop.set()
             await drain(working, lambda: any_answers(Kafka(settings.bootstrap or "", settings.kafka_security())))
 
-    asyncio.run(until_stopped())
+    with rare_garbage_collection(IN_REQUESTS):
+        asyncio.run(until_stopped())
     _log.info("stopped", process=name)
 
 
