@@ -71,6 +71,10 @@ def test_a_hook_imports_its_own_framework_and_no_other(framework: str) -> None:
     [
         ("from tocsin.connectors import sdk, jobs, logs", {"aiokafka", "fastavro", "msgspec", "asyncio", "ssl"}),
         ("from tocsin.connectors.publish import HttpPublisher, problem", {"aiokafka", "fastavro", CATALOGUE}),
+        (
+            "from tocsin.connectors.publish import Publisher, problem",
+            {"tocsin.connectors.publish.http", "http.client", "importlib.resources", CATALOGUE},
+        ),
         (INIT.format("http://127.0.0.1:9"), {"aiokafka"}),  # the rest is what a fork before the first event must find
     ],
 )

@@ -11,7 +11,7 @@ import msgspec
 from tests.streams.engine.broken_writers import ForgetsTheOutbox, LeavesShadows, ProvesNothing, SpeaksFirst
 from tocsin.streams.engine.mark import Standing, Verdict
 from tocsin.streams.engine.partition import PartitionWriter
-from tocsin.streams.engine.rows import TimerHeap
+from tocsin.streams.engine.timers import Timers
 from tocsin.streams.rules import decide as decide_rules
 from tocsin.streams.rules.delivery import gate
 from tocsin.streams.rules.delivery.deliveries import Deliveries
@@ -47,25 +47,25 @@ WRITE_ORDER_BUGS = (SpeaksFirst, ProvesNothing, ForgetsTheOutbox, LeavesShadows,
 @contextmanager
 def timers_fire_early() -> Iterator[None]:
     """Every timer, in every process and in the twins too: only the watchers can see it."""
-    pop_due = TimerHeap.pop_due
+    pop_due = Timers.pop_due
 
-    def early(heap: TimerHeap, now: int, due_of: Callable[[str], int | None]) -> str | None:
-        return pop_due(heap, now + 60_000_000, due_of)
+    def early(timers: Timers, now: int, due_of: Callable[[str], int | None]) -> str | None:
+        return pop_due(timers, now + 60_000_000, due_of)
 
-    with patch.object(TimerHeap, "pop_due", early):
+    with patch.object(Timers, "pop_due", early):
         yield
 
 
 @contextmanager
 def heaps_forget() -> Iterator[None]:
-    """A timer that is set again is not put into the heap, in the twins too."""
-    set_timer = TimerHeap.set
+    """A timer that is set again is not given an entry, in the twins too."""
+    set_timer = Timers.set
 
-    def forget(heap: TimerHeap, key: str, due: int) -> None:
+    def forget(timers: Timers, key: str, due: int) -> None:
         if not key.startswith("thread/"):
-            set_timer(heap, key, due)
+            set_timer(timers, key, due)
 
-    with patch.object(TimerHeap, "set", forget):
+    with patch.object(Timers, "set", forget):
         yield
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from hashlib import sha256
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -15,6 +15,9 @@ OWN_IDS: Final = range(1000, 2000)
 
 LOCK_FILE: Final = "schema_ids.lock.json"
 """Name of the lock file within this package."""
+
+_HERE: Final = Path(__file__).parent
+"""Not by importlib.resources, which imports tempfile and zipfile: a twentieth of what importing a publisher takes."""
 
 
 class SchemaEntry(Struct, frozen=True, kw_only=True):
@@ -59,11 +62,11 @@ def fingerprint(text: str) -> str:
 
 def locked_rows() -> list[SchemaEntry]:
     """The rows of the shipped lock file, in its order, without their texts."""
-    rows = json.loads(files("tocsin.schemas").joinpath(LOCK_FILE).read_text("utf-8"))["schemas"]
+    rows = json.loads((_HERE / LOCK_FILE).read_text("utf-8"))["schemas"]
     return [SchemaEntry(**row, text="") for row in rows]
 
 
 def shipped_entries() -> list[SchemaEntry]:
     """The rows of the shipped lock file with the texts of their .avsc files."""
-    folder = files("tocsin.schemas").joinpath("avsc")
-    return [msgspec.structs.replace(row, text=folder.joinpath(row.file).read_text("utf-8")) for row in locked_rows()]
+    folder = _HERE / "avsc"
+    return [msgspec.structs.replace(row, text=(folder / row.file).read_text("utf-8")) for row in locked_rows()]

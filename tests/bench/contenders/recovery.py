@@ -1,6 +1,7 @@
 """Rows a second that a new owner recovers from a changelog of one partition, and the memory that they then take.
 
-Rows of cases and threads as `decide` writes them, each with its timer. Arguments: bootstrap prefix rows.
+Rows of cases and threads as `decide` writes them, one a millisecond, each with its timer. Arguments: bootstrap prefix
+rows.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ BATCH = 5000
 
 def entry(number: int) -> Entry:
     """Row `number`: a case, or its thread."""
-    tenant, thread, at = f"tenant-{number // 2 % TENANTS}", f"thread-{number // 2}", START + number
+    tenant, thread, at = f"tenant-{number // 2 % TENANTS}", f"thread-{number // 2}", START + 1000 * number
     if number % 2:
         case = derived_id("case", tenant, thread)
         key = row_key("case", tenant, case)

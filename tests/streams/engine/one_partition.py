@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 import json
 from collections.abc import Callable
 from typing import Any
@@ -85,9 +84,9 @@ class Partition:
     def lose_from_heap(self, key: str) -> None:
         """A bug of the heap: the row's timer is not in it any more."""
         assert self.task._writer is not None
-        heap = self.task._writer.state.rows.timers._heap
-        heap[:] = [entry for entry in heap if entry[1] != key]
-        heapq.heapify(heap)
+        rows = self.task._writer.state.rows
+        kept = [(row.due, name) for name, row in rows.items() if row.due is not None and name != key]
+        rows.timers.rebuild(kept)
 
     async def until(self, what: Callable[[], bool]) -> None:
         async with asyncio.timeout(60):

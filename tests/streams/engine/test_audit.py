@@ -52,7 +52,7 @@ def test_rows_are_counted_by_kind_with_the_oldest() -> None:
 
 def test_what_the_heap_lost_is_put_back_wherever_it_stands() -> None:
     rows = rows_of(a=NOON - HOUR, b=NOON - 5, c=NOON + HOUR, d=NOON + 2 * HOUR, e=NOON + 3 * HOUR)
-    rows.timers._heap[:] = [entry for entry in rows.timers._heap if entry[1] == "d"]
+    rows.timers.rebuild([(NOON + 2 * HOUR, "d")])
     auditor = Auditor(rows)
     # `e` is behind the head, which hides it until `d` has fired.
     assert a_round(auditor, NOON)[0] == TimerCensus(pending=5, overdue=1, repaired=3)
@@ -94,7 +94,7 @@ def test_rows_may_come_and_go_during_a_round() -> None:
 def test_however_many_rows_are_looked_at_in_small_steps() -> None:
     rows, count = rows_of(), 20 * SLICE
     for number in range(count):
-        rows._rows[f"expectation/tenant-{number % 1000}/thread-{number}"] = StoredRow(b"", 1, NOON + number)
+        rows.load(f"expectation/tenant-{number % 1000}/thread-{number}", StoredRow(b"", 1, NOON + number).encode())
     rows.start()
     auditor, looked_at = Auditor(rows), []
     found = None

@@ -23,7 +23,6 @@ from tocsin.connectors.publish.errors import (
 from tocsin.connectors.publish.exception_codes import problem_code
 from tocsin.connectors.publish.exceptions import problem_of_exception
 from tocsin.connectors.publish.headers import cloud_event_headers
-from tocsin.connectors.publish.http import HttpPublisher
 from tocsin.connectors.publish.port import EventPublisher, InboxEvent, MemoryPublisher, Receipt
 from tocsin.connectors.publish.reporting import Origin, problem, problem_reported
 from tocsin.connectors.publish.spool import Spool, SpoolUnusable
@@ -31,6 +30,7 @@ from tocsin.connectors.publish.stats import PublisherStats
 from tocsin.connectors.publish.threads import SyncPublisher
 
 if TYPE_CHECKING:
+    from tocsin.connectors.publish.http import HttpPublisher
     from tocsin.connectors.publish.kafka import Publisher
 
 __all__ = [
@@ -65,9 +65,15 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Publisher is imported when it is asked for: aiokafka takes longer than all else together."""
-    if name != "Publisher":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from tocsin.connectors.publish.kafka import Publisher
+    """What sends is imported when it is asked for: aiokafka takes longer than all else together, and who publishes to
+    Kafka needs no HTTP."""
+    match name:
+        case "Publisher":
+            from tocsin.connectors.publish.kafka import Publisher
 
-    return Publisher
+            return Publisher
+        case "HttpPublisher":
+            from tocsin.connectors.publish.http import HttpPublisher
+
+            return HttpPublisher
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

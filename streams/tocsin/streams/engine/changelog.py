@@ -51,7 +51,7 @@ def batch_entries(
     rows: RowStore, extra_keys: Collection[str], mark: Mark | None, outbox: list[OutboxRecord]
 ) -> list[Entry]:
     """The changed rows (and `extra_keys`, rewritten), the mark and the outbox, in one list for one record batch."""
-    changed = [row_entry(key, stored.encode() if stored else None) for key, stored in rows.changed()]
+    changed = [row_entry(key, data) for key, data in rows.changed()]
     written = {entry.key for entry in changed} if extra_keys else ()
     again = [entry for key in extra_keys if (entry := row_entry(key, rows.encoded(key))).key not in written]
     return [*changed, *again, *stand_entries(mark, outbox)]

@@ -7,8 +7,8 @@ cannot make them wrong.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from msgspec import Struct
 
@@ -23,73 +23,34 @@ class PerScope(Struct, frozen=True):
     is_open_stored: Callable[[str, bytes], bool]
 
 
-class Stored(Protocol):
-    """A row as bytes, as a RowStore holds it."""
-
-    @property
-    def payload(self) -> bytes: ...
-
-    @property
-    def deleted(self) -> bool: ...
-
-
 class RowCounts:
     """Rows, and open rows of one kind, by scope; a scope that has none is not in it. `prefix` is how the keys of that
-    kind begin: their rows have to be noted whenever they change."""
+    kind begin."""
 
-    __slots__ = ("_open_keys", "_scope_of", "_what", "open", "prefix", "rows")
+    __slots__ = ("open", "prefix", "rows", "what")
 
     def __init__(self, what: PerScope) -> None:
-        self._what, self._scope_of = what, what.scope_of
+        self.what = what
         self.prefix = f"{what.open_kind}/"
-        self._open_keys: set[str] = set()
         self.rows: dict[str, int] = {}
         self.open: dict[str, int] = {}
 
-    def fill(self, rows: Mapping[str, Stored]) -> None:
-        """Count these rows, where none was counted. A million of them are, when a partition is taken over."""
-        scope_of, is_open, prefix = self._scope_of, self._what.is_open_stored, self.prefix
-        length = len(prefix)
-        keys = [key for key, row in rows.items() if not row.deleted]
-        scopes = [scope_of(key) for key in keys]
-        opened = {
-            key: scope
-            for key, scope in zip(keys, scopes, strict=True)
-            if key[:length] == prefix and is_open(key, rows[key].payload)
-        }
-        self.rows, self.open = dict(Counter(scopes)), dict(Counter(opened.values()))
-        self._open_keys = set(opened)
+    def fill(self, keys: Iterable[str], opened: Iterable[str]) -> None:
+        """Count the rows of these keys, and which of them are open, where none was counted. A million of them are, when
+        a partition is taken over."""
+        self.rows = dict(Counter(map(self.what.scope_of, keys)))
+        self.open = dict(Counter(map(self.what.scope_of, opened)))
 
-    def added(self, key: str) -> None:
-        """There is a row of this key now, and there was none before."""
-        scope = self._scope_of(key)
-        self.rows[scope] = self.rows.get(scope, 0) + 1
+    def changed(self, key: str, was_open: bool | None, is_open: bool | None) -> None:
+        """The row of this key was open or not, and is; None is no row."""
+        if (was_open is None) != (is_open is None):
+            (_one_more if was_open is None else _one_less)(self.rows, self.what.scope_of(key))
+        if bool(was_open) != bool(is_open):
+            (_one_more if is_open else _one_less)(self.open, self.what.scope_of(key))
 
-    def removed(self, key: str) -> None:
-        """There was a row of this key, and there is none any more."""
-        _one_less(self.rows, self._scope_of(key))
-        self._close(key)
 
-    def note(self, key: str, row: Any) -> None:
-        """The row of this key, of the kind of which some are open, is now this one."""
-        self._mark(key, self._what.is_open(row))
-
-    def note_stored(self, key: str, data: bytes) -> None:
-        """The same for a row that is there as bytes only; one that cannot be read is not open."""
-        self._mark(key, self._what.is_open_stored(key, data))
-
-    def _mark(self, key: str, is_open: bool) -> None:
-        if not is_open:
-            self._close(key)
-        elif key not in self._open_keys:
-            self._open_keys.add(key)
-            scope = self._scope_of(key)
-            self.open[scope] = self.open.get(scope, 0) + 1
-
-    def _close(self, key: str) -> None:
-        if key in self._open_keys:
-            self._open_keys.remove(key)
-            _one_less(self.open, self._scope_of(key))
+def _one_more(counts: dict[str, int], scope: str) -> None:
+    counts[scope] = counts.get(scope, 0) + 1
 
 
 def _one_less(counts: dict[str, int], scope: str) -> None:

@@ -1,19 +1,21 @@
-"""The rows of one partition and their timers: encoded in memory, decoded on demand, undone event by event."""
+"""The rows of one partition: as bytes in memory, decoded on demand, undone event by event."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator
-from heapq import heapify, heappop, heappush
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from msgspec import Struct
 
 from tocsin.streams.engine.record import Halt
 from tocsin.streams.engine.row_counts import PerScope, RowCounts
+from tocsin.streams.engine.timers import Timers
 
 _LAYOUT = struct.Struct(">BBBq")
+_DUE = struct.Struct(">q")
 _ENVELOPE = _LAYOUT.size
+_VERSION_AT, _FLAGS_AT, _DUE_AT = 1, 2, 3
 _FORMAT = 1
 _DELETED = 1
 _TIMER_FAILED = 2
@@ -31,10 +33,7 @@ class RowFormatNewer(Halt):
 
 
 class StoredRow(Struct, frozen=True, gc=False):
-    """A row as it stands in memory and in the changelog: rule bytes, their format, the timer, the flags.
-
-    Not known to the garbage collector: a million of them would make each of its full rounds take a second.
-    """
+    """A row as the changelog has it: rule bytes, their format, the timer, the flags."""
 
     payload: bytes
     version: int
@@ -53,57 +52,18 @@ class StoredRow(Struct, frozen=True, gc=False):
         if envelope > _FORMAT:
             raise RowFormatNewer(f"row envelope format {envelope}, this process reads up to {_FORMAT}")
         payload, timer = data[_ENVELOPE:], None if due == _NO_TIMER else due
-        if not flags:  # as of nearly all: a million of them are read at once when a partition is taken over
+        if not flags:  # as of nearly all: the auditor looks at every row twice a minute
             return cls(payload, version, timer)
         return cls(payload, version, timer, bool(flags & _DELETED), bool(flags & _TIMER_FAILED))
-
-
-class TimerHeap:
-    """Due times by row key. Entries are checked against the row when popped, so a changed row needs no removal.
-
-    Times are microseconds since the epoch.
-    """
-
-    __slots__ = ("_heap",)
-
-    def __init__(self) -> None:
-        self._heap: list[tuple[int, str]] = []
-
-    def set(self, key: str, due: int) -> None:
-        heappush(self._heap, (due, key))
-
-    def rebuild(self, entries: Iterable[tuple[int, str]]) -> None:
-        """Hold exactly these (due, key): what rows no longer carry goes."""
-        self._heap = list(entries)
-        heapify(self._heap)
-
-    def head(self, due_of: Callable[[str], int | None]) -> int | None:
-        """The earliest due time that a row still carries, or None."""
-        heap = self._heap
-        while heap:
-            due, key = heap[0]
-            if due_of(key) == due:
-                return due
-            heappop(heap)
-        return None
-
-    def pop_due(self, now: int, due_of: Callable[[str], int | None]) -> str | None:
-        """Take the key of the earliest timer due by `now`, or None; never one that lies in the future."""
-        head = self.head(due_of)
-        if head is None or head > now:
-            return None
-        return heappop(self._heap)[1]
-
-    def __len__(self) -> int:
-        return len(self._heap)
 
 
 class RowStore:
     """All rows of a partition, with the keys changed since the last write and what they were before.
 
-    `encode` and `decode` come from the rule set. A row is decoded at each `get`: keeping decoded rows was measured and
-    gains nothing, because most of them are put again before they are next read. `counts` by scope
-    are kept with `per_scope` only.
+    A row is held as the very bytes that the changelog has: a million rows are two million objects, and what is read
+    back at a take-over is not looked into. `encode` and `decode` come from the rule set. A row is decoded at each
+    `get`: keeping decoded rows was measured and gains nothing, because most of them are put again before they are next
+    read. `counts` by scope are kept with `per_scope` only.
     """
 
     def __init__(
@@ -116,34 +76,31 @@ class RowStore:
         self._encode = encode
         self._decode = decode
         self._version = version
-        self._rows: dict[str, StoredRow] = {}
-        self._before_batch: dict[str, StoredRow | None] = {}
-        self._before_event: dict[str, StoredRow | None] = {}
-        self.timers = TimerHeap()
+        self._rows: dict[str, bytes] = {}
+        self._before_batch: dict[str, bytes | None] = {}
+        self._before_event: dict[str, bytes | None] = {}
+        self.timers = Timers()
         self.counts = None if per_scope is None else RowCounts(per_scope)
         self.size_changed = 0
         self._size_before_event = 0
         self._purge_at = TOMBSTONE_AFTER
 
     def get(self, key: str) -> Any | None:
-        stored = self._rows.get(key)
-        if stored is None or stored.deleted:
+        data = self._rows.get(key)
+        if data is None or data[_FLAGS_AT] & _DELETED:
             return None
-        return self._decode(stored.payload, stored.version)
+        return self._decode(data[_ENVELOPE:], data[_VERSION_AT])
 
     def put(self, key: str, row: Any, due: int | None = None) -> None:
-        self._set(key, StoredRow(self._encode(row), self._version, due))
-        if self.counts is not None and key.startswith(self.counts.prefix):
-            self.counts.note(key, row)
+        timer = _NO_TIMER if due is None else due
+        self._set(key, _LAYOUT.pack(_FORMAT, self._version, 0, timer) + self._encode(row), timer)
 
     def delete(self, key: str) -> None:
-        stored = self._rows.get(key)
-        if stored is not None and not stored.deleted:
-            self._set(key, StoredRow(b"", self._version, self._purge_at, deleted=True))
+        if not self.is_deleted(key):
+            self._set(key, _LAYOUT.pack(_FORMAT, self._version, _DELETED, self._purge_at), self._purge_at)
 
     def due(self, key: str) -> int | None:
-        stored = self._rows.get(key)
-        return None if stored is None or stored.deleted else stored.due
+        return None if self.is_deleted(key) else self._raw_due(key)
 
     def rows_of(self, scope: str) -> int:
         return 0 if self.counts is None else self.counts.rows.get(scope, 0)
@@ -174,34 +131,35 @@ class RowStore:
         self.size_changed = 0
         if len(self.timers) > SPARE_TIMERS + 2 * len(self._rows):
             # Timers that were moved or taken off long before their time (of replies that came) lie there still.
-            self.timers.rebuild((row.due, key) for key, row in self._rows.items() if row.due is not None)
+            self.timers.rebuild(self._due_rows())
 
     def event_size(self) -> int:
         """Bytes that the current event adds to the changelog batch (an upper estimate)."""
         return self.size_changed - self._size_before_event
 
-    def changed(self) -> Iterator[tuple[str, StoredRow | None]]:
-        """Every key changed in this batch with its row now; None is a real tombstone."""
+    def changed(self) -> Iterator[tuple[str, bytes | None]]:
+        """Every key changed in this batch with its row now, as the changelog carries it; None is a real tombstone."""
         for key in self._before_batch:
             yield key, self._rows.get(key)
 
     def fail_timer(self, key: str) -> bytes:
         """Take the timer off a row whose rule raised, mark it failed, and give the row's bytes for the dead letter."""
-        stored = self._rows[key]
-        self._set(key, StoredRow(stored.payload, stored.version, None, timer_failed=True))
-        return stored.payload
+        data = self._rows[key]
+        payload = data[_ENVELOPE:]
+        self._set(key, _LAYOUT.pack(_FORMAT, data[_VERSION_AT], _TIMER_FAILED, _NO_TIMER) + payload, _NO_TIMER)
+        return payload
 
     def take_due(self, now: int) -> str | None:
         """The next row whose timer is due: one to fire, or one deleted long ago, to `purge`."""
         return self.timers.pop_due(now, self._raw_due)
 
     def is_deleted(self, key: str) -> bool:
-        stored = self._rows.get(key)
-        return stored is None or stored.deleted
+        data = self._rows.get(key)
+        return data is None or bool(data[_FLAGS_AT] & _DELETED)
 
     def purge(self, key: str) -> None:
         """Make a row deleted long ago a real tombstone."""
-        self._set(key, StoredRow(b"", self._version, deleted=True))
+        self._set(key, _LAYOUT.pack(_FORMAT, self._version, _DELETED, _NO_TIMER), _NO_TIMER)
         del self._rows[key]
 
     def timer_head(self) -> int | None:
@@ -211,18 +169,27 @@ class RowStore:
         """Put a row read from the changelog, without marking it as changed; its timer waits for `start`."""
         if data is None:
             self._rows.pop(key, None)
+        elif data[0] > _FORMAT:
+            raise RowFormatNewer(f"row envelope format {data[0]}, this process reads up to {_FORMAT}")
         else:
-            self._rows[key] = StoredRow.decode(data)
+            self._rows[key] = data
 
     def start(self) -> None:
-        """Fill the heap from the rows, count them, and refuse those of a later format; once after the last `load`."""
+        """Make the timers of the rows, count them, and refuse those of a later format; once after the last `load`."""
         rows = self._rows
-        if max({row.version for row in rows.values()}, default=0) > self._version:
-            key, newer = next((key, row.version) for key, row in rows.items() if row.version > self._version)
-            raise RowFormatNewer(f"row {key!r} has format {newer}, this process reads {self._version}")
+        newest = max({data[_VERSION_AT] for data in rows.values()}, default=0)
+        if newest > self._version:
+            key = next(key for key, data in rows.items() if data[_VERSION_AT] == newest)
+            raise RowFormatNewer(f"row {key!r} has format {newest}, this process reads {self._version}")
         if self.counts is not None:
-            self.counts.fill(rows)
-        self.timers.rebuild([(row.due, key) for key, row in rows.items() if row.due is not None])
+            self._fill(self.counts)
+        self.timers.rebuild(self._due_rows())
+
+    def _fill(self, counts: RowCounts) -> None:
+        is_open, prefix = counts.what.is_open_stored, counts.prefix
+        there = [key for key, data in self._rows.items() if not data[_FLAGS_AT] & _DELETED]
+        cases = (key for key in there if key.startswith(prefix))
+        counts.fill(there, (key for key in cases if is_open(key, self._rows[key][_ENVELOPE:])))
 
     def restart_timer(self, key: str) -> None:
         """Put the row's timer into the heap again, which had lost it (engine/audit.py)."""
@@ -236,62 +203,73 @@ class RowStore:
 
     def stored(self, key: str) -> StoredRow | None:
         """The row as it stands, deleted or not."""
-        return self._rows.get(key)
+        data = self._rows.get(key)
+        return None if data is None else StoredRow.decode(data)
 
     def encoded(self, key: str) -> bytes | None:
         """The row as the changelog carries it, or None when there is none."""
-        stored = self._rows.get(key)
-        return None if stored is None else stored.encode()
+        return self._rows.get(key)
 
     def items(self) -> Iterator[tuple[str, StoredRow]]:
-        yield from self._rows.items()
+        for key, data in self._rows.items():
+            yield key, StoredRow.decode(data)
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def _raw_due(self, key: str) -> int | None:
-        stored = self._rows.get(key)
-        return None if stored is None else stored.due
+        data = self._rows.get(key)
+        if data is None:
+            return None
+        due: int = _DUE.unpack_from(data, _DUE_AT)[0]
+        return None if due == _NO_TIMER else due
 
-    def _set(self, key: str, stored: StoredRow) -> None:
+    def _due_rows(self) -> Iterator[tuple[int, str]]:
+        """Every timer with the key of its row."""
+        unpack = _DUE.unpack_from
+        for key, data in self._rows.items():
+            due = unpack(data, _DUE_AT)[0]
+            if due != _NO_TIMER:
+                yield due, key
+
+    def _set(self, key: str, data: bytes, due: int) -> None:
         # Encoded here, so that a key that is no text (a lone surrogate) is this event's failure, not the batch's.
-        self.size_changed += len(key.encode()) + 64 + len(stored.payload)
-        before, due = self._rows.get(key), stored.due
+        self.size_changed += len(key.encode()) + 64 + len(data) - _ENVELOPE
+        before = self._rows.get(key)
         if key not in self._before_event:
             self._before_event[key] = before
         if key not in self._before_batch:
             self._before_batch[key] = before
         counts = self.counts
-        if counts is not None:
-            if before is None or before.deleted:
-                if not stored.deleted:
-                    counts.added(key)
-            elif stored.deleted:
-                counts.removed(key)
-        self._rows[key] = stored
-        # A row that is written again with its old timer must not grow the heap at every event.
-        if due is not None and (before is None or before.due != due):
+        if counts is not None and (
+            before is None or (before[_FLAGS_AT] | data[_FLAGS_AT]) & _DELETED or key.startswith(counts.prefix)
+        ):
+            counts.changed(key, self._is_open(counts, key, before), self._is_open(counts, key, data))
+        self._rows[key] = data
+        if due == _NO_TIMER:
+            return
+        # A row that is put off has an entry already, which moves on by itself: it must not cost one at every event.
+        was = _NO_TIMER if before is None else _DUE.unpack_from(before, _DUE_AT)[0]
+        if due < was or was <= self.timers.taken:
             self.timers.set(key, due)
 
-    def _restore(self, key: str, stored: StoredRow | None) -> None:
-        self._count_stored(key, self._rows.get(key), stored)
-        if stored is None:
+    def _restore(self, key: str, data: bytes | None) -> None:
+        if self.counts is not None:
+            was_open = self._is_open(self.counts, key, self._rows.get(key))
+            self.counts.changed(key, was_open, self._is_open(self.counts, key, data))
+        if data is None:
             self._rows.pop(key, None)
             return
-        self._rows[key] = stored
-        if stored.due is not None:
-            self.timers.set(key, stored.due)
+        self._rows[key] = data
+        due = self._raw_due(key)
+        if due is not None:
+            self.timers.set(key, due)
 
-    def _count_stored(self, key: str, before: StoredRow | None, after: StoredRow | None) -> None:
-        """Count a row that is there as bytes only. One of a newer format is not looked into: it halts its partition."""
-        counts = self.counts
-        if counts is None:
-            return
-        if _is_there(before) != _is_there(after):
-            (counts.added if _is_there(after) else counts.removed)(key)
-        if after is not None and not after.deleted and after.version <= self._version and key.startswith(counts.prefix):
-            counts.note_stored(key, after.payload)
-
-
-def _is_there(stored: StoredRow | None) -> bool:
-    return stored is not None and not stored.deleted
+    def _is_open(self, counts: RowCounts, key: str, data: bytes | None) -> bool | None:
+        """Whether a row counts as open, or None when there is none. One of a newer format is not looked into: it halts
+        its partition."""
+        if data is None or data[_FLAGS_AT] & _DELETED:
+            return None
+        if data[_VERSION_AT] > self._version or not key.startswith(counts.prefix):
+            return False
+        return counts.what.is_open_stored(key, data[_ENVELOPE:])

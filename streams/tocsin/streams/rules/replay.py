@@ -35,10 +35,7 @@ class MemoryRows:
 
     def put(self, key: str, row: Any, due: int | None = None) -> None:
         """Keep a row; without `due` it has no timer any more."""
-        if key not in self.rows:
-            self.counts.added(key)
-        if key.startswith(self.counts.prefix):
-            self.counts.note(key, row)
+        self._count(key, key.startswith(self.counts.prefix) and self.counts.what.is_open(row))
         self.rows[key] = self.kept(row)
         if due is None:
             self.dues.pop(key, None)
@@ -48,8 +45,7 @@ class MemoryRows:
 
     def delete(self, key: str) -> None:
         """Forget a row and its timer."""
-        if key in self.rows:
-            self.counts.removed(key)
+        self._count(key, None)
         self.rows.pop(key, None)
         self.dues.pop(key, None)
 
@@ -60,6 +56,12 @@ class MemoryRows:
     def kept(self, row: Any) -> Any:
         """What is kept of a row: itself."""
         return row
+
+    def _count(self, key: str, is_open: bool | None) -> None:
+        was_open = None
+        if key in self.rows:
+            was_open = key.startswith(self.counts.prefix) and self.counts.what.is_open(self.get(key))
+        self.counts.changed(key, was_open, is_open)
 
     def rows_of(self, scope: str) -> int:
         """How many rows a tenant has."""
