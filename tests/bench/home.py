@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 
 from tests.bench.store import BEGIN, PROJECTED, STEP, copy, fill
 from tocsin.connectors.gateway import GatewayConfig, Rate, build_gateway
+from tocsin.connectors.gateway.ports import Ports
 from tocsin.connectors.publish import MemoryPublisher
 from tocsin.connectors.store import Store, address_of
 from tocsin.connectors.store.database import database_of
@@ -63,7 +64,11 @@ async def measured(store: Store, now: int) -> tuple[list[float], int]:
     asking = Asking(store, None, clock=lambda: now, pages=pages)
     config = GatewayConfig(tenant_reads=Rate(0, 0))
     app = build_gateway(
-        config, MemoryPublisher(), _ready, CollectorRegistry(), pages=pages, more=lambda rates: [home_routes(asking)]
+        config,
+        MemoryPublisher(),
+        _ready,
+        CollectorRegistry(),
+        Ports(pages=pages, more=lambda rates: [home_routes(asking)]),
     )
     used, most = list[float](), 0
     for number in range(ASKED):

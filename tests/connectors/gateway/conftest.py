@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from tests.harness.keys import Keyring
 from tocsin.connectors.gateway import Access, GatewayConfig, Limits, Rate, build_gateway, server_config
+from tocsin.connectors.gateway.ports import Ports
 from tocsin.connectors.publish import MemoryPublisher
 from tocsin.schemas.events import ProblemReported
 
@@ -70,7 +71,7 @@ async def gateway() -> AsyncIterator[Gateway]:
         hosts=frozenset({"bus.example.org"}),
     )
     keyring = Keyring()
-    app = build_gateway(config, publisher, ready, CollectorRegistry(), access=Access(keys=keyring.keys))
+    app = build_gateway(config, publisher, ready, CollectorRegistry(), Ports(access=Access(keys=keyring.keys)))
     server, task, port = await serve(app)
     try:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", auto_decompress=True) as http:

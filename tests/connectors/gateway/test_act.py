@@ -16,6 +16,7 @@ from tests.connectors.gateway.test_answers import SaidAnswers
 from tocsin.connectors.gateway import GatewayConfig, Rate, build_gateway
 from tocsin.connectors.gateway.act import KnownCasePort
 from tocsin.connectors.gateway.act_page import KnownCase
+from tocsin.connectors.gateway.ports import Ports
 from tocsin.connectors.people.action_links import ACTIONS, ActionLinks
 from tocsin.connectors.publish import KafkaAway, MemoryPublisher, PublishUnconfirmed
 from tocsin.schemas.events import CommandIssued, CommandOutcome
@@ -57,7 +58,7 @@ async def served(
         return True
 
     configured = GatewayConfig(hosts=frozenset({"bus.example.org"}), deadline=0.5, **config)
-    app = build_gateway(configured, publisher, ready, metrics, answers=answers, links=links, known=cases)
+    app = build_gateway(configured, publisher, ready, metrics, Ports(answers=answers, links=links, known=cases))
     server, task, port = await serve(app)
     try:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:

@@ -20,6 +20,7 @@ from tocsin.connectors.access.audit import MAX_COUNTED
 from tocsin.connectors.gateway import Access, GatewayConfig, Rate, build_gateway, credentials
 from tocsin.connectors.gateway.access_kinds import TOKEN_KEYS_AWAY
 from tocsin.connectors.gateway.credentials import Way
+from tocsin.connectors.gateway.ports import Ports
 from tocsin.connectors.gateway.problems import Refusal
 from tocsin.connectors.gateway.rates import Guesses, Payer, TenantRates
 from tocsin.connectors.publish import KafkaAway, MemoryPublisher
@@ -85,8 +86,8 @@ async def a_door(**config: Any) -> AsyncIterator[Door]:
 
     known: dict[str, Any] = {"anonymous": "off", "tenant_reads": Rate(0, 0)}
     app = build_gateway(
-        GatewayConfig(**known | config), door.publisher, ready, CollectorRegistry(), silences=door.silences,
-        access=Access(keys=door.keyring.keys, tokens=door.tokens, audit=door.audit),
+        GatewayConfig(**known | config), door.publisher, ready, CollectorRegistry(), Ports(silences=door.silences,
+        access=Access(keys=door.keyring.keys, tokens=door.tokens, audit=door.audit)),
     )  # fmt: skip
     server, task, port = await serve(app)
     try:

@@ -10,8 +10,10 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
+from tocsin.connectors.commands.command import REMEMBERED
 from tocsin.connectors.gateway import GatewayConfig, build_gateway
-from tocsin.connectors.gateway.answers import REMEMBERED, WAITING, StoredCommands
+from tocsin.connectors.gateway.answers import WAITING, StoredCommands
+from tocsin.connectors.gateway.ports import Ports
 from tocsin.connectors.publish import MemoryPublisher
 from tocsin.schemas.events import CommandAnswered, CommandIssued, CommandOutcome
 
@@ -82,7 +84,7 @@ async def test_an_id_that_somebody_has_seen(target: str, tenant: str, key: dict[
 
     answers = AnswersByTarget(publisher)
     app = build_gateway(
-        GatewayConfig(), publisher, ready, CollectorRegistry(), answers=answers, cases=KnownCases()
+        GatewayConfig(), publisher, ready, CollectorRegistry(), Ports(answers=answers, cases=KnownCases())
     )  # fmt: skip
     server, task, port = await serve(app)
     try:
@@ -127,7 +129,7 @@ async def answering() -> AsyncIterator[tuple[Gateway, SaidAnswers]]:
     async def ready() -> bool | str:
         return True
 
-    app = build_gateway(GatewayConfig(), publisher, ready, CollectorRegistry(), answers=answers)
+    app = build_gateway(GatewayConfig(), publisher, ready, CollectorRegistry(), Ports(answers=answers))
     server, task, port = await serve(app)
     try:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:

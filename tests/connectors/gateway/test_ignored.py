@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from tocsin.connectors.gateway import GatewayConfig, GatewayMetrics, IgnoredDocument, Rate, build_gateway
 from tocsin.connectors.gateway.documents import Document
 from tocsin.connectors.gateway.ignored import MAX_KEPT, IgnoredDocuments
+from tocsin.connectors.gateway.ports import Ports
 from tocsin.connectors.publish import KafkaAway, MemoryPublisher, Origin, PublishUnconfirmed
 
 from .conftest import serve
@@ -44,7 +45,7 @@ async def http(kept: Kept) -> AsyncIterator[aiohttp.ClientSession]:
         return True
 
     config = GatewayConfig(deadline=0.5, tenant_documents=Rate(0, 0))
-    app = build_gateway(config, MemoryPublisher(), ready, CollectorRegistry(), ignored=kept)
+    app = build_gateway(config, MemoryPublisher(), ready, CollectorRegistry(), Ports(ignored=kept))
     server, task, port = await serve(app)
     try:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:

@@ -20,6 +20,7 @@ from tests.harness.two_tenants import MARK, MATCHERS, Belongings, asked, guarded
 from tocsin.connectors.access import Scope
 from tocsin.connectors.gateway import Access, GatewayConfig, Rate, build_gateway
 from tocsin.connectors.gateway.didcomm import DidcommConfig
+from tocsin.connectors.gateway.ports import Ports
 from tocsin.connectors.gateway.scopes import ROUTES, need_of
 from tocsin.connectors.people.action_links import ActionLinks
 from tocsin.connectors.publish import MemoryPublisher
@@ -148,24 +149,26 @@ def whole_app(
         MemoryPublisher(),
         ready,
         CollectorRegistry(),
-        silences=silences or ListedSilences(),
-        answers=SaidAnswers(),
-        subscriptions=cast(Any, object()),
-        links=ActionLinks("http://localhost", [LINK_KEY]),
-        didcomm=(DidcommConfig(), cast(Any, type("Packer", (), {"own": ()})())),
-        access=Access(keys=keyring.keys),
-        keys=HeldKeys(keyring),
-        steering=endpoints,
-        pages=pages,
-        more=ask_routes(
-            store,
-            public_url,
-            happening or Happening(),
-            waits=waits,
+        Ports(
+            silences=silences or ListedSilences(),
+            answers=SaidAnswers(),
+            subscriptions=cast(Any, object()),
+            links=ActionLinks("http://localhost", [LINK_KEY]),
+            didcomm=(DidcommConfig(), cast(Any, type("Packer", (), {"own": ()})())),
+            access=Access(keys=keyring.keys),
+            keys=HeldKeys(keyring),
+            steering=endpoints,
             pages=pages,
-            standings=endpoints,
-            letters=letters or HeldLetters(),
-            rules=rules or HeldRules(),
+            more=ask_routes(
+                store,
+                public_url,
+                happening or Happening(),
+                waits=waits,
+                pages=pages,
+                standings=endpoints,
+                letters=letters or HeldLetters(),
+                rules=rules or HeldRules(),
+            ),
         ),
     )
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from tocsin.connectors.gateway import GatewayConfig, build_gateway
+from tocsin.connectors.gateway.ports import Ports
 from tocsin.connectors.gateway.silences import TENANT_SILENCES, FileSilence
 from tocsin.connectors.publish import KafkaAway, MemoryPublisher
 from tocsin.schemas.codec import decode, encode
@@ -62,7 +63,7 @@ async def silent() -> AsyncIterator[tuple[Gateway, ListedSilences]]:
     async def ready() -> bool:
         return True
 
-    app = build_gateway(GatewayConfig(deadline=0.5), publisher, ready, CollectorRegistry(), silences=silences)
+    app = build_gateway(GatewayConfig(deadline=0.5), publisher, ready, CollectorRegistry(), Ports(silences=silences))
     server, task, port = await serve(app)
     try:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:

@@ -19,6 +19,7 @@ from tests.streams.ask.conftest import Gateway, gateway_over
 from tests.streams.page.elements import BROWSER, Elements
 from tocsin.connectors.commands import key_set, revoked_key
 from tocsin.connectors.gateway import Access, GatewayConfig, build_gateway
+from tocsin.connectors.gateway.ports import Ports
 from tocsin.connectors.publish import MemoryPublisher
 from tocsin.streams.page import pages_of
 
@@ -303,7 +304,7 @@ async def test_who_may_not_sign_in_is_counted() -> None:
     keyring, audit = Keyring(), ListedAudit()
     access = Access(keys=keyring.keys, audit=audit)
     config, registry = GatewayConfig(anonymous="off"), CollectorRegistry()
-    app = build_gateway(config, MemoryPublisher(), ready, registry, access=access, pages=pages_of(None))
+    app = build_gateway(config, MemoryPublisher(), ready, registry, Ports(access=access, pages=pages_of(None)))
     server, task, port = await serve(app)
     try:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:

@@ -11,6 +11,7 @@ import pytest
 import structlog
 from aiokafka.errors import KafkaConnectionError
 
+from tocsin.connectors.kafka.client import client_options
 from tocsin.streams.telemetry import logs
 from tocsin.streams.telemetry.logs import set_up_logging
 
@@ -43,6 +44,17 @@ def test_a_line_logged_three_times(capsys: pytest.CaptureFixture[str], name: str
     for _ in range(3):
         logging.getLogger(name).error(line)
     assert capsys.readouterr().err.count(line) == times
+
+
+def test_lines_of_an_outage_are_held_back_in_one_place() -> None:
+    log = logging.getLogger("aiokafka")
+    before = log.filters[:]
+    log.filters.clear()
+    try:
+        client_options("127.0.0.1:1")
+        assert log.filters == [], "the handler counts every line, and tells how many there were"
+    finally:
+        log.filters[:] = before
 
 
 def test_ours_is_told_each_time_but_for_warnings_that_repeat(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,8 @@ from tocsin.schemas.events import CHOICES, CommandIssued, CommandKind
 
 MEMBERS = ("by", "why", "until", "for", "choice", "instead_of")
 """What the document of a command may have."""
+REMEMBERED = 10_000
+"""How many commands whoever stores them remembers, and how many answers, the last ones heard of."""
 
 
 class Wish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

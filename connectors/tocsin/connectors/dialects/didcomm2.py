@@ -12,26 +12,22 @@ import re
 from collections.abc import Mapping
 
 from tocsin.connectors.dialects import aries
-from tocsin.connectors.dialects.codes import DESCRIPTORS, MAX_CODE_LENGTH, SEVERITIES, fold_code, parse_code
+from tocsin.connectors.dialects.codes import MAX_CODE_LENGTH, SEVERITIES, parse_code
+from tocsin.connectors.dialects.didcomm2_writing import MESSAGE_TYPE, MICROSECONDS, NAME, TOO_LATE, write
 from tocsin.connectors.dialects.json_text import json_text
-from tocsin.connectors.dialects.members import Members, as_extensions, distinct, fold, folded_names, usable_id
+from tocsin.connectors.dialects.members import Members, as_extensions, distinct, fold, folded_names
 from tocsin.connectors.dialects.message_types import is_report
-from tocsin.connectors.dialects.ordering import order_of_v2
-from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason, Unwritable
-from tocsin.connectors.dialects.template import MAX_TEXT, REFERENCE, interpolate
-from tocsin.connectors.dialects.values import as_uri, is_uri, read_time
-from tocsin.connectors.dialects.wording import is_language
+from tocsin.connectors.dialects.reading import NotAProblem, Unreadable, UnreadableReason
+from tocsin.connectors.dialects.template import MAX_TEXT, interpolate
+from tocsin.connectors.dialects.values import is_uri, read_time
 from tocsin.schemas.problem import Item, Problem, Source, Violation
 
-NAME = "didcomm-2.0"
-MESSAGE_TYPE = "https://didcomm.org/report-problem/2.0/problem-report"
+__all__ = ["MEDIA_TYPE", "MESSAGE_TYPE", "NAME", "looks_like", "read", "write"]
+
 MEDIA_TYPE = "application/didcomm-plain+json"
 MAX_COMMENT = 4096
 MAX_ARGS = 32
 """A longer comment, or more arguments, is flagged (docs/reliability.md#limits)."""
-MICROSECONDS = 1_000_000
-_TOO_LATE = 10**11
-"""Seconds; from here on (the year 5138) a time is taken for milliseconds."""
 _BODY_MEMBERS = {"code", "comment", "args", "escalate_to"}
 _MESSAGE_MEMBERS = {"id", "thid", "pthid", "body", "code"}
 _OTHER_MEMBERS = {"title", "status", "detail"}
@@ -39,9 +35,6 @@ _OTHER_MEMBERS = {"title", "status", "detail"}
 _WORDING_OF_V1 = frozenset({"description", "explain", "problemcode", "friendlyltxt", "explainltxt"})
 _TYPE_OF_V1 = re.compile(r"(?:report-?problem|notification)/1\.[0-9.]+/", re.IGNORECASE)
 _NUMBER = re.compile(r"[0-9]{1,14}(?:\.[0-9]{1,9})?")
-MAX_STATE = 32
-"""A longer name of a state is not written into a code: the whole must stay short."""
-_V1_DIALECTS = ("hipe", "aries-1.0")
 
 
 def read(document: object) -> Problem | NotAProblem:
@@ -121,61 +114,17 @@ def looks_like(document: dict[str, object]) -> bool:
     return code.partition(".")[0] in SEVERITIES
 
 
-def write(problem: Problem) -> dict[str, object]:
-    """The problem as a strictly conformant message without `from` and `to`, which the sender adds, like an `id` where
-    the report has none.
-
-    A code that v2 does not allow is replaced by one built from severity, scope, category and the letters and digits of
-    the original. A text that only looks like a template goes out as the argument of one. Raises Unwritable when no
-    thread is known: `pthid` is required.
-    """
-    thread = usable_id(_written_thread(problem))
-    if not thread:
-        raise Unwritable(NAME, "parent_thread_id", "the thread in which the problem occurred")
-    code = parse_code(problem.code)
-    body: dict[str, object] = {"code": problem.code if not code.violations else _built_code(problem)}
-    comment, args = _comment(problem)
-    if comment:
-        body["comment"] = comment
-    if args:
-        body["args"] = args
-    escalate_to = as_uri(problem.escalation_uri)
-    if escalate_to:
-        body["escalate_to"] = escalate_to
-    message: dict[str, object] = {"type": MESSAGE_TYPE, "pthid": thread, "body": body}
-    own = problem.thread_id_derived or problem.thread_id == problem.message_id
-    own = own or (problem.dialect != NAME and problem.thread_id == thread)  # what was in a thread of v2 stays in it
-    named = {"id": problem.message_id, "thid": None if own else problem.thread_id}
-    more = {name: usable_id(ident) for name, ident in named.items()} | {"ack": list(problem.ack)}
-    message |= {name: value for name, value in more.items() if value}
-    if problem.time_source == "created_time" and 0 <= (problem.noticed_at or -1) < _TOO_LATE * MICROSECONDS:
-        message["created_time"] = (problem.noticed_at or 0) // MICROSECONDS
-    languages = [tag for tag, said in problem.localized.items() if said == problem.text and is_language(tag)]
-    if comment and len(languages) == 1:
-        message["lang"] = languages[0].replace("_", "-")
-    return message | order_of_v2(problem)
-
-
 def _read(envelope: Members, body: Members, violations: list[Violation]) -> Problem:
     code = _take_code(body)
     message_id, thid, pthid = envelope.take_id("id"), envelope.take_id("thid"), envelope.take_id("pthid")
     message_type = envelope.take_text("type")
     ack = envelope.take_texts("ack")
-    template, args = body.take_text("comment"), _take_args(body)
-    if template is not None and len(template) > MAX_COMMENT:
-        body.flag("comment-too-long", "comment")
-    escalation = body.take_text("escalate_to")
-    if escalation is not None and not is_uri(escalation):
-        body.flag("escalate-to-not-a-uri", "escalate_to")
-    text = None if template is None and not args else interpolate(template or "", args).removeprefix(", ")
-    if text is not None and len(text) == MAX_TEXT and text.endswith("…"):
-        body.flag("text-cut", "comment")
+    template, args, text = _take_text(body)
+    escalation = _take_escalation(body)
     noticed_at = _take_time(envelope)
     sender, recipients, lang = envelope.take_text("from"), envelope.take_texts("to"), envelope.take_text("lang")
     envelope.take("typ")
-    for name, value in (("id", message_id), ("type", message_type), ("pthid", pthid)):
-        if value is None:
-            envelope.flag("required-member-missing", name)
+    _flag_missing(envelope, id=message_id, type=message_type, pthid=pthid)
     parsed = parse_code(code)
     violations.extend(Violation(rule=rule, pointer=f"{body.at}/code") for rule in parsed.violations)
     return Problem(
@@ -195,16 +144,22 @@ def _read(envelope: Members, body: Members, violations: list[Violation]) -> Prob
         ack=ack,
         context_ids=distinct([pthid, thid, *ack]),
         text_template=template,
-        args=["?" if value is None else value for value in args],
+        args=args,
         text=text,
         localized={lang: text} if lang and text else {},
-        items=[Item(key=str(n), value="?" if value is None else value) for n, value in enumerate(args, 1)],
+        items=[Item(key=str(n), value=value) for n, value in enumerate(args, 1)],
         noticed_at=noticed_at,
         time_source=None if noticed_at is None else "created_time",
-        escalation_uri=escalation or None,
+        escalation_uri=escalation,
         source=Source(sender=sender, recipients=recipients),
         extensions=as_extensions(("", envelope.left), ("body.", body.left)),
     )
+
+
+def _flag_missing(envelope: Members, **required: str | None) -> None:
+    for name, value in required.items():
+        if value is None:
+            envelope.flag("required-member-missing", name)
 
 
 def _take_code(body: Members) -> str:
@@ -216,6 +171,24 @@ def _take_code(body: Members) -> str:
     if len(value) > MAX_CODE_LENGTH:
         raise Unreadable(UnreadableReason.TOO_LONG, f"{body.at}/code", f"at most {MAX_CODE_LENGTH} characters")
     return value
+
+
+def _take_text(body: Members) -> tuple[str | None, list[str], str | None]:
+    """The template, its arguments (`?` for one that is null), and the text that they make."""
+    template, args = body.take_text("comment"), _take_args(body)
+    if template is not None and len(template) > MAX_COMMENT:
+        body.flag("comment-too-long", "comment")
+    text = None if template is None and not args else interpolate(template or "", args).removeprefix(", ")
+    if text is not None and len(text) == MAX_TEXT and text.endswith("…"):
+        body.flag("text-cut", "comment")
+    return template, ["?" if value is None else value for value in args], text
+
+
+def _take_escalation(body: Members) -> str | None:
+    escalation = body.take_text("escalate_to")
+    if escalation is not None and not is_uri(escalation):
+        body.flag("escalate-to-not-a-uri", "escalate_to")
+    return escalation or None
 
 
 def _take_args(body: Members) -> list[str | None]:
@@ -252,10 +225,10 @@ def _take_time(envelope: Members) -> int | None:
             return at
         envelope.flag("not-a-number", "created_time")
         value = float(text) if "." in text else int(text)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _TOO_LATE * 1000:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < TOO_LATE * 1000:
         envelope.refuse("not-a-time", "created_time", said)
         return None
-    if value >= _TOO_LATE:
+    if value >= TOO_LATE:
         envelope.flag("time-in-milliseconds", "created_time")
         return round(value * 1000)
     return round(value * MICROSECONDS)
@@ -265,36 +238,3 @@ def _snake(name: str) -> str:
     """A member's name in the spelling of v2 bodies, if it is one of theirs."""
     folded = fold(name)
     return "escalate_to" if folded == "escalateto" else folded
-
-
-def _written_thread(problem: Problem) -> str | None:
-    """The thread in which the problem occurred. A v1 report is sent in that thread, and says so in `thid`."""
-    if problem.dialect in _V1_DIALECTS and problem.thread_id and not problem.thread_id_derived:
-        return problem.thread_id
-    return problem.parent_thread_id or problem.thread_id
-
-
-def _comment(problem: Problem) -> tuple[str | None, list[str]]:
-    """Comment and arguments; a text that only looks like a template is the argument of one."""
-    if problem.text_template:
-        return problem.text_template, list(problem.args)
-    if problem.text and REFERENCE.search(problem.text):
-        return "{1}", [problem.text]
-    return problem.text, []
-
-
-def _built_code(problem: Problem) -> str:
-    """A code that v2 allows from severity, scope, category and the letters and digits of the problem's own."""
-    sorter = "w" if problem.severity == "warning" else "e"
-    slug = re.sub(r"[^a-z0-9]+", "-", fold_code(problem.code)).strip("-")[:64].strip("-") or "unknown"
-    category = problem.category if problem.category in DESCRIPTORS else None
-    return ".".join(part for part in (sorter, _built_scope(problem.scope or ""), category, slug) if part)
-
-
-def _built_scope(scope: str) -> str:
-    """The second token: m, p, or the name of a state that can stand there."""
-    if scope == "message":
-        return "m"
-    kind, _, state = scope.partition(":")
-    usable = kind == "state" and len(state) <= MAX_STATE and "." not in state and state not in ("p", "m")
-    return state if usable and not parse_code(f"e.{state}.x").violations else "p"

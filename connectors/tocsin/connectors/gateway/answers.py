@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.connectors.commands import span_of
+from tocsin.connectors.commands.command import REMEMBERED
 from tocsin.connectors.dialects import Unreadable
 from tocsin.connectors.gateway.config import GatewayConfig
 from tocsin.connectors.gateway.kind import Kind
@@ -31,9 +32,6 @@ from tocsin.schemas.events import CommandAnswered, CommandOutcome
 
 LONGEST_WAIT = 30.0
 """Seconds that a request may wait for an answer."""
-
-REMEMBERED = 10_000
-"""How many commands are remembered that were stored here."""
 
 WAITING = 100
 """How many requests wait at a time, far fewer than there may be connections: while no worker answers, those who publish

@@ -1,5 +1,8 @@
 """While Kafka is away aiokafka says so at each of its attempts, from every client: a service's log would hold little
-else. Here a line of a kind is said once, and then again after a while, with how many there were meanwhile."""
+else. Here a line of a kind is said once, and then again after a while, with how many there were meanwhile.
+
+A process of the bus holds back the repeats of every library by itself (`HoldsRepeats`): there this does nothing.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,10 @@ AGAIN = 300.0
 """Seconds after which it is said again, if it is still so."""
 OF_AN_OUTAGE = ("Unable connect to", "Unable to request metadata from", "Unable to update metadata from")
 """How the lines of aiokafka's client begin; each is a kind."""
+
+
+class HoldsRepeats(logging.Filter):
+    """The filter of a handler of the root logger that holds repeated lines back, whoever logs them."""
 
 
 class Quieted(logging.Filter):
@@ -38,7 +45,9 @@ class Quieted(logging.Filter):
 
 
 def quiet_aiokafka() -> None:
-    """From now on its client's lines go through one of these, in this process."""
+    """From now on its client's lines go through one of these, in this process, unless its handlers hold them back."""
+    if any(isinstance(one, HoldsRepeats) for handler in logging.getLogger().handlers for one in handler.filters):
+        return
     log = logging.getLogger("aiokafka")
     if not any(isinstance(one, Quieted) for one in log.filters):
         log.addFilter(Quieted())

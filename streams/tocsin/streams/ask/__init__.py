@@ -14,6 +14,7 @@ from tocsin.streams.ask.asking import WAITS, Asking
 from tocsin.streams.ask.case_routes import case_routes
 from tocsin.streams.ask.dead_facts import DeadPort
 from tocsin.streams.ask.dead_routes import dead_routes
+from tocsin.streams.ask.delivery_routes import delivery_routes
 from tocsin.streams.ask.endpoint_facts import StandingPort
 from tocsin.streams.ask.endpoint_routes import endpoint_routes
 from tocsin.streams.ask.event_routes import StreamPort, event_routes
@@ -41,7 +42,7 @@ def ask_routes(
     `pages` browsers get pages. Without `standings` there are no routes for endpoints, without
     `letters` only a list of the dead letters, without `rules` nothing can be tried."""
     asking = Asking(store, public_url, waits, pages=pages)
-    rooms = (home_routes, problem_routes, timeline_routes, case_routes, number_routes)
+    rooms = (home_routes, problem_routes, timeline_routes, case_routes, delivery_routes, number_routes)
 
     def routers(rates: TenantRates) -> list[APIRouter]:
         found = [*(routes(asking) for routes in rooms), peer_routes(asking, standings), dead_routes(asking, letters)]

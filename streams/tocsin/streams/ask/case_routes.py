@@ -1,4 +1,4 @@
-"""Cases, and deliveries."""
+"""Cases."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.connectors.gateway.ask_kinds import NOT_KNOWN
-from tocsin.connectors.gateway.problems import Refusal
 from tocsin.connectors.store import Reader
 from tocsin.connectors.store.cursors import LARGEST_PAGE
 from tocsin.connectors.store.queries.cases import CaseFilter, CaseOrder, CaseState
 from tocsin.connectors.store.queries.numbers import DAY, HOUR
-from tocsin.connectors.store.structs import CaseEvent, Delivery, Span
+from tocsin.connectors.store.structs import CaseEvent, Span
 from tocsin.streams.ask.asking import Asking, answers, openapi, store_refusals
-from tocsin.streams.ask.parameters import SEVERITIES, listing_parameters, parameter, refused
+from tocsin.streams.ask.delivery_routes import DELIVERY
+from tocsin.streams.ask.parameters import SEVERITIES, Asked, listing_parameters, parameter
 from tocsin.streams.ask.problem_answers import (
     CASE,
     LINE,
@@ -35,13 +34,20 @@ STATES, SORTS = get_args(CaseState), get_args(CaseOrder)
 HOURS, DAYS = 24, 30
 """How far back is counted hour by hour, and day by day."""
 EVENTS: dict[str, Any] = {"type": "array", "items": schema_of(CaseEvent)}
-DELIVERY = schema_of(Delivery, "attempts", attempts={"type": "array", "items": {"type": "object"}})
 WHOLE_CASE = {
     **CASE,
     "properties": CASE["properties"]
     | {"days": SPANS, "problems": page_schema(LINE), "events": EVENTS}
     | {"deliveries": {"type": "array", "items": DELIVERY}},
 }
+
+
+_PARAMETERS = (
+    parameter("state", {"enum": list(STATES), "default": "open"}),
+    parameter("sort", {"enum": list(SORTS), "default": "last_seen"}),
+    parameter("severity", {"enum": list(SEVERITIES)}),
+    *(parameter(name) for name in ("code", "connection")),
+)
 
 
 def case_routes(asking: Asking) -> APIRouter:
@@ -51,24 +57,14 @@ def case_routes(asking: Asking) -> APIRouter:
     @router.get(
         "/v1/cases",
         responses=answers(page_schema(CASE)),
-        openapi_extra=openapi(
-            parameter("state", {"enum": list(STATES), "default": "open"}),
-            parameter("sort", {"enum": list(SORTS), "default": "last_seen"}),
-            parameter("severity", {"enum": list(SEVERITIES)}),
-            *(parameter(name) for name in ("code", "connection")),
-            *listing_parameters(),
-        ),
+        openapi_extra=openapi(*_PARAMETERS, *listing_parameters()),
     )
     async def cases(request: Request) -> Response:
         """The cases that are meant, in an order, the most first; each with its reports in the hours of the last day.
         Of cases in another order than `last_seen`, or with more than a state, the 50,000 that were reported last are
         looked through."""
         asked, links, now = asking.asked(request), asking.links(request), asking.clock()
-        wanted: Any = CaseFilter(
-            state=asked.word("state", STATES, "open"),  # type: ignore[arg-type]
-            severity=asked.word("severity", SEVERITIES), code=asked.text("code"), connection=asked.text("connection"),
-            now=now,
-        )  # fmt: skip
+        wanted = _wanted(asked, now)
         sort: Any = asked.word("sort", SORTS, "last_seen")
         part, reader = asked.listing(), asking.reader(request)
         asked.done()
@@ -79,63 +75,46 @@ def case_routes(asking: Asking) -> APIRouter:
         rows = (case(row, links, now) | {"hours": hours[row.id]} for row in found.items)
         return asking.shown(request, "cases", page(found, links.next(found.cursor), rows) | standing, in_order=True)
 
-    @router.get(
-        "/v1/cases/{case_id}",
-        responses=answers(WHOLE_CASE),
-        openapi_extra=openapi(*listing_parameters()),
-    )
+    @router.get("/v1/cases/{case_id}", responses=answers(WHOLE_CASE), openapi_extra=openapi(*listing_parameters()))
     async def one_case(request: Request, case_id: str) -> Response:
         """A case with its problems, newest first, what else happened to it, and what may be done about it."""
-        asked, links, reader = asking.asked(request), asking.links(request), asking.reader(request)
-        part = asked.listing()
-        asked.done()
-        standing = await asking.standing(request)
-        found = await asking.awaited(
-            lambda: reader.case(case_id, part.cursor, part.limit),
-            lambda found: changed_since(found.row, pressed_at(request)),
-        )
-        now = asking.clock()
-        with store_refusals():
-            hours = (await _hours(reader, [case_id], now))[case_id]
-            days = begins(now, DAY, DAYS)
-            in_days = how_often(await reader.reports_in([case_id], days, DAY), days)
-            told = await reader.told_of_case(case_id, LARGEST_PAGE)
-        rows = (line(row, links) for row in found.problems.items)
-        reports = page(found.problems, links.next(found.problems.cursor), rows)
-        events = [shown(event) for event in found.events.items]
-        more = {"hours": hours, "days": in_days, "problems": reports, "events": events} | standing
-        deliveries = [delivery(one) for one in told]
-        return asking.shown(request, "case", case(found.row, links, now) | more | {"deliveries": deliveries})
-
-    @router.get(
-        "/v1/deliveries",
-        responses=answers(page_schema(DELIVERY)),
-        openapi_extra=openapi(
-            parameter("about", description="The event that is told: a problem, an escalation.") | {"required": True}
-        ),
-    )
-    async def deliveries(request: Request) -> Response:
-        """Who is told of an event, with every attempt."""
-        asked = asking.asked(request)
-        about = asked.text("about")
-        asked.done()
-        if about is None:
-            raise refused("about", "it is missing", "the id of an event that was told: a problem, an escalation")
-        with store_refusals():
-            told = await asking.reader(request).told_of([about.removeprefix("urn:uuid:")])
-        return asking.shown(request, "deliveries", {"items": [delivery(one) for one in told]})
-
-    @router.get("/v1/deliveries/{delivery_id}", responses=answers(DELIVERY), openapi_extra=openapi())
-    async def one_delivery(request: Request, delivery_id: str) -> Response:
-        """A delivery with its attempts."""
-        asking.asked(request).done()
-        with store_refusals():
-            told = await asking.reader(request).delivery(delivery_id)
-        if told is None:
-            raise Refusal(NOT_KNOWN)
-        return asking.shown(request, "delivery", delivery(told))
+        return asking.shown(request, "case", await _whole(asking, request, case_id))
 
     return router
+
+
+async def _whole(asking: Asking, request: Request, case_id: str) -> dict[str, Any]:
+    asked, links, reader = asking.asked(request), asking.links(request), asking.reader(request)
+    part = asked.listing()
+    asked.done()
+    standing = await asking.standing(request)
+    found = await asking.awaited(
+        lambda: reader.case(case_id, part.cursor, part.limit),
+        lambda found: changed_since(found.row, pressed_at(request)),
+    )
+    now = asking.clock()
+    with store_refusals():
+        hours = (await _hours(reader, [case_id], now))[case_id]
+        days = begins(now, DAY, DAYS)
+        in_days = how_often(await reader.reports_in([case_id], days, DAY), days)
+        told = await reader.told_of_case(case_id, LARGEST_PAGE)
+    rows = (line(row, links) for row in found.problems.items)
+    reports = page(found.problems, links.next(found.problems.cursor), rows)
+    events = [shown(event) for event in found.events.items]
+    more = {"hours": hours, "days": in_days, "problems": reports, "events": events} | standing
+    deliveries = [delivery(one) for one in told]
+    return case(found.row, links, now) | more | {"deliveries": deliveries}
+
+
+def _wanted(asked: Asked, now: int) -> CaseFilter:
+    """Which cases are meant; each is a parameter of the list."""
+    return CaseFilter(
+        state=asked.word("state", STATES, "open"),  # type: ignore[arg-type]
+        severity=asked.word("severity", SEVERITIES),
+        code=asked.text("code"),
+        connection=asked.text("connection"),
+        now=now,
+    )
 
 
 async def _hours(reader: Reader, cases: Sequence[str], now: int) -> dict[str, dict[str, Any]]:

@@ -15,6 +15,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from tocsin.connectors.commands.silence import SILENCE_FIELDS
 from tocsin.connectors.printable import clipped, printable
 from tocsin.streams.page.charts import bars, hour_by_hour, sparkline
 from tocsin.streams.page.wording import FILTERS, SIGNS, told_text
@@ -56,6 +57,7 @@ def environment_of(static: Callable[[str], str]) -> Environment:
         "bars": bars,
         "hour_by_hour": hour_by_hour,
         "signs": SIGNS,
+        "silence_fields": SILENCE_FIELDS,
         "told_text": told_text,
     }
     return environment

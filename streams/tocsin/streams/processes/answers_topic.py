@@ -15,6 +15,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka.errors import KafkaError
 
+from tocsin.connectors.commands.command import REMEMBERED
 from tocsin.connectors.kafka import offsets_since, open_consumer, partitions_of
 from tocsin.schemas.codec import decode
 from tocsin.schemas.errors import Undecodable
@@ -24,9 +25,6 @@ from tocsin.streams.processes.lifecycle import beside
 from tocsin.streams.topology import topic_name
 
 _log = structlog.get_logger("tocsin.answers")
-
-REMEMBERED = 10_000
-"""How many answers are remembered, the last ones heard of."""
 
 LOOKED_BACK = 2_500
 """The most records of each partition that are read when following begins."""

@@ -26,6 +26,7 @@ from tocsin.connectors.gateway import (
     host_of,
     server_config,
 )
+from tocsin.connectors.gateway.ports import Ports
 from tocsin.connectors.publish import Publisher
 from tocsin.connectors.sealing import seal_keys_of
 from tocsin.connectors.store import Store
@@ -115,7 +116,7 @@ async def run_gateway_process(settings: Settings, stop: asyncio.Event, on_ready:
     try:
         async with open_tracing("gateway", settings, meters) as tracing, opened_keys(settings) as packer:
             app = build_gateway(
-                config, publisher, ready, meters.registry, schemas=Registry(book),
+                config, publisher, ready, meters.registry, Ports(schemas=Registry(book),
                 silences=SettingsSilences(following, rules),
                 ignored=ignored, redactions=redactions, wallets=wallets, answers=answers,
                 cases=CasesBehind(bootstrap, settings), links=links_of(settings),
@@ -126,7 +127,7 @@ async def run_gateway_process(settings: Settings, stop: asyncio.Event, on_ready:
                     rules=in_force,
                 ),
                 tracing=tracing,
-                didcomm=None if packer is None else (didcomm_config(settings), packer),
+                didcomm=None if packer is None else (didcomm_config(settings), packer)),
             )  # fmt: skip
             async with (
                 following,

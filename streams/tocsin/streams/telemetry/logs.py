@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import structlog
 
+from tocsin.connectors.kafka.quieting import HoldsRepeats
 from tocsin.connectors.redaction import redact_text
 from tocsin.streams.telemetry.repeats import Repeats
 
@@ -24,7 +25,7 @@ TELL_EVERY = 5.0
 """Seconds between two looks for repeats that must be told."""
 
 
-class _LessNoise(logging.Filter):
+class _LessNoise(HoldsRepeats):
     """Drops NEVER, and lets of repeated lines only the first few through: those of libraries, and our own warnings.
     Repeats are told once a minute, by a thread that lives as long as there are some."""
 

@@ -17,6 +17,7 @@ from tests.connectors.gateway.conftest import serve
 from tests.harness.didcomm_world import Agent, agents
 from tocsin.connectors.gateway import GatewayConfig, build_gateway
 from tocsin.connectors.gateway.didcomm import DidcommConfig
+from tocsin.connectors.gateway.ports import Ports
 from tocsin.connectors.publish import MemoryPublisher
 from tocsin.schemas.events import ActivityObserved, ProblemReported
 
@@ -81,7 +82,7 @@ def make_world(tmp_path: Path) -> Making:
         publisher, metrics = MemoryPublisher(), CollectorRegistry()
         async with agents(tmp_path, ours=("default", "shop"), peer=("default",), stranger=("default",)) as found:
             didcomm = (msgspec.structs.replace(config or DidcommConfig(), delay=(0, 0)), found["ours"].packer)
-            app = build_gateway(GatewayConfig(**gateway), publisher, ready, metrics, didcomm=didcomm)
+            app = build_gateway(GatewayConfig(**gateway), publisher, ready, metrics, Ports(didcomm=didcomm))
             server, task, port = await serve(app)
             try:
                 async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:

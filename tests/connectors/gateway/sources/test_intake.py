@@ -16,6 +16,7 @@ from tests.harness.keys import Keyring
 from tocsin.connectors.dialects import Unreadable, UnreadableReason
 from tocsin.connectors.dialects.json_text import parse_json
 from tocsin.connectors.gateway import Access, GatewayConfig, Rate, build_gateway
+from tocsin.connectors.gateway.ports import Ports
 from tocsin.connectors.gateway.sources import acapy
 from tocsin.connectors.gateway.sources.heard_lately import LAST, HeardLately, HeardOnce
 from tocsin.connectors.publish import KafkaAway, MemoryPublisher
@@ -86,7 +87,7 @@ async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
 
     app = build_gateway(
         GatewayConfig(deadline=5, max_body=64 * 1024, tenant_documents=Rate(0, 0)), made.publisher, ready,
-        CollectorRegistry(), ignored=made.kept, access=Access(keys=made.keyring.keys), wallets={"w-1": "acme"},
+        CollectorRegistry(), Ports(ignored=made.kept, access=Access(keys=made.keyring.keys), wallets={"w-1": "acme"}),
     )  # fmt: skip
     server, task, port = await serve(app)
     try:

@@ -21,6 +21,7 @@ from prometheus_client import CollectorRegistry
 from tests.connectors.gateway.conftest import Gateway, serve
 from tests.harness.otlp_exports import AT, BOOM, SERVICE, as_json, exception, log, logs, span, traces
 from tocsin.connectors.gateway import Access, GatewayConfig, Rate, build_gateway
+from tocsin.connectors.gateway.ports import Ports
 from tocsin.connectors.publish import KafkaAway, MemoryPublisher
 from tocsin.connectors.sources.otlp import JSON, PROTOBUF
 from tocsin.connectors.tracing import NO_TRACING, Span, Tracing
@@ -159,7 +160,7 @@ async def test_secrets_are_taken_out_and_nothing_is_shown_that_could_hold_one(ga
 
 async def test_a_tenant_that_sends_too_much_is_told_when_to_come_again() -> None:
     config = GatewayConfig(tenant_documents=Rate(1, 2))
-    app = build_gateway(config, MemoryPublisher(), _ready, CollectorRegistry(), access=Access())
+    app = build_gateway(config, MemoryPublisher(), _ready, CollectorRegistry(), Ports(access=Access()))
     server, task, port = await serve(app)
     try:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
@@ -201,7 +202,9 @@ async def test_the_bus_that_exports_its_own_traces_to_itself_does_not_feed_on_th
         spans[result] = spans.get(result, 0) + count
 
     tracing = Later()
-    app = build_gateway(GatewayConfig(), publisher, _ready, CollectorRegistry(), access=Access(), tracing=tracing)
+    app = build_gateway(
+        GatewayConfig(), publisher, _ready, CollectorRegistry(), Ports(access=Access(), tracing=tracing)
+    )
     server, task, port = await serve(app)
     tracing.inner = own = OtelTracing("gateway", "1", f"http://127.0.0.1:{port}", counted)
     try:

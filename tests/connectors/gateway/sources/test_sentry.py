@@ -17,6 +17,7 @@ from tests.connectors.gateway.conftest import Gateway, serve
 from tests.harness.fuzzing import examples
 from tests.harness.keys import Keyring
 from tocsin.connectors.gateway import Access, GatewayConfig, Rate, build_gateway
+from tocsin.connectors.gateway.ports import Ports
 from tocsin.connectors.publish import KafkaAway, MemoryPublisher
 from tocsin.schemas.events import ActivityObserved
 
@@ -205,7 +206,7 @@ async def test_who_sends_too_much_is_told_to_wait_as_sdks_expect() -> None:
 
     keyring, publisher = Keyring(), MemoryPublisher()
     config = GatewayConfig(tenant_documents=Rate(0.01, 2), deadline=0.5)
-    app = build_gateway(config, publisher, ready, CollectorRegistry(), access=Access(keys=keyring.keys))
+    app = build_gateway(config, publisher, ready, CollectorRegistry(), Ports(access=Access(keys=keyring.keys)))
     server, task, port = await serve(app)
     try:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:

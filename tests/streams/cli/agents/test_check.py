@@ -23,6 +23,7 @@ from tests.connectors.sources.identus.events import event
 from tests.harness.certificates import write_certificates
 from tests.harness.keys import Keyring
 from tocsin.connectors.gateway import Access, GatewayConfig, build_gateway
+from tocsin.connectors.gateway.ports import Ports
 from tocsin.connectors.publish import MemoryPublisher
 from tocsin.streams.cli.main import application
 from tocsin.streams.processes.exit_codes import CommandFailed
@@ -61,7 +62,7 @@ async def world() -> AsyncIterator[World]:
 
     app = build_gateway(
         GatewayConfig(anonymous="off"), made.publisher, ready, CollectorRegistry(),
-        access=Access(keys=made.keyring.keys), wallets={"w-globex": "globex"},
+        Ports(access=Access(keys=made.keyring.keys), wallets={"w-globex": "globex"}),
     )  # fmt: skip
     server, task, port = await serve(app)
     made.url = f"http://127.0.0.1:{port}"
