@@ -15,10 +15,15 @@ import pytest
 
 
 class Failures:
-    """Hears of every test, in the process that prints, and holds the names of those that failed."""
+    """Hears of every test, in the process that prints, and holds the names of those that failed, and whether a file of
+    tests could not be read."""
 
     def __init__(self) -> None:
         self.names: dict[str, None] = {}
+        self.unread = False
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self.unread = self.unread or report.failed
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
@@ -30,7 +35,7 @@ def main(most: int, arguments: list[str]) -> int:
     failures = Failures()
     code = pytest.main(arguments, plugins=[failures])
     names = list(failures.names)
-    if code != pytest.ExitCode.TESTS_FAILED or not 0 < len(names) <= most:
+    if code != pytest.ExitCode.TESTS_FAILED or failures.unread or not 0 < len(names) <= most:
         return code
     print(f"\nonce more, alone: {' '.join(names)}\n", flush=True)
     again = subprocess.run([sys.executable, "-m", "pytest", "-m", "", *names], check=False)

@@ -28,22 +28,31 @@ def test_once(name):
 """
 ALWAYS = "\ndef test_always():\n    assert False\n"
 
-# the tests, how many may be run again, the exit code, what is said, what is not
+UNREADABLE = "import nothing_of_this_name"
+TWO = ("-p", "xdist", "-n", "2")
+"""Processes of their own."""
+
+# the tests, how many may be run again, how they run, another file of tests, the exit code, what is said, what is not
 RUNS = {
-    "nothing is run again by itself": (ONCE, 0, 1, "2 failed", "once more"),
-    "two that pass then": (ONCE, 2, 0, "FLAKY test_it.py::test_once[a b]", "3 passed"),
-    "more than may be": (ONCE, 1, 1, "2 failed", "once more"),
-    "one fails again": (ONCE + ALWAYS, 3, 1, "1 failed, 2 passed", "FLAKY"),
-    "all pass": ("def test_it():\n    pass", 3, 0, "1 passed", "once more"),
-    "no test": ("", 3, 5, "no tests ran", "once more"),
-    "it cannot be read": ("import nothing_of_this_name", 3, 2, "1 error", "once more"),
+    "nothing is run again by itself": (ONCE, 0, (), "", 1, "2 failed", "once more"),
+    "two that pass then": (ONCE, 2, TWO, "", 0, "FLAKY test_it.py::test_once[a b]", "3 passed"),
+    "more than may be": (ONCE, 1, (), "", 1, "2 failed", "once more"),
+    "one fails again": (ONCE + ALWAYS, 3, (), "", 1, "1 failed, 2 passed", "FLAKY"),
+    "all pass": ("def test_it():\n    pass", 3, (), "", 0, "1 passed", "once more"),
+    "no test": ("", 3, (), "", 5, "no tests ran", "once more"),
+    "it cannot be read": (UNREADABLE, 3, (), "", 2, "1 error", "once more"),
+    "another file cannot be read": (ONCE, 3, TWO, UNREADABLE, 1, "2 failed, 1 passed, 1 error", "once more"),
 }
 
 
-@pytest.mark.parametrize(("tests", "most", "code", "said", "unsaid"), list(RUNS.values()), ids=list(RUNS))
-def test_a_run(tests: str, most: int, code: int, said: str, unsaid: str, tmp_path: Path) -> None:
-    processes = ("-p", "xdist", "-n", "2") if said.startswith("FLAKY") else ()
+@pytest.mark.parametrize(
+    ("tests", "most", "processes", "other", "code", "said", "unsaid"), list(RUNS.values()), ids=list(RUNS)
+)
+def test_a_run(
+    tests: str, most: int, processes: tuple[str, ...], other: str, code: int, said: str, unsaid: str, tmp_path: Path
+) -> None:
     (tmp_path / "test_it.py").write_text(tests)
+    (tmp_path / "test_other.py").write_text(other)
     (tmp_path / "pytest.ini").touch()
     done = subprocess.run(
         [sys.executable, "-m", "tests.again", "--most", str(most), "-m", "not kafka", *processes],

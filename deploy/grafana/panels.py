@@ -25,6 +25,9 @@ PER_SECOND, RECORDS, PER_MINUTE, SECONDS, COUNT, SHARE, BYTES, AGO = (
 LEAST_STEP = "1m"
 """Of graphs: several scrapes, so that a counter has an increase in each."""
 
+REACH = "5m"
+"""How long before it a value stands for a moment without one, as in Prometheus itself."""
+
 Limits = Sequence[tuple[float, str]]
 """From this value on, this colour; below the first it is green."""
 ANY: Limits = ((1, "red"),)
@@ -60,7 +63,13 @@ def grown(metric: str, window: str, labels: str = "") -> str:
 
 def _since_before(metric: str, window: str, labels: str) -> str:
     series = f"{metric}{{{BUS}{', ' + labels if labels else ''}}}"
-    return f"(({series} unless {series} offset {window}) or increase({series}[{window}]))"
+    return f"(({series} unless {_before(series, window)}) or increase({series}[{window}]))"
+
+
+def _before(series: str, step: str) -> str:
+    """The value a step ago, or the last before that: after a scrape that failed there is none for that very moment, and
+    all that was ever counted would be new."""
+    return f"last_over_time({series}[{REACH}] offset {step})"
 
 
 def rate(metric: str, labels: str = "") -> str:
@@ -68,7 +77,7 @@ def rate(metric: str, labels: str = "") -> str:
     anew, from 0. The difference of its values: `increase` does not see what comes between the last scrape of a step and
     the first one of the next, and makes up for it by multiplying what it sees, so that one error was 1.33 or none."""
     series = f"{metric}{{{BUS}{', ' + labels if labels else ''}}}"
-    return f"((({series} - {series} offset $__interval) >= 0 or {series}) / ($__interval_ms / 1000))"
+    return f"((({series} - {_before(series, '$__interval')}) >= 0 or {series}) / ($__interval_ms / 1000))"
 
 
 def quantile(q: float, histogram: str, by: str, labels: str = "", window: str = "$__rate_interval") -> str:

@@ -29,6 +29,7 @@ BURSTS: dict[str, tuple[str, str, float | None]] = {
     "it was at 30 all the time": ("30x130", "5m", None),
     "it appeared before the window": ("_x20 30x120", "5m", None),
     "it appears at 0": ("_x119 0x10", "1m", None),
+    "the scrape at the beginning of the window failed": ("7000x115 stale 7000x20", "1m", None),
 }
 
 
@@ -66,6 +67,7 @@ A_MINUTE: dict[str, tuple[str, float | None]] = {
     "it is new": ("_x119 2x10", 2),
     "it began anew with its process": ("7x117 2x10", 2),
     "one just before the minute": ("3x115 4x10", 0),
+    "the scrape a minute ago failed": ("7000x115 stale 7000x2 7001x20", 1),
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.streams.engine.one_partition import NAMES, Newer, Partition, adds
 from tocsin.streams.engine import task as task_module
 from tocsin.streams.engine.changelog import OWNER_HEADER
-from tocsin.streams.engine.outbox import decode_outbox
+from tocsin.streams.engine.outbox import OutboxRecord, decode_outbox
 from tocsin.streams.engine.partition import PartitionWriter
 from tocsin.streams.engine.phase import Phase
 from tocsin.streams.engine.rows import StoredRow
@@ -176,10 +176,31 @@ async def test_a_clean_stop_leaves_nothing_to_repeat() -> None:
         partition.feed(*adds(1, 2))
         partition.offer(0, 2)
         await partition.until(lambda: partition.task.mark_offset() == 2)
-    outboxes = [record.value for record in partition.broker.values(NAMES.changelog) if record.key == b"b"]
-    assert decode_outbox(outboxes[-1] or b"") == []
+    assert last_outbox(partition) == []
     assert partition.task.phase is Phase.STOPPED
     assert not partition.task.has_room()
+
+
+async def test_a_partition_without_input_leaves_nothing_to_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(task_module, "IDLE_CHECK", 0.02)
+    async with Partition() as partition:
+        await partition.running()
+        partition.feed(*adds(1, 2))
+        partition.offer(0, 2)
+        await partition.until(lambda: partition.task.mark_offset() == 2)
+        await partition.until(lambda: last_outbox(partition) == [])  # its owner lives, and may be killed much later
+        written = len(partition.broker.values(NAMES.changelog))
+        partition.feed(*adds(3))
+        partition.offer(2, 3)
+        await partition.until(lambda: partition.sums() == [1, 3, 6])
+    marks = [record.value or b"" for record in partition.broker.values(NAMES.changelog)[:written] if record.key == b"b"]
+    assert [bool(decode_outbox(value)) for value in marks] == [True, False], "it is written down once"
+
+
+def last_outbox(partition: Partition) -> list[OutboxRecord]:
+    """What the next owner would say again."""
+    outboxes = [record.value for record in partition.broker.values(NAMES.changelog) if record.key == b"b"]
+    return decode_outbox(outboxes[-1] or b"")
 
 
 async def test_what_waits_in_memory_is_bounded_by_count() -> None:

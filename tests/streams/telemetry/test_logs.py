@@ -20,9 +20,10 @@ from tocsin.streams.telemetry.logs import set_up_logging
 def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(logs, "TELL_EVERY", 3600.0)  # no repeats of one test are told in another
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers, level, config = root.handlers[:], root.level, structlog.get_config()
     set_up_logging("console", "info")
     yield
+    structlog.configure(**config)
     root.handlers[:] = handlers
     root.setLevel(level)
 

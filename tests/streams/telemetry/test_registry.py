@@ -8,11 +8,14 @@ import sys
 from collections.abc import Awaitable, Callable
 
 import pytest
+import structlog
 from aiokafka.consumer.group_coordinator import GroupCoordinator
-from aiokafka.errors import NotCoordinatorForGroupError
+from aiokafka.errors import GroupAuthorizationFailedError, NotCoordinatorForGroupError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from structlog.testing import capture_logs
 
 from tocsin.streams.settings import Settings
+from tocsin.streams.telemetry import registry
 from tocsin.streams.telemetry.registry import count_unhandled, process_meters, release
 
 
@@ -47,6 +50,14 @@ class _NoLongerTheCoordinator(GroupCoordinator):  # type: ignore[misc]
         raise NotCoordinatorForGroupError
 
 
+class _Forbidden(_NoLongerTheCoordinator):
+    """... of one that never allows it."""
+
+    async def _send_req(self, request: object) -> None:
+        await asyncio.sleep(0)
+        raise GroupAuthorizationFailedError
+
+
 async def _commit() -> None:
     offsets = {TopicPartition("t", 0): OffsetAndMetadata(1, "")}
     await asyncio.shield(_NoLongerTheCoordinator()._do_commit_offsets(None, offsets))
@@ -60,20 +71,29 @@ async def _other() -> None:
     await asyncio.shield(refused())
 
 
+async def _forbidden() -> None:
+    offsets = {TopicPartition("t", 0): OffsetAndMetadata(1, "")}
+    await asyncio.shield(_Forbidden()._do_commit_offsets(None, offsets))
+
+
 @pytest.mark.parametrize(
-    ("waits", "counted"), [(_commit, 0), (_other, 1)], ids=["a commit that was given up", "anything else of Kafka's"]
+    ("waits", "counted"),
+    [(_commit, 0), (_forbidden, 1), (_other, 1)],
+    ids=["a commit that was given up", "a commit that is never allowed", "anything else of Kafka's"],
 )
 async def test_what_nobody_takes_is_counted(
-    waits: Callable[[], Awaitable[None]], counted: int, caplog: pytest.LogCaptureFixture
+    waits: Callable[[], Awaitable[None]], counted: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    meters = process_meters("worker")
-    count_unhandled(meters)
-    task = asyncio.ensure_future(waits())
-    await asyncio.sleep(0)
-    task.cancel()  # as a time limit does
-    for _ in range(5):
+    with capture_logs() as lines:
+        monkeypatch.setattr(registry, "log", structlog.get_logger("tocsin.kafka"))
+        meters = process_meters("worker")
+        count_unhandled(meters)
+        task = asyncio.ensure_future(waits())
         await asyncio.sleep(0)
-    del task
-    gc.collect()
+        task.cancel()  # as a time limit does
+        for _ in range(5):
+            await asyncio.sleep(0)
+        del task
+        gc.collect()
     assert meters.registry.get_sample_value("tocsin_unhandled_errors_total") == counted
-    assert bool(caplog.records) == bool(counted)
+    assert [line["log_level"] for line in lines] == ["warning"] * (1 - counted), "the loop tells of the others"

@@ -247,7 +247,8 @@ class PartitionWriter:
         await self._rewrite_rest()
 
     async def rest(self) -> None:
-        """Before a clean stop or a halt: an empty outbox, so that the next owner has nothing to produce twice."""
+        """Before a clean stop or a halt, and when nothing comes: an empty outbox, so that the next owner has nothing to
+        produce twice."""
         if self.state.outbox:
             self.state.rows.begin_batch()
             await self.write(Folded(mark=self.state.mark, now=self.state.now))

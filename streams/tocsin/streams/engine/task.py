@@ -284,6 +284,7 @@ class PartitionTask:
             await asyncio.wait_for(self._wake.wait(), IDLE_CHECK)
             return
         await writer.watch_changelog()
+        await writer.rest()  # or whoever owns it next says the last outputs again, however long they are past
         await verify_input(writer)
         if await writer.unread(self._expected) is None:
             self._still.over()  # retention took what it halted for
@@ -294,7 +295,6 @@ class PartitionTask:
 
     async def _pause(self, seconds: float) -> None:
         self._wake.clear()
-        if self._stopping:
-            return
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), seconds)
+        if not self._stopping:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), seconds)

@@ -25,6 +25,7 @@ from tocsin.schemas.schema_book import SchemaBook
 from tocsin.streams.engine.failpoints import failpoint_from
 from tocsin.streams.engine.lag import Lag, Lags
 from tocsin.streams.projector.batch import Applied, Overtaken, Place, apply, refused, standing_of
+from tocsin.streams.projector.gathering import gather
 from tocsin.streams.projector.keeping import AT_ONCE, KINDS, Keeping, forget_old
 from tocsin.streams.projector.rows import TOPICS
 from tocsin.streams.projector.taken import Taken
@@ -36,8 +37,6 @@ T = TypeVar("T")
 
 RECORDS = 2000
 """The most records of one transaction."""
-GATHER = 0.05
-"""Seconds from one read to the next, at least: a read asks for each partition of all topics, whatever it brings."""
 SIZE = 8 * 1024 * 1024
 """The most bytes of them; a larger record is alone."""
 AGAIN_AFTER = 1.0
@@ -192,7 +191,8 @@ class Projector:
     async def _read(self, consumer: AIOKafkaConsumer, places: set[TopicPartition]) -> None:
         found = await consumer.getmany(*places, timeout_ms=500, max_records=RECORDS)
         try:
-            taken_up, _ = await asyncio.gather(self._take_all(consumer, found), asyncio.sleep(GATHER if found else 0))
+            began, taken_up = monotonic(), await self._take_all(consumer, found)
+            await gather(consumer, [place for place in found if place not in self._waiting], began)
         except Overtaken as overtaken:
             # what else was read is void: it may be behind what was taken up, or beyond it
             _log.warning("somebody else changed where the store stands: this one begins there", why=str(overtaken))

@@ -9,8 +9,13 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import structlog
-from aiokafka.consumer.group_coordinator import GroupCoordinator
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalGenerationError,
+    KafkaError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from tocsin.connectors.catalogue import Catalogue
@@ -19,6 +24,11 @@ from tocsin.connectors.metrics.making import Meters
 from tocsin.streams.settings import Settings
 
 log = structlog.get_logger("tocsin.kafka")
+
+COMMIT = "GroupCoordinator._do_commit_offsets"
+"""The coroutine in which aiokafka asks for a commit."""
+NO_LONGER_A_MEMBER = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
+"""What a commit meets whose partitions are somebody else's by now."""
 
 
 def process_meters(process: str, settings: Settings | None = None) -> Meters:
@@ -44,13 +54,13 @@ def bounds_of(settings: Settings) -> Bounds:
 
 def count_unhandled(meters: Meters) -> None:
     """Count what the running event loop tells because nobody else took it; it is logged as before. A commit that was
-    given up is no fault: that is said in a line without a traceback."""
+    given up, and failed as it may, is no fault: that is said in a line without a traceback."""
     errors = meters.counter("tocsin_unhandled_errors_total")()
 
     def unhandled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         if _is_a_commit_given_up(context):
             error = repr(context["exception"])
-            log.warning("a commit was given up, then failed; the next one makes up for it", error=error)
+            log.warning("a commit was given up, then failed: what no later one covers is read again", error=error)
             return
         errors.inc()
         loop.default_exception_handler(context)
@@ -60,12 +70,12 @@ def count_unhandled(meters: Meters) -> None:
 
 def _is_a_commit_given_up(context: Mapping[str, Any]) -> bool:
     """aiokafka shields the request of a commit from who waits for it: it ends when a time limit of ours has long let go
-    of it, and if Kafka refuses it then, nobody is there to hear that."""
-    task = context.get("future")
+    of it, and if Kafka refuses it then, nobody is there to hear that. A refusal that lasts is a fault all the same."""
+    task, error = context.get("future"), context.get("exception")
     return (
-        isinstance(context.get("exception"), KafkaError)
+        (isinstance(error, NO_LONGER_A_MEMBER) or (isinstance(error, KafkaError) and error.retriable))
         and isinstance(task, asyncio.Task)
-        and getattr(task.get_coro(), "__qualname__", "") == GroupCoordinator._do_commit_offsets.__qualname__
+        and getattr(task.get_coro(), "__qualname__", "") == COMMIT
     )
 
 
