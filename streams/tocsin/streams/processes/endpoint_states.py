@@ -21,8 +21,8 @@ from tocsin.streams.topology import topic_name
 WITHIN = 5.0
 """Seconds that one look may take; the first reads the changelog whole, and goes on at the next where it had to stop."""
 
-PAUSE = 0.5
-"""Seconds between two looks."""
+PAUSE = 0.1
+"""Seconds from one look to the next, at least."""
 
 _ENDPOINTS = ("endpoint/", "peer_endpoint/")
 
@@ -37,7 +37,7 @@ class EndpointStates:
         self._consumer: AIOKafkaConsumer | None = None
         self._open = AsyncExitStack()
         self._turn = asyncio.Lock()
-        self._looked_at = float("-inf")
+        self._look_began = float("-inf")
 
     async def __aenter__(self) -> Self:
         return self
@@ -51,12 +51,16 @@ class EndpointStates:
         return None if found is None else {one.endpoint: one for one in found if not isinstance(one, PeerEndpointRow)}
 
     async def all_rows(self) -> list[EndpointRow] | None:
-        """The same, with those of the peers whom endpoints tell."""
+        """The same, with those of the peers whom endpoints tell. One look answers all who asked before it began: who
+        was told that a command is done finds what it did."""
+        asked = monotonic()
         try:
             async with asyncio.timeout(WITHIN), self._turn:
-                if monotonic() - self._looked_at > PAUSE:
+                if self._look_began < asked:
+                    await asyncio.sleep(max(0.0, self._look_began + PAUSE - monotonic()))
+                    began = monotonic()
                     await self._look()
-                    self._looked_at = monotonic()
+                    self._look_began = began
         except (KafkaError, TimeoutError, TocsinError):
             return None
         found = (replay.rows.get(key) for replay in self._replays.values() for key, _ in replay.rows.items())
