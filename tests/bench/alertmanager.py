@@ -14,6 +14,7 @@ import aiohttp
 import msgspec
 
 from tests.bench.process_times import cpu_below
+from tests.harness.prometheus import until_ready
 from tocsin.streams.up.beside import free_port
 
 NAME = "Alertmanager"
@@ -77,20 +78,10 @@ async def alertmanager(program: str, folder: Path, receiver: str) -> AsyncIterat
     )  # fmt: skip
     try:
         async with aiohttp.ClientSession() as session:
-            async with asyncio.timeout(60):
-                while not await _ready(session, f"http://{address}/-/ready"):
-                    assert process.returncode is None, "Alertmanager has ended before it was ready"
-                    await asyncio.sleep(0.1)
-            yield Alertmanager(process.pid, f"http://{address}", session)
+            url = f"http://{address}"
+            await until_ready(session, url, process, lambda: "Alertmanager has ended before it was ready")
+            yield Alertmanager(process.pid, url, session)
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         await process.wait()
-
-
-async def _ready(session: aiohttp.ClientSession, url: str) -> bool:
-    try:
-        async with session.get(url) as answer:
-            return answer.status == 200
-    except aiohttp.ClientError:
-        return False

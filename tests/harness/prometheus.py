@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -49,23 +49,31 @@ async def prometheus(folder: Path, config: str) -> AsyncIterator[Prometheus]:
     """A server with this configuration, ready, on a free port; ended with the block."""
     file = folder / "prometheus.yaml"
     file.write_text(config, "utf-8")
-    url = f"127.0.0.1:{free_port(0)}"
+    address = f"127.0.0.1:{free_port(0)}"
     with (folder / "prometheus.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             needs("prometheus"), f"--config.file={file}", f"--storage.tsdb.path={folder / 'tsdb'}",
-            f"--web.listen-address={url}", "--enable-feature=exemplar-storage", stdout=log, stderr=log,
+            f"--web.listen-address={address}", "--enable-feature=exemplar-storage", stdout=log, stderr=log,
         )  # fmt: skip
     try:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session:
-            async with asyncio.timeout(60):
-                while not await _ready(session, f"http://{url}/-/ready"):
-                    assert process.returncode is None, (folder / "prometheus.log").read_text()
-                    await asyncio.sleep(0.1)
-            yield Prometheus(f"http://{url}", session)
+            await until_ready(session, f"http://{address}", process, (folder / "prometheus.log").read_text)
+            yield Prometheus(f"http://{address}", session)
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGKILL)
         await process.wait()
+
+
+async def until_ready(
+    session: aiohttp.ClientSession, url: str, process: asyncio.subprocess.Process, said: Callable[[], str]
+) -> None:
+    """Until the server at `url` says so; Alertmanager says it as Prometheus does. Raises AssertionError with what it
+    `said` when its process has ended, TimeoutError after a minute."""
+    async with asyncio.timeout(60):
+        while not await _ready(session, f"{url}/-/ready"):
+            assert process.returncode is None, said()
+            await asyncio.sleep(0.1)
 
 
 async def _ready(session: aiohttp.ClientSession, url: str) -> bool:

@@ -6,11 +6,12 @@ import asyncio
 import gc
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 import structlog
 from aiokafka.consumer.group_coordinator import GroupCoordinator
-from aiokafka.errors import GroupAuthorizationFailedError, NotCoordinatorForGroupError
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, NotCoordinatorForGroupError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from structlog.testing import capture_logs
 
@@ -34,33 +35,25 @@ def test_what_the_process_uses_is_told() -> None:
     assert {"process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds"} <= names
 
 
-class _NoLongerTheCoordinator(GroupCoordinator):  # type: ignore[misc]
-    """What is asked of a broker that no longer coordinates the group, and says so late."""
+class _Refused(GroupCoordinator):  # type: ignore[misc]
+    """What is asked of a broker that refuses it late: with this error."""
 
     group_id, generation, member_id, coordinator_id = "g", 1, "m", 0
 
-    def __init__(self) -> None:
-        pass
+    def __init__(self, error: type[KafkaError]) -> None:
+        self._error = error
 
     def __del__(self) -> None:
         pass
 
     async def _send_req(self, request: object) -> None:
         await asyncio.sleep(0)
-        raise NotCoordinatorForGroupError
+        raise self._error
 
 
-class _Forbidden(_NoLongerTheCoordinator):
-    """... of one that never allows it."""
-
-    async def _send_req(self, request: object) -> None:
-        await asyncio.sleep(0)
-        raise GroupAuthorizationFailedError
-
-
-async def _commit() -> None:
+async def _commit(error: type[KafkaError]) -> None:
     offsets = {TopicPartition("t", 0): OffsetAndMetadata(1, "")}
-    await asyncio.shield(_NoLongerTheCoordinator()._do_commit_offsets(None, offsets))
+    await asyncio.shield(_Refused(error)._do_commit_offsets(None, offsets))
 
 
 async def _other() -> None:
@@ -71,14 +64,13 @@ async def _other() -> None:
     await asyncio.shield(refused())
 
 
-async def _forbidden() -> None:
-    offsets = {TopicPartition("t", 0): OffsetAndMetadata(1, "")}
-    await asyncio.shield(_Forbidden()._do_commit_offsets(None, offsets))
-
-
 @pytest.mark.parametrize(
     ("waits", "counted"),
-    [(_commit, 0), (_forbidden, 1), (_other, 1)],
+    [
+        (partial(_commit, NotCoordinatorForGroupError), 0),
+        (partial(_commit, GroupAuthorizationFailedError), 1),
+        (_other, 1),
+    ],
     ids=["a commit that was given up", "a commit that is never allowed", "anything else of Kafka's"],
 )
 async def test_what_nobody_takes_is_counted(
