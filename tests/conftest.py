@@ -15,6 +15,7 @@ import pytest
 from hypothesis import settings
 
 from tests.harness.databases import postgresql
+from tests.harness.dealing import dealt
 from tests.harness.ready_java import use_ready_java
 from tocsin.streams.up.broker import EmbeddedBroker
 
@@ -31,11 +32,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """What `-n auto` means: four processes on two cores, for most tests wait half of their time; three where each has a
-    Kafka, which has work of its own."""
-    cores = os.cpu_count() or 2
-    return max(2, cores * 3 // 2) if config.option.markexpr == "kafka" else cores * 2
+def pytest_xdist_auto_num_workers() -> int:
+    """What `-n auto` means: four processes on two cores, for most tests wait half of their time."""
+    return (os.cpu_count() or 2) * 2
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -57,9 +56,10 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks whatever needs Kafka with `kafka`, and runs it after all that does not: first what may take long, so that
-    no process is left alone with it in the end."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, object, object]:
+    """Marks whatever needs Kafka with `kafka`, and runs it after all that does not. Once `-m` has chosen, what may take
+    long comes first, so that no process is left alone with it in the end."""
     for item in items:
         if KAFKA_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.kafka)
@@ -67,7 +67,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     overlooked = sorted(str(path) for path in marked if not NAMES_KAFKA.search(path.read_text("utf-8")))
     if overlooked:
         raise pytest.UsageError(f"`-m kafka` would not find the tests of {overlooked}: say pytest.mark.kafka there")
-    items.sort(key=lambda item: (_needs_kafka(item), -_longest(item) if _needs_kafka(item) else 0.0))
+    chosen = yield
+    items[:] = [item for needs in (False, True) for item in dealt([one for one in items if _needs_kafka(one) is needs])]
+    return chosen
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -78,11 +80,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def _needs_kafka(item: pytest.Item) -> bool:
     return item.get_closest_marker("kafka") is not None
-
-
-def _longest(item: pytest.Item) -> float:
-    marker = item.get_closest_marker("timeout")
-    return float(marker.args[0]) if marker and marker.args else 0.0
 
 
 @pytest.hookimpl(wrapper=True)

@@ -24,6 +24,7 @@ from tocsin.schemas.events import EscalationAcknowledged, Event
 
 pytestmark = [
     pytest.mark.kafka, pytest.mark.browser, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.xdist_group("pages"),
 ]  # fmt: skip
 
 PAGED = """\

@@ -33,7 +33,7 @@ from tocsin.schemas.events import (
 )
 from tocsin.schemas.ids import derived_id
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900), pytest.mark.xdist_group("earlier")]
 
 WITH_AN_ID = {
     "type": "https://didcomm.org/report-problem/2.0/problem-report",
