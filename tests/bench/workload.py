@@ -7,18 +7,19 @@ import json
 import resource
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from tests.bench.plain_traffic import START, TENANTS
 from tocsin.schemas.events import ActivityKind, ActivityObserved
 from tocsin.streams.engine.engine import Engine
 from tocsin.streams.engine.engine_settings import EngineSettings
 from tocsin.streams.engine.record import RuleSet
-from tocsin.streams.engine.transport import FetchedBatch
 from tocsin.streams.engine.worker import build_app, run_worker
 
 PARTITIONS = 12
@@ -103,9 +104,9 @@ async def run_engine(rules: RuleSet, bootstrap: str, prefix: str, events: int) -
     app = build_app(f"{prefix}{rules.name}", engine, [rules], bootstrap, prefix)
     offer = engine.offer
 
-    def begin(batch: FetchedBatch) -> None:
+    def begin(partition: TopicPartition, records: Sequence[ConsumerRecord]) -> None:
         watch.begin()
-        offer(batch)
+        offer(partition, records)
 
     engine.offer = begin  # type: ignore[method-assign]
     stop, ready = asyncio.Event(), asyncio.Event()

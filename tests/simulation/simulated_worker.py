@@ -39,6 +39,7 @@ class HeldPartition:
         self._place = worker.kafka.place(rules.input_topic, partition)
         self._heartbeat = heartbeat
         self._position: int | None = None
+        self._seeks = 0
         self._writer: PartitionWriter | None = None
         self._fetching = False
         self._look: asyncio.TimerHandle | None = None
@@ -69,7 +70,7 @@ class HeldPartition:
             await self.task.stop(within)
 
     def _seek(self, offset: int) -> None:
-        self._position = offset
+        self._position, self._seeks = offset, self._seeks + 1
         self.wake()
         self._loop.call_soon(self._look_at_timers)
 
@@ -95,12 +96,13 @@ class HeldPartition:
             return
         self._position = records[-1].offset + 1
         self._fetching = True
-        self._loop.call_later(self._worker.delay(), self._offer, records, self.task.epoch)
+        self._loop.call_later(self._worker.delay(), self._offer, records, self._seeks)
 
-    def _offer(self, records: list[Record], epoch: int) -> None:
+    def _offer(self, records: list[Record], seeks: int) -> None:
         self._fetching = False
         if not self._worker.dead:
-            self.task.offer(records, epoch)
+            if seeks == self._seeks:  # as aiokafka drops what it fetched before a seek
+                self.task.offer(records)
             self.wake()
 
     # ticks

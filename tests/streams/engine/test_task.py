@@ -25,19 +25,6 @@ async def test_what_is_offered_is_folded_said_and_marked() -> None:
         assert partition.seeks == [0]
 
 
-async def test_a_batch_fetched_before_the_last_seek_is_dropped() -> None:
-    async with Partition() as partition:
-        await partition.running()
-        partition.feed(*adds(1, 2))
-        old = partition.task.epoch
-        assert partition.task.resume_at() == 0
-        partition.task.offer(partition.broker.values("numbers")[1:], old)  # not taken for a hole
-        partition.offer(0, 2)
-        await partition.until(lambda: partition.task.mark_offset() == 2)
-        assert partition.sums() == [1, 3]
-        assert partition.seeks == [0]
-
-
 async def test_what_is_read_twice_is_folded_once() -> None:
     async with Partition() as partition:
         await partition.running()

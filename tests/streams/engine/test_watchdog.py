@@ -121,7 +121,7 @@ async def test_a_partition_with_input_that_does_not_move_is_stalled_then_fatal()
 async def test_a_partition_that_moves_again_is_not_stalled() -> None:
     async with watched() as one:
         await one.until(lambda: one.task.stalled)
-        one.task.offer(one.broker.values("numbers"), one.task.epoch)
+        one.task.offer(one.broker.values("numbers"))
         await one.until(lambda: not one.task.stalled)
         await one.until(lambda: one.engine.lag(PLACE).records == 0)
         assert one.engine.standing_still() is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter as Tally
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from time import monotonic, time_ns
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError
+from aiokafka.structs import ConsumerRecord
 
 from tocsin.streams.engine import audit
 from tocsin.streams.engine.audit import TimerCensus
@@ -29,7 +30,6 @@ from tocsin.streams.engine.record import RuleSet
 from tocsin.streams.engine.setbacks import Setbacks
 from tocsin.streams.engine.spoken import Spoken
 from tocsin.streams.engine.task import PartitionTask
-from tocsin.streams.engine.transport import FetchedBatch
 from tocsin.streams.engine.watchdog import Watchdog
 
 _log = structlog.get_logger("tocsin.engine")
@@ -107,12 +107,11 @@ class Engine:
         for log in self._logs.values():
             await log.stop()
 
-    def offer(self, batch: FetchedBatch) -> None:
-        """Hand a fetched batch to its partition's task; never blocks, because only partitions with room are fetched."""
-        task = self.tasks.get(batch.partition)
+    def offer(self, partition: TopicPartition, records: Sequence[ConsumerRecord]) -> None:
+        """Hand what was fetched to its partition's task; never blocks, as only partitions with room are fetched."""
+        task = self.tasks.get(partition)
         if task is not None:
-            topic = batch.partition.topic
-            task.offer([record_from(record, topic) for record in batch.records], batch.epoch)
+            task.offer([record_from(record, partition.topic) for record in records])
 
     def agents(self) -> list[str]:
         """The names of the rule sets that this worker runs."""
@@ -174,11 +173,7 @@ class Engine:
 
     def resume_at(self, partition: TopicPartition) -> int | None:
         task = self.tasks.get(partition)
-        return task.resume_at() if task else None
-
-    def epoch(self, partition: TopicPartition) -> int:
-        task = self.tasks.get(partition)
-        return task.epoch if task else -1
+        return task.next_offset if task else None
 
     def assigned(self, partitions: set[TopicPartition]) -> None:
         self._joined = True

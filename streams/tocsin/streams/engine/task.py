@@ -61,7 +61,7 @@ class PartitionTask:
         self._still = Standstill(rules.input_topic, partition)
         self.agent = rules.name
         self.next_offset: int | None = None
-        self.epoch, self.moved_at = 0, monotonic()
+        self.moved_at = monotonic()
         self.stalled = False
         self.settled = False  # True once the first take-over is done or needs a person: the worker may be ready
         self._rules, self._kafka, self._new_writer = rules, log, writer
@@ -118,14 +118,9 @@ class PartitionTask:
         """Whether another batch may be offered."""
         return self.phase is Phase.RUNNING and not self._waiting.is_full() and not self._stopping
 
-    def resume_at(self) -> int | None:
-        """Where the consumer must read on after a rebalance; batches fetched before it are void from now on."""
-        self.epoch += 1
-        return self.next_offset
-
-    def offer(self, records: Sequence[Record], epoch: int) -> None:
-        """Queue a batch; one that was fetched before the last seek is dropped, the consumer reads it again."""
-        if epoch != self.epoch or self.next_offset is None or not records or self._stopping:
+    def offer(self, records: Sequence[Record]) -> None:
+        """Queue a batch, fetched after the last seek; one that comes before it is taken over is read again."""
+        if self.next_offset is None or not records or self._stopping:
             return
         fresh = [record for record in records if record.offset >= self.next_offset]
         if not fresh:
@@ -197,7 +192,6 @@ class PartitionTask:
             self._still.begin(why.reason, why.offset)
         self._setbacks.failed()
         self._let_go()
-        self.epoch += 1
         self._waiting.clear()
         log = self._log.warning if why.phase is not Phase.HALTED else self._log.debug if again else self._log.error
         log("partition set back", phase=why.phase, reason=why.reason, detail=why.detail, exc_info=why.unexpected)
@@ -221,7 +215,6 @@ class PartitionTask:
         self._waiting.clear()
         self._ticking.taken_over(writer.state.now)
         self._expected = verdict.position
-        self.epoch += 1
         self._seek(verdict.position)
         self.phase, self.reason, self.settled = Phase.RUNNING, "", True
         self.moved()
@@ -281,7 +274,8 @@ class PartitionTask:
             return
         self._wake.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), IDLE_CHECK)
+            async with asyncio.timeout(IDLE_CHECK):  # wait_for makes a task each time
+                await self._wake.wait()
             return
         await writer.watch_changelog()
         await writer.rest()  # or whoever owns it next says the last outputs again, however long they are past
