@@ -37,7 +37,7 @@ demo: install ## see real problem reports travel through the bus, step by step
 
 test: install ## all tests: without Kafka, then with the embedded one; AGAIN=3: up to three that failed run once more
 	$(PY) -m tests.again --most $(AGAIN) -m "not kafka" -n auto --maxprocesses 8 --dist worksteal
-	$(PY) -m tests.again --most $(AGAIN) -m kafka -n auto --maxprocesses 4 --dist worksteal
+	$(PY) -m tests.again --most $(AGAIN) -m kafka -n auto --maxprocesses 5 --dist worksteal
 
 peers: install ## agents of other makers (ACA-Py, Credo-TS, Veramo), for the tests with them: two minutes, 600 MB of cache
 	@$(PY) -m tests.peers.installing

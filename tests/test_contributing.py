@@ -58,7 +58,7 @@ def _is(file: str, name: str) -> bool:
 
 def test_the_commands_end_well(copy: Path) -> None:
     folders = [str(copy / portion) for portion in ("schemas", "connectors", "streams")]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(folders), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(folders)}
     for name in [name for name in environment if name.startswith(("PYTEST_", "TOCSIN_"))]:
         del environment[name]
     words = [shlex.split(line) for page in SECTIONS for line in commands_of(page)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from importlib.util import cache_from_source
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -29,13 +30,15 @@ class NotAsShown(Exception):
 
 
 def copy_of_repository(folder: Path) -> None:
-    """All that is, or would be, in version control."""
+    """All that is, or would be, in version control; and what is compiled of it, which takes seconds in each process."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout.split("\0")
     for name in filter(None, names):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+        compiled = cache_from_source(name) if name.endswith(".py") else name
+        for one in {name, compiled}:
+            if (ROOT / one).is_file():
+                (folder / one).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / one, folder / one)
 
 
 def changes_of(page: str) -> list[tuple[str, list[str]]]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 from pathlib import Path
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+
+from tests.harness.bus import COMMAND
+from tests.harness.forking import start
 
 TEXT = 'tocsin_cases_open{age="5m"} 3\ntocsin_partitions_stalled 0\nprocess_open_fds 7\n'
 
@@ -21,14 +23,12 @@ async def top(home: Path, *arguments: str, **environment: str) -> tuple[int, str
 
 async def tocsin(home: Path, *arguments: str, **environment: str) -> tuple[int, str, str]:
     """The exit code, and what it said on either stream."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tocsin.streams.cli.main", *arguments,
-        env={name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
-        | {"TOCSIN_HOME": str(home)} | environment,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    said, errors = await asyncio.wait_for(process.communicate(), 60)
-    return process.returncode or 0, said.decode(), errors.decode()
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
+    with (home / "errors").open("w+b") as errors:
+        process = await start(COMMAND, arguments, clean | {"TOCSIN_HOME": str(home)} | environment, home, errors)
+        said, _ = await asyncio.wait_for(process.communicate(), 60)
+        errors.seek(0)
+        return process.returncode or 0, said.decode(), errors.read().decode()
 
 
 async def test_one_answers_and_one_is_away(tmp_path: Path) -> None:
