@@ -14,7 +14,8 @@ from tests.harness.dealing import dealt
 RUNS = {
     "one process": (["a", "B 300", "C 900"], 1, ["C B a"]),
     "the longest first, one each": (["a", "B 300", "C 900", "d", "E 600", "f"], 2, ["C a d", "E B f"]),
-    "a group stays together": (["A 600 g", "B 900", "C 600 g", "d"], 2, ["B d", "A C"]),
+    "as many for each": (["A 300", "B 300", "C 300", "d", "e", "f", "g", "h"], 3, ["A d", "B e f", "C g h"]),
+    "a group stays together": (["A 900 g", "B 600", "C 600 g", "d"], 2, ["A C", "B d"]),
     "what may take as long as any is not long": (["a", "b 120", "C 121", "d 20"], 2, ["C a", "b d"]),
     "none is long": (["a", "b", "c"], 2, ["a", "b c"]),
     "fewer than processes": (["A 300"], 4, ["A", "", "", ""]),
