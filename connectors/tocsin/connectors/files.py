@@ -16,3 +16,12 @@ def read_file(file: Path, limit: int) -> bytes:
         if not stat.S_ISREG(os.fstat(opened).st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file", str(file))
         return stream.read(limit)
+
+
+def stamp_of(file: Path) -> object:
+    """Something that is another after each change of the file; None when it cannot be looked at."""
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -22,25 +22,3 @@ def clipped(text: str, length: int) -> str:
     """`printable`, at most `length` characters."""
     line = printable(text)
     return line if len(line) <= length else line[: length - 1] + "…"
-
-
-def notification_line(body: object) -> str:
-    """A line about a notification (its parsed body): kind, tenant, severity, code, text, and the case that commands
-    take. Of a body in another shape its members, as JSON would say them."""
-    from tocsin.connectors.people.told import told_of  # publishers need the rest alone, and it takes a while
-
-    told = told_of(body)
-    if told is None:
-        return clipped(str(body), MAX_LINE)
-    said = " ".join(clipped(word, 120) for word in (told.kind, told.tenant, told.severity, told.code) if word)
-    said += f" ({UNPROVEN})" if told.claimed else ""
-    text = told.text or told.title.text or told.explanation.text
-    text = f": {clipped(text, 300)}" if text else ""
-    return said + text + (f"  (case {clipped(told.case, 80)})" if told.case else "")
-
-
-UNPROVEN = "claimed: nothing proves who sent it"
-"""What is said of a problem that is only claimed."""
-
-MAX_LINE = 500
-"""Characters of a line about a body that is no notification of ours."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +53,17 @@ async def serve(app: Any, limits: Limits = MANY, port: int = 0) -> tuple[uvicorn
     return server, task, server.servers[0].sockets[0].getsockname()[1]
 
 
+@asynccontextmanager
+async def serving(app: Any, limits: Limits = MANY) -> AsyncIterator[int]:
+    """The application runs as long as the block, on this port of 127.0.0.1."""
+    server, task, port = await serve(app, limits)
+    try:
+        yield port
+    finally:
+        server.should_exit = True
+        await task
+
+
 @pytest.fixture
 async def gateway() -> AsyncIterator[Gateway]:
     """Limits are small, so that tests of them are quick: 64 kB bodies, 20 items, 0.5 s."""
@@ -72,10 +84,5 @@ async def gateway() -> AsyncIterator[Gateway]:
     )
     keyring = Keyring()
     app = build_gateway(config, publisher, ready, CollectorRegistry(), Ports(access=Access(keys=keyring.keys)))
-    server, task, port = await serve(app)
-    try:
-        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", auto_decompress=True) as http:
-            yield Gateway(publisher, http, port, state, keyring)
-    finally:
-        server.should_exit = True
-        await task
+    async with serving(app) as port, aiohttp.ClientSession(f"http://127.0.0.1:{port}", auto_decompress=True) as http:
+        yield Gateway(publisher, http, port, state, keyring)

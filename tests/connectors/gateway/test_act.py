@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from tests.connectors.gateway.conftest import serve
+from tests.connectors.gateway.conftest import serving
 from tests.connectors.gateway.test_answers import SaidAnswers
 from tocsin.connectors.gateway import GatewayConfig, Rate, build_gateway
 from tocsin.connectors.gateway.act import KnownCasePort
@@ -59,15 +59,10 @@ async def served(
 
     configured = GatewayConfig(hosts=frozenset({"bus.example.org"}), deadline=0.5, **config)
     app = build_gateway(configured, publisher, ready, metrics, Ports(answers=answers, links=links, known=cases))
-    server, task, port = await serve(app)
-    try:
-        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
-            one = Served(http, publisher, answers)
-            one.metrics = metrics
-            yield one
-    finally:
-        server.should_exit = True
-        await task
+    async with serving(app) as port, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
+        one = Served(http, publisher, answers)
+        one.metrics = metrics
+        yield one
 
 
 def token_of(action: str, *, by: str = "Ann", case: str = "c-1", now: int = NOW) -> str:

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
-from tests.connectors.gateway.conftest import serve
+from tests.connectors.gateway.conftest import serving
 from tests.connectors.gateway.test_silences import SILENCE, ListedSilences
 from tests.harness.keys import Keyring
 from tocsin.connectors.access import AuditBook, Caller, CredentialRefused, RefusedFor, Scope, network_of
@@ -89,13 +89,8 @@ async def a_door(**config: Any) -> AsyncIterator[Door]:
         GatewayConfig(**known | config), door.publisher, ready, CollectorRegistry(), Ports(silences=door.silences,
         access=Access(keys=door.keyring.keys, tokens=door.tokens, audit=door.audit)),
     )  # fmt: skip
-    server, task, port = await serve(app)
-    try:
-        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as door.http:
-            yield door
-    finally:
-        server.should_exit = True
-        await task
+    async with serving(app) as port, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as door.http:
+        yield door
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tocsin.connectors.gateway.ports import Ports
 from tocsin.connectors.publish import MemoryPublisher
 from tocsin.schemas.events import CommandAnswered, CommandIssued, CommandOutcome
 
-from .conftest import Gateway, serve
+from .conftest import Gateway, serving
 
 BY = {"tocsin-by": "ann", "tocsin-tenant": "acme"}
 
@@ -86,15 +86,10 @@ async def test_an_id_that_somebody_has_seen(target: str, tenant: str, key: dict[
     app = build_gateway(
         GatewayConfig(), publisher, ready, CollectorRegistry(), Ports(answers=answers, cases=KnownCases())
     )  # fmt: skip
-    server, task, port = await serve(app)
-    try:
-        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
-            headers = {"tocsin-by": "ann", "tocsin-tenant": tenant} | key
-            async with http.post(f"/v1/problems/{target}/acknowledge?wait=1s", headers=headers) as answer:
-                assert answer.status == status, await answer.text()
-    finally:
-        server.should_exit = True
-        await task
+    async with serving(app) as port, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
+        headers = {"tocsin-by": "ann", "tocsin-tenant": tenant} | key
+        async with http.post(f"/v1/problems/{target}/acknowledge?wait=1s", headers=headers) as answer:
+            assert answer.status == status, await answer.text()
     assert [event.target for event in publisher.events] == [target, "k"][: 2 if status == 200 else 1]  # type: ignore[union-attr]
 
 
@@ -130,13 +125,8 @@ async def answering() -> AsyncIterator[tuple[Gateway, SaidAnswers]]:
         return True
 
     app = build_gateway(GatewayConfig(), publisher, ready, CollectorRegistry(), Ports(answers=answers))
-    server, task, port = await serve(app)
-    try:
-        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
-            yield Gateway(publisher, http, port), answers
-    finally:
-        server.should_exit = True
-        await task
+    async with serving(app) as port, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
+        yield Gateway(publisher, http, port), answers
 
 
 # what is answered, the status, and the end of the problem's type

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from tests.connectors.gateway.conftest import MANY, serve
+from tests.connectors.gateway.conftest import MANY, serving
 from tocsin.connectors.dialects import json_text
 from tocsin.connectors.gateway import GatewayConfig, Limits, build_gateway, connections, documents
 from tocsin.connectors.gateway.flight import Room
@@ -57,12 +57,8 @@ async def gateway_with(
         return True
 
     app = build_gateway(GatewayConfig(**config), publisher or MemoryPublisher(), ready, CollectorRegistry())
-    server, task, port = await serve(app, limits)
-    try:
+    async with serving(app, limits) as port:
         yield port
-    finally:
-        server.should_exit = True
-        await task
 
 
 class Client:

@@ -16,7 +16,7 @@ from tocsin.connectors.gateway.ignored import MAX_KEPT, IgnoredDocuments
 from tocsin.connectors.gateway.ports import Ports
 from tocsin.connectors.publish import KafkaAway, MemoryPublisher, Origin, PublishUnconfirmed
 
-from .conftest import serve
+from .conftest import serving
 
 EVENT = {"type": "UserCreated", "data": {"id": 7}}
 
@@ -46,13 +46,8 @@ async def http(kept: Kept) -> AsyncIterator[aiohttp.ClientSession]:
 
     config = GatewayConfig(deadline=0.5, tenant_documents=Rate(0, 0))
     app = build_gateway(config, MemoryPublisher(), ready, CollectorRegistry(), Ports(ignored=kept))
-    server, task, port = await serve(app)
-    try:
-        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
-            yield session
-    finally:
-        server.should_exit = True
-        await task
+    async with serving(app) as port, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+        yield session
 
 
 CUT: dict[str, Any] = {

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
-from tests.connectors.gateway.conftest import serve
+from tests.connectors.gateway.conftest import serving
 from tests.connectors.gateway.test_answers import SaidAnswers
 from tests.connectors.gateway.test_silences import ListedSilences
 from tests.harness.keys import Keyring
@@ -188,14 +188,12 @@ async def whole(tmp_path: Path) -> AsyncIterator[tuple[aiohttp.ClientSession, Ke
     """It has one of everything of acme's in its store."""
     keyring, address = Keyring(), f"sqlite:///{tmp_path / 'store.db'}"
     await take_up(address, told_story("acme", MARK))
-    async with Store(address_of(address)) as store:
-        server, task, port = await serve(whole_app(keyring, store, anonymous="off"))
-        try:
-            async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
-                yield http, keyring
-        finally:
-            server.should_exit = True
-            await task
+    async with (
+        Store(address_of(address)) as store,
+        serving(whole_app(keyring, store, anonymous="off")) as port,
+        aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http,
+    ):
+        yield http, keyring
 
 
 def test_the_table_has_every_route_and_no_other() -> None:
@@ -264,11 +262,6 @@ async def test_a_route_without_a_row_is_refused_to_everybody() -> None:
 
     app.add_api_route("/v1/forgotten", forgotten)
 
-    server, task, port = await serve(app)
-    try:
-        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
-            status, body = await asked(http, "GET", "/v1/forgotten", str, keyring.header("*"))
-            assert (status, "secret" in body) == (500, False)
-    finally:
-        server.should_exit = True
-        await task
+    async with serving(app) as port, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
+        status, body = await asked(http, "GET", "/v1/forgotten", str, keyring.header("*"))
+        assert (status, "secret" in body) == (500, False)

@@ -19,7 +19,7 @@ from tocsin.connectors.publish import KafkaAway, MemoryPublisher
 from tocsin.schemas.codec import decode, encode
 from tocsin.schemas.events import Matcher, MatchOperator, SilenceSet
 
-from .conftest import Gateway, serve
+from .conftest import Gateway, serving
 
 MATCHERS = [{"field": "code", "operator": "prefix", "value": "e.p.xfer"}]
 SILENCE = {"matchers": MATCHERS, "for": "2h", "by": "ann", "why": "maintenance"}
@@ -64,13 +64,8 @@ async def silent() -> AsyncIterator[tuple[Gateway, ListedSilences]]:
         return True
 
     app = build_gateway(GatewayConfig(deadline=0.5), publisher, ready, CollectorRegistry(), Ports(silences=silences))
-    server, task, port = await serve(app)
-    try:
-        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
-            yield Gateway(publisher, http, port), silences
-    finally:
-        server.should_exit = True
-        await task
+    async with serving(app) as port, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
+        yield Gateway(publisher, http, port), silences
 
 
 async def listed(gateway: Gateway, tenant: str = "default") -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 import pytest
 from prometheus_client import CollectorRegistry
 
-from tests.connectors.gateway.conftest import serve
+from tests.connectors.gateway.conftest import serving
 from tocsin.connectors.gateway import GatewayConfig, Rate, build_gateway, connections
 from tocsin.connectors.gateway.watched import Watched
 from tocsin.connectors.publish import MemoryPublisher
@@ -68,12 +68,8 @@ async def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(connections, "PARSER", request.param)
     monkeypatch.setattr(Watched, "data_received", counted)
     config = GatewayConfig(deadline=30, tenant_documents=Rate(0, 0))
-    server, task, world.port = await serve(build_gateway(config, world.publisher, ready, CollectorRegistry()))
-    try:
+    async with serving(build_gateway(config, world.publisher, ready, CollectorRegistry())) as world.port:
         yield world
-    finally:
-        server.should_exit = True
-        await task
 
 
 OFFERS = {

@@ -16,7 +16,7 @@ from tocsin.streams.settings import Settings
 from tocsin.streams.topics import apply
 from tocsin.streams.up.broker import EmbeddedBroker
 
-from .conftest import serve
+from .conftest import serving
 
 
 @asynccontextmanager
@@ -24,13 +24,11 @@ async def gateway_over(publisher: Publisher) -> AsyncIterator[aiohttp.ClientSess
     async def ready() -> bool:
         return True
 
-    server, task, port = await serve(build_gateway(GatewayConfig(), publisher, ready, CollectorRegistry()))
-    try:
-        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
-            yield http
-    finally:
-        server.should_exit = True
-        await task
+    async with (
+        serving(build_gateway(GatewayConfig(), publisher, ready, CollectorRegistry())) as port,
+        aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http,
+    ):
+        yield http
 
 
 async def post(http: aiohttp.ClientSession, key: str) -> tuple[int, str]:

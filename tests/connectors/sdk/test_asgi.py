@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 
-from tests.connectors.gateway.conftest import serve
+from tests.connectors.gateway.conftest import serving
 from tests.connectors.sdk.conftest import Memory
 from tocsin.connectors import sdk
 from tocsin.connectors.asgi import ProblemMiddleware
@@ -61,13 +61,8 @@ async def reported(memory: Memory) -> list[ProblemReported]:
 @pytest.fixture
 async def client() -> AsyncIterator[aiohttp.ClientSession]:
     """Asks the service, which runs under uvicorn."""
-    server, task, port = await serve(service())
-    try:
-        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
-            yield session
-    finally:
-        server.should_exit = True
-        await task
+    async with serving(service()) as port, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+        yield session
 
 
 async def failed(client: aiohttp.ClientSession, headers: Any = None) -> tuple[int, str, dict[str, object]]:
@@ -161,14 +156,13 @@ async def test_an_answer_of_the_applications_own_comes_first(
         raise ValueError("boom")
 
     sdk.init("k:1")
-    server, task, port = await serve(app)
-    try:
-        async with aiohttp.ClientSession() as client, client.get(f"http://127.0.0.1:{port}/fails") as answer:
-            assert (answer.status, said in await answer.text()) == (500, True)
-            assert answer.content_type == "text/plain"
-    finally:
-        server.should_exit = True
-        await task
+    async with (
+        serving(app) as port,
+        aiohttp.ClientSession() as client,
+        client.get(f"http://127.0.0.1:{port}/fails") as answer,
+    ):
+        assert (answer.status, said in await answer.text()) == (500, True)
+        assert answer.content_type == "text/plain"
     assert len(await reported(memory)) == 1
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.harness.projected import TIME
 from tests.harness.stored import Story, take_up
-from tocsin.connectors.printable import notification_line
+from tocsin.connectors.people.told import notification_line
 from tocsin.connectors.store import Store, address_of
 from tocsin.connectors.store.queries.cases import LOOKED_AT
 from tocsin.schemas.events import ProblemOpened, ProblemReported, ThreadContext

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from msgspec import Struct
 
-from tests.connectors.gateway.conftest import serve
+from tests.connectors.gateway.conftest import serving
 from tests.connectors.gateway.test_scopes import whole_app
 from tests.harness.databases import new_database
 from tests.harness.keys import Keyring
@@ -58,14 +58,12 @@ class Gateway:
 async def gateway_over(address: str, **more: Any) -> AsyncIterator[Gateway]:
     """A gateway over the store of an address."""
     keyring = Keyring()
-    async with Store(address_of(address)) as store:
-        server, task, port = await serve(whole_app(keyring, store, **{"anonymous": "off"} | more))
-        try:
-            async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
-                yield Gateway(http, keyring)
-        finally:
-            server.should_exit = True
-            await task
+    async with (
+        Store(address_of(address)) as store,
+        serving(whole_app(keyring, store, **{"anonymous": "off"} | more)) as port,
+        aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http,
+    ):
+        yield Gateway(http, keyring)
 
 
 def fill(address: str, story: Story = STORY) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.connectors.gateway.conftest import serve
+from tests.connectors.gateway.conftest import serving
 from tests.connectors.gateway.test_scopes import whole_app
 from tests.harness.keys import Keyring
 from tests.harness.stored import take_up, told_story
@@ -31,14 +31,12 @@ async def asking(tmp_path: Path) -> AsyncIterator[aiohttp.ClientSession]:
     """Who may read what acme has: a problem that broke a rule, and who was told."""
     keyring, address = Keyring(), f"sqlite:///{tmp_path / 'store.db'}"
     await take_up(address, told_story("acme", MARK))
-    async with Store(address_of(address)) as store:
-        server, task, port = await serve(whole_app(keyring, store, anonymous="off"))
-        try:
-            async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", headers=keyring.header("acme")) as http:
-                yield http
-        finally:
-            server.should_exit = True
-            await task
+    async with (
+        Store(address_of(address)) as store,
+        serving(whole_app(keyring, store, anonymous="off")) as port,
+        aiohttp.ClientSession(f"http://127.0.0.1:{port}", headers=keyring.header("acme")) as http,
+    ):
+        yield http
 
 
 @pytest.mark.parametrize("path", ALLOWED.values(), ids=ALLOWED)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tocsin.streams.cli.over_http import GatewayClient, _object
+from tocsin.streams.cli.over_http import GatewayClient, object_in
 from tocsin.streams.processes.exit_codes import CommandFailed
 
 Tocsin = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -117,7 +117,7 @@ def test_a_wait_that_is_no_number_of_seconds(
 
 
 def test_an_answer_that_is_too_deep_says_nothing(answers: Answers) -> None:
-    assert _object(b"[" * 100_000) == {}
+    assert object_in(b"[" * 100_000) == {}
 
 
 def test_nobody_there_is_69_and_nothing_is_said_to_be_done(tocsin: Tocsin) -> None:

@@ -11,7 +11,7 @@ import pytest
 from multidict import CIMultiDictProxy
 from prometheus_client import CollectorRegistry
 
-from tests.connectors.gateway.conftest import serve
+from tests.connectors.gateway.conftest import serving
 from tests.connectors.gateway.test_admission import ListedAudit
 from tests.connectors.gateway.test_scopes import ready
 from tests.harness.keys import Keyring
@@ -305,13 +305,8 @@ async def test_who_may_not_sign_in_is_counted() -> None:
     access = Access(keys=keyring.keys, audit=audit)
     config, registry = GatewayConfig(anonymous="off"), CollectorRegistry()
     app = build_gateway(config, MemoryPublisher(), ready, registry, Ports(access=access, pages=pages_of(None)))
-    server, task, port = await serve(app)
-    try:
-        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
-            await Browser(Gateway(http, keyring)).post("/sign-in", {"credential": "tocsin_aaaaaaaaaaaa_" + "x" * 43})
-    finally:
-        server.should_exit = True
-        await task
+    async with serving(app) as port, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
+        await Browser(Gateway(http, keyring)).post("/sign-in", {"credential": "tocsin_aaaaaaaaaaaa_" + "x" * 43})
     (told,) = audit.counted
     assert (told.action, told.status) == ("POST /sign-in", 401)
     assert (told.reason or "").startswith("bad-credential")

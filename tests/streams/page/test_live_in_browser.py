@@ -16,7 +16,7 @@ from tests.harness.busy import CASE, EVIL
 from tests.harness.event_logs import MemoryTopics, event
 from tests.harness.pages import browsing, filled_gateway, sign_in
 from tests.harness.projected import PARTITIONS
-from tocsin.connectors.printable import UNPROVEN
+from tocsin.connectors.people.told import UNPROVEN
 from tocsin.connectors.store import Store, address_of
 from tocsin.schemas.events import EscalationAcknowledged, ProblemOpened
 from tocsin.streams.processes.event_stream import EventStream

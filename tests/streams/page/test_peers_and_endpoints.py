@@ -95,6 +95,12 @@ async def test_every_column_of_a_list_sorts(gateway: Gateway) -> None:
             await _page(gateway, link)
 
 
+@pytest.mark.parametrize("path", [f"/v1/peers?{ALL}&sort=peer", f"/v1/loops?{ALL}&sort=code", "/v1/cases?sort=count"])
+async def test_a_filter_keeps_the_order(gateway: Gateway, path: str) -> None:
+    text = (await gateway.get(path, accept=BROWSER)).text
+    assert f'name="sort" value="{path.rpartition("=")[2]}"' in text
+
+
 async def test_a_trial_on_the_page(gateway: Gateway) -> None:
     elements = await _try(gateway, '{"code": "e.p.x", "text": "the road is gone"}')
     for text in ("Told", "unrouted", "the road is gone", "Which routes take it", "ProblemOpened"):

@@ -11,7 +11,7 @@ from tests.connectors.store.test_claimed import said
 from tests.harness.projected import TIME
 from tests.streams.ask.conftest import Gateway, fill, gateway_over
 from tests.streams.page.elements import BROWSER, Elements
-from tocsin.connectors.printable import UNPROVEN
+from tocsin.connectors.people.told import UNPROVEN
 from tocsin.streams.page.wording import span, state, told_text
 
 

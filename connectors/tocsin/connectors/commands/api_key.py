@@ -11,9 +11,8 @@ from msgspec import Meta, Struct, field
 
 from tocsin.connectors.access import EVERY_TENANT, NewKey, Scope, new_key
 from tocsin.connectors.access.api_keys import MAX_NAME
-from tocsin.connectors.commands.members import until_of, who
+from tocsin.connectors.commands.members import until_of, who, wish_of
 from tocsin.connectors.dialects import Unreadable, UnreadableReason
-from tocsin.connectors.dialects.refused_members import unreadable
 from tocsin.connectors.publish.reporting import TENANT
 from tocsin.schemas.events import KeySet
 from tocsin.schemas.ids import new_event_id
@@ -32,21 +31,13 @@ class _Document(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     by: str | None = None
 
 
-MEMBERS = ("name", "scopes", "tenant", "until", "for", "rate", "by")
-
-
 def key_set(
     document: Mapping[str, object], tenant: str, *, by: str | None = None, now: int | None = None
 ) -> tuple[KeySet, NewKey]:
     """The event of a new key, and the key itself, which is nowhere else; of `tenant` unless the document names one, or
     EVERY_TENANT. Raises Unreadable naming the member. Whether who asks may give it is for the caller to say."""
     now = time.time_ns() // 1000 if now is None else now
-    if document.keys() - set(MEMBERS):
-        raise Unreadable(UnreadableReason.WRONG_TYPE, expected=f"only the members {', '.join(MEMBERS)}")
-    try:
-        wish = msgspec.convert(document, _Document)
-    except msgspec.ValidationError as error:
-        raise unreadable(error, _Document) from None
+    wish = wish_of(document, _Document)
     tenant = tenant if wish.tenant is None else wish.tenant
     if tenant != EVERY_TENANT and not TENANT.fullmatch(tenant):
         raise Unreadable(UnreadableReason.WRONG_TYPE, "/tenant", f"a tenant, or {EVERY_TENANT} for every tenant")

@@ -5,18 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-import msgspec
 from msgspec import Struct, field
 
-from tocsin.connectors.commands.members import reason, until_of, who
+from tocsin.connectors.commands.members import reason, until_of, who, wish_of
 from tocsin.connectors.dialects import Unreadable, UnreadableReason
 from tocsin.connectors.dialects.members import MAX_ID_LENGTH
-from tocsin.connectors.dialects.refused_members import unreadable
 from tocsin.connectors.publish.reporting import Origin, event_id
 from tocsin.schemas.events import CHOICES, CommandIssued, CommandKind
 
-MEMBERS = ("by", "why", "until", "for", "choice", "instead_of")
-"""What the document of a command may have."""
 REMEMBERED = 10_000
 """How many commands whoever stores them remembers, and how many answers, the last ones heard of."""
 
@@ -31,6 +27,10 @@ class Wish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     span: str | None = field(default=None, name="for")
     choice: str | None = None
     instead_of: str | None = None
+
+
+MEMBERS = Wish.__struct_encode_fields__
+"""What the document of a command may have."""
 
 
 def command_issued(
@@ -48,7 +48,7 @@ def command_issued(
     Raises Unreadable: a member that is missing, strange, or not this command's. `now` is in microseconds.
     """
     now = time.time_ns() // 1000 if now is None else now
-    wish = _wish(document)
+    wish = wish_of(document, Wish)
     if not 0 < len(target) <= MAX_ID_LENGTH:
         raise Unreadable(UnreadableReason.TOO_LONG, "", f"an id of 1 to {MAX_ID_LENGTH} characters")
     until = _until(kind, wish, now)
@@ -65,15 +65,6 @@ def command_issued(
         until=until,
         choice=_choice(kind, wish),
     )
-
-
-def _wish(document: Mapping[str, object]) -> Wish:
-    if document.keys() - MEMBERS:
-        raise Unreadable(UnreadableReason.WRONG_TYPE, expected=f"only the members {', '.join(MEMBERS)}")
-    try:
-        return msgspec.convert(document, Wish)
-    except msgspec.ValidationError as error:
-        raise unreadable(error, Wish) from None
 
 
 def _until(kind: CommandKind, wish: Wish, now: int) -> int | None:

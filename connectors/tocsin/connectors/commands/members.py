@@ -1,11 +1,18 @@
-"""The members that every command has: `by`, `why`, and until when (RFC 3339) or for how long (`2h`, `1h30m`, `7d`)."""
+"""What the documents of all commands share: `by`, `why`, and until when (RFC 3339) or for how long (`2h`, `1h30m`)."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
+from typing import TypeVar
+
+import msgspec
 
 from tocsin.connectors.dialects import Unreadable, UnreadableReason
+from tocsin.connectors.dialects.refused_members import unreadable
+
+Wish = TypeVar("Wish", bound=msgspec.Struct)
 
 MAX_BY = 255
 """Characters of who."""
@@ -22,6 +29,17 @@ AHEAD = "a time to come, within a year"
 
 _UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
 _SPAN = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?", re.ASCII)
+
+
+def wish_of(document: Mapping[str, object], model: type[Wish]) -> Wish:
+    """What the document says, which has no other members than its model. Raises Unreadable naming the member."""
+    members = model.__struct_encode_fields__
+    if document.keys() - set(members):
+        raise Unreadable(UnreadableReason.WRONG_TYPE, expected=f"only the members {', '.join(members)}")
+    try:
+        return msgspec.convert(document, model)
+    except msgspec.ValidationError as error:
+        raise unreadable(error, model) from None
 
 
 def span_of(text: str, pointer: str = "/for") -> int:

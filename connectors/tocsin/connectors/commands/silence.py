@@ -8,9 +8,8 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct, field
 
-from tocsin.connectors.commands.members import moment_of, reason, until_of, who
+from tocsin.connectors.commands.members import moment_of, reason, until_of, who, wish_of
 from tocsin.connectors.dialects import Unreadable, UnreadableReason
-from tocsin.connectors.dialects.refused_members import unreadable
 from tocsin.connectors.publish.reporting import Origin, event_id
 from tocsin.schemas.events import Matcher, MatchOperator, SilenceSet
 from tocsin.schemas.ids import derived_id
@@ -38,21 +37,13 @@ class _Document(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     span: str | None = field(default=None, name="for")
 
 
-_MEMBERS = ("matchers", "by", "why", "starts_at", "until", "for")
-
-
 def silence_set(
     document: Mapping[str, object], origin: Origin, *, by: str | None = None, now: int | None = None
 ) -> SilenceSet:
     """The event of a new silence of the origin's tenant. Raises Unreadable naming the member; whether the rules can use
     its matchers (a regular expression, for one) is for the bus to say. `now` is in microseconds."""
     now = time.time_ns() // 1000 if now is None else now
-    if document.keys() - set(_MEMBERS):
-        raise Unreadable(UnreadableReason.WRONG_TYPE, expected=f"only the members {', '.join(_MEMBERS)}")
-    try:
-        wish = msgspec.convert(document, _Document)
-    except msgspec.ValidationError as error:
-        raise unreadable(error, _Document) from None
+    wish = wish_of(document, _Document)
     ends_at = until_of(wish.until, wish.span, now)
     if ends_at is None:
         raise Unreadable(UnreadableReason.MISSING_MEMBER, "/until", "until when, or for how long")

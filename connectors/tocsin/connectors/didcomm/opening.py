@@ -7,8 +7,8 @@ is opened twice, and each is smaller than the one around it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, TypeVar
 
 from msgspec import Struct, field
 
@@ -19,11 +19,13 @@ from tocsin.connectors.didcomm.dids import split_key_id
 from tocsin.connectors.didcomm.document import find_key
 from tocsin.connectors.didcomm.encrypted import open_encrypted, read_encrypted
 from tocsin.connectors.didcomm.faults import Fault, Unpackable
-from tocsin.connectors.didcomm.keys import KeyRing
+from tocsin.connectors.didcomm.keys import Identity, KeyRing, OwnKey
 from tocsin.connectors.didcomm.port import How, PublicKey, Unpacked
 from tocsin.connectors.didcomm.reading import protected_header, read_object
 from tocsin.connectors.didcomm.resolver import Resolver
 from tocsin.connectors.didcomm.signed import check_signature, read_signed
+
+Recipient = TypeVar("Recipient")
 
 
 class _Layers(Struct):
@@ -82,13 +84,8 @@ class Opener:
     async def _decrypt(self, found: Mapping[str, Any], protected: Mapping[str, Any], layers: _Layers) -> bytes:
         envelope = read_encrypted(found, protected)
         layers.enter(3 if envelope.sender is None else 2, envelope.alg, envelope.enc)
-        for recipient in envelope.recipients:
-            own = self._keys().key(recipient.key_id)
-            if own is not None:
-                break
-        else:
-            raise Unpackable(Fault.NOT_FOR_US, "none of the recipients is a key of ours")
-        public = own[1].public
+        recipient, own = _of_ours((each, self._keys().key(each.key_id)) for each in envelope.recipients)
+        public = own.public
         sender = None
         if envelope.sender is not None:
             key = await self._peer_key(envelope.sender, "key_agreement")
@@ -96,7 +93,7 @@ class Opener:
                 raise Unpackable(Fault.UNDECRYPTABLE, "the sender's key is of another curve than ours")
             sender = _usable(key)
             layers.sender_key = envelope.sender
-        inside = open_encrypted(envelope, recipient, (public.curve, own[1].private), sender)
+        inside = open_encrypted(envelope, recipient, (public.curve, own.private), sender)
         layers.recipient_keys.append(recipient.key_id)
         return inside
 
@@ -141,13 +138,8 @@ class Opener:
         if layers.depth:
             raise Unpackable(Fault.WRONG_LAYERS, "an envelope of version 1 is inside one of version 2")
         envelope = aries1.read_packed(found, protected)
-        for recipient in envelope.recipients:
-            own = self._keys().verkey(recipient.verkey)
-            if own is not None:
-                break
-        else:
-            raise Unpackable(Fault.NOT_FOR_US, "none of the recipients is a key of ours")
-        inside, sender = aries1.open_packed(envelope, recipient, own[1].private)
+        recipient, own = _of_ours((each, self._keys().verkey(each.verkey)) for each in envelope.recipients)
+        inside, sender = aries1.open_packed(envelope, recipient, own.private)
         message = read_object(inside, Fault.NOT_A_MESSAGE, self._limit)
         if not isinstance(message.get("@type"), str) or not message["@type"]:
             raise Unpackable(Fault.NOT_A_MESSAGE, "it has no @type")
@@ -167,6 +159,14 @@ def _kind(found: Mapping[str, Any]) -> Literal["encrypted", "signed", "message",
     if "payload" in found and ("signatures" in found or "signature" in found):
         return "signed"
     return "message" if "type" in found or "@type" in found else "unknown"
+
+
+def _of_ours(recipients: Iterable[tuple[Recipient, tuple[Identity, OwnKey] | None]]) -> tuple[Recipient, OwnKey]:
+    """The first recipient whose key is ours, and that key."""
+    for recipient, own in recipients:
+        if own is not None:
+            return recipient, own[1]
+    raise Unpackable(Fault.NOT_FOR_US, "none of the recipients is a key of ours")
 
 
 def _did(key_id: str) -> str:

@@ -22,7 +22,7 @@ from tocsin.connectors.didcomm.document import find_key, public_bytes, read_docu
 from tocsin.connectors.didcomm.faults import KeysUnusable, Unresolvable
 from tocsin.connectors.didcomm.keys import Identity, OwnKey
 from tocsin.connectors.didcomm.methods import self_contained
-from tocsin.connectors.files import read_file
+from tocsin.connectors.files import read_file, stamp_of
 
 MAX_FILE = 4 * 1024 * 1024
 VERSION = 1
@@ -58,7 +58,7 @@ class KeyFile:
 
     def stamp(self) -> object:
         """As `KeyStore.stamp` says."""
-        return _stamp(self._path)
+        return stamp_of(self._path)
 
     async def load(self) -> list[Identity]:
         """As `KeyStore.load` says."""
@@ -94,7 +94,7 @@ class AskarStore:
 
     def stamp(self) -> object:
         """As `KeyStore.stamp` says."""
-        return _stamp(self._path), _stamp(self._path.with_name(self._path.name + "-wal"))
+        return stamp_of(self._path), stamp_of(self._path.with_name(self._path.name + "-wal"))
 
     async def load(self) -> list[Identity]:
         """As `KeyStore.load` says."""
@@ -228,11 +228,3 @@ def _check_mode(path: Path, found: os.stat_result) -> None:
         open_to |= found.st_mode & stat.S_IRWXG
     if open_to:
         raise KeysUnusable(f"the file of keys {path} may be used by others: chmod 600 {path}")
-
-
-def _stamp(path: Path) -> object:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

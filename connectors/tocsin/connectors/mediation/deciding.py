@@ -110,11 +110,7 @@ def decide(
     """
     context = within_bounds(context)
     scenario = _scenario_of(table, trouble, context)
-    if column not in table.columns:
-        raise UnknownScenario(f"table {table.name} has no column {column}; it has {', '.join(table.columns)}")
-    chosen = _by_capability(table, scenario, context) or table.choice(scenario, column)
-    if chosen is None:
-        raise UnknownScenario(f"table {table.name} has no way out of scenario {scenario} in column {column}")
+    chosen = _chosen(table, scenario, column, context)
     option = table.scenarios[chosen[0]].options[chosen[1]]
     template = option.code or _code_of(table, chosen[0])
     answers_a_report = option.do is Action.REPORT and is_report(context.message_type)
@@ -142,6 +138,15 @@ def decide(
         reply_with=option.reply_with,
         why_ignored="the message is a problem report itself" if answers_a_report else None,
     )
+
+
+def _chosen(table: ScenarioTable, scenario: str, column: str, context: Context) -> tuple[str, str]:
+    if column not in table.columns:
+        raise UnknownScenario(f"table {table.name} has no column {column}; it has {', '.join(table.columns)}")
+    chosen = _by_capability(table, scenario, context) or table.choice(scenario, column)
+    if chosen is None:
+        raise UnknownScenario(f"table {table.name} has no way out of scenario {scenario} in column {column}")
+    return chosen
 
 
 def classify(table: ScenarioTable, error: BaseException | str, message_type: str | None = None) -> str | None:

@@ -10,10 +10,17 @@ from typing import Any
 
 from msgspec import Struct
 
+from tocsin.connectors.printable import clipped
 from tocsin.schemas.problem import CLAIMED
 
 ABOUT = ("service", "side", "sender", "wallet", "connection", "thread", "record", "job", "protocol", "state")
 """What a problem may be about, in the order in which people are shown it."""
+
+UNPROVEN = "claimed: nothing proves who sent it"
+"""What is said in a line of a problem that is only claimed."""
+
+MAX_LINE = 500
+"""Characters of a line about a body that is no notification of ours."""
 
 
 class Text(Struct, frozen=True):
@@ -113,6 +120,19 @@ def told_of(body: object) -> Told | None:
         more=_number(data.get("more")),
         claimed=_object(problem.get("source")).get("trust") == CLAIMED,
     )
+
+
+def notification_line(body: object) -> str:
+    """A line for a terminal about a notification (its parsed body): kind, tenant, severity, code, text, and the case
+    that commands take. Of a body in another shape its members, as JSON would say them."""
+    told = told_of(body)
+    if told is None:
+        return clipped(str(body), MAX_LINE)
+    said = " ".join(clipped(word, 120) for word in (told.kind, told.tenant, told.severity, told.code) if word)
+    said += f" ({UNPROVEN})" if told.claimed else ""
+    text = told.text or told.title.text or told.explanation.text
+    text = f": {clipped(text, 300)}" if text else ""
+    return said + text + (f"  (case {clipped(told.case, 80)})" if told.case else "")
 
 
 def _about(data: dict[str, Any], problem: dict[str, Any], thread: dict[str, Any]) -> dict[str, str]:

@@ -9,7 +9,7 @@ import select
 from types import TracebackType
 from typing import Annotated, Literal, Self
 
-from tocsin.connectors.printable import notification_line
+from tocsin.connectors.people.told import notification_line
 from tocsin.connectors.sections import Section
 from tocsin.connectors.sinks.base import Delivered, Reason, RetryLater, SinkOutcome
 from tocsin.schemas.events import DeliveryAttempt

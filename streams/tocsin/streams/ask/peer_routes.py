@@ -3,6 +3,7 @@ be sent; and the loops that were stopped."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi import APIRouter
@@ -91,14 +92,7 @@ def peer_routes(asking: Asking, standings: StandingPort | None = None) -> APIRou
             if form == "markdown":
                 return answer(request, report_markdown(peer, broken, since, now).encode(), FORMS["markdown"])
             known = await reader.of_peer(peer, since)
-        links = asking.links(request)
-        around = {
-            "self": links.to("peers", peer),
-            "report": links.to("peers", peer, form="markdown"),
-            "problems": links.to("problems", peer=peer),
-        }
-        connections = [{"id": one, "links": {"self": links.to("connections", one)}} for one in known.connections]
-        said = report_json(peer, broken) | facts_of(known) | {"connections": connections, "links": around}
+        said = report_json(peer, broken) | facts_of(known) | _around(peer, known.connections, asking.links(request))
         caller = caller_of(request)
         everything = caller.every_tenant
         held = None if standings is None else await standings.of_peer(peer, caller.tenant, everything=everything)
@@ -107,6 +101,24 @@ def peer_routes(asking: Asking, standings: StandingPort | None = None) -> APIRou
         if form == "html":
             said["report"] = report_markdown(peer, broken, since, now)
         return asking.shown(request, "peer", said)
+
+    router.include_router(_loop_routes(asking))
+    return router
+
+
+def _around(peer: str, connections: Iterable[str], links: Links) -> dict[str, Any]:
+    """The connections of a peer, and where more is to be had."""
+    around = {
+        "self": links.to("peers", peer),
+        "report": links.to("peers", peer, form="markdown"),
+        "problems": links.to("problems", peer=peer),
+    }
+    listed = [{"id": one, "links": {"self": links.to("connections", one)}} for one in connections]
+    return {"connections": listed, "links": around}
+
+
+def _loop_routes(asking: Asking) -> APIRouter:
+    router = APIRouter()
 
     @router.get("/v1/loops", responses=answers(_LOOPS), openapi_extra=openapi(*time_parameters()[:1], SORTED))
     async def loops(request: Request) -> Response:

@@ -92,6 +92,14 @@ def timeline_routes(asking: Asking) -> APIRouter:
             now["course"] = [shown(one) for one in course_of(known, states)]
         return asking.shown(request, "thread", {"id": thread, **now, **_page(entries, links, states)})
 
+    router.include_router(_connection_routes(asking))
+    return router
+
+
+def _connection_routes(asking: Asking) -> APIRouter:
+    router = APIRouter()
+    listing = openapi(*listing_parameters())
+
     @router.get("/v1/connections", responses=answers(page_schema(schema_of(Connection))), openapi_extra=listing)
     async def connections(request: Request) -> Response:
         """The connections, those first of which was heard last."""

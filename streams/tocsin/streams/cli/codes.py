@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from tocsin.connectors.catalogue import Catalogue, Entry, Texts, accepted, lint
 from tocsin.connectors.printable import clipped
-from tocsin.streams.cli.output import show, show_json
-from tocsin.streams.processes.exit_codes import BAD_INPUT, CHECK_FAILED, CommandFailed
+from tocsin.streams.cli.output import end_with, show, show_json
+from tocsin.streams.processes.exit_codes import BAD_INPUT, CommandFailed
 
 app = typer.Typer()
 
@@ -67,15 +66,10 @@ def show_code(
 def lint_codes(as_json: AsJson = False) -> None:
     """Check the catalogue: every text in every language, no code twice, files as locked. Exit 1 with each fault."""
     findings = lint()
-    if as_json:
-        show_json({"findings": msgspec.to_builtins(findings)})
-    elif findings:
-        for finding in findings:
-            show(str(finding))
-    else:
+    if not findings and not as_json:
         catalogue = Catalogue.load()
         show(f"{len(catalogue.entries)} codes in {len(catalogue.languages)} languages checked: nothing to say")
-    raise typer.Exit(CHECK_FAILED if findings else 0)
+    end_with(findings, as_json)
 
 
 def _page(entry: Entry, texts: Texts) -> list[str]:

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from http.client import HTTPException
 from importlib.metadata import PackageNotFoundError, version
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from aiohttp import ClientError
@@ -24,6 +26,15 @@ from tocsin.streams.settings import Settings
 from tocsin.streams.telemetry.engine_metrics import ENDPOINT, HALTED, HELD_BACK, OVERDUE, PARKED
 from tocsin.streams.telemetry.probes import Sample, scrape, total
 from tocsin.streams.up.home import running_bus
+
+
+def of_this_machine(url: str) -> bool:
+    """Whether the address of a URL leads nowhere but to the machine of whoever uses it."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class Level(StrEnum):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from tocsin.connectors.didcomm.config import PackerConfig
@@ -13,7 +12,7 @@ from tocsin.connectors.egress.proxy import ProxyRefused
 from tocsin.connectors.sinks import SinkMisconfigured
 from tocsin.connectors.sinks.didcomm import DidcommConfig
 from tocsin.connectors.sinks.didcomm.config import packer_config as endpoint_packer
-from tocsin.streams.cli.doctor_checks import Check, Level
+from tocsin.streams.cli.doctor_checks import Check, Level, of_this_machine
 from tocsin.streams.processes.didcomm_packer import packer_config
 from tocsin.streams.processes.rules_watch import own_addresses
 from tocsin.streams.rulesfile import read_rules
@@ -67,16 +66,8 @@ async def _of_keys(packer: Packer) -> Check:
         return Check("didcomm", Level.WARN, said, "make one: tocsin didcomm keys create")
     for one in in_use:
         services = (await packer.resolve(one.did)).services if one.did is not None else ()
-        nowhere = [service.uri for service in services if _of_this_machine(service.uri)]
+        nowhere = [service.uri for service in services if of_this_machine(service.uri)]
         if nowhere:
             step = f"peers elsewhere cannot: tocsin didcomm keys rotate {one.name} --endpoint https://..."
             return Check("didcomm", Level.WARN, f"{said}; {one.name} is reached at {urlsplit(nowhere[0]).netloc}", step)
     return Check("didcomm", Level.OK, said)
-
-
-def _of_this_machine(uri: str) -> bool:
-    host = urlsplit(uri).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-from urllib.parse import urlsplit
-
-from tocsin.streams.cli.doctor_checks import Check, Level
+from tocsin.streams.cli.doctor_checks import Check, Level, of_this_machine
 from tocsin.streams.processes.links import links_of
 from tocsin.streams.processes.rules_watch import own_addresses
 from tocsin.streams.rulesfile import read_rules
@@ -35,15 +32,7 @@ def people_checks(settings: Settings) -> list[Check]:
     if links is None and running_bus(settings.home) is None:
         step = "set TOCSIN_LINK_KEY, the same for gateway and dispatchers; `tocsin up` makes one by itself"
         return [Check("people", Level.WARN, f"{told}, without links to answer by: they have no key", step)]
-    if _of_this_machine(settings.public_url):
+    if of_this_machine(settings.public_url):
         step = "set TOCSIN_PUBLIC_URL to an address that they reach"
         return [Check("people", Level.WARN, f"{told}; their links work on this machine alone", step)]
     return [Check("people", Level.OK, f"{told}, with links to answer by")]
-
-
-def _of_this_machine(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

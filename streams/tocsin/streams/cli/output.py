@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
+from typing import NoReturn
+
+from tocsin.streams.processes.exit_codes import CHECK_FAILED
 
 
 class ReaderGone(Exception):
@@ -41,6 +45,19 @@ def show_error(line: str) -> None:
     """Print a line on stderr: progress, warnings, failures. A closed stderr is not an error."""
     with suppress(BrokenPipeError):
         print(line, file=sys.stderr, flush=True)
+
+
+def end_with(findings: Sequence[object], as_json: bool) -> NoReturn:
+    """Print what a check found, a line each or as one JSON object, and end the command: with 1 if there is anything."""
+    import msgspec
+    import typer
+
+    if as_json:
+        show_json({"findings": msgspec.to_builtins(findings)})
+    else:
+        for finding in findings:
+            show(str(finding))
+    raise typer.Exit(CHECK_FAILED if findings else 0)
 
 
 def as_typed() -> str:

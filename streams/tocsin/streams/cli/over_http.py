@@ -113,7 +113,7 @@ class GatewayClient:
                     UNREACHABLE, f"{self._url} does not answer ({why}): nobody knows whether it took this; try again"
                 ) from None
             if response.status != http.client.TOO_MANY_REQUESTS or not again:
-                return Answer(response.status, _object(said))
+                return Answer(response.status, object_in(said))
             if response.length:
                 self._connection.close()  # more than is read
             time.sleep(_seconds(response.headers.get("retry-after", "1")))
@@ -146,7 +146,8 @@ def credential_for(scheme: str, host: str) -> dict[str, str]:
     return {"authorization": f"Bearer {key}"}
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def object_in(body: bytes) -> dict[str, Any]:
+    """The JSON object of an answer; empty for any other."""
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):

@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 from aiohttp import web
 
-from tocsin.connectors.printable import notification_line, printable
+from tocsin.connectors.people.told import notification_line
+from tocsin.connectors.printable import printable
 from tocsin.connectors.sinks.webhook import WebhookConfig
 from tocsin.connectors.webhooks import SignatureRefused, challenge_in, for_receivers, verify, verifying_key
 from tocsin.streams.cli.output import show, show_error, show_json

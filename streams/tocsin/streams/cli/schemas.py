@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from tocsin.schemas.evolution import evolution_findings
 from tocsin.schemas.lock import locked_rows
-from tocsin.streams.cli.output import show, show_json
-from tocsin.streams.processes.exit_codes import CHECK_FAILED
+from tocsin.streams.cli.output import end_with, show
 
 app = typer.Typer()
 
@@ -34,11 +32,6 @@ def check(
 ) -> None:
     """Check the event schemas: sound, FULL_TRANSITIVE, as the lock file says. Exit 1 with file, place and reason."""
     findings = evolution_findings(directory, against)
-    if as_json:
-        show_json({"findings": msgspec.to_builtins(findings)})
-    elif findings:
-        for finding in findings:
-            show(str(finding))
-    else:
+    if not findings and not as_json:
         show(f"{len(locked_rows())} schemas checked: nothing to say" if directory is None else "nothing to say")
-    raise typer.Exit(CHECK_FAILED if findings else 0)
+    end_with(findings, as_json)

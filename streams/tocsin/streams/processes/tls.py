@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 from pathlib import Path
 
 import structlog
 
+from tocsin.connectors.files import stamp_of
 from tocsin.schemas.errors import TocsinError
 from tocsin.streams.access_settings import AccessSettings
 
@@ -58,7 +58,7 @@ class ServerCertificate:
         return True
 
     def _look(self) -> tuple[object, ...]:
-        return tuple(_state_of(file) for file in self._files if file is not None)
+        return tuple(stamp_of(file) for file in self._files if file is not None)
 
     def _new_context(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -83,11 +83,3 @@ def certificate_of(settings: AccessSettings) -> ServerCertificate | None:
     if settings.tls_certificate is None:
         return None
     return ServerCertificate(settings.tls_certificate, settings.tls_key)
-
-
-def _state_of(file: Path) -> object:
-    try:
-        found = os.stat(file)
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -92,6 +92,18 @@ def digest_id(row: DigestRow) -> str:
     return derived_id("digested", row.tenant, row.group, row.cause or "", str(row.since))
 
 
+def _go_on(turn: Turn, key: str, row: DigestRow, digest: str) -> None:
+    """The next window of a group, which this digest stands for until then; any other has none."""
+    if not row.interval:
+        turn.digests.delete(key)
+        return
+    following = msgspec.structs.replace(
+        row, since=turn.now, until=turn.now + row.interval, represented_by=digest, count=0, cases=(), more=0,
+        thread=None, problem=b"", case="", cause=digest,
+    )  # fmt: skip
+    turn.digests.put(key, following, following.until)
+
+
 def digest_due(turn: Turn, key: str, row: DigestRow) -> None:
     """The window of a digest is over: tell what was held back, or forget the row when there was nothing.
 
@@ -120,14 +132,7 @@ def digest_due(turn: Turn, key: str, row: DigestRow) -> None:
         more=row.more,
         endpoints=list(endpoints),
     )  # fmt: skip
-    if row.interval:
-        following = msgspec.structs.replace(
-            row, since=turn.now, until=turn.now + row.interval, represented_by=digest.event_id, count=0, cases=(),
-            more=0, thread=None, problem=b"", case="", cause=digest.event_id,
-        )  # fmt: skip
-        turn.digests.put(key, following, following.until)
-    else:
-        turn.digests.delete(key)
+    _go_on(turn, key, row, digest.event_id)
     if endpoints:
         answerable(turn, digest, row.case)
         open_by_digest(turn, digest, row.thread)

@@ -59,7 +59,23 @@ async def serve_probes(
 
     Raises OSError when the address is taken.
     """
+    runner = web.AppRunner(_answering(registry, not_ready, note), access_log=None)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, host, usual if port is None else port).start()
+        except OSError as error:
+            if port is not None or error.errno != errno.EADDRINUSE:
+                raise
+            await web.TCPSite(runner, host, 0).start()
+            _log.info("the usual port is taken: the metrics are at another", usual=usual, port=runner.addresses[0][1])
+        bound = runner.addresses[0][1]
+        yield f"http://{host}:{bound}"
+    finally:
+        await runner.cleanup()
 
+
+def _answering(registry: CollectorRegistry, not_ready: Readiness, note: Note) -> web.Application:
     async def healthy(request: web.Request) -> web.Response:
         return web.json_response({"alive": True})
 
@@ -76,20 +92,7 @@ async def serve_probes(
 
     app = web.Application()
     app.add_routes([web.get("/healthz", healthy), web.get("/readyz", ready), web.get("/metrics", metrics)])
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        try:
-            await web.TCPSite(runner, host, usual if port is None else port).start()
-        except OSError as error:
-            if port is not None or error.errno != errno.EADDRINUSE:
-                raise
-            await web.TCPSite(runner, host, 0).start()
-            _log.info("the usual port is taken: the metrics are at another", usual=usual, port=runner.addresses[0][1])
-        bound = runner.addresses[0][1]
-        yield f"http://{host}:{bound}"
-    finally:
-        await runner.cleanup()
+    return app
 
 
 async def scrape(urls: Iterable[str]) -> list[Sample]:

@@ -75,25 +75,9 @@ class Bus:
         Before anything is started: RulesFileError, and OSError when the gateway's port is taken.
         """
         self._lock = HomeLock(self._settings.home)
-        self._logs.mkdir(0o700, exist_ok=True)
-        self._logs.chmod(0o700)  # also when an earlier release made it
-        load_rulebook(self._settings.rules, own=own_addresses(self._settings))
-        if self._settings.port:
-            socket.create_server((self._settings.host, self._settings.port)).close()
-        self._settings = with_link_key(self._settings)
-        links_of(self._settings)  # before anything is started, and long before a process could refuse it
-        settings = self._settings.but(bootstrap=await self._kafka())
-        if self._broker is not None:
-            settings = settings.but(**WITHOUT_SECURITY)
-        if settings.seal_key is None:
-            settings = settings.but(seal_key=made_seal_key(settings.home))
-        seal_keys_of(settings.seal_key)
-        self._progress("making the topics")
-        async with admin_of(settings) as admin:
-            changes = await apply(admin, settings)
-        for change in changes:
-            if change.kind is not ChangeKind.MISSING:
-                self._progress(f"topic {change.topic}: {change.detail}")
+        self._prepare()
+        settings = await self._settled()
+        await self._make_topics(settings)
         self._progress("starting worker, dispatch, project and gateway")
         self.members = {
             name: Member(
@@ -117,20 +101,36 @@ class Bus:
             home=settings.home,
             logs=self._logs,
         )
-        self._lock.write_state(
-            {
-                "api": where.api,
-                "bootstrap": where.bootstrap,
-                "metrics": list(where.metrics.values()),
-                "processes": where.metrics,
-                "embedded": self._broker is not None,
-                "prefix": settings.prefix,
-                **({} if settings.rules is None else {"rules": str(settings.rules.absolute())}),
-                **({} if settings.public_url is None else {"public_url": without_user(settings.public_url)}),
-                **({"seal_key": settings.seal_key} if str(settings.seal_key).startswith("file:") else {}),
-            }
-        )
+        self._lock.write_state(_noted(where, settings, embedded=self._broker is not None))
         return where
+
+    async def _settled(self) -> Settings:
+        """The settings of the members: with a Kafka, and with the keys of this home."""
+        settings = self._settings.but(bootstrap=await self._kafka())
+        if self._broker is not None:
+            settings = settings.but(**WITHOUT_SECURITY)
+        if settings.seal_key is None:
+            settings = settings.but(seal_key=made_seal_key(settings.home))
+        seal_keys_of(settings.seal_key)
+        return settings
+
+    async def _make_topics(self, settings: Settings) -> None:
+        self._progress("making the topics")
+        async with admin_of(settings) as admin:
+            changes = await apply(admin, settings)
+        for change in changes:
+            if change.kind is not ChangeKind.MISSING:
+                self._progress(f"topic {change.topic}: {change.detail}")
+
+    def _prepare(self) -> None:
+        """What can be refused is refused before anything is started, and long before a process could refuse it."""
+        self._logs.mkdir(0o700, exist_ok=True)
+        self._logs.chmod(0o700)  # also when an earlier release made it
+        load_rulebook(self._settings.rules, own=own_addresses(self._settings))
+        if self._settings.port:
+            socket.create_server((self._settings.host, self._settings.port)).close()
+        self._settings = with_link_key(self._settings)
+        links_of(self._settings)
 
     async def stop(self) -> None:
         """Drain the processes in order, stop Kafka, release the home. Takes 2 minutes at most."""
@@ -196,3 +196,18 @@ class Bus:
                 delay = FIRST_DELAY
             except (BrokerUnavailable, OSError) as error:
                 self._progress(f"Kafka did not start: {error}")
+
+
+def _noted(where: Where, settings: Settings, *, embedded: bool) -> dict[str, object]:
+    """What other commands find in the home of a bus that runs."""
+    return {
+        "api": where.api,
+        "bootstrap": where.bootstrap,
+        "metrics": list(where.metrics.values()),
+        "processes": where.metrics,
+        "embedded": embedded,
+        "prefix": settings.prefix,
+        **({} if settings.rules is None else {"rules": str(settings.rules.absolute())}),
+        **({} if settings.public_url is None else {"public_url": without_user(settings.public_url)}),
+        **({"seal_key": settings.seal_key} if str(settings.seal_key).startswith("file:") else {}),
+    }

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
-from tests.connectors.gateway.conftest import serve
+from tests.connectors.gateway.conftest import serving
 from tests.harness.didcomm_world import Agent, agents
 from tocsin.connectors.gateway import GatewayConfig, build_gateway
 from tocsin.connectors.gateway.didcomm import DidcommConfig
@@ -83,13 +83,8 @@ def make_world(tmp_path: Path) -> Making:
         async with agents(tmp_path, ours=("default", "shop"), peer=("default",), stranger=("default",)) as found:
             didcomm = (msgspec.structs.replace(config or DidcommConfig(), delay=(0, 0)), found["ours"].packer)
             app = build_gateway(GatewayConfig(**gateway), publisher, ready, metrics, Ports(didcomm=didcomm))
-            server, task, port = await serve(app)
-            try:
-                async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
-                    yield World(**found, publisher=publisher, http=http, metrics=metrics, folder=tmp_path)
-            finally:
-                server.should_exit = True
-                await task
+            async with serving(app) as port, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
+                yield World(**found, publisher=publisher, http=http, metrics=metrics, folder=tmp_path)
 
     return made
 

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
-from tests.connectors.gateway.conftest import serve
+from tests.connectors.gateway.conftest import serving
 from tests.connectors.gateway.test_ignored import Kept
 from tests.harness.keys import Keyring
 from tocsin.connectors.dialects import Unreadable, UnreadableReason
@@ -89,13 +89,8 @@ async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
         GatewayConfig(deadline=5, max_body=64 * 1024, tenant_documents=Rate(0, 0)), made.publisher, ready,
         CollectorRegistry(), Ports(ignored=made.kept, access=Access(keys=made.keyring.keys), wallets={"w-1": "acme"}),
     )  # fmt: skip
-    server, task, port = await serve(app)
-    try:
-        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as made.http:
-            yield made
-    finally:
-        server.should_exit = True
-        await task
+    async with serving(app) as port, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as made.http:
+        yield made
 
 
 async def test_what_was_understood_is_stored_in_its_order_and_the_same_bytes_are_the_same_events(world: World) -> None:

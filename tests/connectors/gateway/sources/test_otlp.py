@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from prometheus_client import CollectorRegistry
 
-from tests.connectors.gateway.conftest import Gateway, serve
+from tests.connectors.gateway.conftest import Gateway, serving
 from tests.harness.otlp_exports import AT, BOOM, SERVICE, as_json, exception, log, logs, span, traces
 from tocsin.connectors.gateway import Access, GatewayConfig, Rate, build_gateway
 from tocsin.connectors.gateway.ports import Ports
@@ -161,21 +161,16 @@ async def test_secrets_are_taken_out_and_nothing_is_shown_that_could_hold_one(ga
 async def test_a_tenant_that_sends_too_much_is_told_when_to_come_again() -> None:
     config = GatewayConfig(tenant_documents=Rate(1, 2))
     app = build_gateway(config, MemoryPublisher(), _ready, CollectorRegistry(), Ports(access=Access()))
-    server, task, port = await serve(app)
-    try:
-        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
-            gateway = Gateway(MemoryPublisher(), http, port)
-            body = logs(*(log(time_unix_nano=AT + n) for n in range(2))).SerializeToString()
-            assert (await export(gateway, body))[0] == 200
-            status, answer, headers = await export(gateway, body)
-            assert (status, int(headers["retry-after"]) > 0, bool(Status.FromString(answer).message)) == (
-                429,
-                True,
-                True,
-            )
-    finally:
-        server.should_exit = True
-        await task
+    async with serving(app) as port, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
+        gateway = Gateway(MemoryPublisher(), http, port)
+        body = logs(*(log(time_unix_nano=AT + n) for n in range(2))).SerializeToString()
+        assert (await export(gateway, body))[0] == 200
+        status, answer, headers = await export(gateway, body)
+        assert (status, int(headers["retry-after"]) > 0, bool(Status.FromString(answer).message)) == (
+            429,
+            True,
+            True,
+        )
 
 
 async def _ready() -> bool:
@@ -205,9 +200,8 @@ async def test_the_bus_that_exports_its_own_traces_to_itself_does_not_feed_on_th
     app = build_gateway(
         GatewayConfig(), publisher, _ready, CollectorRegistry(), Ports(access=Access(), tracing=tracing)
     )
-    server, task, port = await serve(app)
-    tracing.inner = own = OtelTracing("gateway", "1", f"http://127.0.0.1:{port}", counted)
-    try:
+    async with serving(app) as port:
+        tracing.inner = own = OtelTracing("gateway", "1", f"http://127.0.0.1:{port}", counted)
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
             gateway = Gateway(publisher, http, port)
             for number in range(3):
@@ -219,9 +213,6 @@ async def test_the_bus_that_exports_its_own_traces_to_itself_does_not_feed_on_th
             await asyncio.to_thread(own.close, 10)
             assert spans == {"exported": 3}
             assert (await counted_by_kind(gateway))["span", "ignored"] == 3 + 5
-    finally:
-        server.should_exit = True
-        await task
     assert len(publisher.events) == 3
 
 

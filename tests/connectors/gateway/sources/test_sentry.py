@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
-from tests.connectors.gateway.conftest import Gateway, serve
+from tests.connectors.gateway.conftest import Gateway, serving
 from tests.harness.fuzzing import examples
 from tests.harness.keys import Keyring
 from tocsin.connectors.gateway import Access, GatewayConfig, Rate, build_gateway
@@ -207,16 +207,11 @@ async def test_who_sends_too_much_is_told_to_wait_as_sdks_expect() -> None:
     keyring, publisher = Keyring(), MemoryPublisher()
     config = GatewayConfig(tenant_documents=Rate(0.01, 2), deadline=0.5)
     app = build_gateway(config, publisher, ready, CollectorRegistry(), Ports(access=Access(keys=keyring.keys)))
-    server, task, port = await serve(app)
-    try:
-        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
-            gateway = Gateway(publisher, http, port)
-            # What is taken and becomes nothing counts as one, however much of it there is.
-            nothing = envelope(*[("session", {})] * 30)
-            answers = [await sent(gateway, body=body) for body in (nothing, None, None)]
-    finally:
-        server.should_exit = True
-        await task
+    async with serving(app) as port, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
+        gateway = Gateway(publisher, http, port)
+        # What is taken and becomes nothing counts as one, however much of it there is.
+        nothing = envelope(*[("session", {})] * 30)
+        answers = [await sent(gateway, body=body) for body in (nothing, None, None)]
     assert [status for status, _, _ in answers] == [200, 200, 429]
     wait = answers[-1][2]["retry-after"]
     assert answers[-1][2]["x-sentry-rate-limits"] == f"{wait}::key:rate-limited, {UNWANTED}"

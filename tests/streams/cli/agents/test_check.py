@@ -18,7 +18,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from typer.testing import CliRunner
 
-from tests.connectors.gateway.conftest import serve
+from tests.connectors.gateway.conftest import serving
 from tests.connectors.sources.identus.events import event
 from tests.harness.certificates import write_certificates
 from tests.harness.keys import Keyring
@@ -64,11 +64,9 @@ async def world() -> AsyncIterator[World]:
         GatewayConfig(anonymous="off"), made.publisher, ready, CollectorRegistry(),
         Ports(access=Access(keys=made.keyring.keys), wallets={"w-globex": "globex"}),
     )  # fmt: skip
-    server, task, port = await serve(app)
-    made.url = f"http://127.0.0.1:{port}"
-    yield made
-    server.should_exit = True
-    await task
+    async with serving(app) as port:
+        made.url = f"http://127.0.0.1:{port}"
+        yield made
 
 
 # address (KEY is replaced), scopes of the key -> exit code, words that are said

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from typer.testing import CliRunner
 
-from tests.connectors.gateway.conftest import serve
+from tests.connectors.gateway.conftest import serving
 from tests.connectors.sources.identus.events import WALLET
 from tocsin.connectors.gateway import GatewayConfig, build_gateway
 from tocsin.connectors.publish import MemoryPublisher
@@ -70,19 +70,15 @@ async def test_the_checks_as_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     async def ready() -> bool:
         return True
 
-    server, task, port = await serve(build_gateway(GatewayConfig(), publisher, ready, CollectorRegistry()))
-    monkeypatch.setenv("TOCSIN_PORT", str(port))
-    monkeypatch.delenv("TOCSIN_API_KEY", raising=False)
-    lines = [shlex.split(line, comments=True)[1:] for line in blocks(CHECK, "sh")[0].splitlines()]
-    here = [[word.replace("127.0.0.1:8700", f"127.0.0.1:{port}") for word in words] for words in lines]
-    try:
+    async with serving(build_gateway(GatewayConfig(), publisher, ready, CollectorRegistry())) as port:
+        monkeypatch.setenv("TOCSIN_PORT", str(port))
+        monkeypatch.delenv("TOCSIN_API_KEY", raising=False)
+        lines = [shlex.split(line, comments=True)[1:] for line in blocks(CHECK, "sh")[0].splitlines()]
+        here = [[word.replace("127.0.0.1:8700", f"127.0.0.1:{port}") for word in words] for words in lines]
         ended = [
             await asyncio.to_thread(CliRunner().invoke, application("agents"), words, prog_name="tocsin")
             for words in here
         ]
-    finally:
-        server.should_exit = True
-        await task
     assert [one.exit_code for one in ended] == [0, 1, 0], [one.stdout for one in ended]
     assert all("of tenant acme, as the address says" in one.stdout for one in ended[:2])
     assert "messages since then: none" in ended[1].stdout

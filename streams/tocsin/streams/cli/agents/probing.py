@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import http.client
-import json
 import ssl
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from tocsin.streams.cli.agents.address import Webhook
+from tocsin.streams.cli.over_http import object_in
 
 TIMEOUT = 10.0
 """Seconds; agents wait for 5 to 10."""
@@ -60,12 +60,4 @@ def _asked(webhook: Webhook, method: str, path: str, headers: dict[str, str], bo
             connection.close()
     except (OSError, http.client.HTTPException, ssl.SSLError) as error:
         return Answered(fault=error)
-    return Answered(response.status, _object(said), response.headers.get("location"))
-
-
-def _object(raw: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(raw)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return Answered(response.status, object_in(said), response.headers.get("location"))

@@ -123,11 +123,7 @@ def replay(
     those that hold no record or that this release cannot read either. What the bus has dealt with meanwhile under the
     same id is suppressed, never counted twice; a delivery keeps its id, and is marked as sent again.
     """
-    some = everything or wanted != Wanted()
-    if letter is not None and some:
-        raise CommandFailed(USAGE, "either a PARTITION:OFFSET, or --all or a filter (--reason, --from, ...): not both")
-    if letter is None and not (some or replayed):
-        raise CommandFailed(USAGE, "say which: a PARTITION:OFFSET, or --all, or a filter (--reason, --from, ...)")
+    _check_which(letter, everything or wanted != Wanted(), bool(replayed))
     settings, by = client_settings(), user(by)
     refusal = refusals(settings, even_unreadable)
     if letter is not None:
@@ -144,6 +140,13 @@ def replay(
     if not done.complete:
         raise CommandFailed(GAVE_UP, f"stopped: {done.count} of {count} were replayed; the same again goes on")
     outcome(index, done.count, "replayed", False, done.left_out, tell=show_error if as_json else show)
+
+
+def _check_which(letter: str | None, some: bool, replayed: bool) -> None:
+    if letter is not None and some:
+        raise CommandFailed(USAGE, "either a PARTITION:OFFSET, or --all or a filter (--reason, --from, ...): not both")
+    if letter is None and not (some or replayed):
+        raise CommandFailed(USAGE, "say which: a PARTITION:OFFSET, or --all, or a filter (--reason, --from, ...)")
 
 
 @app.command()

@@ -121,6 +121,22 @@ def _names_others(known: ConnectionRow | None, theirs: str | None, own: str | No
     return theirs not in (None, known.theirs) or own not in (None, known.own)
 
 
+def _with_record(row: ThreadRow, activity: ActivityObserved) -> ThreadRow:
+    """The row with the record of an activity, unless a later one is known."""
+    if not activity.record_id or not is_later(
+        activity.occurred_at, clip(activity.record_state), row.record_at, row.record_state
+    ):
+        return row
+    other = row.record_id != clip(activity.record_id)
+    return msgspec.structs.replace(
+        row,
+        record_type=clip(activity.record_type) or (None if other else row.record_type),
+        record_id=clip(activity.record_id),
+        record_state=clip(activity.record_state) or (None if other else row.record_state),
+        record_at=activity.occurred_at,
+    )
+
+
 def _noted(row: ThreadRow, activity: ActivityObserved, own: str, now: int) -> ThreadRow:
     """The row with what an activity says. The message of a report is no activity of its thread, but says where it came
     from, which the report may not."""
@@ -138,27 +154,12 @@ def _noted(row: ThreadRow, activity: ActivityObserved, own: str, now: int) -> Th
             )
         message_id, message_type = clip(activity.message_id), clip(activity.message_type) or message_type
         retry_of, retry_sent = clip(activity.detail.get(RETRY_OF)), activity.kind is ActivityKind.MESSAGE_SENT
-    record = row.record_type, row.record_id, row.record_state, row.record_at
-    if activity.record_id and is_later(
-        activity.occurred_at, clip(activity.record_state), row.record_at, row.record_state
-    ):
-        other = row.record_id != clip(activity.record_id)
-        record = (
-            clip(activity.record_type) or (None if other else row.record_type),
-            clip(activity.record_id),
-            clip(activity.record_state) or (None if other else row.record_state),
-            activity.occurred_at,
-        )
     return msgspec.structs.replace(
-        row,
+        _with_record(row, activity),
         parent=parent,
         last_seen=now,
         last_message_id=message_id,
         last_message_type=message_type,
-        record_type=record[0],
-        record_id=record[1],
-        record_state=record[2],
-        record_at=record[3],
         activity=row.activity + 1,
         connection=clip(activity.connection) or row.connection,
         job=clip(activity.job) or row.job,
