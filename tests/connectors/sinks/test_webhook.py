@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.harness.webhook_receivers import GUARD, OLD_SECRET, SECRET, attempt, bare, config, deliver, receiver
-from tocsin.connectors.egress.transport import READ_AT_MOST
+from tocsin.connectors.egress.answers import READ_AT_MOST
 from tocsin.connectors.guard import dial_any
 from tocsin.connectors.sinks.base import Delivered, Reason, Rejected, RetryLater, SinkMisconfigured
 from tocsin.connectors.sinks.webhook import WebhookConfig, WebhookSink

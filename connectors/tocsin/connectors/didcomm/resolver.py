@@ -15,7 +15,8 @@ from tocsin.connectors.didcomm.faults import ResolutionFault, Unresolvable
 from tocsin.connectors.didcomm.methods import self_contained, web_url
 from tocsin.connectors.didcomm.port import DidDocument
 from tocsin.connectors.egress.addresses import outgoing_url
-from tocsin.connectors.egress.transport import READ_AT_MOST, Answer, Transport
+from tocsin.connectors.egress.answers import READ_AT_MOST, Answer
+from tocsin.connectors.egress.transport import Transport
 from tocsin.connectors.http_outcomes import of_error
 from tocsin.connectors.outcomes import Reason
 

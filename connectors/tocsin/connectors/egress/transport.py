@@ -15,24 +15,13 @@ from typing import Protocol, Self
 import aiohttp
 from aiohttp.abc import AbstractResolver
 from aiohttp.resolver import ThreadedResolver
-from msgspec import Struct
 from yarl import URL
 
+from tocsin.connectors.egress.answers import Answer, read_capped
 from tocsin.connectors.egress.certificates import trusting
+from tocsin.connectors.egress.posting import Poster
 from tocsin.connectors.egress.proxy import Proxy, checked_proxy, look_before_asking
 from tocsin.connectors.guard import PublicResolver, dial_any, dial_public
-
-READ_AT_MOST = 64 * 1024
-"""How much of an answer is read, in bytes, unless more of it is wanted; the rest is cut off."""
-
-
-class Answer(Struct, kw_only=True):
-    """What came back: `body` is its beginning, as much as was asked for; `cut` says that there was more."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = b""
-    cut: bool = False
 
 
 class NotOpen(Exception):
@@ -82,6 +71,7 @@ class Transport:
         self._resolver: PublicResolver | None = None
         self._look_first = False
         self._session: aiohttp.ClientSession | None = None
+        self._last: Poster | None = None
 
     async def __aenter__(self) -> Self:
         config, proxy = self._config, self._config.proxy if self._proxy is not None else None
@@ -112,7 +102,7 @@ class Transport:
     ) -> None:
         if self._session is not None:
             await self._session.close()
-            self._session = None
+            self._session = self._last = None
         if self._resolver is not None:
             await self._resolver.close()
             self._resolver = None
@@ -124,6 +114,8 @@ class Transport:
         there it stands, whatever becomes of the rest. Raises NotOpen, and what `http_outcomes.of_error` takes."""
         if self._session is None:
             raise NotOpen
+        if method == "POST" and body is not None and self._proxy is None:
+            return await self._poster(self._session, url).post(headers, body, keep)
         answer: Answer | None = None
         try:
             # aiohttp's own total does not cover all of it: a limit around everything does.
@@ -132,12 +124,17 @@ class Transport:
                 await self._request(self._session, method, url, headers, body) as response,
             ):
                 answer = Answer(status=response.status, headers=response.headers)
-                await _read_capped(response, answer, keep)
+                await read_capped(response.content, response.close, answer, keep)
         except Exception:
             if answer is None:
                 raise
             answer.cut = True  # the rest is read only to use the connection again
         return answer
+
+    def _poster(self, session: aiohttp.ClientSession, url: URL) -> Poster:
+        if self._last is None or self._last.url is not url:
+            self._last = Poster(session, url)
+        return self._last
 
     async def _request(
         self, session: aiohttp.ClientSession, method: str, url: URL, headers: Mapping[str, str], body: bytes | None
@@ -149,16 +146,3 @@ class Transport:
             method, url, data=body, headers=headers, allow_redirects=False, proxy=self._proxy,
             proxy_headers=self._proxy_headers,
         )  # fmt: skip
-
-
-async def _read_capped(response: aiohttp.ClientResponse, answer: Answer, keep: int) -> None:
-    """Read to the end, so that the connection can be used again; a longer answer is cut off with its connection."""
-    read = 0
-    async for chunk in response.content.iter_any():
-        if read < keep:
-            answer.body += chunk[: keep - read]
-        read += len(chunk)
-        answer.cut = read > keep
-        if read > max(READ_AT_MOST, keep):
-            response.close()
-            return

@@ -152,6 +152,8 @@ class Offsets:
     async def hold_new(self) -> None:
         """Commit where we stand in newly assigned partitions even if nothing was read there, so that a missing offset
         means a lost one."""
+        if not self._newly_assigned:
+            return
         partitions, self._newly_assigned = self._newly_assigned, set()
         with contextlib.suppress(KafkaError, TimeoutError):
             missing = [place for place in partitions if await self._consumer.committed(place) is None]

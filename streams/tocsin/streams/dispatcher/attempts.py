@@ -56,22 +56,32 @@ class Attempts:
         self._failpoint, self._tracing = failpoint, tracing
         self.memory = AttemptMemory()
         self.turns = Turns(per_endpoint)
-        self._under_way: dict[Identity, asyncio.Lock] = {}
+        self._under_way: dict[Identity, list[asyncio.Future[None]]] = {}
 
     async def make(self, attempt: DeliveryAttempt) -> None:
         """Make it when its endpoint has its turn, unless it was made. The same attempt read twice (produced again, or
         after a rebalance) waits for the first. Raises what `write` raises."""
-        identity = (attempt.delivery_id, attempt.attempt)
         # A peer that hangs holds no other peer of its endpoint up; what is no endpoint of ours has one turn for all.
-        async with self.turns.of((attempt.endpoint, attempt.peer) if attempt.endpoint in self._sinks else None):
-            alone = self._under_way.setdefault(identity, asyncio.Lock())
-            try:
-                async with alone:
-                    if not self.memory.knows(identity, time(), attempt.recorded_at / 1e6):
-                        await self._make(attempt, identity)
-            finally:
-                if not alone.locked():
-                    self._under_way.pop(identity, None)
+        receiver = (attempt.endpoint, attempt.peer) if attempt.endpoint in self._sinks else None
+        await self.turns.take(receiver)
+        try:
+            await self._make_once(attempt, (attempt.delivery_id, attempt.attempt))
+        finally:
+            self.turns.give_back(receiver)
+
+    async def _make_once(self, attempt: DeliveryAttempt, identity: Identity) -> None:
+        while (waiting := self._under_way.get(identity)) is not None:
+            first = asyncio.get_running_loop().create_future()
+            waiting.append(first)
+            await first
+        self._under_way[identity] = []
+        try:
+            if not self.memory.knows(identity, time(), attempt.recorded_at / 1e6):
+                await self._make(attempt, identity)
+        finally:
+            for each in self._under_way.pop(identity):
+                if not each.done():
+                    each.set_result(None)
 
     async def _make(self, attempt: DeliveryAttempt, identity: Identity) -> None:
         # what the endpoint makes of it goes on from the attempt

@@ -176,7 +176,8 @@ class Dispatcher:
         if not found:
             # Either may come first: records of the admitted partitions, or room in another one.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._room.wait(), 0.02 if admitted else 0.5)
+                async with asyncio.timeout(0.02 if admitted else 0.5):
+                    await self._room.wait()
         return dict(found)
 
     def _ended(self, partition: TopicPartition, size: int, task: asyncio.Task[None]) -> None:

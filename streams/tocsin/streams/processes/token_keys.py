@@ -18,8 +18,9 @@ from msgspec import Struct
 from tocsin.connectors.access import Caller, CredentialRefused, RefusedFor, TokenKeys, TokenRules, caller_of_token
 from tocsin.connectors.access.tokens import MAX_SET, KeysUnusable
 from tocsin.connectors.egress.addresses import outgoing_url
+from tocsin.connectors.egress.answers import READ_AT_MOST
 from tocsin.connectors.egress.proxy import Proxy
-from tocsin.connectors.egress.transport import READ_AT_MOST, Transport
+from tocsin.connectors.egress.transport import Transport
 from tocsin.connectors.files import read_file
 from tocsin.connectors.gateway.access_kinds import TOKEN_KEYS_AWAY
 from tocsin.connectors.gateway.problems import Refusal

@@ -8,7 +8,8 @@ from typing import Any
 from tocsin.connectors.didcomm.mediator.messages import MediatorRefused
 from tocsin.connectors.didcomm.port import MAX_ENVELOPE, Packer, Service
 from tocsin.connectors.egress.addresses import outgoing_url
-from tocsin.connectors.egress.transport import Answer, Transport
+from tocsin.connectors.egress.answers import Answer
+from tocsin.connectors.egress.transport import Transport
 
 
 class Mediator:

@@ -31,8 +31,9 @@ from tocsin.connectors.didcomm.port import (
     Unresolvable,
 )
 from tocsin.connectors.didcomm.whose import NotTheirs, speaker
+from tocsin.connectors.egress.answers import Answer
 from tocsin.connectors.egress.proxy import ProxyRefused
-from tocsin.connectors.egress.transport import Answer, NotOpen, Transport
+from tocsin.connectors.egress.transport import NotOpen, Transport
 from tocsin.connectors.http_outcomes import of_error
 from tocsin.connectors.printable import clipped
 from tocsin.connectors.sinks.base import Delivered, Reason, Rejected, RetryLater, SinkMisconfigured, SinkOutcome

@@ -24,7 +24,7 @@ from hmac import compare_digest
 
 from msgspec import Struct
 
-from tocsin.connectors.egress.transport import Answer
+from tocsin.connectors.egress.answers import Answer
 from tocsin.connectors.http_outcomes import of_error
 from tocsin.connectors.sinks.base import Reason, RetryLater
 from tocsin.connectors.sinks.webhook.config import WebhookConfig

@@ -9,7 +9,8 @@ from typing import Any
 from msgspec import Struct
 
 from tocsin.connectors.dialects.notification import PING as PING
-from tocsin.connectors.egress.transport import Answer, NotOpen
+from tocsin.connectors.egress.answers import Answer
+from tocsin.connectors.egress.transport import NotOpen
 from tocsin.connectors.http_outcomes import of_error, of_status
 from tocsin.connectors.publish.headers import rfc3339
 from tocsin.connectors.sinks.base import Delivered, Reason, RetryLater, SinkOutcome

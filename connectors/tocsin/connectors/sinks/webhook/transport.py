@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from aiohttp.abc import AbstractResolver
 
+from tocsin.connectors.egress.answers import Answer
 from tocsin.connectors.egress.proxy import ProxyRefused
-from tocsin.connectors.egress.transport import Answer, Transport
+from tocsin.connectors.egress.transport import Transport
 from tocsin.connectors.sinks.base import SinkMisconfigured
 from tocsin.connectors.sinks.webhook.config import WebhookConfig, checked_url
 
