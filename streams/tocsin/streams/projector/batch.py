@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete
 
 from tocsin.connectors.redaction import Redaction
-from tocsin.connectors.store.tables import offsets, problems
+from tocsin.connectors.store.tables import problems
 from tocsin.connectors.store.text import storable
 from tocsin.schemas.errors import TocsinError
 from tocsin.schemas.events import (
@@ -21,6 +21,7 @@ from tocsin.schemas.events import (
 )
 from tocsin.streams.projector.changes import Changes
 from tocsin.streams.projector.erasures import Erased, remember, remember_ids, told_in
+from tocsin.streams.projector.looking import known_problems, next_offsets
 from tocsin.streams.projector.rows import put_rows
 from tocsin.streams.projector.statements import carry_out
 from tocsin.streams.projector.taken import Known, Taken, Turn
@@ -89,8 +90,7 @@ def apply(
 
 def standing_of(connection: Connection) -> dict[Place, int]:
     """Where each partition goes on."""
-    rows = connection.execute(select(offsets.c.topic, offsets.c.partition, offsets.c.next))
-    return {(topic, partition): following for topic, partition, following in rows}
+    return {(topic, partition): following for topic, partition, following in next_offsets(connection)}
 
 
 def restart_at(connection: Connection, places: Mapping[Place, int]) -> None:
@@ -112,21 +112,18 @@ def _check(connection: Connection, batch: Sequence[Taken], standing: Mapping[Pla
 
 
 def _known(connection: Connection, batch: Sequence[Taken]) -> Known:
-    wanted: dict[str, set[str]] = {}
+    wanted = set[tuple[str, str]]()
     for taken in batch:
         match taken.event:
             case ProblemReported() as event:
-                wanted.setdefault(event.tenant, set()).add(storable(event.event_id))
+                wanted.add((event.tenant, storable(event.event_id)))
             case ProblemOpened() | ProblemRepeated() | ProblemSuppressed() as event:
-                wanted.setdefault(event.tenant, set()).add(storable(event.report))
+                wanted.add((event.tenant, storable(event.report)))
     known = Known()
-    columns = (problems.c.id, problems.c.known_by, problems.c.decided_at)
-    for tenant, ids in wanted.items():
-        asked = select(*columns).where(problems.c.tenant == tenant, problems.c.id.in_(sorted(ids)))
-        for problem, known_by, decided_at in connection.execute(asked):
-            known.reported[tenant, problem] = known_by
-            if decided_at is not None:
-                known.decided.add((tenant, problem))
+    for tenant, problem, known_by, decided_at in known_problems(connection, wanted):
+        known.reported[tenant, problem] = known_by
+        if decided_at is not None:
+            known.decided.add((tenant, problem))
     return known
 
 

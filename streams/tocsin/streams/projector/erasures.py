@@ -11,13 +11,13 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from tocsin.connectors.store.tables import erased, erasures
 from tocsin.connectors.store.text import storable
 from tocsin.schemas.events import Event, OverrideSet
 from tocsin.schemas.problem import Problem, Source
 from tocsin.streams.projector.about_deliveries import letter_event
+from tocsin.streams.projector.looking import erased_ids, erasures_of
 from tocsin.streams.projector.statements import carry_out
 from tocsin.streams.projector.taken import Taken
 
@@ -77,15 +77,11 @@ class Erased:
     def __init__(self, connection: Connection, batch: Collection[Taken]) -> None:
         self._before: dict[str, dict[str, int]] = {}
         tenants = {tenant for taken in batch if (tenant := _tenant(taken))}
-        columns = (erasures.c.tenant, erasures.c.subject, erasures.c.before)
-        for tenant, subject, before in connection.execute(select(*columns).where(erasures.c.tenant.in_(tenants))):
+        for tenant, subject, before in erasures_of(connection, tenants):
             self._before.setdefault(tenant, {})[subject] = before
-        self._ids: set[tuple[str, str]] = set()
+        ids = {(tenant, one) for taken in batch if (tenant := _tenant(taken)) in self._before for one in ids_of(taken)}
+        self._ids: set[tuple[str, str]] = {(tenant, one) for tenant, one in erased_ids(connection, ids)}
         self.newly: set[tuple[str, str]] = set()
-        for tenant in self._before:
-            ids = {one for taken in batch if _tenant(taken) == tenant for one in ids_of(taken)}
-            found = connection.execute(select(erased.c.id).where(erased.c.tenant == tenant, erased.c.id.in_(ids)))
-            self._ids |= {(tenant, row[0]) for row in found}
 
     def __bool__(self) -> bool:
         return bool(self._before)
