@@ -50,7 +50,7 @@ async def test_it_is_looked_up(tmp_path: Path, ask: Ask) -> None:
         asked: list[tuple[str, Any]] = []
         event.listen(connection, "before_cursor_execute", lambda *call: asked.append((call[2], call[3])))
         ask(connection)
-        ((statement, values),) = list(asked)
+        statement, values = asked[-1]  # SQLite's BEGIN is before it
         return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
 
     database = await _filled(f"sqlite:///{tmp_path / 'store.db'}")

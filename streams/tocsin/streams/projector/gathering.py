@@ -1,4 +1,4 @@
-"""The wait between two reads of the projector, in which records gather: decision 0016."""
+"""The wait between two reads of the projector, in which records gather: decisions 0016 and 0022."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from time import monotonic
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-GATHER = 0.05
+GATHER = 0.1
 """Seconds from one read to the next, at least: a read asks for each partition of all topics, whatever it brings."""
 
 
