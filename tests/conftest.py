@@ -33,8 +33,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """What `-n auto` means: five processes on two cores, for most tests wait more than half of their time."""
-    return (os.cpu_count() or 2) * 5 // 2
+    """What `-n auto` means: five processes on two cores, for most tests wait more than half of their time; at most
+    ten, for each may have two Kafkas, of half a GiB."""
+    return min((os.cpu_count() or 2) * 5 // 2, 10)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

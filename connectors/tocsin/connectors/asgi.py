@@ -32,7 +32,7 @@ class ProblemMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Called by the server."""
         if scope["type"] not in ("http", "websocket"):
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, _flushing(send) if scope["type"] == "lifespan" else send)
             return
         began = not self._answers or _answers_itself(scope.get("app"))
 
@@ -52,6 +52,18 @@ class ProblemMiddleware:
                 if isinstance(error, Exception) and scope["type"] == "http" and not began:
                     await _answer(event_id, send)
                 raise
+
+
+def _flushing(send: Send) -> Send:
+    """Sends what was captured before the server hears that the application is down: uvicorn then ends of its signal,
+    without Python's own end. It waits in the loop, which may be any (trio's, too): no request is left by then."""
+
+    async def sending(message: Message) -> None:
+        if message["type"].startswith("lifespan.shutdown."):
+            sdk.flush()
+        await send(message)
+
+    return sending
 
 
 def _answers_itself(app: object) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from typing import Any
 
 import aiohttp
@@ -176,3 +176,18 @@ async def test_headers_that_say_nothing(memory: Memory, client: aiohttp.ClientSe
     await failed(client, headers)
     [event] = await reported(memory)
     assert (event.problem.request_id, event.traceparent) == (None, None)
+
+
+async def test_what_was_captured_is_sent_before_the_server_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    asked = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+    monkeypatch.setattr(sdk, "flush", lambda: said.append("flushed"))
+
+    async def receive() -> dict[str, Any]:
+        return asked.pop(0)
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        said.append(message["type"])
+
+    await service()({"type": "lifespan", "app": None, "state": {}}, receive, send)
+    assert said == ["lifespan.startup.complete", "flushed", "lifespan.shutdown.complete"]

@@ -58,7 +58,9 @@ class Poster:
             answer.cut = True  # the rest is read only to use the connection again
         finally:
             if connection is not None:
-                _give_back(connection, answered=answer is not None)
+                # TLS does not say what it has not sent yet: a large body that is refused may be there still.
+                taken = answer is not None and (len(body) <= ONE_WRITE or answer.status < 300)
+                _give_back(connection, answered=taken)
         return answer
 
     def _head(self, headers: Mapping[str, str], length: int) -> bytes:

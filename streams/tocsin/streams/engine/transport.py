@@ -127,7 +127,7 @@ class BatchConsumer(faust_consumer.Consumer):
     async def _drain_messages(self, fetcher: ServiceT) -> None:
         """Read, and hand what was fetched to its partitions, until the consumer or Faust's fetcher is stopped.
 
-        Faust's own way, over a channel and a stream to an agent, makes six tasks for each batch
+        Faust's own way, over a channel and a stream to an agent, makes four tasks for each batch
         (streams/decisions/0023).
         """
         try:
