@@ -58,9 +58,7 @@ class Poster:
             answer.cut = True  # the rest is read only to use the connection again
         finally:
             if connection is not None:
-                # TLS does not say what it has not sent yet: a large body that is refused may be there still.
-                taken = answer is not None and (len(body) <= ONE_WRITE or answer.status < 300)
-                _give_back(connection, answered=taken)
+                _give_back(connection, answer, len(body))
         return answer
 
     def _head(self, headers: Mapping[str, str], length: int) -> bytes:
@@ -95,10 +93,12 @@ async def _asked(connection: Connection, head: bytes, body: bytes) -> tuple[RawR
             return message, content
 
 
-def _give_back(connection: Connection, *, answered: bool) -> None:
-    """Keep a connection for the next request, if what was asked and answered is all gone from it."""
+def _give_back(connection: Connection, answer: Answer | None, asked: int) -> None:
+    """Keep a connection for the next request, if what was asked (so many bytes) and answered is all gone from it."""
     transport = connection.transport
-    if answered and transport is not None and not transport.get_write_buffer_size():
+    # TLS does not say what it has not sent yet: a large body that is refused may be there still.
+    taken = answer is not None and (asked <= ONE_WRITE or answer.status < 300)
+    if taken and transport is not None and not transport.get_write_buffer_size():
         connection.release()  # closes it where something of the answer is left
     else:
         connection.close()

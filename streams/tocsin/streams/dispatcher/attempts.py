@@ -56,7 +56,7 @@ class Attempts:
         self._failpoint, self._tracing = failpoint, tracing
         self.memory = AttemptMemory()
         self.turns = Turns(per_endpoint)
-        self._under_way: dict[Identity, list[asyncio.Future[None]]] = {}
+        self._under_way: dict[Identity, asyncio.Event] = {}
 
     async def make(self, attempt: DeliveryAttempt) -> None:
         """Make it when its endpoint has its turn, unless it was made. The same attempt read twice (produced again, or
@@ -70,18 +70,15 @@ class Attempts:
             self.turns.give_back(receiver)
 
     async def _make_once(self, attempt: DeliveryAttempt, identity: Identity) -> None:
-        while (waiting := self._under_way.get(identity)) is not None:
-            first = asyncio.get_running_loop().create_future()
-            waiting.append(first)
-            await first
-        self._under_way[identity] = []
+        while (first := self._under_way.get(identity)) is not None:
+            await first.wait()
+        over = self._under_way[identity] = asyncio.Event()
         try:
             if not self.memory.knows(identity, time(), attempt.recorded_at / 1e6):
                 await self._make(attempt, identity)
         finally:
-            for each in self._under_way.pop(identity):
-                if not each.done():
-                    each.set_result(None)
+            del self._under_way[identity]
+            over.set()
 
     async def _make(self, attempt: DeliveryAttempt, identity: Identity) -> None:
         # what the endpoint makes of it goes on from the attempt
